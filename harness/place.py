@@ -1,0 +1,158 @@
+"""The seam between the harness and the engines: what a place can do, and what it reports.
+
+An engine opens places; a place is one kernel's view with a root of its own inside. Everything above this line
+(checks, reports, the plugin, the command) sees engines only through these protocols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from harness.world import Attempt, Principal, World
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A process as one side saw it. `None` means that the kernel did not know or could not translate."""
+
+    pid: int | None
+    uid: int | None
+    gid: int | None
+    groups: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the kernel did with one attempt.
+
+    `outcome` is `ok` or an errno's name. `at` is the component that refused, found by experiment as the same
+    principal (not by a model), where that could be found. `credentials` is what the listener's side read of its peer, `process`
+    what the kernel of the place says of the process that tried; both only when connected.
+    """
+
+    outcome: str
+    at: str | None = None
+    credentials: Credentials | None = None
+    process: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The kernel under a place. `sysctls` holds fs.protected_symlinks, fs.protected_hardlinks and such, as integers."""
+
+    engine: str
+    kernel: str
+    machine: str
+    python: str
+    sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A process that ended. `status` is the exit status, negative for a signal's number."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Process(Protocol):
+    """A process that runs inside a place as some principal."""
+
+    pid: int
+    """The pid as the place's own pid namespace numbers it."""
+
+    def read_line(self, stream: Literal["stdout", "stderr"] = "stdout", timeout: float = 10.0) -> str:
+        """The next line without its newline. Raises TimeoutError (with what was read so far on both streams), or EOFError."""
+        ...
+
+    def send(self, text: str) -> None:
+        """Write to the process's standard input."""
+        ...
+
+    def close_input(self) -> None:
+        """Close the process's standard input."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        ...
+
+    def wait(self, timeout: float = 10.0) -> Completed:
+        """Wait for the end; what lines were not read are in the result. Raises TimeoutError."""
+        ...
+
+
+class Place(Protocol):
+    """One kernel's view with a root of its own inside: a world can be built in it, and users can try."""
+
+    facts: Facts
+
+    def build(self, world: World) -> None:
+        """Make the world's users, groups and nodes, removing whatever an earlier world left.
+
+        Raises PlaceError with a sentence that names the node and the reason if the kernel refuses root something.
+        """
+        ...
+
+    def attempt(self, attempts: Sequence[Attempt]) -> list[Observation]:
+        """Make attempts of the built world, in order; one observation for each."""
+        ...
+
+    def start(
+        self,
+        command: Sequence[str],
+        principal: Principal,
+        *,
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+        umask: int = 0o022,
+    ) -> Process:
+        """Start a command as a principal. The environment is only what is given (PATH by default)."""
+        ...
+
+    def run(
+        self,
+        command: Sequence[str],
+        principal: Principal,
+        *,
+        input: str = "",
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+        umask: int = 0o022,
+        timeout: float = 30.0,
+    ) -> Completed:
+        """Start a command, give it its input, wait for its end."""
+        ...
+
+    def close(self) -> None:
+        """End everything in the place and the place itself."""
+        ...
+
+    def __enter__(self) -> Place: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Engine(Protocol):
+    """A way to make places."""
+
+    name: str
+
+    def available(self) -> str | None:
+        """`None` if this engine works here, else one sentence: why not, and what to install or change."""
+        ...
+
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> Place:
+        """Make a place. `mounts` are `HOST` or `HOST:PLACE`: read-only inside. Raises PlaceError with a sentence."""
+        ...
+
+
+class PlaceError(Exception):
+    """Something that a person must know about an engine or a place: one sentence, what, where and what to do."""

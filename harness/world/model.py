@@ -1,0 +1,159 @@
+"""The nouns of a world. Data only: nothing here reads a file, asks the kernel or decides anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["directory", "socket", "file", "symlink", "mount"]
+Operation = Literal["connect", "bind", "unlink", "rename", "stat", "readlink", "chmod"]
+SocketType = Literal["stream", "dgram", "seqpacket"]
+SocketState = Literal["listening", "bound", "stale"]
+"""listening: accepts; bound: an open socket on which nobody called listen(); stale: its socket is closed."""
+
+DEFAULT_MODES: Mapping[Kind, int] = {
+    "directory": 0o755,
+    "socket": 0o755,
+    "file": 0o644,
+    "symlink": 0o777,
+    "mount": 0o755,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AclEntry:
+    """One entry of a POSIX access control list.
+
+    `tag` is `user`, `group`, `mask` or `other`; `who` is a user or group (name or number), or `None` for the
+    owner, the owning group, the mask and other. `permissions` is 0 to 7.
+    """
+
+    tag: Literal["user", "group", "mask", "other"]
+    who: str | int | None
+    permissions: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the world. `gid` and `groups` hold numbers or names of `World.groups`.
+
+    `capabilities` is the effective set of the user's processes (`CAP_...`); `None` means what the kernel gives
+    by itself: every capability of the place for uid 0, none for any other uid.
+    """
+
+    name: str
+    uid: int
+    gid: str | int
+    groups: tuple[str | int, ...] = ()
+    capabilities: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What the kernel sees of a process when it decides: effective ids, supplementary groups, capabilities.
+
+    `groups` are the supplementary groups as setgroups(2) takes them, sorted; whether `gid` is among them
+    makes no difference to the kernel's decision. `capabilities` as in `User`.
+    """
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    capabilities: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One thing in the file system. Nodes are made in order; missing parents are root:root 0755.
+
+    `owner` and `group` are names or numbers; `mode` is 0 to 0o7777. `target` is a symlink's text. `acl` are the
+    entries beside the mode bits. `type` and `state` are a socket's. `fs` and `options` are a mount's: `tmpfs`
+    (owner, group and mode are those of its root), or `bind` with `from=/path` among the options; options such as
+    `ro` take effect when all nodes are made. An abstract socket's path begins with `@`; it has no owner or mode.
+    """
+
+    path: str
+    kind: Kind
+    owner: str | int = "root"
+    group: str | int = "root"
+    mode: int = 0o755
+    target: str | None = None
+    acl: tuple[AclEntry, ...] = ()
+    type: SocketType = "stream"
+    state: SocketState = "listening"
+    fs: Literal["tmpfs", "bind"] | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One user tries one operation on one path. Attempts are made in order; their effects stay.
+
+    `to` is rename's second path; `mode` is chmod's; `type` is the type of the socket that connects or binds;
+    `cwd` is the working directory for a relative path, entered by root beforehand. `expect` is `ok` or an errno
+    name, `at` the component that refuses; both are optional claims of the world's author.
+    """
+
+    user: str
+    operation: Operation
+    path: str
+    to: str | None = None
+    mode: int | None = None
+    type: SocketType = "stream"
+    cwd: str | None = None
+    expect: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that a place needs to be built, and what is to be tried in it.
+
+    `groups` maps names to gids. `users` always contains `root`. `sysctls` are those that the world's author saw
+    (for example `fs.protected_symlinks`), for the oracle to use where they differ from the place's.
+    """
+
+    name: str
+    about: str = ""
+    groups: Mapping[str, int] = field(default_factory=dict[str, int])
+    users: tuple[User, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def user(self, name: str) -> User:
+        """The user of that name. Raises KeyError with a sentence if there is none."""
+        for user in self.users:
+            if user.name == name:
+                return user
+        raise KeyError(f"the world {self.name!r} has no user named {name!r}")
+
+    def uid(self, who: str | int) -> int:
+        """The uid of a user given by name or number."""
+        return who if isinstance(who, int) else self.user(who).uid
+
+    def gid(self, which: str | int) -> int:
+        """The gid of a group given by name or number; a user's name stands for that user's own group."""
+        if isinstance(which, int):
+            return which
+        if which in self.groups:
+            return self.groups[which]
+        if which == "root":
+            return 0
+        for user in self.users:
+            if user.name == which and isinstance(user.gid, int):
+                return user.gid
+        raise KeyError(f"the world {self.name!r} has no group named {which!r}")
+
+    def principal(self, name: str) -> Principal:
+        """What the kernel will see of a process of the user of that name."""
+        user = self.user(name)
+        return Principal(
+            uid=user.uid,
+            gid=self.gid(user.gid),
+            groups=tuple(sorted({self.gid(group) for group in user.groups})),
+            capabilities=user.capabilities,
+        )
