@@ -1,0 +1,42 @@
+"""The `harness` command: one module for each subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+AGREE, DISAGREE, USAGE, UNAVAILABLE = 0, 1, 2, 69
+"""Exit statuses: all agree; something disagrees or a check fails; usage, or a world that makes no sense; no engine."""
+
+
+def _commands() -> tuple[ModuleType, ...]:
+    return ()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+    top = argparse.ArgumentParser(prog="harness", description=sys.modules["harness"].__doc__)
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _commands():
+        command.add_parser(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; what a person must know is one sentence on standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except PlaceError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return UNAVAILABLE
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -1,0 +1,37 @@
+"""The `observatory` command: one module for each subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+DONE, FAILED, USAGE, UNAVAILABLE, NOT_PERMITTED = 0, 1, 2, 69, 77
+"""Exit statuses: done; failed; usage; no server there (EX_UNAVAILABLE); not permitted (EX_NOPERM)."""
+
+
+def _commands() -> tuple[ModuleType, ...]:
+    return ()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+    top = argparse.ArgumentParser(prog="observatory", description=sys.modules["observatory"].__doc__)
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _commands():
+        command.add_parser(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Each sets `run` on its options: a function of the options that returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        return 130
+    return status
