@@ -1,0 +1,101 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox[uv]>=2025.5"]
+# ///
+"""Every way into the project: `./noxw -s SESSION` (or `nox -s SESSION`), here and in CI alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "locks"
+
+HARNESS = ["pyproject.toml", "--extra", "harness", "--extra", "pretty", "--group", "tests", "--group", "build"]
+# Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
+SETS = {
+    "core": ["pyproject.toml", "--extra", "pretty"],
+    "harness": [*HARNESS],
+    "bench": [*HARNESS, "--group", "bench"],
+    "types": [*HARNESS, "--group", "types"],
+    "lint": ["--group", "lint"],
+    "nox": ["--group", "nox"],
+}
+
+
+def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
+    """Install a locked set, by its hashes, and the project itself on top of it."""
+    session.install("--require-hashes", "-r", str(LOCKS / f"{lock}.txt"))
+    if project:
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with a worker for each core unless told otherwise."""
+    session.run("python", "-m", "pytest", "-n", "auto", *arguments, *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """See the product in under a minute: users, layouts, verdicts, senders."""
+    install(session, "harness")
+    session.run("python", "-m", "harness.demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no container, on any platform."""
+    install(session, "harness")
+    pytest(session, "tests/unit", "tests/properties")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Several users in a real place try to reach real servers; `-- --engine docker,namespace` chooses where."""
+    install(session, "harness")
+    pytest(session, "tests/integration")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's checks and the formatting."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strictly, and pyright, on both packages."""
+    install(session, "types")
+    session.run("mypy")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside peers and beside the limit; prints what it measured."""
+    install(session, "bench")
+    for benchmark in sorted((ROOT / "benchmarks").glob("*.py")):
+        session.run("python", str(benchmark), *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Make every lock anew: versions and hashes for all platforms, no download address. `-- --upgrade` to move on."""
+    install(session, "nox", project=False)
+    LOCKS.mkdir(exist_ok=True)
+    for name, selection in SETS.items():
+        session.run(
+            *("uv", "pip", "compile", *selection),
+            *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-emit-index-url"),
+            *("--no-emit-find-links", "--custom-compile-command", "nox -s lock", "--quiet"),
+            *("--output-file", f"locks/{name}.txt", *session.posargs),
+        )
