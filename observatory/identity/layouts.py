@@ -1,0 +1,69 @@
+"""The layouts of the kernels' credential structures as data, and the pure function that reads bytes by them.
+
+Offsets and sizes are bytes. Each table names the header that it is taken from; the ABI suite under
+tests/platforms compiles every number here into a static assertion against that header.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ByteOrder = Literal["little", "big"]
+
+_SIGNED = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One member: an integer, or an array of `count` of them. `size` is that of one element."""
+
+    name: str
+    offset: int
+    size: int = 4
+    signed: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A C structure as one ABI lays it out; `fields` in the order of their offsets, padding left out.
+
+    `declaration` is the C type and `header` what must be included for it.
+    """
+
+    declaration: str
+    header: str
+    size: int
+    fields: tuple[Field, ...]
+
+    def compiled(self, order: ByteOrder) -> struct.Struct:
+        """The structure for the struct module: members come out flat, in the order of their offsets."""
+        parts = ["<" if order == "little" else ">"]
+        at = 0
+        for field in self.fields:
+            code = _SIGNED[field.size]
+            parts.append(f"{field.offset - at}x{field.count}{code if field.signed else code.upper()}")
+            at = field.offset + field.size * field.count
+        parts.append(f"{self.size - at}x")
+        return struct.Struct("".join(parts))
+
+
+def parse(layout: Layout, data: bytes, order: ByteOrder) -> Mapping[str, tuple[int, ...]] | None:
+    """Each member's elements by name, or `None` if the bytes are not of the structure's size."""
+    if len(data) != layout.size:
+        return None
+    flat = iter(layout.compiled(order).unpack(data))
+    return {field.name: tuple(next(flat) for _ in range(field.count)) for field in layout.fields}
+
+
+LINUX_UCRED = Layout(
+    "struct ucred",
+    "sys/socket.h",
+    12,
+    (Field("pid", 0, signed=True), Field("uid", 4), Field("gid", 8)),
+)

@@ -1,0 +1,46 @@
+"""What can be said of a peer, and why something could not be said. Data only; the same on every platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCredentials:
+    """Who *opened* the connection, in the words of the kernel: its connector, not whoever speaks on it now.
+
+    The kernel records these once: for the accepting side at the peer's connect(), for the connecting side at
+    the peer's listen(), for a socketpair at its making. They are never updated. A forked child, a process
+    that was handed the descriptor, and a connector that has since changed its uid, executed another program
+    or died all carry the connector's identity.
+
+    `uid` and `gid` are the *effective* ids, unsigned; `groups` the supplementary groups as the kernel keeps
+    them (whether the gid is among them is the process's choice), complete or `None`. Every field is `None`
+    where the kernel said 'unknown' (a peer outside this process's pid or user namespace, an unconnected
+    socket) or where the platform keeps no such thing. `None` is never 'nobody' and never this process's own
+    id.
+
+    A pid may belong to another process by the time it is read; only `peer_pidfd` can tell.
+    """
+
+    pid: int | None
+    uid: int | None
+    gid: int | None
+    groups: tuple[int, ...] | None
+
+
+UNKNOWN = PeerCredentials(None, None, None, None)
+"""A Unix socket of whose peer the kernel knows nothing."""
+
+NO_ID = 0xFFFF_FFFF
+"""(uid_t)-1 and (gid_t)-1: not an id; what the kernels write where there is none."""
+
+
+class Unavailable(Enum):
+    """Why a question about a peer has no answer. The value is a sentence for a person."""
+
+    OPTION = "this kernel has no such socket option"
+    PEER = "the socket has no peer of which the kernel could know anything"
+    REAPED = "the peer has died and its parent has collected it"
+    SHORT = "the kernel's answer is not of the size that this option has"
