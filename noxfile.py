@@ -37,9 +37,10 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
         session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with a worker for each core unless told otherwise."""
-    session.run("python", "-m", "pytest", "-n", "auto", *arguments, *session.posargs)
+def pytest(session: nox.Session, *paths: str) -> None:
+    """Run pytest on these paths, or on those given after `--`, with a worker for each core unless told otherwise."""
+    chosen = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *(() if chosen else paths), *session.posargs)
 
 
 @nox.session
