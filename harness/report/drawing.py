@@ -1,0 +1,167 @@
+"""A path drawn as a tree, the component that refuses marked in it, and the reason in words."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+from harness.report.text import Line, Span, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.oracle.decision import Change, Decision
+    from harness.report.trail import Step
+    from harness.world import AclEntry, Attempt, Kind, Node, World
+
+DRAWN = 24
+"""Components of a longer path are left out in its middle, never the ones beside the refusal."""
+
+_TYPE_BITS: Mapping[Kind, int] = {
+    "directory": stat.S_IFDIR,
+    "mount": stat.S_IFDIR,
+    "socket": stat.S_IFSOCK,
+    "file": stat.S_IFREG,
+    "symlink": stat.S_IFLNK,
+}
+
+_PERMISSIONS = {"r": "read", "w": "write", "x": "search"}
+
+
+def mode_string(node: Node) -> str:
+    """A node's type and mode bits as `ls -l` writes them, with `+` where it has an access control list."""
+    mode = 0o777 if node.kind == "symlink" else node.mode
+    return stat.filemode(_TYPE_BITS[node.kind] | mode) + ("+" if node.acl else " ")
+
+
+def owner_of(world: World, node: Node) -> str:
+    """The name of a node's owner as the world knows it, else its uid."""
+    return _named({user.uid: user.name for user in reversed(world.users)} | {0: "root"}, node.owner)
+
+
+def group_of(world: World, node: Node) -> str:
+    """The name of a node's group as the world knows it, else its gid."""
+    names = {user.gid: user.name for user in world.users if isinstance(user.gid, int)}
+    return _named(names | {gid: name for name, gid in world.groups.items()} | {0: "root"}, node.group)
+
+
+def _named(names: Mapping[int, str], who: str | int) -> str:
+    return visible(names.get(who, str(who)) if isinstance(who, int) else who)
+
+
+def acl_entry(entry: AclEntry) -> str:
+    """An entry as setfacl(1) writes it."""
+    letters = "".join(
+        letter if entry.permissions & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1))
+    )
+    return f"{entry.tag}:{'' if entry.who is None else visible(str(entry.who))}:{letters}"
+
+
+def phrase(attempt: Attempt) -> str:
+    """An attempt in a few words: `ci connect /run/docker.sock`."""
+    return " ".join(visible(word) for word in (attempt.user, operation_and_path(attempt)))
+
+
+def operation_and_path(attempt: Attempt) -> str:
+    """What is tried, without who tries: `rename /tmp/a -> /tmp/b`, `connect (dgram) /run/log`."""
+    words = [attempt.operation]
+    if attempt.type != "stream":
+        words.append(f"({attempt.type})")
+    if attempt.mode is not None:
+        words.append(f"{attempt.mode:04o}")
+    words.append(attempt.path)
+    if attempt.to is not None:
+        words += ["->", attempt.to]
+    if attempt.cwd is not None:
+        words.append(f"(in {attempt.cwd})")
+    return visible(" ".join(words))
+
+
+def tree(world: World, steps: Sequence[Step], decision: Decision) -> list[Line]:
+    """The steps of a path, one a line: mode, owner, group, name; the deciding component is marked."""
+    refused = decision.outcome != "ok"
+    deciding = max(
+        (index for index, step in enumerate(steps) if step.path == decision.at), default=len(steps) - 1
+    )
+    shown = _shown(len(steps), deciding)
+    rows = [(index, steps[index]) for index in shown]
+    owners = [owner_of(world, step.node) if step.node else "" for _, step in rows]
+    groups = [group_of(world, step.node) if step.node else "" for _, step in rows]
+    owner_width, group_width = max(map(len, owners)), max(map(len, groups))
+    lines: list[Line] = []
+    before = -1
+    for (index, step), owner, group in zip(rows, owners, groups, strict=True):
+        if index != before + 1:
+            lines.append((Span(f"    ... {index - before - 1} more components", "dim"),))
+        before = index
+        here = index == deciding
+        mode = mode_string(step.node) if step.node else "-" * 10 + " "
+        branch = "" if step.level == 0 else "   " * (min(step.level, DRAWN) - 1) + "└─ "
+        lines.append(
+            (
+                Span("  > " if here and refused else "    ", "refused"),
+                Span(f"{mode} {owner:{owner_width}} {group:{group_width}}  "),
+                Span(branch, "dim"),
+                Span(visible(step.name), "refused" if here and refused else "allowed" if here else "plain"),
+                *_aside(step, decision, here=here),
+            )
+        )
+        if here and step.node is not None:
+            indent = " " * (18 + owner_width + group_width + len(branch))
+            lines += [(Span(indent + acl_entry(entry), "dim"),) for entry in step.node.acl]
+    return lines
+
+
+def _shown(count: int, deciding: int) -> list[int]:
+    if count <= DRAWN:
+        return list(range(count))
+    wanted = {*range(4), *range(deciding - 6, deciding + 3), *range(count - 4, count)}
+    return sorted(index for index in wanted if 0 <= index < count)
+
+
+def _aside(step: Step, decision: Decision, *, here: bool) -> list[Span]:
+    """What stands to the right of a component: a symlink's target, a socket's state, the refusal."""
+    aside: list[Span] = []
+    node = step.node
+    if node is None:
+        text = "does not exist" if here and decision.outcome == "ENOENT" else "not there at first"
+        aside.append(Span(f"  ({text})", "dim"))
+    elif node.kind == "symlink":
+        aside.append(Span(f" -> {visible(node.target or '')}", "dim"))
+    elif node.kind == "mount":
+        options = " ".join(visible(option) for option in (node.fs or "", *node.options) if option)
+        aside.append(Span(f"  ({options} mounted here)", "dim"))
+    elif node.kind == "socket":
+        facts = ([] if node.type == "stream" else [node.type]) + (
+            [] if node.state == "listening" else [{"bound": "nobody listens", "stale": "stale"}[node.state]]
+        )
+        if facts:
+            aside.append(Span(f"  ({', '.join(facts)})", "dim"))
+    if here and decision.outcome != "ok":
+        aside.append(Span(f"  <- {_refusal(decision)}", "refused"))
+    return aside
+
+
+def _refusal(decision: Decision) -> str:
+    if not decision.needs:
+        return decision.outcome
+    has = decision.has.strip("-") or "nothing"
+    needs = " and ".join(f"{letter} ({_PERMISSIONS.get(letter, letter)})" for letter in decision.needs)
+    return f"{decision.outcome}: needs {needs}, has {has}"
+
+
+def reason(decision: Decision) -> list[Line]:
+    """Why the component decided so, and the smallest changes that would turn a refusal, best first."""
+    lines: list[Line] = [(Span("  why    ", "dim"), Span(visible(decision.why)))]
+    if decision.because:
+        applied = f" ({decision.applied})" if decision.applied else ""
+        lines.append((Span("  class  ", "dim"), Span(visible(decision.because) + applied)))
+    for number, change in enumerate(decision.changes):
+        lines.append((Span("  fix    " if number == 0 else "  or     ", "dim"), *_fix(change)))
+    return lines
+
+
+def _fix(change: Change) -> tuple[Span, ...]:
+    others = {0: "lets in nobody else", 1: "lets in one more principal of this world"}
+    widens = others.get(change.widens, f"lets in {change.widens} more principals of this world")
+    return Span(visible(change.text), "strong"), Span(f"  ({widens})", "dim")

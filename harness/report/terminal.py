@@ -1,0 +1,178 @@
+"""Verdicts on a terminal: a matrix of users and paths, and under it each refusal with its path drawn."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.drawing import operation_and_path, reason, tree
+from harness.report.matrix import Matrix, matrix_of
+from harness.report.text import Line, Span, plain, visible
+from harness.report.trail import Trails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.running import Run
+    from harness.verdict import Verdict
+    from harness.world import World
+
+CELLS = 400
+"""A matrix of more cells is not drawn on a terminal; nobody would read it there."""
+
+REFUSALS = 12
+"""At most so many refusals are explained one by one; they differ in their path, their component or their reason."""
+
+_RICH = {
+    "plain": "",
+    "dim": "dim",
+    "strong": "bold",
+    "refused": "bold red",
+    "allowed": "green",
+    "warning": "yellow",
+}
+
+
+def explain_refusal(world: World, verdict: Verdict, reproduce: str) -> str:
+    """One verdict as plain text: who tried what, the path with its modes, where and why it was refused.
+
+    `reproduce` is the command that does it again; it is printed as it is. The text ends with a newline.
+    """
+    return plain(_explanation(world, Trails(world), [verdict], reproduce))
+
+
+def print_run(run: Run, stream: TextIO, *, colour: bool | None = None, width: int | None = None) -> None:
+    """Print a whole run. `colour` and `width` are found out from the stream where they are `None`."""
+    console = Console(
+        file=stream,
+        force_terminal=colour,
+        no_color=colour is False,
+        width=width,
+        highlight=False,
+        emoji=False,
+    )
+    matrix = matrix_of(run.verdicts)
+    console.print(Text(visible(run.world.name), style="bold"), soft_wrap=True)
+    if run.world.about:
+        console.print(Text(visible(run.world.about), style="dim"))
+    if run.verdicts and len(run.verdicts) <= CELLS:
+        for part in _tables(matrix, run.verdicts, console.width):
+            console.print(part)
+    elif run.verdicts:
+        console.print(f"{len(run.verdicts)} attempts are too many to draw here: --html FILE draws them all.")
+    trails = Trails(run.world)
+    refusals = _distinct_refusals(run.verdicts)
+    for alike in refusals[:REFUSALS]:
+        console.print()
+        _print_lines(console, _explanation(run.world, trails, alike, run.reproduce))
+    if len(refusals) > REFUSALS:
+        console.print(
+            f"\n{len(refusals) - REFUSALS} more refusals of other kinds: --html FILE explains them all."
+        )
+    console.print()
+    for notice in run.notices:
+        console.print(Text(f"note: {visible(notice)}", style="yellow"), soft_wrap=True)
+    console.print(_summary(run), soft_wrap=True)
+
+
+def _print_lines(console: Console, lines: Iterable[Line]) -> None:
+    for line in lines:
+        console.print(Text.assemble(*((span.text, _RICH[span.style]) for span in line)), soft_wrap=True)
+
+
+def _explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduce: str) -> list[Line]:
+    """Verdicts that differ in nothing but their user, explained once."""
+    first = alike[0]
+    decision, observation = first.decision, first.observation
+    users = ", ".join(visible(verdict.attempt.user) for verdict in alike)
+    lines: list[Line] = [
+        (
+            Span(f"{users} {operation_and_path(first.attempt)}: ", "strong"),
+            Span(observation.outcome, "allowed" if observation.outcome == "ok" else "refused"),
+            *([Span(f" at {visible(observation.at)}")] if observation.at else []),
+        ),
+        *tree(world, trails.of(first.attempt), decision),
+        *reason(decision),
+    ]
+    lines += [
+        (Span("  BUT    ", "refused"), Span(visible(difference), "warning"))
+        for verdict in alike
+        for difference in verdict.differences
+    ]
+    lines.append((Span("  again  ", "dim"), Span(reproduce, "strong")))
+    return lines
+
+
+def _distinct_refusals(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """What is worth a drawing: refusals and disagreements, disagreements first, those alike together."""
+    groups: dict[tuple[object, ...], list[Verdict]] = {}
+    for verdict in verdicts:
+        attempt, decision = verdict.attempt, verdict.decision
+        if verdict.agree and verdict.observation.outcome == "ok":
+            continue
+        alike = (
+            operation_and_path(attempt),
+            decision.outcome,
+            decision.at,
+            decision.applied,
+            verdict.observation.outcome,
+            verdict.agree,
+        )
+        groups.setdefault(alike, []).append(verdict)
+    return sorted(groups.values(), key=lambda alike: alike[0].agree)
+
+
+def _tables(matrix: Matrix, verdicts: Sequence[Verdict], width: int) -> Iterable[Table]:
+    """The matrix in as many tables as the width asks for."""
+    rows, columns = matrix.rows, matrix.columns
+    label = min(max(len(row) for row in rows), max(20, width // 2))
+    room = max(1, (width - label - 3) // (max(max(map(len, columns)), 8) + 3)) if columns else 1
+    for start in range(0, len(columns), room):
+        part = columns[start : start + room]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column(Text(matrix.corner, style="dim"), overflow="fold", max_width=label)
+        for column in part:
+            table.add_column(Text(column), overflow="fold")
+        for row in rows:
+            table.add_row(
+                Text(row), *(_cell(verdicts, matrix.cells.get((row, column), ())) for column in part)
+            )
+        yield table
+
+
+def _cell(verdicts: Sequence[Verdict], indices: Sequence[int]) -> Text:
+    if not indices:
+        return Text("·", style="dim")
+    parts: list[tuple[str, str] | str] = []
+    for index in indices:
+        verdict = verdicts[index]
+        outcome = verdict.observation.outcome
+        if parts:
+            parts.append(" ")
+        if not verdict.agree:
+            parts.append((f"!= {outcome}", "bold yellow reverse"))
+        else:
+            parts.append((outcome, "green" if outcome == "ok" else "red"))
+    return Text.assemble(*parts)
+
+
+def _summary(run: Run) -> Text:
+    disagreements = sum(not verdict.agree for verdict in run.verdicts)
+    refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
+    sysctls = "".join(f", {name}={value}" for name, value in sorted(run.facts.sysctls.items()))
+    head = f"{len(run.verdicts)} attempts, {refused} refused, "
+    verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
+    return Text.assemble(
+        head, verdict, (f"  engine {run.facts.engine}, Linux {run.facts.kernel}{sysctls}", "dim")
+    )
+
+
+def text_of_run(run: Run, width: int = 110) -> str:
+    """A whole run as plain text, `width` columns wide."""
+    stream = io.StringIO()
+    print_run(run, stream, colour=False, width=width)
+    return stream.getvalue()

@@ -1,0 +1,118 @@
+"""Where a path leads in a world: each component that a lookup passes, with what it is and whose it is."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.world import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.world import Attempt, World
+
+LINKS = 40
+"""A lookup that follows more symlinks than this is given up (MAXSYMLINKS in include/linux/namei.h)."""
+
+_NOT_FOLLOWED = frozenset({"unlink", "rename", "readlink", "bind"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One component. `path` is absolute with symlinks resolved up to it; `node` is `None` where nothing is.
+
+    `level` is how deep it is drawn; `name` is the component as the path or a symlink's text spells it.
+    """
+
+    path: str
+    name: str
+    node: Node | None
+    level: int
+
+
+class Trails:
+    """The paths of one world, as they were when the world had just been built."""
+
+    def __init__(self, world: World) -> None:
+        self._nodes, self._binds = _tree(world)
+
+    def of(self, attempt: Attempt) -> tuple[Step, ...]:
+        """The steps of an attempt's path, from the root to the object or to the first thing that stops a lookup."""
+        path = attempt.path
+        if path.startswith("@"):
+            return (Step(path, path, self._nodes.get(path), 0),)
+        if not path.startswith("/"):
+            path = posixpath.join(attempt.cwd or "/", path)
+        return self.to(path, follow=attempt.operation not in _NOT_FOLLOWED)
+
+    def to(self, path: str, *, follow: bool = True) -> tuple[Step, ...]:
+        """The steps to an absolute path; `follow` says whether a symlink at its end is followed."""
+        steps = [Step("/", "/", self._node("/"), 0)]
+        pending = [part for part in path.split("/") if part not in {"", "."}]
+        here, links = "/", 0
+        while pending:
+            part = pending.pop(0)
+            if part == "..":
+                here = posixpath.dirname(here)
+                steps.append(Step(here, "..", self._node(here), _level(here)))
+                continue
+            there = posixpath.join(here, part)
+            node = self._node(there)
+            steps.append(Step(there, part, node, _level(there)))
+            if node is None:
+                break
+            if node.kind == "symlink" and (pending or follow or path.endswith("/")):
+                links += 1
+                target = node.target or ""
+                if links > LINKS:
+                    break
+                pending[:0] = [part for part in target.split("/") if part not in {"", "."}]
+                here = "/" if target.startswith("/") else here
+                continue
+            if node.kind not in {"directory", "mount"}:
+                break
+            here = there
+        return tuple(steps)
+
+    def _node(self, path: str) -> Node | None:
+        node = self._nodes.get(_behind(path, self._binds))
+        return None if node is None else replace(node, path=path)
+
+
+def _level(path: str) -> int:
+    return 0 if path == "/" else path.count("/")
+
+
+def _tree(world: World) -> tuple[Mapping[str, Node], Mapping[str, str]]:
+    """Every node that a lookup can reach by its place behind all bind mounts, and the bind mounts themselves."""
+    nodes: dict[str, Node] = {"/": Node("/", "directory")}
+    binds: dict[str, str] = {}
+    for node in world.nodes:
+        if node.path.startswith("@"):
+            nodes[node.path] = node
+            continue
+        path = posixpath.normpath(node.path)
+        parent = posixpath.dirname(path)
+        while _behind(parent, binds) not in nodes:
+            nodes[_behind(parent, binds)] = Node(parent, "directory")
+            parent = posixpath.dirname(parent)
+        if node.kind == "mount" and node.fs == "bind":
+            source = next((option[5:] for option in node.options if option.startswith("from=")), "/")
+            binds[path] = _behind(posixpath.normpath(source), binds)
+            continue
+        place = _behind(path, binds)
+        if node.kind == "mount":
+            for hidden in [old for old in nodes if old.startswith(place + "/")]:
+                del nodes[hidden]
+        nodes[place] = node
+    return nodes, binds
+
+
+def _behind(path: str, binds: Mapping[str, str]) -> str:
+    """A path as it is called outside every bind mount."""
+    for mount in sorted(binds, key=len, reverse=True):
+        if path == mount or path.startswith(mount + "/"):
+            return posixpath.normpath(binds[mount] + path[len(mount) :])
+    return path
