@@ -18,7 +18,17 @@ nox.options.sessions = ["tests"]
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "locks"
 
-HARNESS = ["pyproject.toml", "--extra", "harness", "--extra", "pretty", "--group", "tests", "--group", "build"]
+HARNESS = [
+    "pyproject.toml",
+    "--extra",
+    "harness",
+    "--extra",
+    "pretty",
+    "--group",
+    "tests",
+    "--group",
+    "build",
+]
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
@@ -96,7 +106,14 @@ def lock(session: nox.Session) -> None:
     for name, selection in SETS.items():
         session.run(
             *("uv", "pip", "compile", *selection),
-            *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-emit-index-url"),
+            *(
+                "--universal",
+                "--python-version",
+                "3.11",
+                "--generate-hashes",
+                "--no-annotate",
+                "--no-emit-index-url",
+            ),
             *("--no-emit-find-links", "--custom-compile-command", "nox -s lock", "--quiet"),
             *("--output-file", f"locks/{name}.txt", *session.posargs),
         )

@@ -51,7 +51,5 @@ def _differences(attempt: Attempt, decision: Decision, observation: Observation)
         elif attempt.at is not None and at is not None and attempt.at != at:
             said.append(f"{what}: the world expects the refusal at {attempt.at}, {side} so at {at}")
     if observation.credentials is not None and observation.credentials != observation.process:
-        said.append(
-            f"{what}: the listener saw {observation.credentials}, the process was {observation.process}"
-        )
+        said.append(f"{what}: the listener saw {observation.credentials}, the process was {observation.process}")
     return said

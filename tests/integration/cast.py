@@ -1,4 +1,4 @@
-"""Who takes part in the integration tests, and where the server stands: the two layouts of the mission and a group's."""
+"""Who takes part in the integration tests, and where the server stands."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""The observatory in a place: its tree, its processes, and the users who call it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.callers import Callers
+from harness.images import tree
+from harness.place import Credentials
+from tests.integration.cast import CAST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.place import Completed, Engine, Place, Process
+
+ROOT = Path(__file__).parents[2]
+SERVER_SOURCE = "OBSERVATORY_SOURCE"
+"""An environment variable: the folder of the `observatory` package to test, in place of this repository's."""
+INSIDE = "/opt/observatory"
+
+
+@pytest.fixture(scope="session")
+def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A place into which `observatory` and what it imports have been brought."""
+    installed = tree(ROOT / "locks" / "core.txt", engine)
+    source = os.environ.get(SERVER_SOURCE, str(ROOT / "observatory"))
+    mounts = (f"{installed}:{INSIDE}/libraries", f"{source}:{INSIDE}/source/observatory")
+    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
+        yield opened
+
+
+@dataclass
+class Server:
+    """A running observatory, and what it wrote."""
+
+    process: Process
+    listening: str
+
+    def event(self) -> dict[str, Any]:
+        """The next event that it wrote on its standard output."""
+        event: dict[str, Any] = json.loads(self.process.read_line())
+        return event
+
+    def end(self) -> Completed:
+        """Ask it to end, and wait for that."""
+        self.process.signal(signal.SIGTERM)
+        return self.process.wait()
+
+
+@pytest.fixture
+def callers(place: Place) -> Iterator[Callers]:
+    """The users of the cast, each as a process that is started when first needed."""
+    with Callers(place, CAST) as callers:
+        yield callers
+
+
+@pytest.fixture
+def serve(place: Place) -> Iterator[Callable[..., Server]]:
+    """Start alice's observatory and wait until it listens; all are ended when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: str, user: str = "alice", umask: int = 0o022) -> Server:
+            process = place.start(
+                ["python3", "-m", "observatory.cli", "serve", *arguments],
+                CAST.principal(user),
+                environment={
+                    "HOME": f"/home/{user}",
+                    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                umask=umask,
+            )
+            stack.callback(_stop, process)
+            line = process.read_line("stderr")
+            assert "listening on" in line, f"observatory serve {' '.join(arguments)} said: {line}"
+            return Server(process, line)
+
+        yield start
+
+
+def _stop(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.signal(signal.SIGTERM)
+    process.wait()
+
+
+def credentials(event: dict[str, Any]) -> Credentials:
+    """Whom the server says that it saw."""
+    groups = event.get("_peer_groups")
+    return Credentials(
+        event["_peer_pid"],
+        event["_peer_uid"],
+        event["_peer_gid"],
+        None if groups is None else tuple(sorted(groups)),
+    )

@@ -1,0 +1,75 @@
+"""Who reaches alice's observatory, and as whom: every layout, every mode, every user, held against the oracle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.oracle import linux, predict
+from harness.report.text import explain_refusal
+from harness.verdict import judge
+from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
+from tests.integration.conftest import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.callers import Callers
+    from harness.place import Place
+    from harness.plugin import Tally
+    from harness.verdict import Verdict
+    from harness.world import World
+    from tests.integration.conftest import Server
+
+CASES = [(layout, mode, None) for layout in LAYOUTS for mode in MODES] + [(LAYOUTS[0], 0o660, "team")]
+
+
+@pytest.mark.parametrize(
+    ("layout", "mode", "group"),
+    CASES,
+    ids=[f"{layout.name}-{mode:04o}" + (f"-{group}" if group else "") for layout, mode, group in CASES],
+)
+def test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them(
+    place: Place,
+    callers: Callers,
+    serve: Callable[..., Server],
+    tally: Tally,
+    request: pytest.FixtureRequest,
+    layout: Layout,
+    mode: int,
+    group: str | None,
+) -> None:
+    place.build(CAST)
+    server = serve("--socket", layout.socket, "--mode", f"{mode:04o}", *(("--group", group) if group else ()))
+    world = with_socket(layout, mode, group)
+    verdicts = try_everybody(place, callers, server, world)
+    tally(cases=1, attempts=len(verdicts))
+    said = [explain_refusal(world, verdict, reproduce(request)) for verdict in verdicts if not verdict.agree]
+    assert not said, "\n\n" + "\n\n".join(said)
+
+
+def try_everybody(place: Place, callers: Callers, server: Server, world: World) -> list[Verdict]:
+    """Every user connects; whoever gets in sends an event, whose sender is held against the process that sent it."""
+    verdicts = []
+    decisions = predict(world, world.attempts, linux(place.facts.sysctls))
+    for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
+        observation = replace(seen, credentials=None, process=None)
+        answer = callers.call(attempt.user, attempt.path, {"user": attempt.user, "_peer_uid": 4242})
+        if answer.outcome == "ok":
+            event = server.event()
+            assert (answer.status, event["user"]) == (200, attempt.user)
+            observation = replace(observation, credentials=credentials(event), process=answer.process)
+        verdict = judge(attempt, decision, observation)
+        if answer.outcome != seen.outcome:
+            words = f"{attempt.user}: one process got {seen.outcome}, another of the same user {answer['outcome']}"
+            verdict = replace(verdict, differences=(*verdict.differences, words))
+        verdicts.append(verdict)
+    return verdicts
+
+
+def reproduce(request: pytest.FixtureRequest) -> str:
+    """The one command that runs this very case again."""
+    engine = request.getfixturevalue("engine").name
+    return f"./noxw -s integration -- --engine {engine} {request.node.nodeid!r}"
