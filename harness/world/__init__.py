@@ -1,5 +1,7 @@
 """A world: users, groups, nodes and attempts as frozen data, in TOML and back."""
 
+from harness.world.check import complete, problems
+from harness.world.error import WorldError
 from harness.world.model import (
     AclEntry,
     Attempt,
@@ -7,10 +9,12 @@ from harness.world.model import (
     Node,
     Operation,
     Principal,
+    SocketState,
     SocketType,
     User,
     World,
 )
+from harness.world.toml import dumps, load, loads
 
 __all__ = [
     "AclEntry",
@@ -19,7 +23,14 @@ __all__ = [
     "Node",
     "Operation",
     "Principal",
+    "SocketState",
     "SocketType",
     "User",
     "World",
+    "WorldError",
+    "complete",
+    "dumps",
+    "load",
+    "loads",
+    "problems",
 ]

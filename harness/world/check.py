@@ -1,0 +1,359 @@
+"""What a world must fulfil beyond its types, whether it came from a file or from Python.
+
+Every rule yields a `Problem`: where in the world, and one sentence. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness.world.model import User, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.world.model import Attempt, Node
+
+Where = tuple[str | int, ...]
+"""A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
+
+CAPABILITIES: Final = frozenset(
+    {
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_DAC_READ_SEARCH",
+        "CAP_FOWNER",
+        "CAP_FSETID",
+        "CAP_KILL",
+        "CAP_SETGID",
+        "CAP_SETUID",
+        "CAP_SETPCAP",
+        "CAP_LINUX_IMMUTABLE",
+        "CAP_NET_BIND_SERVICE",
+        "CAP_NET_BROADCAST",
+        "CAP_NET_ADMIN",
+        "CAP_NET_RAW",
+        "CAP_IPC_LOCK",
+        "CAP_IPC_OWNER",
+        "CAP_SYS_MODULE",
+        "CAP_SYS_RAWIO",
+        "CAP_SYS_CHROOT",
+        "CAP_SYS_PTRACE",
+        "CAP_SYS_PACCT",
+        "CAP_SYS_ADMIN",
+        "CAP_SYS_BOOT",
+        "CAP_SYS_NICE",
+        "CAP_SYS_RESOURCE",
+        "CAP_SYS_TIME",
+        "CAP_SYS_TTY_CONFIG",
+        "CAP_MKNOD",
+        "CAP_LEASE",
+        "CAP_AUDIT_WRITE",
+        "CAP_AUDIT_CONTROL",
+        "CAP_SETFCAP",
+        "CAP_MAC_OVERRIDE",
+        "CAP_MAC_ADMIN",
+        "CAP_SYSLOG",
+        "CAP_WAKE_ALARM",
+        "CAP_BLOCK_SUSPEND",
+        "CAP_AUDIT_READ",
+        "CAP_PERFMON",
+        "CAP_BPF",
+        "CAP_CHECKPOINT_RESTORE",
+    }
+)
+"""The capabilities of capabilities(7)."""
+
+MOUNT_OPTIONS: Final = frozenset({"ro", "nosuid", "nodev", "noexec"})
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_ID_LIMIT: Final = 2**32 - 1  # (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)
+_PATH_LIMIT: Final = 4096  # PATH_MAX of linux/limits.h, with the closing NUL
+_NAME_LIMIT: Final = 255  # NAME_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that makes no sense: `where`, and a sentence without its subject's name."""
+
+    where: Where
+    sentence: str
+
+
+def complete(world: World) -> World:
+    """The same world with what the format promises: `root`, and a name for every user's own group."""
+    users = world.users
+    if not any(user.name == "root" for user in users):
+        users = (User("root", 0, 0), *users)
+    groups = {"root": 0} | dict(world.groups)
+    for user in users:
+        if isinstance(user.gid, int) and user.gid not in groups.values() and user.name not in groups:
+            groups[user.name] = user.gid
+    return dataclasses.replace(world, users=users, groups=groups)
+
+
+def problems(world: World) -> Iterator[Problem]:
+    """Everything about a completed world that a place could not build or an oracle could not judge."""
+    yield from _names(world)
+    yield from _users(world)
+    yield from _nodes(world)
+    for index, attempt in enumerate(world.attempts):
+        for key, sentence in _attempt(world, attempt):
+            yield Problem(("attempts", index, key), sentence)
+
+
+def _names(world: World) -> Iterator[Problem]:
+    if not world.name:
+        yield Problem(("name",), "a world needs a name")
+    for name, gid in world.groups.items():
+        if not _NAME.fullmatch(name):
+            yield Problem(("groups", name), f"{name!r} can't be a group's name (letters, digits, _ . -, at most 32)")
+        if not 0 <= gid < _ID_LIMIT:
+            yield Problem(("groups", name), f"{gid} is not a gid: 0 to {_ID_LIMIT - 1}")
+    if world.groups.get("root", 0) != 0:
+        yield Problem(("groups", "root"), "the group root is gid 0 everywhere")
+
+
+def _users(world: World) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for user in world.users:
+        where = ("users", user.name)
+        if not _NAME.fullmatch(user.name):
+            yield Problem(where, f"{user.name!r} can't be a user's name (letters, digits, _ . -, at most 32)")
+        if user.name in seen:
+            yield Problem(where, f"there are two users named {user.name!r}")
+        seen.add(user.name)
+        if not 0 <= user.uid < _ID_LIMIT:
+            yield Problem((*where, "uid"), f"{user.uid} is not a uid: 0 to {_ID_LIMIT - 1}")
+        if user.name == "root" and user.uid != 0:
+            yield Problem((*where, "uid"), "root is uid 0 everywhere")
+        yield from (Problem((*where, "gid"), text) for text in _known_group(world, user.gid))
+        if isinstance(user.gid, int) and user.gid not in world.groups.values():
+            taken = world.groups.get(user.name)
+            yield Problem(
+                (*where, "gid"),
+                f"gid {user.gid} has no name, and the user's own name already means gid {taken}: name it in [groups]",
+            )
+        for group in user.groups:
+            yield from (Problem((*where, "groups"), text) for text in _known_group(world, group))
+        for capability in sorted(user.capabilities or ()):
+            if capability not in CAPABILITIES:
+                yield Problem((*where, "capabilities"), f"{capability!r} is no capability of capabilities(7)")
+
+
+def _known_group(world: World, group: str | int) -> Iterator[str]:
+    if isinstance(group, int):
+        if not 0 <= group < _ID_LIMIT:
+            yield f"{group} is not a gid: 0 to {_ID_LIMIT - 1}"
+    elif group not in world.groups:
+        yield f"no group is named {group!r}; give it a number in [groups]"
+
+
+def _known_user(world: World, user: str | int) -> Iterator[str]:
+    if isinstance(user, int):
+        if not 0 <= user < _ID_LIMIT:
+            yield f"{user} is not a uid: 0 to {_ID_LIMIT - 1}"
+    elif all(user != known.name for known in world.users):
+        yield f"no user is named {user!r}"
+
+
+def _attempt(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:
+    if all(attempt.user != user.name for user in world.users):
+        yield "user", f"no user is named {attempt.user!r}"
+    yield from (("path", text) for text in _text(attempt.path))
+    if attempt.operation == "rename":
+        if attempt.to is None:
+            yield "to", "rename needs a second path: to ="
+        else:
+            yield from (("to", text) for text in _text(attempt.to))
+    elif attempt.to is not None:
+        yield "to", f"only rename has a second path, not {attempt.operation}"
+    if (attempt.mode is None) == (attempt.operation == "chmod"):
+        yield "mode", "chmod needs a mode" if attempt.mode is None else f"{attempt.operation} takes no mode"
+    if attempt.mode is not None and not 0 <= attempt.mode <= 0o7777:
+        yield "mode", f"{attempt.mode:#o} is not a mode: 0 to 7777"
+    if attempt.type != "stream" and attempt.operation not in {"connect", "bind"}:
+        yield "type", f"{attempt.operation} has no socket, so it takes no type"
+    if attempt.cwd is not None and not attempt.cwd.startswith("/"):
+        yield "cwd", f"{attempt.cwd!r} is not an absolute path"
+    if attempt.expect not in {None, "ok"} and not hasattr(errno, attempt.expect or ""):
+        yield "expect", f"{attempt.expect!r} is neither ok nor an errno's name such as EACCES"
+    if attempt.at is not None and attempt.expect in {None, "ok"}:
+        yield "at", "names what refuses, so it needs an expect = that is a refusal"
+
+
+def _text(path: str) -> Iterator[str]:
+    if not path:
+        yield "an empty path names nothing"
+    elif "\0" in path:
+        yield "a path can't hold a NUL"
+    elif not _encodes(path):
+        yield "the path is no valid Unicode text"
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_Spot = tuple[int, str]
+"""A place in the tree as the kernel tells them apart: the number of the mount, and the path without mounts."""
+
+
+class _Tree:
+    """What has been made so far."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, str] = {"": "directory"}
+        self.made: set[str] = {""}
+        self.mounts: dict[_Spot, _Spot] = {}
+
+    def spot(self, path: str) -> _Spot:
+        """Where a path leads; the topmost mount counts."""
+        mount, at = 0, ""
+        for name in path.split("/")[1:]:
+            at = f"{at}/{name}"
+            while (mount, at) in self.mounts:
+                mount, at = self.mounts[mount, at]
+        return mount, at
+
+
+def _nodes(world: World) -> Iterator[Problem]:
+    tree = _Tree()
+    for index, node in enumerate(world.nodes):
+        for key, sentence in (*_node(world, node), *_placed(tree, node, index)):
+            yield Problem(("nodes", index, key), sentence)
+
+
+def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
+    yield from (("owner", text) for text in _known_user(world, node.owner))
+    yield from (("group", text) for text in _known_group(world, node.group))
+    if not 0 <= node.mode <= 0o7777:
+        yield "mode", f"{node.mode:#o} is not a mode: 0 to 7777"
+    if (node.target is None) == (node.kind == "symlink"):
+        yield "target", "a symlink needs a target" if node.target is None else f"a {node.kind} has no target"
+    if node.target is not None:
+        yield from (("target", text) for text in _text(node.target))
+        if len(node.target.encode(errors="replace")) >= _PATH_LIMIT:
+            yield "target", f"a symlink holds at most {_PATH_LIMIT - 1} bytes"
+    if node.kind != "socket":
+        if node.type != "stream":
+            yield "type", f"a {node.kind} has no socket type"
+        if node.state != "listening":
+            yield "state", f"a {node.kind} does not listen"
+    if node.type == "dgram" and node.state == "bound":
+        yield "state", "a dgram socket never listens: it is open (listening, the default) or stale"
+    if node.path.startswith("@") and node.state == "stale":
+        yield "state", "the name of an abstract socket goes when the socket is closed: it can't be stale"
+    yield from _acl(world, node)
+    yield from _mount(node)
+
+
+def _acl(world: World, node: Node) -> Iterator[tuple[str, str]]:
+    if node.acl and (node.kind == "symlink" or node.fs == "bind" or node.path.startswith("@")):
+        yield "acl", "neither a symlink, a bind mount nor an abstract socket has an ACL of its own"
+    seen: set[tuple[str, int | None]] = set()
+    for entry in node.acl:
+        known = {"user": _known_user, "group": _known_group}.get(entry.tag)
+        if entry.who is not None:
+            wrong = (f"{entry.tag} has no name",) if known is None else tuple(known(world, entry.who))
+            yield from (("acl", text) for text in wrong)
+            if wrong:
+                continue
+        if not 0 <= entry.permissions <= 7:
+            yield "acl", f"{entry.permissions} are no permissions: 0 to 7"
+        who = None if entry.who is None else (world.uid if entry.tag == "user" else world.gid)(entry.who)
+        if (entry.tag, who) in seen:
+            yield "acl", f"two entries speak of {entry.tag}:{'' if entry.who is None else entry.who}"
+        seen.add((entry.tag, who))
+
+
+def _mount(node: Node) -> Iterator[tuple[str, str]]:
+    sources = [option for option in node.options if option.startswith("from=")]
+    if node.kind != "mount":
+        if node.fs is not None:
+            yield "fs", f"only a mount has a file system, not a {node.kind}"
+        if node.options:
+            yield "options", f"only a mount has options, not a {node.kind}"
+        return
+    if node.fs is None:
+        yield "fs", 'a mount is fs = "tmpfs" or fs = "bind"'
+    if len(sources) != (node.fs == "bind"):
+        yield "options", "a bind mount has one option from=/path, and a tmpfs none"
+    for option in node.options:
+        if option not in MOUNT_OPTIONS and option not in sources:
+            yield "options", f"{option!r} is none of {', '.join(sorted(MOUNT_OPTIONS))}, from=/path"
+
+
+def _placed(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
+    if node.path.startswith("@"):
+        if node.kind != "socket":
+            yield "path", "only a socket can have an abstract name (@...)"
+        elif len(node.path) == 1:
+            yield "path", "an abstract name needs something after the @"
+        elif f"{node.path} {node.type}" in tree.made:
+            yield "path", f"there are two {node.type} sockets named {node.path}"
+        tree.made.add(f"{node.path} {node.type}")
+        yield from (("path", text) for text in _text(node.path))
+        return
+    wrong = tuple(_node_path(node.path))
+    yield from (("path", text) for text in wrong)
+    if wrong:
+        return
+    written = ""
+    for name in node.path.split("/")[1:-1]:
+        written = f"{written}/{name}"
+        kind = tree.kinds.setdefault(tree.spot(written)[1], "directory")
+        if kind != "directory":
+            yield "path", f"{written} is a {kind}, so nothing can be made in it"
+            return
+    yield from (_mounted if node.kind == "mount" else _named)(tree, node, index)
+
+
+def _named(tree: _Tree, node: Node, _: int) -> Iterator[tuple[str, str]]:
+    at = tree.spot(node.path)[1]
+    if at in tree.made or tree.kinds.setdefault(at, node.kind) != node.kind:
+        yield "path", f"{node.path} is there already, as a {tree.kinds[at]}"
+    tree.made.add(at)
+
+
+def _mounted(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
+    point = tree.spot(node.path)
+    root = (index + 1, f"\0{index}")
+    tree.kinds[root[1]] = "directory"
+    if node.fs == "bind":
+        source = next((option[len("from=") :] for option in node.options if option.startswith("from=")), "")
+        root = (index + 1, tree.spot(source)[1])
+        if any(_node_path(source)) or root[1] not in tree.kinds:
+            yield "options", f"from={source} is made by no node before this one"
+            return
+    kind = tree.kinds[root[1]]
+    under = tree.kinds.setdefault(point[1], "directory" if kind == "directory" else "file")
+    if "symlink" in (kind, under):
+        yield "path", "neither end of a mount can be a symlink"
+    elif (under == "directory") != (kind == "directory"):
+        yield "path", f"a {kind} can't be mounted upon a {under}"
+    else:
+        tree.made.update((point[1], root[1]))
+        tree.mounts[point] = root
+
+
+def _node_path(path: str) -> Iterator[str]:
+    yield from _text(path)
+    if not path.startswith("/"):
+        yield f"{path!r} is not an absolute path"
+    elif path == "/":
+        yield "the root directory is the place's own"
+    elif path != posixpath.normpath(path) or path.startswith("//"):
+        yield f"{path!r} must be written without ., .., double or closing slashes"
+    elif len(path.encode(errors="replace")) >= _PATH_LIMIT:
+        yield f"a path has at most {_PATH_LIMIT - 1} bytes"
+    elif any(len(name.encode(errors="replace")) > _NAME_LIMIT for name in path.split("/")):
+        yield f"a name has at most {_NAME_LIMIT} bytes"

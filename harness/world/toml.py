@@ -1,0 +1,362 @@
+"""A world as a TOML file, read and written. The format is described in docs/worlds.md."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, get_args
+
+import tomlkit
+from tomlkit.items import AoT, Table
+
+from harness.world.check import Where, complete, problems
+from harness.world.error import WorldError
+from harness.world.model import (
+    DEFAULT_MODES,
+    AclEntry,
+    Attempt,
+    Kind,
+    Node,
+    Operation,
+    SocketState,
+    SocketType,
+    User,
+    World,
+)
+from harness.world.position import line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+_REQUIRED: Final[Any] = object()
+_ACL_TAGS: Final = ("user", "group", "mask", "other")
+
+
+def load(path: str | Path) -> World:
+    """The world in a file. Raises WorldError if it can't be read or makes no sense."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise WorldError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise WorldError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return loads(text, str(path))
+
+
+def loads(text: str, name: str = "world") -> World:
+    """The world in a TOML text; `name` stands for the file in what is said of errors. Raises WorldError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = re.sub(r" \(at line (\d+), column (\d+)\)$", r"", str(error))
+        at = re.search(r"at line (\d+)", str(error))
+        raise WorldError(f"{name}:{at[1] if at else len(text.splitlines())}: {message}") from error
+    try:
+        world = complete(_world(_Table(document, ())))
+        for problem in problems(world):
+            raise _ProblemFound(problem.where, problem.sentence)
+    except _ProblemFound as found:
+        line = line_of(text, _as_written(document, found.where))
+        raise WorldError(f"{name}:{line}: {_spoken(found.where)}: {found.sentence}") from None
+    return world
+
+
+class _ProblemFound(Exception):  # noqa: N818  never leaves this module: it becomes a WorldError with its line
+    def __init__(self, where: Where, sentence: str) -> None:
+        super().__init__(where, sentence)
+        self.where = where
+        self.sentence = sentence
+
+
+def _spoken(where: Where) -> str:
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the file"
+
+
+def _as_written(document: Mapping[str, Any], where: Where) -> Where:
+    """The key as the file has it: `state` may stand there as `listening`."""
+    if where[-1:] == ("state",):
+        node = document["nodes"][where[1]]
+        return where if "state" in node else (*where[:-1], "listening")
+    return where
+
+
+class _Table:
+    """One table of the file: takes its keys one by one, each with its type, and knows what is left."""
+
+    def __init__(self, items: object, where: Where) -> None:
+        if not isinstance(items, dict):
+            raise _ProblemFound(where, f"must be a table, not {_kind(items)}")
+        self.items: dict[str, object] = items
+        self.where = where
+        self.asked: set[str] = set()
+
+    def wrong(self, key: str, sentence: str) -> NoReturn:
+        raise _ProblemFound((*self.where, key), sentence)
+
+    def take(self, key: str, read: Callable[[_Table, str, object], _T], default: _D = _REQUIRED) -> _T | _D:
+        self.asked.add(key)
+        if key in self.items:
+            return read(self, key, self.items[key])
+        if default is _REQUIRED:
+            raise _ProblemFound(self.where, f"{key} = is missing")
+        return default
+
+    def tables(self, key: str) -> list[_Table]:
+        self.asked.add(key)
+        items = self.items.get(key, [])
+        if not isinstance(items, list):
+            self.wrong(key, f"must be tables, each written [[{key}]], not {_kind(items)}")
+        return [_Table(item, (*self.where, key, index)) for index, item in enumerate(items)]
+
+    def named(self, key: str) -> dict[str, object]:
+        self.asked.add(key)
+        return _Table(self.items.get(key, {}), (*self.where, key)).items
+
+    def nothing_else(self) -> None:
+        for key in self.items:
+            if key not in self.asked:
+                near = difflib.get_close_matches(key, self.asked, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self.asked))}"
+                self.wrong(key, f"no such key; {hint}")
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", str: "a text", list: "an array", dict: "a table"}
+    return kinds.get(type(value), "a date or a fraction")
+
+
+def _text(table: _Table, key: str, value: object) -> str:
+    if not isinstance(value, str):
+        table.wrong(key, f"must be a text in quotes, not {_kind(value)}")
+    return value
+
+
+def _number(table: _Table, key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        table.wrong(key, f"must be a number, not {_kind(value)}")
+    return value
+
+
+def _flag(table: _Table, key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        table.wrong(key, f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def _who(table: _Table, key: str, value: object) -> str | int:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        table.wrong(key, f"must be a name in quotes or a number, not {_kind(value)}")
+    return value
+
+
+def _mode(table: _Table, key: str, value: object) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-7]{1,4}", value):
+        table.wrong(key, f'must be one to four octal digits in quotes, such as "0660", not {value!r}')
+    return int(value, 8)
+
+
+def _list_of(read: Callable[[_Table, str, object], _T]) -> Callable[[_Table, str, object], tuple[_T, ...]]:
+    def read_list(table: _Table, key: str, value: object) -> tuple[_T, ...]:
+        if not isinstance(value, list):
+            table.wrong(key, f"must be an array, not {_kind(value)}")
+        return tuple(read(table, key, item) for item in value)
+
+    return read_list
+
+
+def _one_of(choices: object) -> Callable[[_Table, str, object], Any]:
+    allowed = get_args(choices)
+
+    def read_choice(table: _Table, key: str, value: object) -> str:
+        if value not in allowed:
+            table.wrong(key, f"{value!r} is none of {', '.join(allowed)}")
+        return str(value)
+
+    return read_choice
+
+
+def _acl_entry(table: _Table, key: str, value: object) -> AclEntry:
+    text = _text(table, key, value)
+    parts = re.fullmatch(r"(user|group|mask|other):([^:]*):([r-][w-][x-])", text)
+    if parts is None:
+        table.wrong(key, f"{text!r} is no ACL entry such as user:bob:rw-, group::r-- or mask::rwx")
+    tag, who, permissions = parts.groups()
+    return AclEntry(
+        tag=_ACL_TAGS[_ACL_TAGS.index(tag)],
+        who=int(who) if who.isdecimal() else who or None,
+        permissions=sum(4 >> place for place, letter in enumerate(permissions) if letter != "-"),
+    )
+
+
+def _world(table: _Table) -> World:
+    world = World(
+        name=table.take("name", _text),
+        about=table.take("about", _text, ""),
+        groups=_numbers(table, "groups"),
+        users=tuple(_user(name, _Table(items, ("users", name))) for name, items in table.named("users").items()),
+        nodes=tuple(_node(node) for node in table.tables("nodes")),
+        attempts=tuple(_attempt(attempt) for attempt in table.tables("attempts")),
+        sysctls=_numbers(table, "sysctls"),
+    )
+    table.nothing_else()
+    return world
+
+
+def _numbers(table: _Table, key: str) -> dict[str, int]:
+    inner = _Table(table.named(key), (key,))
+    return {name: inner.take(name, _number) for name in inner.items}
+
+
+def _user(name: str, table: _Table) -> User:
+    uid = table.take("uid", _number)
+    user = User(
+        name=name,
+        uid=uid,
+        gid=table.take("gid", _who, uid),
+        groups=table.take("groups", _list_of(_who), ()),
+        capabilities=table.take("capabilities", _capabilities, None),
+    )
+    table.nothing_else()
+    return user
+
+
+def _capabilities(table: _Table, key: str, value: object) -> frozenset[str] | None:
+    return frozenset(_list_of(_text)(table, key, value))
+
+
+def _node(table: _Table) -> Node:
+    kind: Kind = table.take("kind", _one_of(Kind))
+    node = Node(
+        path=table.take("path", _text),
+        kind=kind,
+        owner=table.take("owner", _who, "root"),
+        group=table.take("group", _who, "root"),
+        mode=table.take("mode", _mode, DEFAULT_MODES[kind]),
+        target=table.take("target", _text, None),
+        acl=table.take("acl", _list_of(_acl_entry), ()),
+        type=table.take("type", _one_of(SocketType), "stream"),
+        state=_state(table),
+        fs=table.take("fs", _one_of(Literal["tmpfs", "bind"]), None),
+        options=table.take("options", _list_of(_text), ()),
+    )
+    table.nothing_else()
+    without = (
+        "a bind mount"
+        if node.fs == "bind"
+        else "an abstract socket"
+        if node.path.startswith("@")
+        else "a symlink"
+        if kind == "symlink"
+        else None
+    )
+    for key in ("owner", "group", "mode"):
+        if without is not None and key in table.items and (kind != "symlink" or key == "mode"):
+            table.wrong(key, f"{without} has no {key} of its own")
+    return node
+
+
+def _state(table: _Table) -> SocketState:
+    listening = table.take("listening", _flag, None)
+    state: SocketState = table.take("state", _one_of(SocketState), "bound" if listening is False else "listening")
+    if listening is not None and listening != (state == "listening"):
+        table.wrong("listening", f"says the contrary of state = {state!r}")
+    return state
+
+
+def _attempt(table: _Table) -> Attempt:
+    attempt = Attempt(
+        user=table.take("user", _text),
+        operation=table.take("operation", _one_of(Operation)),
+        path=table.take("path", _text),
+        to=table.take("to", _text, None),
+        mode=table.take("mode", _mode, None),
+        type=table.take("type", _one_of(SocketType), "stream"),
+        cwd=table.take("cwd", _text, None),
+        expect=table.take("expect", _text, None),
+        at=table.take("at", _text, None),
+    )
+    table.nothing_else()
+    return attempt
+
+
+def dumps(world: World) -> str:
+    """The world as TOML. `loads` of it gives the same world, completed."""
+    document = tomlkit.document()
+    document.add("name", tomlkit.item(world.name))
+    if world.about:
+        document.add("about", tomlkit.item(world.about))
+    for key, numbers in (("sysctls", world.sysctls), ("groups", world.groups)):
+        if numbers:
+            document.add(key, _filled(numbers))
+    if world.users:
+        users = tomlkit.table(is_super_table=True)
+        for user in world.users:
+            users.add(user.name, _filled(_user_items(user)))
+        document.add("users", users)
+    for key, tables in (
+        ("nodes", [_node_items(node) for node in world.nodes]),
+        ("attempts", [_attempt_items(attempt) for attempt in world.attempts]),
+    ):
+        if tables:
+            document.add(key, AoT([_filled(items) for items in tables]))
+    return tomlkit.dumps(document)
+
+
+def _filled(items: Mapping[str, object]) -> Table:
+    table = tomlkit.table()
+    for key, value in items.items():
+        if value is not None:
+            table.add(key, tomlkit.item(value))
+    return table
+
+
+def _user_items(user: User) -> dict[str, object]:
+    return {
+        "uid": user.uid,
+        "gid": user.gid,
+        "groups": list(user.groups) or None,
+        "capabilities": None if user.capabilities is None else sorted(user.capabilities),
+    }
+
+
+def _node_items(node: Node) -> dict[str, object]:
+    owned = node.fs != "bind" and not node.path.startswith("@")
+    return {
+        "path": node.path,
+        "kind": node.kind,
+        "owner": node.owner if owned else None,
+        "group": node.group if owned else None,
+        "mode": f"{node.mode:04o}" if owned and node.kind != "symlink" else None,
+        "target": node.target,
+        "acl": [_acl_text(entry) for entry in node.acl] or None,
+        "type": node.type if node.type != "stream" else None,
+        "state": node.state if node.state != "listening" else None,
+        "fs": node.fs,
+        "options": list(node.options) or None,
+    }
+
+
+def _acl_text(entry: AclEntry) -> str:
+    letters = "".join(letter if entry.permissions & 4 >> place else "-" for place, letter in enumerate("rwx"))
+    return f"{entry.tag}:{'' if entry.who is None else entry.who}:{letters}"
+
+
+def _attempt_items(attempt: Attempt) -> dict[str, object]:
+    return {
+        "user": attempt.user,
+        "operation": attempt.operation,
+        "path": attempt.path,
+        "to": attempt.to,
+        "mode": None if attempt.mode is None else f"{attempt.mode:04o}",
+        "type": attempt.type if attempt.type != "stream" else None,
+        "cwd": attempt.cwd,
+        "expect": attempt.expect,
+        "at": attempt.at,
+    }
