@@ -11,7 +11,7 @@ from observatory.identity.model import PeerCredentials, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PeerCredentials", "Unavailable", "peer_credentials"]
+__all__ = ["PeerCredentials", "Unavailable", "peer_credentials", "peer_label", "peer_pidfd"]
 
 
 def _nothing(sock: socket.socket) -> PeerCredentials | None:  # noqa: ARG001 - the signature is the point
@@ -19,11 +19,29 @@ def _nothing(sock: socket.socket) -> PeerCredentials | None:  # noqa: ARG001 - t
     return None
 
 
+def _no_option(sock: socket.socket) -> Unavailable:  # noqa: ARG001 - as above
+    return Unavailable.OPTION
+
+
 _platform: str = sys.platform
-_read: Callable[[socket.socket], PeerCredentials | None] = _nothing
-# AF_UNIX, not SO_PEERCRED: Emscripten's headers define that one, and have no Unix sockets.
-if hasattr(socket, "AF_UNIX") and _platform in {"linux", "android"}:
-    from observatory.identity.linux import peer_credentials as _read
+_credentials: Callable[[socket.socket], PeerCredentials | None] = _nothing
+_pidfd: Callable[[socket.socket], int | Unavailable] = _no_option
+_label: Callable[[socket.socket], str | Unavailable] = _no_option
+
+if not hasattr(socket, "AF_UNIX"):
+    pass  # Windows, Emscripten, WASI. Not SO_PEERCRED: Emscripten's headers define that one.
+elif _platform in {"linux", "android"}:
+    from observatory.identity.linux import peer_credentials as _credentials
+    from observatory.identity.linux import peer_label as _label
+    from observatory.identity.linux import peer_pidfd as _pidfd
+elif _platform == "darwin":
+    from observatory.identity.macos import peer_credentials as _credentials
+elif _platform.startswith("freebsd"):
+    from observatory.identity.freebsd import peer_credentials as _credentials
+elif _platform.startswith("openbsd"):
+    from observatory.identity.openbsd import peer_credentials as _credentials
+elif _platform.startswith("netbsd"):
+    from observatory.identity.netbsd import peer_credentials as _credentials
 
 
 def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
@@ -34,4 +52,21 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
     Takes a few microseconds, and may be called at any time after accept(): the answer does not change. Raises
     OSError for a descriptor that is closed or no socket.
     """
-    return _read(sock)
+    return _credentials(sock)
+
+
+def peer_pidfd(sock: socket.socket) -> int | Unavailable:
+    """A descriptor of the peer's process, for `observatory.identity.process`; the caller closes it.
+
+    Linux from 6.5 on; `Unavailable` says why there is none. Unlike the pid, it can never come to mean another
+    process. Raises OSError for a descriptor that is no socket, or if this process has no descriptor left.
+    """
+    return _pidfd(sock)
+
+
+def peer_label(sock: socket.socket) -> str | Unavailable:
+    """The peer's security label (SELinux, Smack, AppArmor); `Unavailable` says why there is none.
+
+    Raises OSError for a descriptor that is no socket.
+    """
+    return _label(sock)

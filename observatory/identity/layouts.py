@@ -67,3 +67,42 @@ LINUX_UCRED = Layout(
     12,
     (Field("pid", 0, signed=True), Field("uid", 4), Field("gid", 8)),
 )
+"""All architectures; the kernel's own is include/linux/socket.h."""
+
+MACOS_XUCRED = Layout(
+    "struct xucred",
+    "sys/ucred.h",
+    76,
+    (
+        Field("cr_version", 0),
+        Field("cr_uid", 4),
+        Field("cr_ngroups", 8, size=2, signed=True),
+        Field("cr_groups", 12, count=16),
+    ),
+)
+
+_FREEBSD_MEMBERS = (
+    Field("cr_version", 0),
+    Field("cr_uid", 4),
+    Field("cr_ngroups", 8, size=2, signed=True),
+    Field("cr_groups", 12, count=16),
+)
+
+FREEBSD_XUCRED_64 = Layout("struct xucred", "sys/ucred.h", 88, (*_FREEBSD_MEMBERS, Field("cr_pid", 80, signed=True)))
+"""cr_pid shares a union with an unused pointer, which is null before FreeBSD 13: hence its alignment."""
+
+FREEBSD_XUCRED_32 = Layout("struct xucred", "sys/ucred.h", 80, (*_FREEBSD_MEMBERS, Field("cr_pid", 76, signed=True)))
+
+OPENBSD_SOCKPEERCRED = Layout(
+    "struct sockpeercred",
+    "sys/socket.h",
+    12,
+    (Field("uid", 0), Field("gid", 4), Field("pid", 8, signed=True)),
+)
+
+NETBSD_UNPCBID = Layout(
+    "struct unpcbid",
+    "sys/un.h",
+    12,
+    (Field("unp_pid", 0, signed=True), Field("unp_euid", 4), Field("unp_egid", 8)),
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import select
 import socket
 import struct
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from observatory.identity.layouts import LINUX_UCRED
 from observatory.identity.model import NO_ID, UNKNOWN, PeerCredentials, Unavailable
+from observatory.identity.sockets import is_unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,46 +84,36 @@ SO_PEERGROUPS: int = getattr(socket, "SO_PEERGROUPS", number("SO_PEERGROUPS", _M
 SO_PEERPIDFD: int = getattr(socket, "SO_PEERPIDFD", number("SO_PEERPIDFD", _MACHINE))
 SO_PEERSEC: int = getattr(socket, "SO_PEERSEC", number("SO_PEERSEC", _MACHINE))
 
-_AF_UNIX: int = getattr(socket, "AF_UNIX", -1)
 _LONGEST = 1024
-"""The longest buffer that CPython's own getsockopt takes."""
+"""The longest buffer that CPython's own getsockopt takes, in bytes."""
+
 _UCRED = LINUX_UCRED.compiled(sys.byteorder)
-_ANSWERED_NOTHING = {
+
+_OUTCOMES = {
     errno.ENOPROTOOPT: Unavailable.OPTION,
     errno.EOPNOTSUPP: Unavailable.OPTION,
     errno.ENOSYS: Unavailable.OPTION,
     errno.ENODATA: Unavailable.PEER,
     errno.ENOTCONN: Unavailable.PEER,
+    errno.ERANGE: Unavailable.SHORT,
 }
-
-# The plain number, without the enumeration member that `socket.socket.family` makes at each call (1 us).
-_family = socket.SocketType.family.__get__
 
 
 def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
     """Who opened the connection; `None` for a socket that is not a Unix socket. See `PeerCredentials`."""
-    try:
-        family = _family(sock)
-    except TypeError:  # a wrapper, such as asyncio's TransportSocket
-        family = sock.family
-    if family != _AF_UNIX:
+    if not is_unix(sock):
         return None
     # A listening socket has no peer, and SO_PEERCRED there is whoever called listen(): for a server, itself.
     if sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
         return UNKNOWN
-    try:
-        data = sock.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)
-    except OSError as error:
-        if error.errno in _ANSWERED_NOTHING:
-            return UNKNOWN
-        raise
-    if len(data) != 12:
+    data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
+    if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
         return UNKNOWN
     pid, uid, gid = _UCRED.unpack(data)
     if uid == NO_ID:
         return UNKNOWN
-    overflow_uid, overflow_gid = _overflow_ids()
     groups = peer_groups(sock)
+    overflow_uid, overflow_gid = _overflow_ids()
     return PeerCredentials(
         pid or None,
         None if uid == overflow_uid and not _translates_all("uid_map") else uid,
@@ -138,28 +130,70 @@ def peer_groups(sock: socket.socket) -> tuple[int, ...] | Unavailable:
     A group without a number here reads as the overflow gid; `peer_credentials` reports such a list as
     unknown. Raises OSError for a descriptor that is no socket.
     """
-    try:
-        return _as_groups(sock.getsockopt(SOL_SOCKET, SO_PEERGROUPS, 128))
-    except OSError as error:
-        if error.errno in _ANSWERED_NOTHING:
-            return _ANSWERED_NOTHING[error.errno]
-        if error.errno != errno.ERANGE:
-            raise
-    try:
-        return _as_groups(sock.getsockopt(SOL_SOCKET, SO_PEERGROUPS, _LONGEST))
-    except OSError as error:
-        if error.errno != errno.ERANGE:
-            raise
-    return _many_groups(sock.fileno())
-
-
-def _as_groups(data: bytes) -> tuple[int, ...] | Unavailable:
+    data = _answer(sock, SO_PEERGROUPS, 128)
+    if data is Unavailable.SHORT:
+        data = _long_answer(sock, SO_PEERGROUPS)
+    if isinstance(data, Unavailable):
+        return data
     count, rest = divmod(len(data), 4)
     return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
 
 
-def _many_groups(descriptor: int) -> tuple[int, ...] | Unavailable:
-    """More groups than CPython's getsockopt can carry: by the C library, where ctypes can reach it."""
+def peer_pidfd(sock: socket.socket) -> int | Unavailable:
+    """A descriptor of the peer's process itself (SO_PEERPIDFD, Linux 6.5), which no other process can inherit.
+
+    The caller closes it. It is close-on-exec, and readable as soon as the process has ended.
+    `Unavailable.REAPED` if the process is gone: older kernels refuse then, newer ones hand out a descriptor
+    of which nothing can be asked. A peer outside this pid namespace does have one. Raises OSError for a
+    descriptor that is no socket, or if this process has no descriptor left.
+    """
+    if not is_unix(sock) or sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
+        return Unavailable.PEER
+    try:
+        pidfd = sock.getsockopt(SOL_SOCKET, SO_PEERPIDFD)
+    except OSError as error:
+        # EINVAL from 6.5 on and ESRCH later: pidfd_prepare(), kernel/fork.c.
+        if error.errno in {errno.EINVAL, errno.ESRCH}:
+            return Unavailable.REAPED
+        if error.errno in _OUTCOMES:
+            return _OUTCOMES[error.errno]
+        raise
+    poll = select.poll()
+    poll.register(pidfd, 0)
+    if poll.poll(0):  # POLLHUP: it has been collected
+        os.close(pidfd)
+        return Unavailable.REAPED
+    return pidfd
+
+
+def peer_label(sock: socket.socket) -> str | Unavailable:
+    """The peer's security label (SO_PEERSEC), as the active Linux security module writes it.
+
+    `Unavailable.OPTION` where no module is active that has labels. Raises OSError for a descriptor that is no
+    socket.
+    """
+    data = _answer(sock, SO_PEERSEC, 256)
+    if data is Unavailable.SHORT:
+        data = _long_answer(sock, SO_PEERSEC)
+    if isinstance(data, Unavailable):
+        return data
+    return data.rstrip(b"\0").decode(errors="backslashreplace") or Unavailable.PEER
+
+
+def _answer(sock: socket.socket, option: int, room: int) -> bytes | Unavailable:
+    try:
+        return sock.getsockopt(SOL_SOCKET, option, room)
+    except OSError as error:
+        if error.errno in _OUTCOMES:
+            return _OUTCOMES[error.errno]
+        raise
+
+
+def _long_answer(sock: socket.socket, option: int) -> bytes | Unavailable:
+    """More than fits the first buffer; beyond CPython's limit by the C library, where ctypes can reach it."""
+    data = _answer(sock, option, _LONGEST)
+    if data is not Unavailable.SHORT:
+        return data
     try:
         import ctypes  # noqa: PLC0415 - heavy, and almost nobody has so many groups
     except ImportError:
@@ -169,11 +203,10 @@ def _many_groups(descriptor: int) -> tuple[int, ...] | Unavailable:
     while True:
         room = length.value
         buffer = ctypes.create_string_buffer(room)
-        if library.getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, buffer, ctypes.byref(length)) == 0:
-            return _as_groups(buffer.raw[: length.value])
+        if library.getsockopt(sock.fileno(), SOL_SOCKET, option, buffer, ctypes.byref(length)) == 0:
+            return buffer.raw[: length.value]
         error = ctypes.get_errno()
-        # On ERANGE the kernel writes the length that it needs; the peer's list never changes, so one more
-        # turn does.
+        # On ERANGE the kernel writes the length that it needs. Groups never change, a label may.
         if error != errno.ERANGE or length.value <= room:
             raise OSError(error, os.strerror(error))
 

@@ -44,3 +44,13 @@ class Unavailable(Enum):
     PEER = "the socket has no peer of which the kernel could know anything"
     REAPED = "the peer has died and its parent has collected it"
     SHORT = "the kernel's answer is not of the size that this option has"
+
+
+def known_id(number: int) -> int | None:
+    """A uid or gid, unless it is the number that stands for none."""
+    return None if number == NO_ID else number
+
+
+def known_pid(number: int) -> int | None:
+    """A process id, unless it is a number that no process has."""
+    return number if number > 0 else None

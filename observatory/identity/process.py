@@ -1,0 +1,193 @@
+"""What the process at the other end is, and whose child: read from /proc, and kept only if it is proved.
+
+A pid names a process only as long as that process lives; afterwards the number may be another's. A pidfd
+(`peer_pidfd`) is the process. So everything here is read by number first, and then the pidfd is asked whether
+its process still lives: if so, the number was that process's all the while. If not, nothing is reported.
+
+What is proved is *which process* was read. What it says of itself (`comm`, `command`) is its own choice.
+Linux only; source: proc(5), pidfd_open(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_CHAIN = 8
+"""So many ancestors are looked at, and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDetails:
+    """One living process, as this process's /proc shows it.
+
+    `comm` is the kernel's name of it (15 bytes, set by the process), `command` the first word of its command
+    line (also its own choice; `None` if it has none), `exe` the file that it executes (`None` where this
+    process may not know: another user's), `parent` its parent's pid (`None` if that is outside this pid
+    namespace), `session` its session id, `cgroup` its path in the unified or else systemd's hierarchy,
+    `started` when it did, in clock ticks since boot. Bytes that are not UTF-8 are shown as backslash escapes.
+    """
+
+    pid: int
+    comm: str
+    command: str | None
+    exe: str | None
+    parent: int | None
+    session: int
+    cgroup: str | None
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A process and a descriptor of it. Whoever holds this closes the descriptor."""
+
+    pidfd: int
+    details: ProcessDetails
+
+
+def alive(pidfd: int) -> bool:
+    """Whether the process has not ended (a zombie has). Raises OSError for a descriptor that is closed."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    events = poll.poll(0)
+    if events and events[0][1] & select.POLLNVAL:
+        raise OSError(errno.EBADF, f"descriptor {pidfd} is closed")
+    return not events
+
+
+def describe(pidfd: int) -> ProcessDetails | None:
+    """The process of this descriptor; `None` if it has ended, is outside this pid namespace, or /proc hides it."""
+    try:
+        details = _read(_pid_of(pidfd))
+    except (OSError, ValueError):
+        return None
+    return details if alive(pidfd) else None
+
+
+def ancestors(pidfd: int) -> tuple[ProcessDetails, ...] | None:
+    """The process's parent, its parent, and so on, nearest first, as far as proved and `LONGEST_CHAIN` at most.
+
+    `None` if the process itself has ended or cannot be read. All of the ancestors lived at the same moment,
+    when the process did. The chain ends early where a parent is outside this pid namespace or ended while it
+    was read.
+    """
+    chain = _climb(pidfd)
+    if chain is None:
+        return None
+    for link in chain:
+        os.close(link.pidfd)
+    return tuple(link.details for link in chain)
+
+
+def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> Opened | None:
+    """The nearest ancestor of the process that is wanted, with a descriptor that reports its end (see poll(2)).
+
+    `None` if there is none, or if the process has ended: its parents are not known then.
+    """
+    chain = _climb(pidfd) or []
+    found: Opened | None = None
+    try:
+        found = next((link for link in chain if wanted(link.details)), None)
+    finally:
+        for link in chain:
+            if link is not found:
+                os.close(link.pidfd)
+    return found
+
+
+def _climb(pidfd: int) -> list[Opened] | None:
+    """The chain of ancestors, each held by its descriptor.
+
+    Why a link is proved: the child's parent is read as number N, N is opened, and the child's parent is read
+    again as N. Had the opened process been another one, the parent would have died in between, and the child
+    would now have a reaper as its parent; a reaper is an older ancestor, never a process that has just taken
+    N. And the child lived all the while, since its own descriptor says so at the end.
+    """
+    if not hasattr(os, "pidfd_open"):  # a Python built against headers older than Linux 5.3
+        return None
+    try:
+        pid = _pid_of(pidfd)
+        parent = _read(pid).parent
+    except (OSError, ValueError):
+        return None
+    chain: list[Opened] = []
+    while parent is not None and len(chain) < LONGEST_CHAIN:
+        try:
+            opened = os.pidfd_open(parent)
+        except OSError:
+            break
+        try:
+            details = _read(parent)
+            if not _pid_of(opened) == parent == _read(pid).parent:
+                raise ProcessLookupError(f"{pid} has lost its parent {parent}")
+        except (OSError, ValueError):
+            os.close(opened)
+            break
+        chain.append(Opened(opened, details))
+        pid, parent = parent, details.parent
+    holders = [pidfd, *(link.pidfd for link in chain)]
+    living = 0
+    while living < len(holders) and alive(holders[living]):
+        living += 1
+    for link in chain[max(living - 1, 0) :]:
+        os.close(link.pidfd)
+    return chain[: living - 1] if living else None
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process's number in the pid namespace of /proc. Raises OSError if it has none there, or is gone."""
+    for line in _bytes(f"self/fdinfo/{pidfd}").splitlines():
+        if line.startswith(b"Pid:"):
+            pid = int(line[4:])
+            if pid > 0:
+                return pid
+    raise ProcessLookupError(f"descriptor {pidfd} has no process here")
+
+
+def _read(pid: int) -> ProcessDetails:
+    """What /proc says of this number now. Raises OSError or ValueError if there is no such process."""
+    # pid (comm) state ppid pgrp session ...: comm may hold spaces and parentheses, the rest does not.
+    start, _, rest = _bytes(f"{pid}/stat").rpartition(b")")
+    fields = rest.split()
+    command = _bytes(f"{pid}/cmdline").split(b"\0", 1)[0]
+    try:
+        exe = _text(os.readlink(os.fsencode(f"/proc/{pid}/exe")))
+    except OSError:
+        exe = None
+    return ProcessDetails(
+        pid=pid,
+        comm=_text(start.split(b"(", 1)[1]),
+        command=_text(command) or None,
+        exe=exe,
+        parent=int(fields[1]) or None,
+        session=int(fields[3]),
+        cgroup=_cgroup(_bytes(f"{pid}/cgroup")),
+        started=int(fields[19]),
+    )
+
+
+def _cgroup(text: bytes) -> str | None:
+    """The path in the unified hierarchy, or else in systemd's own, of a /proc/PID/cgroup."""
+    paths: dict[bytes, bytes] = {}
+    for line in text.splitlines():
+        _, controllers, path = line.split(b":", 2)
+        paths[controllers] = path
+    chosen = paths.get(b"", paths.get(b"name=systemd"))
+    return None if chosen is None else _text(chosen)
+
+
+def _bytes(path: str) -> bytes:
+    # A command line may be megabytes long; of no file here is more than the beginning wanted.
+    with open(f"/proc/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is a heavy import
+        return file.read(8192) or b""
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="backslashreplace")
