@@ -31,8 +31,8 @@ class Observation:
     """What the kernel did with one attempt.
 
     `outcome` is `ok` or an errno's name. `at` is the component that refused, found by experiment as the same
-    principal (not by a model), where that could be found. `credentials` is what the listener's side read of its peer, `process`
-    what the kernel of the place says of the process that tried; both only when connected.
+    principal (not by a model), where that could be found. `credentials` is what the listener's side read of its peer,
+    `process` what the kernel of the place says of the process that tried; both only when connected.
     """
 
     outcome: str
@@ -68,7 +68,10 @@ class Process(Protocol):
     """The pid as the place's own pid namespace numbers it."""
 
     def read_line(self, stream: Literal["stdout", "stderr"] = "stdout", timeout: float = 10.0) -> str:
-        """The next line without its newline. Raises TimeoutError (with what was read so far on both streams), or EOFError."""
+        """The next line without its newline.
+
+        Raises TimeoutError (with what was read so far on both streams), or EOFError.
+        """
         ...
 
     def send(self, text: str) -> None:
