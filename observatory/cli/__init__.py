@@ -15,7 +15,9 @@ DONE, FAILED, USAGE, UNAVAILABLE, NOT_PERMITTED = 0, 1, 2, 69, 77
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    return ()
+    from observatory.cli import serve  # noqa: PLC0415 - see parser()
+
+    return (serve,)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,0 +1,280 @@
+"""Making the socket's file, and removing it.
+
+Facts: a new socket's mode is what fchmod() set on the descriptor before bind(), less the umask
+(net/unix/af_unix.c, `unix_bind_bsd`); fchmod() after bind() does nothing to the file; connect() to a socket that
+is bound and does not listen is refused. So the file is born with mode 0000, gets its group, then its mode, and
+listens last: at no moment does it admit anyone whom the finished one doesn't, whatever the umask, which is the
+process's and not a thread's and is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import grp
+import os
+import re
+import socket
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_MODE: Final = 0o660
+BACKLOG: Final = 4096
+"""Connections that wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+LOCK_PATIENCE: Final = 5.0
+"""Seconds to wait for another starter in the same directory."""
+
+_FAILED, _USAGE, _NOT_PERMITTED = 1, 2, 77
+
+
+class ListenError(Exception):
+    """Why there is no listening socket: one sentence for a person, and the exit status that belongs to it."""
+
+    def __init__(self, sentence: str, status: int = _FAILED) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What socket is asked for: where, with which mode bits, and of which group (None: what the kernel gives)."""
+
+    path: str
+    mode: int = DEFAULT_MODE
+    group: int | None = None
+
+
+@dataclass(slots=True)
+class Listener:
+    """A listening socket and, where this process made the file, what is needed to remove that file and no other."""
+
+    sock: socket.socket
+    path: str
+    mode: int
+    owner: int
+    group: int
+    inode: tuple[int, int] | None = field(default=None)
+
+    def remove(self) -> None:
+        """Take the name away, if it still is this socket's. The descriptor stays open.
+
+        To be called before the socket is closed: as long as it's open its inode number can't be another file's.
+        """
+        if self.inode is None:
+            return
+        with _directory_lock(str(Path(self.path).parent)):
+            _unlink(self.path, self.inode)
+        self.inode = None
+
+
+def parse_mode(text: str) -> int:
+    """Mode bits from one to four octal digits. Raises ValueError with a sentence for everything else."""
+    if not re.fullmatch(r"[0-7]{1,4}", text, re.ASCII):
+        raise ValueError(f"mode {text!r} is not one to four octal digits, such as 0660")
+    mode = int(text, 8)
+    if mode > 0o777:
+        raise ValueError(
+            f"mode {text!r} has setuid, setgid or sticky bits, which mean nothing on a socket: use 0{mode & 0o777:03o}"
+        )
+    return mode
+
+
+def group_number(text: str) -> int:
+    """A gid from a group's name or number. Raises ValueError with a sentence if there is no such group."""
+    if re.fullmatch(r"[0-9]+", text, re.ASCII):
+        number = int(text)
+        if number >= 0xFFFF_FFFF:
+            raise ValueError(f"group {text} is not a gid: those are below 4294967295")
+        return number
+    try:
+        return grp.getgrnam(text).gr_gid
+    except KeyError:
+        raise ValueError(f"there is no group named {text!r} on this machine") from None
+
+
+def listen(wanted: Specification) -> Listener:
+    """Make the socket file and listen on it. Raises ListenError; nothing of anyone else's is ever removed.
+
+    A file that a dead server of our own uid left is replaced. Whoever starts at the same time waits.
+    """
+    _check_path(wanted.path)
+    directory = str(Path(wanted.path).parent)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _directory_lock(directory) as locked:
+            _bind(sock, wanted.path, may_replace=locked)
+            listener = _finish(sock, wanted)
+    except BaseException:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return listener
+
+
+def _finish(sock: socket.socket, wanted: Specification) -> Listener:
+    """From a bound socket that nobody may connect to, to a listening one with the group and the mode asked for."""
+    with _own_file(wanted.path) as (handle, inode):
+        try:
+            _set_group(handle, wanted)
+            os.chmod(handle, wanted.mode)
+            sock.listen(BACKLOG)
+        except BaseException:
+            _unlink(wanted.path, inode)
+            raise
+        made = os.stat(handle)
+    return Listener(sock, wanted.path, stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid, inode)
+
+
+def _unlink(path: str, inode: tuple[int, int]) -> None:
+    """Remove the name `path` if it still is that of `inode`."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(path)
+        if (found.st_dev, found.st_ino) == inode:
+            os.unlink(path)
+
+
+def _set_group(handle: str, wanted: Specification) -> None:
+    if wanted.group is None:
+        return
+    try:
+        os.chown(handle, -1, wanted.group)
+    except PermissionError:
+        raise ListenError(
+            f"cannot give {wanted.path} to group {wanted.group}: uid {os.geteuid()} is not a member of it",
+            _NOT_PERMITTED,
+        ) from None
+
+
+def _bind(sock: socket.socket, path: str, *, may_replace: bool) -> None:
+    with contextlib.suppress(OSError):  # EINVAL outside Linux: there, not listening yet is what keeps everyone out
+        os.fchmod(sock.fileno(), 0)
+    try:
+        sock.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise _explained(error, path) from None
+    else:
+        return
+    _remove_stale(path, may_replace=may_replace)
+    try:
+        sock.bind(path)
+    except OSError as error:
+        raise _explained(error, path) from None
+
+
+def _remove_stale(path: str, *, may_replace: bool) -> None:
+    """Remove what a dead server of our own uid left at `path`. Raises ListenError if it's anything else."""
+    found = os.lstat(path)
+    if not stat.S_ISSOCK(found.st_mode):
+        raise ListenError(f"{path} is taken by {_kind(found.st_mode)}, which stays as it is: choose another --socket")
+    if found.st_uid != os.geteuid():
+        raise ListenError(f"{path} is a socket of uid {found.st_uid}, not of uid {os.geteuid()}, and stays as it is")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            pass
+        except (BlockingIOError, PermissionError, OSError) as error:
+            if error.errno != errno.EAGAIN:
+                raise ListenError(
+                    f"cannot tell whether a server lives behind {path} ({error.strerror}): remove it if none does"
+                ) from None
+            raise ListenError(f"a server already listens on {path}") from None
+        else:
+            raise ListenError(f"a server already listens on {path}")
+    if not may_replace:
+        raise ListenError(f"{path} is a dead server's, and its directory cannot be locked to replace it: remove it")
+    os.unlink(path)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    if stat.S_ISREG(mode):
+        return "a regular file"
+    return "a directory" if stat.S_ISDIR(mode) else "something that is no socket"
+
+
+def _explained(error: OSError, path: str) -> ListenError:
+    directory = Path(path).parent
+    if isinstance(error, FileNotFoundError):
+        return ListenError(f"cannot make {path}: the directory {directory} does not exist")
+    if isinstance(error, NotADirectoryError):
+        return ListenError(f"cannot make {path}: {directory} is not a directory")
+    if isinstance(error, PermissionError):
+        return ListenError(
+            f"cannot make {path}: uid {os.geteuid()} may not write in the directory {directory}", _NOT_PERMITTED
+        )
+    return ListenError(f"cannot make {path}: {error.strerror or error}")
+
+
+def _check_path(path: str) -> None:
+    """Raises ListenError for a name that no socket can have."""
+    if not path or "\0" in path:
+        raise ListenError("the socket's path is empty or has a null byte in it", _USAGE)
+    length = len(os.fsencode(path))
+    longest = 107 if os.uname().sysname == "Linux" else 103
+    if length > longest:
+        raise ListenError(
+            f"the socket's path has {length} bytes, and a Unix socket's has {longest} at most: {path}", _USAGE
+        )
+
+
+@contextlib.contextmanager
+def _own_file(path: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """A name for the socket just bound that can't be made to mean another file, and its device and inode."""
+    if not hasattr(os, "O_PATH"):
+        found = os.lstat(path)
+        yield path, (found.st_dev, found.st_ino)
+        return
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+            raise ListenError(f"{path} was replaced by someone else while it was being made")
+        handle = f"/proc/self/fd/{descriptor}"
+        yield handle if Path(handle).exists() else path, (found.st_dev, found.st_ino)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _directory_lock(directory: str) -> Iterator[bool]:
+    """Keep others of this program from starting or ending in `directory`; False if it can't be opened.
+
+    The lock is on the directory itself, so nothing is left behind, and a killed holder's ends with it.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Anyone who may read the directory may hold this lock, for ever if they like: so it's not waited
+            # for by a call that has no end.
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        except OSError:
+            return False
+        else:
+            return True

@@ -1,0 +1,234 @@
+"""HTTP/1.1 as bytes in and bytes out: no socket, no clock, no waiting. The parsing itself is llhttp's, by httptools.
+
+A `RequestReader` belongs to one connection. It is fed whatever arrived and collects complete requests in the
+order in which they were sent; what it can't accept it says once, as a `Refusal`, after which that connection is
+of no more use (RFC 9112, sections 2.2, 6.3 and 9.6).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import httptools
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of request line and header fields together, counting 32 for each field as RFC 9113, 6.5.2 does."""
+
+MAX_BODY: Final = 16 * 1024 * 1024
+"""Bytes of a request's body."""
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One complete request, as it was sent."""
+
+    method: bytes
+    target: bytes
+    body: bytes | bytearray
+    keep_alive: bool
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """Why a connection is to be answered with an error and closed: a status and one sentence."""
+
+    status: HTTPStatus
+    sentence: str
+
+
+class RequestReader:
+    """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between."""
+
+    __slots__ = (
+        "_body",
+        "_head_size",
+        "_hosts",
+        "_in_head",
+        "_length_known",
+        "_parser",
+        "_rest",
+        "_target",
+        "body_size",
+        "ended",
+        "expects_continue",
+        "in_request",
+        "refusal",
+        "requests",
+    )
+
+    requests: list[Request]
+    """Complete, unanswered, in order. Whoever answers them takes them out."""
+    refusal: Refusal | None
+    """Set once, after everything in `requests`; nothing is read from the connection any more."""
+    expects_continue: bool
+    """The peer waits for `100 Continue` before it sends the body of the request that is being read."""
+    in_request: bool
+    """A request has begun and is not complete."""
+    body_size: int
+    """Bytes of the incomplete request's body that are held here."""
+    ended: bool
+    """The last complete request asked for the connection to be closed: what follows it is ignored."""
+
+    def __init__(self) -> None:
+        self.requests = []
+        self.refusal = None
+        self.expects_continue = False
+        self.in_request = False
+        self.body_size = 0
+        self.ended = False
+        self._in_head = True
+        self._head_size = 0
+        self._hosts = 0
+        self._length_known = False
+        self._target = b""
+        self._body = b""
+        self._rest: bytearray | None = None
+        self._parser: Any = httptools.HttpRequestParser(self)
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Read on. Never raises for anything that a peer can send."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self.refusal is None and not self.ended:
+                self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP/1.1 request: {error}.")
+            return
+        if self._in_head and self.in_request:
+            # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only.
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self._too_much_head()
+
+    def close(self) -> None:
+        """Let go of the parser, which holds a reference to this reader: no cycle is left to collect."""
+        self._parser = None
+
+    def _refuse(self, status: HTTPStatus, sentence: str) -> None:
+        if self.refusal is None:
+            self.refusal = Refusal(status, sentence)
+
+    def _too_much_head(self) -> None:
+        self._refuse(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"The request line and header fields are longer than {MAX_HEAD} bytes.",
+        )
+
+    # What follows is called by httptools, which finds these methods by their names.
+
+    def on_message_begin(self) -> None:
+        """A request line begins."""
+        self.in_request = True
+        self._in_head = True
+        self._head_size = 0
+        self._hosts = 0
+        self._length_known = False
+        self._target = b""
+        self._body = b""
+        self._rest = None
+        self.body_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header field, or one trailer field, which is ignored."""
+        if not self._in_head:
+            return
+        self._head_size += 32 + len(name) + len(value)
+        match name.lower():
+            case b"host":
+                self._hosts += 1
+            case b"content-length":
+                self._length_known = True
+                if int(value) > MAX_BODY:
+                    self._too_much_body()
+            case b"transfer-encoding":
+                self._length_known = True
+            case b"expect":
+                if value.strip().lower() == b"100-continue":
+                    self.expects_continue = True
+                else:
+                    self._refuse(HTTPStatus.EXPECTATION_FAILED, "The only expectation known here is 100-continue.")
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; a body may follow."""
+        self._in_head = False
+        parser = self._parser
+        if self._head_size + len(self._target) > MAX_HEAD:
+            self._too_much_head()
+        elif parser.should_upgrade():
+            self._refuse(HTTPStatus.BAD_REQUEST, "Only HTTP/1.1 is spoken here: no CONNECT, no upgrade.")
+        elif self._hosts != 1 and (self._hosts or parser.get_http_version() != "1.0"):
+            self._refuse(HTTPStatus.BAD_REQUEST, "An HTTP/1.1 request has exactly one Host field.")
+        elif not self._length_known and parser.get_method() == b"POST":
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "A POST needs a Content-Length or a chunked Transfer-Encoding.")
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.refusal is not None:
+            return
+        self.expects_continue = False
+        if not self.body_size:
+            self._body = data
+            self.body_size = len(data)
+            return
+        if self._rest is None:
+            self._rest = bytearray(self._body)
+        self._rest += data
+        self.body_size = len(self._rest)
+        if self.body_size > MAX_BODY:
+            self._rest = None
+            self._too_much_body()
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self.in_request = False
+        self.expects_continue = False
+        if self.refusal is not None:
+            return
+        parser = self._parser
+        keep_alive = parser.should_keep_alive()
+        self.ended = not keep_alive
+        self.requests.append(
+            Request(
+                parser.get_method(),
+                self._target,
+                self._body if self._rest is None else self._rest,
+                keep_alive,
+            )
+        )
+        self._body = b""
+        self._rest = None
+        self.body_size = 0
+
+    def _too_much_body(self) -> None:
+        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")
+
+
+def answer(
+    status: HTTPStatus,
+    body: bytes = b"",
+    *,
+    keep_alive: bool,
+    content_type: str = "text/plain; charset=utf-8",
+    fields: Mapping[str, str] | None = None,
+) -> bytes:
+    """A whole response. An empty body has no Content-Type."""
+    head = [f"HTTP/1.1 {status.value} {status.phrase}", f"Content-Length: {len(body)}"]
+    if body:
+        head.append(f"Content-Type: {content_type}")
+    if not keep_alive:
+        head.append("Connection: close")
+    head.extend(f"{name}: {value}" for name, value in (fields or {}).items())
+    return "\r\n".join([*head, "", ""]).encode("ascii") + body
+
+
+def refusal_answer(refusal: Refusal, *, keep_alive: bool = False, fields: Mapping[str, str] | None = None) -> bytes:
+    """The response to something that can't be accepted: its sentence, and by default the end of the connection."""
+    return answer(refusal.status, f"{refusal.sentence}\n".encode(), keep_alive=keep_alive, fields=fields)
