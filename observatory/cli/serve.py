@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+
     from observatory.events import Event
 
 DEFAULT_SOCKET = "/tmp/claude-observatory.sock"
