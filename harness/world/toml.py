@@ -8,9 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, get_args
 
-import tomlkit
-from tomlkit.items import AoT, Table
-
 from harness.world.check import Where, complete, problems
 from harness.world.error import WorldError
 from harness.world.model import (
@@ -29,6 +26,8 @@ from harness.world.position import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tomlkit.items import Table
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -205,6 +204,7 @@ def _world(table: _Table) -> World:
         attempts=tuple(_attempt(attempt) for attempt in table.tables("attempts")),
         sysctls=_numbers(table, "sysctls"),
     )
+    table.asked.add("scenario")  # symptom, cause and remedy for people: harness.scenarios reads them
     table.nothing_else()
     return world
 
@@ -288,6 +288,10 @@ def _attempt(table: _Table) -> Attempt:
 
 def dumps(world: World) -> str:
     """The world as TOML. `loads` of it gives the same world, completed."""
+    # Here and not above: `harness explain` runs where only the standard library is, and writes no world.
+    import tomlkit  # noqa: PLC0415
+    from tomlkit.items import AoT  # noqa: PLC0415
+
     document = tomlkit.document()
     document.add("name", tomlkit.item(world.name))
     if world.about:
@@ -310,6 +314,8 @@ def dumps(world: World) -> str:
 
 
 def _filled(items: Mapping[str, object]) -> Table:
+    import tomlkit  # noqa: PLC0415
+
     table = tomlkit.table()
     for key, value in items.items():
         if value is not None:
