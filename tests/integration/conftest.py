@@ -70,7 +70,7 @@ def serve(place: Place) -> Iterator[Callable[..., Server]]:
 
         def start(*arguments: str, user: str = "alice", umask: int = 0o022) -> Server:
             process = place.start(
-                ["python3", "-m", "observatory.cli", "serve", *arguments],
+                ["python3", "-m", "observatory", "serve", *arguments],
                 CAST.principal(user),
                 environment={
                     "HOME": f"/home/{user}",
