@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from harness.oracle.decision import Decision
     from harness.place import Facts, Observation, Place
+    from harness.scenarios import Story
     from harness.world import World
 
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Run:
     """What came of a world in a place. `reproduce` is the command that does it again.
 
-    `notices` are sentences for a person about claims that this kernel, with its sysctls, could not be held against.
+    `notices` are sentences for a person about claims that this kernel, with its sysctls, could not be
+    held against. `story` is what a scenario tells of itself.
     """
 
     world: World
@@ -28,6 +30,7 @@ class Run:
     verdicts: tuple[Verdict, ...]
     reproduce: str
     notices: tuple[str, ...] = ()
+    story: Story | None = None
 
     @property
     def agree(self) -> bool:
@@ -48,42 +51,36 @@ def run_world(world: World, place: Place, reproduce: str) -> Run:
 def judge_run(world: World, facts: Facts, observations: list[Observation], reproduce: str) -> Run:
     """Judge what was observed.
 
-    A world may state the sysctls that its claims are about. Where those differ from the place's and an attempt turns on them, the
-    claim is held against the oracle under the world's sysctls, and the kernel against the oracle under its own.
+    A world may state the sysctls that its claims are about. Where those differ from the place's and an
+    attempt turns on them, the claim is held against the oracle under the world's sysctls, and the kernel
+    against the oracle under its own.
     """
     decisions = predict(world, world.attempts, linux(facts.sysctls))
-    foreign = {
-        name: value for name, value in world.sysctls.items() if facts.sysctls.get(name, value) != value
-    }
+    foreign = {name: value for name, value in world.sysctls.items() if facts.sysctls.get(name, value) != value}
     claimed = predict(world, world.attempts, linux({**facts.sysctls, **foreign})) if foreign else decisions
     verdicts: list[Verdict] = []
     notices: list[str] = []
-    for attempt, decision, claim, observation in zip(
-        world.attempts, decisions, claimed, observations, strict=True
-    ):
+    for attempt, decision, claim, observation in zip(world.attempts, decisions, claimed, observations, strict=True):
         if (decision.outcome, decision.at) == (claim.outcome, claim.at):
             verdicts.append(judge(attempt, decision, observation))
             continue
         verdict = judge(replace(attempt, expect=None, at=None), decision, observation)
         broken = _broken_claim(attempt.expect, attempt.at, claim, foreign)
         verdicts.append(replace(verdict, attempt=attempt, differences=(*verdict.differences, *broken)))
+        here = {name: facts.sysctls[name] for name in foreign}
         notices.append(
-            f"{attempt.user} {attempt.operation} {attempt.path}: the world is about {_spelled(foreign)} ({claim.outcome}); "
-            f"here it is {_spelled({name: facts.sysctls[name] for name in foreign})} ({decision.outcome}), "
+            f"{attempt.user} {attempt.operation} {attempt.path}: the world is about {_spelled(foreign)} "
+            f"({claim.outcome}); here it is {_spelled(here)} ({decision.outcome}), "
             "so the kernel was not asked about the world's claim"
         )
     return Run(world, facts, tuple(verdicts), reproduce, tuple(notices))
 
 
-def _broken_claim(
-    expect: str | None, at: str | None, claim: Decision, sysctls: Mapping[str, int]
-) -> tuple[str, ...]:
+def _broken_claim(expect: str | None, at: str | None, claim: Decision, sysctls: Mapping[str, int]) -> tuple[str, ...]:
     if expect is not None and expect != claim.outcome:
         return (f"the world expects {expect}, with {_spelled(sysctls)} the oracle says {claim.outcome}",)
     if at is not None and at != claim.at:
-        return (
-            f"the world expects the refusal at {at}, with {_spelled(sysctls)} the oracle says {claim.at}",
-        )
+        return (f"the world expects the refusal at {at}, with {_spelled(sysctls)} the oracle says {claim.at}",)
     return ()
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.oracle.decision import Change, Decision
-    from harness.report.trail import Step
+    from harness.report.trail import Step, Trails
+    from harness.verdict import Verdict
     from harness.world import AclEntry, Attempt, Kind, Node, World
 
 DRAWN = 24
@@ -51,15 +52,8 @@ def _named(names: Mapping[int, str], who: str | int) -> str:
 
 def acl_entry(entry: AclEntry) -> str:
     """An entry as setfacl(1) writes it."""
-    letters = "".join(
-        letter if entry.permissions & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1))
-    )
+    letters = "".join(letter if entry.permissions & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
     return f"{entry.tag}:{'' if entry.who is None else visible(str(entry.who))}:{letters}"
-
-
-def phrase(attempt: Attempt) -> str:
-    """An attempt in a few words: `ci connect /run/docker.sock`."""
-    return " ".join(visible(word) for word in (attempt.user, operation_and_path(attempt)))
 
 
 def operation_and_path(attempt: Attempt) -> str:
@@ -77,12 +71,33 @@ def operation_and_path(attempt: Attempt) -> str:
     return visible(" ".join(words))
 
 
+def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduce: str) -> list[Line]:
+    """Verdicts that differ in nothing but their user, explained once."""
+    first = alike[0]
+    decision, observation = first.decision, first.observation
+    users = ", ".join(visible(verdict.attempt.user) for verdict in alike)
+    lines: list[Line] = [
+        (
+            Span(f"{users} {operation_and_path(first.attempt)}: ", "strong"),
+            Span(observation.outcome, "allowed" if observation.outcome == "ok" else "refused"),
+            *([Span(f" at {visible(observation.at)}")] if observation.at else []),
+        ),
+        *tree(world, trails.deciding(first.attempt, decision.at), decision),
+        *reason(decision),
+    ]
+    lines += [
+        (Span("  BUT    ", "refused"), Span(visible(difference), "warning"))
+        for verdict in alike
+        for difference in verdict.differences
+    ]
+    lines.append((Span("  again  ", "dim"), Span(reproduce, "strong")))
+    return lines
+
+
 def tree(world: World, steps: Sequence[Step], decision: Decision) -> list[Line]:
     """The steps of a path, one a line: mode, owner, group, name; the deciding component is marked."""
     refused = decision.outcome != "ok"
-    deciding = max(
-        (index for index, step in enumerate(steps) if step.path == decision.at), default=len(steps) - 1
-    )
+    deciding = max((index for index, step in enumerate(steps) if step.path == decision.at), default=None)
     shown = _shown(len(steps), deciding)
     rows = [(index, steps[index]) for index in shown]
     owners = [owner_of(world, step.node) if step.node else "" for _, step in rows]
@@ -109,12 +124,16 @@ def tree(world: World, steps: Sequence[Step], decision: Decision) -> list[Line]:
         if here and step.node is not None:
             indent = " " * (18 + owner_width + group_width + len(branch))
             lines += [(Span(indent + acl_entry(entry), "dim"),) for entry in step.node.acl]
+    if deciding is None and refused:
+        lines.append((Span("  > ", "refused"), Span(f"{visible(decision.at)}  <- {_refusal(decision)}", "refused")))
     return lines
 
 
-def _shown(count: int, deciding: int) -> list[int]:
+def _shown(count: int, deciding: int | None) -> list[int]:
     if count <= DRAWN:
         return list(range(count))
+    if deciding is None:
+        deciding = count - 1
     wanted = {*range(4), *range(deciding - 6, deciding + 3), *range(count - 4, count)}
     return sorted(index for index in wanted if 0 <= index < count)
 

@@ -37,9 +37,7 @@ def matrix_of(verdicts: Sequence[Verdict]) -> Matrix:
         users[user] = paths[path] = None
         cells.setdefault((user, path), []).append(index)
     if len(users) > len(paths):
-        return Matrix(
-            "user", tuple(users), tuple(paths), {place: tuple(indices) for place, indices in cells.items()}
-        )
+        return Matrix("user", tuple(users), tuple(paths), {place: tuple(indices) for place, indices in cells.items()})
     return Matrix(
         "path",
         tuple(paths),

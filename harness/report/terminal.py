@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.drawing import operation_and_path, reason, tree
+from harness.report.drawing import explanation, operation_and_path
 from harness.report.matrix import Matrix, matrix_of
-from harness.report.text import Line, Span, plain, visible
+from harness.report.text import Line, plain, visible
 from harness.report.trail import Trails
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CELLS = 400
 """A matrix of more cells is not drawn on a terminal; nobody would read it there."""
 
 REFUSALS = 12
-"""At most so many refusals are explained one by one; they differ in their path, their component or their reason."""
+"""At most so many refusals are explained one by one; each differs in its path, component or reason."""
 
 _RICH = {
     "plain": "",
@@ -42,7 +42,7 @@ def explain_refusal(world: World, verdict: Verdict, reproduce: str) -> str:
 
     `reproduce` is the command that does it again; it is printed as it is. The text ends with a newline.
     """
-    return plain(_explanation(world, Trails(world), [verdict], reproduce))
+    return plain(explanation(world, Trails(world), [verdict], reproduce))
 
 
 def print_run(run: Run, stream: TextIO, *, colour: bool | None = None, width: int | None = None) -> None:
@@ -68,11 +68,9 @@ def print_run(run: Run, stream: TextIO, *, colour: bool | None = None, width: in
     refusals = _distinct_refusals(run.verdicts)
     for alike in refusals[:REFUSALS]:
         console.print()
-        _print_lines(console, _explanation(run.world, trails, alike, run.reproduce))
+        _print_lines(console, explanation(run.world, trails, alike, run.reproduce))
     if len(refusals) > REFUSALS:
-        console.print(
-            f"\n{len(refusals) - REFUSALS} more refusals of other kinds: --html FILE explains them all."
-        )
+        console.print(f"\n{len(refusals) - REFUSALS} more refusals of other kinds: --html FILE explains them all.")
     console.print()
     for notice in run.notices:
         console.print(Text(f"note: {visible(notice)}", style="yellow"), soft_wrap=True)
@@ -82,29 +80,6 @@ def print_run(run: Run, stream: TextIO, *, colour: bool | None = None, width: in
 def _print_lines(console: Console, lines: Iterable[Line]) -> None:
     for line in lines:
         console.print(Text.assemble(*((span.text, _RICH[span.style]) for span in line)), soft_wrap=True)
-
-
-def _explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduce: str) -> list[Line]:
-    """Verdicts that differ in nothing but their user, explained once."""
-    first = alike[0]
-    decision, observation = first.decision, first.observation
-    users = ", ".join(visible(verdict.attempt.user) for verdict in alike)
-    lines: list[Line] = [
-        (
-            Span(f"{users} {operation_and_path(first.attempt)}: ", "strong"),
-            Span(observation.outcome, "allowed" if observation.outcome == "ok" else "refused"),
-            *([Span(f" at {visible(observation.at)}")] if observation.at else []),
-        ),
-        *tree(world, trails.of(first.attempt), decision),
-        *reason(decision),
-    ]
-    lines += [
-        (Span("  BUT    ", "refused"), Span(visible(difference), "warning"))
-        for verdict in alike
-        for difference in verdict.differences
-    ]
-    lines.append((Span("  again  ", "dim"), Span(reproduce, "strong")))
-    return lines
 
 
 def _distinct_refusals(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
@@ -130,7 +105,7 @@ def _tables(matrix: Matrix, verdicts: Sequence[Verdict], width: int) -> Iterable
     """The matrix in as many tables as the width asks for."""
     rows, columns = matrix.rows, matrix.columns
     label = min(max(len(row) for row in rows), max(20, width // 2))
-    room = max(1, (width - label - 3) // (max(max(map(len, columns)), 8) + 3)) if columns else 1
+    room = max(1, (width - label - 3) // (max(8, *map(len, columns)) + 3)) if columns else 1
     for start in range(0, len(columns), room):
         part = columns[start : start + room]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -138,9 +113,7 @@ def _tables(matrix: Matrix, verdicts: Sequence[Verdict], width: int) -> Iterable
         for column in part:
             table.add_column(Text(column), overflow="fold")
         for row in rows:
-            table.add_row(
-                Text(row), *(_cell(verdicts, matrix.cells.get((row, column), ())) for column in part)
-            )
+            table.add_row(Text(row), *(_cell(verdicts, matrix.cells.get((row, column), ())) for column in part))
         yield table
 
 
@@ -166,9 +139,7 @@ def _summary(run: Run) -> Text:
     sysctls = "".join(f", {name}={value}" for name, value in sorted(run.facts.sysctls.items()))
     head = f"{len(run.verdicts)} attempts, {refused} refused, "
     verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
-    return Text.assemble(
-        head, verdict, (f"  engine {run.facts.engine}, Linux {run.facts.kernel}{sysctls}", "dim")
-    )
+    return Text.assemble(head, verdict, (f"  engine {run.facts.engine}, Linux {run.facts.kernel}{sysctls}", "dim"))
 
 
 def text_of_run(run: Run, width: int = 110) -> str:

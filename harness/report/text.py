@@ -1,4 +1,4 @@
-"""Words on a line with a style each, and how they look plain and in colour. Needs nothing but the standard library."""
+"""Words on a line with a style each, and how they look plain and in colour. Standard library only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Line = tuple[Span, ...]
 
 
 def visible(name: str) -> str:
-    r"""A name as it is safe to show: whatever could move a cursor, hide or reorder text is written as an escape.
+    r"""A name as it is safe to show: what could move a cursor, hide or reorder text is written as an escape.
 
     >>> visible("caf\xe9 \x1b[2J")
     'café \\x1b[2J'

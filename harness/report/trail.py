@@ -39,13 +39,21 @@ class Trails:
         self._nodes, self._binds = _tree(world)
 
     def of(self, attempt: Attempt) -> tuple[Step, ...]:
-        """The steps of an attempt's path, from the root to the object or to the first thing that stops a lookup."""
+        """The steps of an attempt's path, from the root to the object or to what stops a lookup first."""
         path = attempt.path
         if path.startswith("@"):
             return (Step(path, path, self._nodes.get(path), 0),)
         if not path.startswith("/"):
             path = posixpath.join(attempt.cwd or "/", path)
         return self.to(path, follow=attempt.operation not in _NOT_FOLLOWED)
+
+    def deciding(self, attempt: Attempt, at: str) -> tuple[Step, ...]:
+        """The steps among which `at` is: those of the path, or those of a rename's second path."""
+        steps = self.of(attempt)
+        if attempt.to is None or any(step.path == at for step in steps):
+            return steps
+        others = self.to(posixpath.join(attempt.cwd or "/", attempt.to), follow=False)
+        return others if any(step.path == at for step in others) else steps
 
     def to(self, path: str, *, follow: bool = True) -> tuple[Step, ...]:
         """The steps to an absolute path; `follow` says whether a symlink at its end is followed."""
@@ -86,7 +94,7 @@ def _level(path: str) -> int:
 
 
 def _tree(world: World) -> tuple[Mapping[str, Node], Mapping[str, str]]:
-    """Every node that a lookup can reach by its place behind all bind mounts, and the bind mounts themselves."""
+    """Every node that a lookup can reach, by its place behind all bind mounts, and these mounts."""
     nodes: dict[str, Node] = {"/": Node("/", "directory")}
     binds: dict[str, str] = {}
     for node in world.nodes:

@@ -1,0 +1,5 @@
+"""The library of scenarios: worlds that tell of one known misfortune each, with its symptom, cause and remedy."""
+
+from harness.scenarios.library import Scenario, Story, find, library, read
+
+__all__ = ["Scenario", "Story", "find", "library", "read"]
