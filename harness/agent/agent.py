@@ -1,0 +1,1030 @@
+"""The agent: builds worlds inside a place, tries what their users try, and runs processes there.
+
+It runs as root inside the place, from one file and with the standard library alone (Python 3.9 or later), and
+speaks JSON lines on its standard streams. A request is `{"id": N, "do": NAME, ...}`; its answer is
+`{"id": N, "done": ...}` or `{"id": N, "failed": SENTENCE}`. What started processes write and how they end comes as
+`{"process": N, "stdout": TEXT}` and `{"process": N, "exit": STATUS}`. When its input ends, it ends, and as the first
+process of the place (or watched by it) it takes the place along.
+
+One child for each principal stays alive and makes that principal's attempts; the agent itself holds the listeners.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import platform
+import resource
+import select
+import selectors
+import shutil
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
+
+Json = Dict[str, Any]
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LINUX = sys.platform == "linux"
+
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
+    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT "
+    "SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
+    "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()
+"""In the order of their numbers: linux/capability.h."""
+
+SYSCTLS = (
+    "fs.protected_symlinks",
+    "fs.protected_hardlinks",
+    "fs.protected_regular",
+    "fs.protected_fifos",
+    "kernel.overflowuid",
+    "kernel.overflowgid",
+    "net.core.somaxconn",
+)
+TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+SUN_PATH = 108 if LINUX else 104
+SCRATCH = ("/tmp", "/run", "/home", "/var/tmp", "/var/run", "/srv", "/mnt", "/media")
+"""Directories whose new entries, whoever made them, go away with the world."""
+
+
+class Failure(Exception):
+    """One sentence for a person: what was refused, where and why."""
+
+
+# --- becoming a principal ------------------------------------------------------------------------------------
+
+PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAP_AMBIENT = 8, 28, 47  # linux/prctl.h
+PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+SECBIT_NOROOT, SECBIT_NOROOT_LOCKED = 1, 2  # linux/securebits.h: an exec by uid 0 gives no capabilities
+CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+
+
+def _prctl(option: int, argument: int, third: int = 0) -> None:
+    values = [ctypes.c_ulong(value) for value in (argument, third, 0, 0)]
+    if LIBC.prctl(option, *values) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _set_capabilities(names: List[str]) -> None:
+    """Make the permitted, effective, inheritable and ambient sets of this process exactly these."""
+    numbers = [CAPABILITIES.index(name[len("CAP_") :]) for name in names]
+    low = sum(1 << number for number in numbers if number < 32)
+    high = sum(1 << (number - 32) for number in numbers if number >= 32)
+    header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
+    if LIBC.capset(header, struct.pack("6I", low, low, low, high, high, high)) != 0:
+        raise OSError(errno.EPERM, "this place lacks one of " + ", ".join(names))
+    for number in numbers:
+        _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
+
+
+def become(principal: Json) -> None:
+    """Give up root for what the principal is: groups, ids, and the capabilities if a set is given."""
+    uid, gid, wanted = principal["uid"], principal["gid"], principal["capabilities"]
+    try:
+        if wanted is not None:
+            _prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED)
+            _prctl(PR_SET_KEEPCAPS, 1)
+        os.setgroups(principal["groups"])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        if wanted is not None:
+            _set_capabilities(wanted)
+    except OSError as error:
+        groups = ",".join(map(str, principal["groups"])) or "none"
+        raise Failure(
+            f"no process can become uid {uid}, gid {gid}, groups {groups} in this place: {error.strerror}"
+        ) from None
+
+
+# --- building a world ----------------------------------------------------------------------------------------
+
+MOUNT_FLAGS = {"ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8}  # linux/mount.h
+MS_REMOUNT, MS_BIND = 32, 4096
+MNT_DETACH = 2
+ACL_TAGS = {"owner": 1, "user": 2, "owning group": 4, "group": 8, "mask": 16, "other": 32}
+ACL_NOBODY = 0xFFFFFFFF  # linux/posix_acl_xattr.h: the id of an entry that names no one
+ACL_ACCESS = "system.posix_acl_access"
+
+
+def _mount(source: Optional[str], target: str, kind: Optional[str], flags: int, data: Optional[str]) -> None:
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
+    if LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def _unmount(target: str) -> None:
+    if LIBC.umount2(os.fsencode(target), MNT_DETACH) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def acl_bytes(entries: List[Tuple[str, Optional[int], int]]) -> bytes:
+    """An access ACL in the form that the kernel takes: little-endian, version 2, entries sorted by tag and id."""
+    rows = sorted(
+        (ACL_TAGS[tag], ACL_NOBODY if who is None else who, permissions) for tag, who, permissions in entries
+    )
+    return struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, permissions, who) for tag, who, permissions in rows
+    )
+
+
+def _remove(path: str) -> None:
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+class Listener:
+    """A socket of the world. `address` is what its clients see as their peer's name."""
+
+    def __init__(self, held: socket.socket, address: bytes, accepts: bool) -> None:
+        self.held = held
+        self.address = address
+        self.accepts = accepts
+
+    def drain(self) -> List[Json]:
+        """Accept whoever waits, read who it is, hang up."""
+        met = []
+        while self.accepts:
+            try:
+                peer, _ = self.held.accept()
+            except BlockingIOError:
+                break
+            with peer:
+                met.append(peer_credentials(peer))
+        return met
+
+
+def peer_credentials(peer: socket.socket) -> Json:
+    """What the kernel keeps of the process that connected: pid, effective ids, supplementary groups (unix(7))."""
+    pid, uid, gid = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    size = 4 * 64
+    while True:
+        try:
+            raw = peer.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, size)
+        except OSError as error:
+            if error.errno != errno.ERANGE or size > 4 * 65536:  # NGROUPS_MAX
+                raise
+            size *= 4
+        else:
+            return {"pid": pid, "uid": uid, "gid": gid, "groups": sorted(struct.unpack(f"{len(raw) // 4}I", raw))}
+
+
+SO_PEERGROUPS = 0x24 if platform.machine().startswith("parisc") else 59  # asm-generic/socket.h
+
+
+class Builder:
+    """Makes a world and takes it away again."""
+
+    def __init__(self) -> None:
+        self.listeners: List[Listener] = []
+        self._undo: List[Callable[[], None]] = []
+        self._original = {path: self._entries(path) for path in SCRATCH if os.path.isdir(path)}
+        self._accounts: Dict[str, str] = {}
+        for path in ("/etc/passwd", "/etc/group"):
+            try:
+                with open(path, encoding="utf-8") as file:
+                    self._accounts[path] = file.read()
+            except FileNotFoundError:
+                self._accounts[path] = ""
+
+    @staticmethod
+    def _entries(path: str) -> frozenset[str]:
+        return frozenset(os.listdir(path))
+
+    def build(self, world: Json) -> None:
+        """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...)."""
+        self.clean()
+        self._write_accounts(world)
+        flagged = []
+        for node in world["nodes"]:
+            try:
+                self._make(node)
+                flags = sum(MOUNT_FLAGS.get(option, 0) for option in node["options"])
+                if node["kind"] == "mount" and flags:
+                    flagged.append((node["path"], flags))
+            except OSError as error:
+                where = "" if error.filename in (None, node["path"]) else f" at {error.filename}"
+                raise Failure(
+                    f"the {node['kind']} {node['path']} cannot be made here: {error.strerror or error}{where}"
+                ) from None
+        for path, flags in flagged:
+            try:
+                _mount(None, path, None, MS_REMOUNT | MS_BIND | flags, None)
+            except OSError as error:
+                raise Failure(f"the mount {path} cannot get its options: {error.strerror}") from None
+
+    def clean(self) -> None:
+        """Take away what the world made and what its users made of it; give back what was there before."""
+        for listener in self.listeners:
+            listener.held.close()
+        self.listeners.clear()
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except FileNotFoundError:
+                pass  # a user of the world was there first
+        for path, original in self._original.items():
+            for name in self._entries(path) - original:
+                _remove(os.path.join(path, name))
+
+    def expect_new(self, path: str) -> None:
+        """A user is about to make something here: it goes away with the world, unless it was there before."""
+        parent = os.path.realpath(os.path.dirname(path) or ".")
+        self._forget_later(os.path.join(parent, os.path.basename(path)))
+
+    def expect_change(self, path: str) -> None:
+        """A user is about to change this one's mode: give it back with the world."""
+        real = os.path.realpath(path)
+        if os.path.exists(real):
+            self._restore_later(real)
+
+    def _forget_later(self, path: str) -> None:
+        if not os.path.lexists(path):
+            self._undo.append(lambda: _remove(path))
+
+    def _restore_later(self, path: str) -> None:
+        was = os.stat(path)
+        try:
+            acl: Optional[bytes] = os.getxattr(path, ACL_ACCESS)
+        except OSError:  # none, or a file system without them
+            acl = None
+
+        def restore() -> None:
+            os.chown(path, was.st_uid, was.st_gid)
+            os.chmod(path, stat.S_IMODE(was.st_mode))
+            if acl is not None:
+                os.setxattr(path, ACL_ACCESS, acl)
+            elif ACL_ACCESS in os.listxattr(path):
+                os.removexattr(path, ACL_ACCESS)
+
+        self._undo.append(restore)
+
+    def _write_accounts(self, world: Json) -> None:
+        names = {user["name"] for user in world["users"]}
+        users = [
+            f"{user['name']}:x:{user['uid']}:{user['gid']}::"
+            f"{'/root' if user['uid'] == 0 else '/home/' + user['name']}:/bin/sh"
+            for user in world["users"]
+        ]
+        groups = [
+            f"{name}:x:{gid}:" + ",".join(user["name"] for user in world["users"] if gid in user["groups"])
+            for name, gid in world["groups"].items()
+        ]
+        for path, lines, taken in (
+            ("/etc/passwd", users, names),
+            ("/etc/group", groups, set(world["groups"])),
+        ):
+            kept = [line for line in self._accounts[path].splitlines() if line.split(":")[0] not in taken]
+            try:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("\n".join([*kept, *lines]) + "\n")
+            except OSError as error:
+                raise Failure(f"{path} cannot be written in this place: {error.strerror}") from None
+
+    def _make_parents(self, path: str) -> None:
+        parts = [part for part in path.split("/")[:-1] if part]
+        here = ""
+        for part in parts:
+            here += "/" + part
+            if not os.path.lexists(here):
+                self._forget_later(here)
+                os.mkdir(here)
+                os.chown(here, 0, 0)
+                os.chmod(here, 0o755)
+
+    def _make(self, node: Json) -> None:
+        path, kind = node["path"], node["kind"]
+        if path.startswith("@"):
+            self._hold(node, "\0" + path[1:])
+            return
+        self._make_parents(path)
+        if kind == "mount":
+            self._mount(node)
+            if node["fs"] == "bind":
+                return
+        elif kind == "directory" and os.path.isdir(path) and not os.path.islink(path):
+            self._restore_later(path)
+        else:
+            if os.path.lexists(path):
+                raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            self._forget_later(path)
+            if kind == "symlink":
+                os.symlink(node["target"], path)
+                os.lchown(path, node["owner"], node["group"])
+                return
+            if kind == "directory":
+                os.mkdir(path)
+            elif kind == "file":
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            else:
+                self._hold(node, path)
+        os.chown(path, node["owner"], node["group"])
+        os.chmod(path, node["mode"])
+        if node["acl"]:
+            os.setxattr(path, ACL_ACCESS, acl_bytes([tuple(entry) for entry in node["acl"]]))
+
+    def _mount(self, node: Json) -> None:
+        path = node["path"]
+        source = next((option[len("from=") :] for option in node["options"] if option.startswith("from=")), path)
+        if not os.path.lexists(path):
+            self._forget_later(path)
+            if node["fs"] == "tmpfs" or os.path.isdir(source):
+                os.mkdir(path)
+            else:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        if node["fs"] == "bind":
+            _mount(source, path, None, MS_BIND, None)
+        else:
+            _mount("tmpfs", path, "tmpfs", 0, None)
+        self._undo.append(lambda: _unmount(path))
+
+    def _hold(self, node: Json, path: str) -> None:
+        held = socket.socket(socket.AF_UNIX, TYPES[node["type"]])
+        try:
+            if len(os.fsencode(path)) < SUN_PATH:
+                held.bind(path)
+            else:  # longer than an address may be: make it under a short name and move it there
+                parent, name = os.path.split(path)
+                os.chdir(parent)
+                short = f".{len(self.listeners)}"
+                held.bind(short)
+                os.rename(short, name)
+                os.chdir("/")
+        except BaseException:
+            os.chdir("/")
+            held.close()
+            raise
+        if node["state"] == "stale":
+            held.close()
+            return
+        accepts = node["state"] == "listening" and node["type"] != "dgram"
+        if accepts:
+            held.listen(BACKLOG)
+        held.setblocking(False)
+        self.listeners.append(Listener(held, address_bytes(held.getsockname()), accepts))
+
+
+BACKLOG = 4096
+CHUNK = 64
+"""Attempts between two visits to the listeners: fewer than the smallest usual somaxconn, 128, lets wait."""
+
+
+def address_bytes(address: Any) -> bytes:
+    """A Unix socket's address as bytes, which Python gives as text or, for an abstract one, as bytes."""
+    return address if isinstance(address, bytes) else os.fsencode(address)
+
+
+# --- trying, as a principal (in a child) ---------------------------------------------------------------------
+
+
+def _connect(kind: str, path: str) -> Optional[bytes]:
+    with socket.socket(socket.AF_UNIX, TYPES[kind]) as client:
+        client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
+        _at_address(client, client.connect, LIBC.connect, path)
+        return address_bytes(client.getpeername())
+
+
+def _bind(kind: str, path: str) -> None:
+    with socket.socket(socket.AF_UNIX, TYPES[kind]) as server:
+        _at_address(server, server.bind, LIBC.bind, path)
+
+
+def _at_address(held: socket.socket, call: Callable[[str], None], raw: Any, path: str) -> None:
+    if path.startswith("@"):
+        path = "\0" + path[1:]
+    name = os.fsencode(path)
+    if len(name) < SUN_PATH:
+        call(path)
+        return
+    # Python refuses an address that does not fit without asking; here the kernel is to answer.
+    address = struct.pack("=H", socket.AF_UNIX) + name
+    if raw(held.fileno(), address, len(address)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _try(operation: str, path: str, to: Optional[str], mode: Optional[int], kind: str) -> Optional[bytes]:
+    """Do it. Raises OSError where the kernel refuses; returns the peer's address of a connection."""
+    if operation == "connect":
+        return _connect(kind, path)
+    if operation == "bind":
+        _bind(kind, path)
+    elif operation == "unlink":
+        os.unlink(path)
+    elif operation == "rename":
+        os.rename(path, to or "")
+    elif operation == "stat":
+        os.stat(path)
+    elif operation == "readlink":
+        os.readlink(path)
+    elif operation == "chmod":
+        os.chmod(path, mode or 0)
+    else:
+        raise ValueError(operation)
+    return None
+
+
+FOLLOWING = frozenset(["connect", "stat", "chmod"])
+"""Operations that follow a symlink in the last component."""
+ON_OBJECT = {
+    "connect": frozenset(["EACCES", "ECONNREFUSED", "EPROTOTYPE"]),
+    "readlink": frozenset(["EINVAL"]),
+    "chmod": frozenset(["EPERM", "EROFS"]),
+    "bind": frozenset(["EADDRINUSE"]),
+    "unlink": frozenset(["EISDIR"]),
+    "stat": frozenset([]),
+}
+"""The refusals that are the object's own, once every directory on the way has let us through."""
+MAXSYMLINKS = 40  # linux/namei.h
+
+
+def _errno_name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, f"errno {error.errno}")
+
+
+def _refused(call: Callable[..., Any], *arguments: Any) -> Optional[str]:
+    try:
+        call(*arguments)
+    except OSError as error:
+        return _errno_name(error)
+    return None
+
+
+class Walk:
+    """A path walked component by component, by trying each step as this process.
+
+    `refusal` is the errno of the first step that failed, or None; `at` is that component, or the object at the end;
+    `parent` is the directory that was searched last, `route` a way to reach it without any symlink.
+    """
+
+    def __init__(self, path: str, cwd: str, follow: bool) -> None:
+        self.refusal: Optional[str] = None
+        self.links: List[Tuple[str, str]] = []
+        absolute = path.startswith("/")
+        self.at = self.parent = "/" if absolute else cwd
+        self.route = self._route = "/" if absolute else "."
+        self._walk(path, follow)
+
+    def _walk(self, path: str, follow: bool) -> None:
+        pending = path.split("/")[::-1]
+        follow = follow or path.endswith("/")
+        while pending:
+            name = pending.pop()
+            if not name:
+                if not pending and path.endswith("/"):
+                    self.refusal = _refused(os.stat, self._route + "/.")
+                continue
+            self.refusal = _refused(os.stat, self._route + "/.")
+            if self.refusal:
+                return
+            if name == ".":
+                continue
+            self.parent, self.route = self.at, self._route
+            if name == "..":
+                self._route += "/.."
+                self.at = os.path.dirname(self.at)
+                continue
+            route, here = os.path.join(self._route, name), os.path.join(self.at, name)
+            try:
+                mode = os.lstat(route).st_mode
+            except OSError as error:
+                self.refusal, self.at = _errno_name(error), here
+                return
+            if stat.S_ISLNK(mode) and (follow or any(pending)):
+                self.links.append((route, here))
+                if len(self.links) > MAXSYMLINKS:
+                    self.refusal, self.at = "ELOOP", here
+                    return
+                target = os.readlink(route)
+                if target.startswith("/"):
+                    self.at = self._route = "/"
+                pending.extend(target.split("/")[::-1])
+                continue
+            self._route, self.at = route, here
+
+    def link_that_refuses(self) -> Optional[str]:
+        """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
+        for route, here in self.links:
+            if _refused(os.stat, route) == "EACCES":
+                return here
+        return None
+
+    def link_may_refuse(self) -> bool:
+        """Whether a symlink on the way lies where fs.protected_symlinks looks at its owner."""
+        for route, _ in self.links:
+            try:
+                mode = os.stat(os.path.dirname(route)).st_mode
+            except OSError:
+                return True
+            if mode & stat.S_ISVTX and mode & stat.S_IWOTH:
+                return True
+        return False
+
+
+def _may_write(directory: str) -> Optional[str]:
+    """What refuses a new entry in the directory, found by making a file without a name: O_TMPFILE leaves no trace."""
+    flags = getattr(os, "O_TMPFILE", None)
+    if flags is None:
+        return "EOPNOTSUPP"
+    try:
+        os.close(os.open(directory, flags | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return _errno_name(error)
+    return None
+
+
+def refusing_component(attempt: List[Any], outcome: str, cwd: str, protected_symlinks: bool) -> Optional[str]:
+    """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
+    operation, path, to = attempt[0], attempt[1], attempt[2]
+    if path.startswith("@"):
+        return path
+    if outcome == "ENAMETOOLONG" or len(os.fsencode(path)) >= 4096:
+        return None
+    paths = [path] if to is None or operation != "rename" else [path, to]
+    for number, each in enumerate(paths):
+        walk = Walk(each, cwd, operation in FOLLOWING)
+        last_is_missing = walk.refusal == "ENOENT" and os.path.dirname(walk.at) == walk.parent
+        if outcome == "EACCES" and protected_symlinks and walk.links:
+            link = None if walk.refusal else walk.link_that_refuses()
+            if link is not None:
+                return link
+            if walk.link_may_refuse():
+                return None
+        if walk.refusal == outcome and not (number == 1 and last_is_missing):
+            return walk.at
+        if walk.refusal is None and outcome in ON_OBJECT.get(operation, ()):
+            return walk.at
+        if operation in ("bind", "unlink", "rename") and outcome == "EACCES" and _may_write(walk.route) == "EACCES":
+            return walk.parent
+    return None
+
+
+def _attempt(attempt: List[Any], cwd: str, protected_symlinks: bool) -> List[Any]:
+    operation, path, to, mode, kind = attempt
+    try:
+        peer = _try(operation, path, to, mode, kind)
+    except OSError as error:
+        outcome = _errno_name(error)
+        return [outcome, refusing_component(attempt, outcome, cwd, protected_symlinks), None]
+    return ["ok", None, None if peer is None else peer.hex()]
+
+
+def _serve_attempts(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoReturn:
+    """The life of a principal's child."""
+    with channel.makefile("rwb") as stream:
+        for line in stream:
+            answer = [_attempt(attempt, cwd, protected_symlinks) for attempt in json.loads(line)]
+            stream.write(json.dumps(answer).encode() + b"\n")
+            stream.flush()
+    os._exit(0)
+
+
+# --- children ------------------------------------------------------------------------------------------------
+
+
+def _close_all_but(*kept: int) -> None:
+    for name in os.listdir("/proc/self/fd" if LINUX else "/dev/fd"):
+        if int(name) not in kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the descriptor of the listing itself
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+class Child:
+    """A process that is one principal and tries what that principal tries."""
+
+    def __init__(self, principal: Json, cwd: str, protected_symlinks: bool) -> None:
+        self._channel, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _reset_signals()
+                _close_all_but(theirs.fileno())
+                os.umask(0o022)
+                os.chdir(cwd)
+                become(principal)
+                theirs.sendall(b"ready\n")
+                _serve_attempts(theirs, cwd, protected_symlinks)
+            except Failure as failure:
+                theirs.sendall(str(failure).encode() + b"\n")
+            except OSError as error:
+                theirs.sendall(f"{cwd} cannot be the working directory: {error.strerror}\n".encode())
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._buffer = b""
+        said = self._read()
+        if said != b"ready":
+            self.end()
+            raise Failure(said.decode() or "a process that should become a user ended at once")
+
+    def attempt(self, attempts: List[List[Any]]) -> List[List[Any]]:
+        """Have it try, in order: for each the outcome, the refusing component and the peer's address."""
+        self._channel.sendall(json.dumps(attempts).encode() + b"\n")
+        answer = self._read()
+        if not answer:
+            raise Failure(f"the process {self.pid} that makes attempts died")
+        done: List[List[Any]] = json.loads(answer)
+        return done
+
+    def credentials(self) -> Json:
+        """What the kernel says of this child: effective ids and supplementary groups (proc(5))."""
+        fields = {}
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                fields[key] = value.split()
+        return {
+            "pid": self.pid,
+            "uid": int(fields["Uid"][1]),
+            "gid": int(fields["Gid"][1]),
+            "groups": sorted(map(int, fields["Groups"])),
+        }
+
+    def _read(self) -> bytes:
+        """The child's next line. The agent's own input may end meanwhile: then all ends."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        poll.register(0, 0)
+        while b"\n" not in self._buffer:
+            for descriptor, _ in poll.poll():
+                if descriptor == 0:
+                    os._exit(0)
+                piece = self._channel.recv(1 << 20)
+                if not piece:
+                    return b""
+                self._buffer += piece
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def end(self) -> None:
+        """End it; the main loop reaps it."""
+        self._channel.close()
+        os.kill(self.pid, signal.SIGKILL)
+
+
+# --- processes -----------------------------------------------------------------------------------------------
+
+
+class Process:
+    """A started command, seen from the agent."""
+
+    def __init__(self, number: int, pid: int, stdin: int, outputs: Dict[str, int]) -> None:
+        self.number = number
+        self.pid = pid
+        self.stdin: Optional[int] = stdin
+        self.outputs = outputs
+        self.waiting = b""
+        self.input_ends = False
+
+
+def _execute(request: Json, streams: Tuple[int, int, int], report: int) -> NoReturn:
+    """In the forked process: become the principal and run the command. What fails is written to `report`."""
+    try:
+        os.setsid()
+        _reset_signals()
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+        os.dup2(report, 3, inheritable=False)
+        _close_all_but(0, 1, 2, 3)
+        os.umask(request["umask"])
+        os.chdir(request["directory"])
+        become(request["principal"])
+        command = request["command"]
+        os.execvpe(command[0], command, request["environment"])
+    except Failure as failure:
+        os.write(3, str(failure).encode())
+    except OSError as error:
+        what = error.filename or request["command"][0]
+        os.write(3, f"{request['command'][0]} cannot be started: {what}: {error.strerror}".encode())
+    finally:
+        os._exit(127)
+
+
+class Agent:
+    """The main loop: requests in, answers and news out."""
+
+    def __init__(self) -> None:
+        self.facts = _facts()
+        self._builder = Builder()
+        self._children: Dict[str, Child] = {}
+        self._processes: Dict[int, Process] = {}
+        self._started = 0
+        self._selector = selectors.DefaultSelector()
+        self._input = b""
+        self._watched: List[socket.socket] = []
+
+    def main(self) -> None:
+        """Serve until the input ends."""
+        awake, wake = os.pipe()
+        for descriptor in (awake, wake):
+            os.set_blocking(descriptor, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._selector.register(awake, selectors.EVENT_READ, self._reap)
+        self._selector.register(0, selectors.EVENT_READ, self._read)
+        self._say({"ready": self.facts})
+        while True:
+            for key, _ in self._selector.select():
+                if key.fd in self._selector.get_map():  # an earlier event of this turn may have ended it
+                    key.data(key.fd)
+
+    def _say(self, message: Json) -> None:
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        while data:
+            try:
+                data = data[os.write(1, data) :]
+            except BrokenPipeError:
+                os._exit(0)
+
+    def _read(self, _: int) -> None:
+        piece = os.read(0, 1 << 20)
+        if not piece:
+            os._exit(0)
+        self._input += piece
+        *lines, self._input = self._input.split(b"\n")
+        for line in lines:
+            self._answer(json.loads(line))
+
+    def _answer(self, request: Json) -> None:
+        try:
+            done = getattr(self, "do_" + request["do"])(request)
+        except Failure as failure:
+            self._say({"id": request["id"], "failed": str(failure)})
+        except Exception as error:  # whatever it was, the harness must hear of it, and the agent lives on
+            self._say({"id": request["id"], "failed": f"the agent failed: {type(error).__name__}: {error}"})
+        else:
+            self._say({"id": request["id"], "done": done})
+
+    # Requests
+
+    def do_build(self, request: Json) -> None:
+        """Make a world; whatever ran in the last one ends."""
+        for process in list(self._processes.values()):
+            os.kill(process.pid, signal.SIGKILL)
+        for key in [key for key in self._children if not key.endswith(ANYWHERE)]:
+            self._children.pop(key).end()
+        for held in self._watched:
+            self._selector.unregister(held)
+        self._watched = []
+        self._builder.build(request["world"])
+        for listener in self._builder.listeners:
+            if listener.accepts:
+                self._selector.register(listener.held, selectors.EVENT_READ, lambda _, it=listener: it.drain())
+                self._watched.append(listener.held)
+
+    def do_attempt(self, request: Json) -> List[Any]:
+        """Make attempts in order. Neighbours of one principal go to its child together."""
+        done: List[Any] = []
+        attempts = request["attempts"]
+        start = 0
+        while start < len(attempts):
+            who, _, cwd = attempts[start][:3]
+            end = start
+            while end < len(attempts) and end - start < CHUNK and (attempts[end][0], attempts[end][2]) == (who, cwd):
+                end += 1
+            done += self._attempt(
+                self._child(request["principals"][who], cwd),
+                [[operation, *rest] for _, operation, _, *rest in attempts[start:end]],
+            )
+            start = end
+        return done
+
+    def do_start(self, request: Json) -> Json:
+        """Start a command as a principal: its number for later requests, and its pid."""
+        (stdin, ours_in), (ours_out, stdout), (ours_err, stderr) = os.pipe(), os.pipe(), os.pipe()
+        failed, report = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            # The descriptors that the child keeps must not lie where its streams go.
+            high = [_above(descriptor) for descriptor in (stdin, stdout, stderr, report)]
+            _execute(request, (high[0], high[1], high[2]), high[3])
+        for descriptor in (stdin, stdout, stderr, report):
+            os.close(descriptor)
+        with os.fdopen(failed, "rb") as file:
+            said = file.read()
+        if said:
+            for descriptor in (ours_in, ours_out, ours_err):
+                os.close(descriptor)
+            raise Failure(said.decode())
+        for descriptor in (ours_in, ours_out, ours_err):
+            os.set_blocking(descriptor, False)
+        self._started += 1
+        process = Process(self._started, pid, ours_in, {"stdout": ours_out, "stderr": ours_err})
+        self._processes[pid] = process
+        for stream, descriptor in process.outputs.items():
+            self._selector.register(
+                descriptor, selectors.EVENT_READ, lambda _, it=process, name=stream: self._forward(it, name)
+            )
+        return {"process": process.number, "pid": pid}
+
+    def do_input(self, request: Json) -> None:
+        """Pass text to a process's standard input, and close that afterwards if asked."""
+        process = self._process(request["process"])
+        if process is None or process.stdin is None:
+            raise Failure("the process no longer reads its standard input")
+        process.waiting += os.fsencode(request["text"])
+        process.input_ends = process.input_ends or request["end"]
+        self._feed(process)
+
+    def do_signal(self, request: Json) -> None:
+        """Send a signal to a process that has not been reaped."""
+        process = self._process(request["process"])
+        if process is None:
+            raise Failure("the process has ended already")
+        os.kill(process.pid, request["number"])
+
+    # News
+
+    def _process(self, number: int) -> Optional[Process]:
+        return next((it for it in self._processes.values() if it.number == number), None)
+
+    def _feed(self, process: Process) -> None:
+        assert process.stdin is not None
+        registered = process.stdin in self._selector.get_map()
+        try:
+            while process.waiting:
+                process.waiting = process.waiting[os.write(process.stdin, process.waiting) :]
+        except BlockingIOError:
+            if not registered:
+                self._selector.register(process.stdin, selectors.EVENT_WRITE, lambda _: self._feed(process))
+            return
+        except BrokenPipeError:
+            process.waiting, process.input_ends = b"", True
+        if registered:
+            self._selector.unregister(process.stdin)
+        if process.input_ends:
+            os.close(process.stdin)
+            process.stdin = None
+
+    def _forward(self, process: Process, stream: str) -> bool:
+        """Pass on what a process wrote; False if there was nothing."""
+        descriptor = process.outputs[stream]
+        try:
+            piece = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return False
+        if piece:
+            self._say({"process": process.number, stream: os.fsdecode(piece)})
+            return True
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        del process.outputs[stream]
+        return False
+
+    def _reap(self, awake: int) -> None:
+        try:
+            while os.read(awake, 4096):
+                pass
+        except BlockingIOError:
+            pass
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            process = self._processes.pop(pid, None)
+            if process is not None:
+                self._finish(process, os.waitstatus_to_exitcode(status))
+
+    def _finish(self, process: Process, status: int) -> None:
+        for stream in list(process.outputs):
+            while self._forward(process, stream):
+                pass
+            if stream in process.outputs:  # a descendant still holds it
+                descriptor = process.outputs.pop(stream)
+                self._selector.unregister(descriptor)
+                os.close(descriptor)
+        if process.stdin is not None:
+            if process.stdin in self._selector.get_map():
+                self._selector.unregister(process.stdin)
+            os.close(process.stdin)
+        self._say({"process": process.number, "exit": status})
+
+    # Attempts
+
+    def _child(self, principal: Json, cwd: Optional[str]) -> Child:
+        key = json.dumps(principal, sort_keys=True) + (ANYWHERE if cwd is None else cwd)
+        if key not in self._children:
+            directory = "/" if cwd is None else os.path.realpath(cwd)
+            self._children[key] = Child(
+                principal, directory, bool(self.facts["sysctls"].get("fs.protected_symlinks"))
+            )
+        return self._children[key]
+
+    def _attempt(self, child: Child, attempts: List[List[Any]]) -> List[Any]:
+        for operation, path, to, *_ in attempts:
+            if operation == "bind" and not path.startswith("@"):
+                self._builder.expect_new(path)
+            elif operation == "rename":
+                self._builder.expect_new(to)
+            elif operation == "chmod":
+                self._builder.expect_change(path)
+        answers = child.attempt(attempts)
+        process = None
+        done = []
+        for (operation, *_), (outcome, at, peer) in zip(attempts, answers):
+            if outcome == "ok" and operation == "connect":
+                process = process or child.credentials()
+                done.append([outcome, at, None, process, peer])
+            else:
+                done.append([outcome, at, None, None, None])
+        self._introduce(child.pid, done)
+        return [row[:4] for row in done]
+
+    def _introduce(self, pid: int, done: List[List[Any]]) -> None:
+        """Give each connection the credentials that a listener read: they queue in the order of the attempts."""
+        peers = {bytes.fromhex(row[4]) for row in done if row[4] is not None}
+        for address in peers:
+            rows = [row for row in done if row[4] == address.hex()]
+            met = [
+                credentials
+                for listener in self._builder.listeners
+                if listener.address == address
+                for credentials in listener.drain()
+            ]
+            theirs = [credentials for credentials in met if credentials["pid"] == pid]
+            if len(theirs) == len(rows):  # else a server with the same address took some of them
+                for row, credentials in zip(rows, theirs):
+                    row[2] = credentials
+
+
+ANYWHERE = " anywhere"
+"""Marks the children that stand in no directory of the world and so outlive it."""
+
+
+def _above(descriptor: int) -> int:
+    while descriptor < 10:
+        descriptor = os.dup(descriptor)
+    return descriptor
+
+
+def _facts() -> Json:
+    sysctls = {}
+    for name in SYSCTLS:
+        try:
+            with open("/proc/sys/" + name.replace(".", "/"), encoding="ascii") as file:
+                sysctls[name] = int(file.read())
+        except OSError:
+            pass  # this kernel has no such setting
+    tools = [f"/opt/{name}/bin" for name in sorted(os.listdir("/opt"))] if os.path.isdir("/opt") else []
+    own = os.path.dirname(os.path.realpath(sys.executable))
+    system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    return {
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "sysctls": sysctls,
+        "path": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *system])),
+    }
+
+
+def _report_to_guard() -> None:
+    """Make this process known to the guard, which is the first of the place, as soon as it listens."""
+    bit = 1 << (signal.SIGUSR1 - 1)
+    while True:
+        with open("/proc/1/status", encoding="ascii", errors="replace") as file:
+            blocked = next(line.split()[1] for line in file if line.startswith("SigBlk:"))
+        if int(blocked, 16) & bit:
+            os.kill(1, signal.SIGUSR1)
+            return
+        time.sleep(0.005)  # the kernel tells nobody when a process blocks a signal
+
+
+def _main() -> None:
+    if sys.argv[1:] == ["guarded"]:
+        _report_to_guard()
+    os.umask(0)
+    os.chdir("/")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    Agent().main()
+
+
+if __name__ == "__main__":
+    _main()

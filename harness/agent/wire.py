@@ -1,0 +1,112 @@
+"""Worlds and attempts as the agent reads them: every id a number, every ACL whole; and its answers as observations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.place import Credentials, Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.world import Attempt, Node, Principal, World
+
+Json = dict[str, Any]
+
+
+def encode_world(world: World) -> Json:
+    """A world's users, groups and nodes. Raises KeyError with a sentence where a name stands for nothing."""
+    groups = {"root": 0, **world.groups}
+    users = {user.name: _user(world, user.name) for user in world.users}
+    users.setdefault("root", {"name": "root", "uid": 0, "gid": 0, "groups": []})
+    for name, user in users.items():
+        if user["gid"] not in groups.values():
+            groups.setdefault(name, user["gid"])
+    return {"users": list(users.values()), "groups": groups, "nodes": [_node(world, node) for node in world.nodes]}
+
+
+def _user(world: World, name: str) -> Json:
+    principal = world.principal(name)
+    return {"name": name, "uid": principal.uid, "gid": principal.gid, "groups": list(principal.groups)}
+
+
+def _node(world: World, node: Node) -> Json:
+    return {
+        "path": node.path,
+        "kind": node.kind,
+        "owner": 0 if node.owner == "root" else world.uid(node.owner),
+        "group": world.gid(node.group),
+        "mode": node.mode,
+        "target": node.target,
+        "acl": acl(world, node),
+        "type": node.type,
+        "state": node.state,
+        "fs": node.fs,
+        "options": list(node.options),
+    }
+
+
+def acl(world: World, node: Node) -> list[tuple[str, int | None, int]]:
+    """The whole ACL of a node that has entries beside its mode: those entries and what the mode bits say.
+
+    The mode is what chmod(1) did last, so its group bits are the mask where the entries name no mask.
+    """
+    if not node.acl:
+        return []
+    entries: dict[tuple[str, int | None], int] = {
+        ("owner", None): node.mode >> 6 & 7,
+        ("owning group", None): node.mode >> 3 & 7,
+        ("mask", None): node.mode >> 3 & 7,
+        ("other", None): node.mode & 7,
+    }
+    for entry in node.acl:
+        if entry.tag == "user":
+            key = ("owner", None) if entry.who is None else ("user", world.uid(entry.who))
+        elif entry.tag == "group":
+            key = ("owning group", None) if entry.who is None else ("group", world.gid(entry.who))
+        else:
+            key = (entry.tag, None)
+        entries[key] = entry.permissions
+    return [(tag, who, permissions) for (tag, who), permissions in entries.items()]
+
+
+def encode_principal(principal: Principal) -> Json:
+    """A principal; its capabilities by name, sorted, or None for what the kernel gives by itself."""
+    capabilities = principal.capabilities
+    return {
+        "uid": principal.uid,
+        "gid": principal.gid,
+        "groups": list(principal.groups),
+        "capabilities": None if capabilities is None else sorted(capabilities),
+    }
+
+
+def encode_attempts(world: World, attempts: Sequence[Attempt]) -> Json:
+    """Attempts, each with the number of its principal in a list beside them."""
+    principals: dict[Principal, int] = {}
+    rows = [
+        (
+            principals.setdefault(world.principal(attempt.user), len(principals)),
+            attempt.operation,
+            attempt.cwd,
+            attempt.path,
+            attempt.to,
+            attempt.mode,
+            attempt.type,
+        )
+        for attempt in attempts
+    ]
+    return {"principals": [encode_principal(principal) for principal in principals], "attempts": rows}
+
+
+def decode_observation(row: Sequence[Any]) -> Observation:
+    """An observation from the agent's answer."""
+    outcome, at, credentials, process = row
+    return Observation(outcome, at, decode_credentials(credentials), decode_credentials(process))
+
+
+def decode_credentials(said: Json | None) -> Credentials | None:
+    """Credentials from the agent's answer."""
+    if said is None:
+        return None
+    return Credentials(said["pid"], said["uid"], said["gid"], tuple(said["groups"]))

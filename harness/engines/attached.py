@@ -1,0 +1,92 @@
+"""A place with an agent in it, whichever engine made it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Self
+
+from harness.agent.wire import decode_observation, encode_attempts, encode_principal, encode_world
+from harness.place import Completed, Facts, PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from harness.engines.connection import AgentProcess, Connection
+    from harness.place import Observation
+    from harness.world import Attempt, Principal, World
+
+
+class AttachedPlace:
+    """Implements `harness.place.Place` by what the agent can do."""
+
+    def __init__(self, engine: str, connection: Connection) -> None:
+        self._connection = connection
+        self._world: World | None = None
+        said = connection.facts
+        self.path: str = said["path"]
+        self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"])
+
+    def build(self, world: World) -> None:
+        """Make the world's users, groups and nodes; see `harness.place.Place.build`."""
+        self._connection.request("build", world=encode_world(world))
+        self._world = world
+
+    def attempt(self, attempts: Sequence[Attempt]) -> list[Observation]:
+        """Make attempts of the built world, in order; one observation for each."""
+        if self._world is None:
+            raise PlaceError("no world has been built in this place yet, so nobody can try anything")
+        rows = self._connection.request("attempt", **encode_attempts(self._world, attempts))
+        return [decode_observation(row) for row in rows]
+
+    def start(
+        self,
+        command: Sequence[str],
+        principal: Principal,
+        *,
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+        umask: int = 0o022,
+    ) -> AgentProcess:
+        """Start a command as a principal. Raises PlaceError if there is no such command for this principal."""
+        return self._connection.start(
+            command=list(command),
+            principal=encode_principal(principal),
+            environment={"PATH": self.path, **(environment or {})},
+            directory=directory,
+            umask=umask,
+        )
+
+    def run(
+        self,
+        command: Sequence[str],
+        principal: Principal,
+        *,
+        input: str = "",  # noqa: A002 - subprocess.run's name for it, and the seam's
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+        umask: int = 0o022,
+        timeout: float = 30.0,
+    ) -> Completed:
+        """Start a command, give it its input, wait for its end; a TimeoutError ends it."""
+        process = self.start(command, principal, environment=environment, directory=directory, umask=umask)
+        if input:
+            process.send(input)
+        process.close_input()
+        try:
+            return process.wait(timeout)
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            raise
+
+    def close(self) -> None:
+        """End everything in the place and the place itself."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

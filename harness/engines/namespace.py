@@ -1,0 +1,103 @@
+"""The namespace engine: Linux namespaces through util-linux's unshare(1), without any daemon or image.
+
+A place gets a mount, pid, ipc and network namespace of its own and a tmpfs as its root, with the programs of the host
+(/usr and what belongs to it, and the Python that runs the harness) brought in read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.agent import BOOT, source
+from harness.engines.attached import AttachedPlace
+from harness.engines.connection import Connection
+from harness.engines.mounts import parse
+from harness.engines.pipes import Pipes
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMESPACES = ("--mount", "--pid", "--ipc", "--net", "--propagation", "private", "--fork", "--kill-child")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
+"""What of the host makes its programs run: hier(7). A symlink there is a symlink in the place."""
+
+
+class NamespaceEngine:
+    """Places in namespaces of this machine's own kernel."""
+
+    name = "namespace"
+
+    def available(self) -> str | None:
+        """`None` if this works here, else what to install or change."""
+        if sys.platform != "linux":
+            return "the namespace engine needs Linux; --engine host works on a throwaway machine of any Unix"
+        if shutil.which("unshare") is None:
+            return "the namespace engine needs unshare: install util-linux"
+        tried = subprocess.run(
+            ["unshare", *_user_namespace(), *NAMESPACES, "true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if tried.returncode == 0:
+            return None
+        said = (tried.stderr.strip() or f"exit status {tried.returncode}").splitlines()[-1]
+        if os.geteuid() == 0:
+            return f"the namespace engine may not make namespaces here ({said}): it needs CAP_SYS_ADMIN"
+        return (
+            f"the namespace engine can't make a user namespace here ({said}): run as root, or install uidmap, give this "
+            "user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
+        )
+
+    def python(self, image: str | None = None) -> str:
+        """The version of the Python in its places, such as `3.11`: that of the harness itself."""
+        del image
+        return ".".join(platform.python_version_tuple()[:2])
+
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
+        """Make a place. Raises PlaceError with a sentence."""
+        if image is not None:
+            raise PlaceError(f"the namespace engine has no images, so it can't use {image}: take --engine docker")
+        binds, links = _system()
+        interpreter, inside = Path(sys.executable).resolve(), Path(sys.executable).resolve()
+        prefix = Path(sys.base_prefix).resolve()
+        if prefix != Path("/usr"):
+            # Below root's home no ordinary user could reach it.
+            target = Path("/opt/python") if prefix.is_relative_to("/root") else prefix
+            binds.append((str(prefix), str(target)))
+            inside = target / interpreter.relative_to(prefix)
+        binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
+        given = {"python": str(inside), "binds": binds, "links": links, "boot": BOOT}
+        command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
+        pipes = Pipes(command)
+        try:
+            return AttachedPlace(self.name, Connection(pipes, source("enter.py"), source("agent.py")))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                pipes.close()
+            raise
+
+
+def _user_namespace() -> tuple[str, ...]:
+    return () if os.geteuid() == 0 else ("--user", "--map-root-user", "--map-auto")
+
+
+def _system() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    binds, links = [], []
+    for name in SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            links.append((name, str(path.readlink())))
+        elif path.exists():
+            binds.append((name, name))
+    return binds, links
