@@ -1,0 +1,528 @@
+"""What each operation checks, one function a check. The order of the checks is `Rules.steps`.
+
+A step looks at the attempt in progress, raises `Refused` or notes what it found. Only the last step of an operation
+has an effect, which is another file system.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.oracle.filesystem import Inode
+from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
+from harness.oracle.walk import STICKY, Ending, Refused, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.oracle.filesystem import FileSystem, Spot
+    from harness.oracle.rules import Rules
+    from harness.world import Attempt, Principal
+
+SETGID = 0o2000
+UMASK = 0o022
+"""The umask with which every attempt of bind is made."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One attempt on its way through the steps.
+
+    `found` is what the path names, `ending` its last component where that need not exist, `second` rename's.
+    `answer` is the last permission that was asked for, `asked` the inode that it was about. `settled`: the kernel is
+    done with it, and no further step counts.
+    """
+
+    system: FileSystem
+    principal: Principal
+    attempt: Attempt
+    rules: Rules
+    start: Spot
+    found: Spot | None = None
+    ending: Ending | None = None
+    second: Ending | None = None
+    answer: Permission | None = None
+    asked: int | None = None
+    at: str = ""
+    settled: bool = False
+    walk: Walk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.walk = Walk(self.system, self.principal, self.rules, self.start)
+
+    @property
+    def spot(self) -> Spot:
+        """What the path was found to name."""
+        assert self.found is not None
+        return self.found
+
+    @property
+    def inode(self) -> Inode:
+        """The inode that the path was found to name."""
+        return self.system.inodes[self.spot.inode]
+
+    @property
+    def last(self) -> Ending:
+        """The last component of the path."""
+        assert self.ending is not None
+        return self.ending
+
+    @property
+    def target(self) -> Ending:
+        """The last component of rename's second path."""
+        assert self.second is not None
+        return self.second
+
+    def entry(self, ending: Ending) -> int | None:
+        """The inode under a name, without looking at what is mounted upon it."""
+        return self.system.names[ending.directory.inode].get(ending.name)
+
+    def want(self, spot: Spot, wanted: int) -> None:
+        """Ask for a permission on what is at a spot; refuse with EACCES if it is not granted."""
+        answer = permission(self.principal, self.system.inodes[spot.inode], wanted, self.rules)
+        self.answer, self.asked = answer, spot.inode
+        if not answer.granted:
+            raise Refused("EACCES", spot.path, "", answer, spot.inode)
+
+    def refuse(self, usual: str, at: str, why: str) -> Refused:
+        """A refusal with this kernel's errno for what POSIX calls `usual`."""
+        return Refused(self.rules.error(usual), at, why)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+# --- what a path may look like ---------------------------------------------------------------------------------------
+
+
+def address(trial: Trial) -> None:
+    """The path fits into sun_path. Linux takes one without a NUL; C libraries and Python want room for it."""
+    path, limit = trial.attempt.path, trial.rules.sun_path
+    abstract = trial.rules.abstract and path.startswith("@")  # there the first byte is the NUL, and no other is needed
+    size = _bytes(path) + (0 if abstract else 1)
+    trial.at = path
+    if size > limit:
+        raise trial.refuse("ENAMETOOLONG", path, f"sun_path holds {limit} bytes, and the path with its NUL has {size}")
+
+
+def length(trial: Trial) -> None:
+    """The paths fit into PATH_MAX."""
+    for path in (trial.attempt.path, trial.attempt.to or ""):
+        if _bytes(path) >= trial.rules.path_max:
+            raise trial.refuse(
+                "ENAMETOOLONG", path, f"a path has at most {trial.rules.path_max - 1} bytes, this one {_bytes(path)}"
+            )
+
+
+# --- where it leads --------------------------------------------------------------------------------------------------
+
+
+def follow(trial: Trial) -> None:
+    """The whole path, symlinks followed."""
+    trial.found = trial.walk.to(trial.attempt.path, follow=True)
+    trial.at = trial.spot.path
+
+
+def no_follow(trial: Trial) -> None:
+    """The whole path, but not through a symlink at its end."""
+    trial.found = trial.walk.to(trial.attempt.path, follow=False)
+    trial.at = trial.spot.path
+
+
+def parent(trial: Trial) -> None:
+    """The path up to its last component."""
+    trial.ending = trial.walk.parent(trial.attempt.path)
+    trial.at = trial.last.path
+
+
+def second_parent(trial: Trial) -> None:
+    """Rename's second path up to its last component."""
+    trial.second = trial.walk.parent(trial.attempt.to or "")
+
+
+# --- sockets ---------------------------------------------------------------------------------------------------------
+
+
+def write(trial: Trial) -> None:
+    """Write permission on what the path names, whatever it is. A read-only file system is no reason for sockets."""
+    if trial.inode.kind != "socket" and trial.inode.device in trial.system.read_only:
+        raise trial.refuse("EROFS", trial.at, f"{trial.at} is a {trial.inode.kind} on a read-only file system")
+    trial.want(trial.spot, WRITE)
+
+
+def is_socket(trial: Trial) -> None:
+    """It is a socket."""
+    if trial.inode.kind != "socket":
+        raise trial.refuse("ENOTSOCK", trial.at, f"{trial.at} is a {trial.inode.kind}, not a socket")
+
+
+def is_open(trial: Trial) -> None:
+    """Some process has the socket open."""
+    if trial.inode.state == "stale":
+        raise trial.refuse("ECONNREFUSED", trial.at, f"{trial.at} is stale: the socket that was bound to it is closed")
+
+
+def same_type(trial: Trial) -> None:
+    """Both ends are of one type."""
+    ours, theirs = trial.attempt.type, trial.inode.type
+    if ours != theirs:
+        raise trial.refuse(
+            "EPROTOTYPE", trial.at, f"a {ours} socket can't be connected to the {theirs} socket {trial.at}"
+        )
+
+
+def is_listening(trial: Trial) -> None:
+    """Somebody called listen() on it. Datagram sockets have no such state."""
+    state = _abstract_state(trial) if trial.found is None else trial.inode.state
+    if state == "bound" and trial.attempt.type != "dgram":
+        raise trial.refuse("ECONNREFUSED", trial.at, f"{trial.at} is bound, but nobody called listen() on it")
+
+
+def _abstract_state(trial: Trial) -> str | None:
+    return trial.system.abstract.get((trial.attempt.path, trial.attempt.type))
+
+
+def known(trial: Trial) -> None:
+    """A socket of this type has the abstract name. No permission is asked for."""
+    if _abstract_state(trial) is None:
+        raise trial.refuse("ECONNREFUSED", trial.at, f"no {trial.attempt.type} socket has the abstract name {trial.at}")
+
+
+def unclaimed(trial: Trial) -> None:
+    """No socket of this type has the abstract name."""
+    if _abstract_state(trial) is not None:
+        raise trial.refuse(
+            "EADDRINUSE", trial.at, f"another {trial.attempt.type} socket has the abstract name {trial.at}"
+        )
+
+
+def claim(trial: Trial) -> None:
+    """Effect of bind: the abstract name is taken, and somebody listens."""
+    trial.system = trial.system.with_abstract(trial.attempt.path, trial.attempt.type, "listening")
+
+
+# --- making a name ---------------------------------------------------------------------------------------------------
+
+
+def free_name(trial: Trial) -> None:
+    """The last component is a name, not `.`, `..` or nothing: those are there already."""
+    if trial.last.sort != "name":
+        raise trial.refuse("EADDRINUSE", trial.at, f"the path ends in {trial.at}, which is there already")
+
+
+def entry_length(trial: Trial) -> None:
+    """The last name fits into NAME_MAX."""
+    _entry_length(trial, trial.last)
+
+
+def second_entry_length(trial: Trial) -> None:
+    """The last name of the second path fits into NAME_MAX."""
+    _entry_length(trial, trial.target)
+
+
+def _entry_length(trial: Trial, ending: Ending) -> None:
+    if _bytes(ending.name) > trial.rules.name_max:
+        raise trial.refuse(
+            "ENAMETOOLONG", ending.path, f"a name may have {trial.rules.name_max} bytes, this one has more"
+        )
+
+
+def absent(trial: Trial) -> None:
+    """Nothing has the name: not a socket of a dead server either, nor a symlink, wherever it points."""
+    number = trial.entry(trial.last)
+    if number is not None:
+        kind = trial.system.inodes[number].kind
+        raise trial.refuse("EADDRINUSE", trial.at, f"{trial.at} is there already, as a {kind}")
+
+
+def no_closing_slash(trial: Trial) -> None:
+    """A path that ends in a slash asks for a directory, and bind makes none."""
+    if trial.last.slash:
+        raise trial.refuse("ENOENT", trial.at, f"the path ends in a slash, and {trial.at} is no directory")
+
+
+def writable_mount(trial: Trial) -> None:
+    """The directory is on a file system and a mount that take changes."""
+    if trial.system.frozen(trial.last.directory):
+        raise trial.refuse("EROFS", trial.last.directory.path, f"{trial.last.directory.path} is mounted read-only")
+
+
+def may_create(trial: Trial) -> None:
+    """Write and search permission on the directory."""
+    trial.want(trial.last.directory, WRITE | SEARCH)
+
+
+def create(trial: Trial) -> None:
+    """Effect of bind: a socket in which somebody listens, 0777 without the umask's bits."""
+    directory = trial.system.inodes[trial.last.directory.inode]
+    inherits = trial.rules.new_group == "directory" or directory.mode & SETGID
+    made = Inode(
+        kind="socket",
+        uid=trial.principal.uid,
+        gid=directory.gid if inherits else trial.principal.gid,
+        mode=0o777 & ~UMASK,
+        device=directory.device,
+        type=trial.attempt.type,
+    )
+    trial.system = trial.system.with_entry(trial.last.directory.inode, trial.last.name, made)
+
+
+# --- removing a name -------------------------------------------------------------------------------------------------
+
+
+def removable_name(trial: Trial) -> None:
+    """The last component is a name, not a directory by its nature."""
+    if trial.last.sort != "name":
+        raise trial.refuse("EISDIR", trial.at, f"the path ends in {trial.at}, which is a directory")
+
+
+def present(trial: Trial) -> None:
+    """Something has the name."""
+    if trial.entry(trial.last) is None:
+        raise trial.refuse(
+            "ENOENT", trial.at, f"there is nothing named {trial.last.name} in {trial.last.directory.path}"
+        )
+
+
+def _victim(trial: Trial, ending: Ending) -> tuple[int, Inode]:
+    number = trial.entry(ending)
+    assert number is not None
+    return number, trial.system.inodes[number]
+
+
+def no_slash_on_it(trial: Trial) -> None:
+    """A path that ends in a slash names a directory, which unlink does not remove."""
+    if trial.last.slash:
+        kind = _victim(trial, trial.last)[1].kind
+        outcome = "EISDIR" if kind == "directory" else "ENOTDIR"
+        raise trial.refuse(outcome, trial.at, f"the path ends in a slash, and {trial.at} is a {kind}")
+
+
+def may_delete(trial: Trial) -> None:
+    """Write and search permission on the directory; the thing's own mode does not count."""
+    trial.want(trial.last.directory, WRITE | SEARCH)
+
+
+def not_sticky(trial: Trial) -> None:
+    """In a sticky directory: the thing is one's own, or the directory is, or CAP_FOWNER."""
+    _not_sticky(trial, trial.last)
+
+
+def _not_sticky(trial: Trial, ending: Ending) -> None:
+    directory = trial.system.inodes[ending.directory.inode]
+    owner = _victim(trial, ending)[1].uid
+    owns = trial.principal.uid in {owner, directory.uid} or capable(trial.principal, "CAP_FOWNER")
+    if directory.mode & STICKY and not owns:
+        raise trial.refuse(
+            "EPERM",
+            ending.path,
+            f"{ending.directory.path} is sticky: {ending.path} belongs to uid {owner}, and only that user, "
+            f"the directory's owner (uid {directory.uid}) and CAP_FOWNER may take its name away",
+        )
+
+
+def not_a_directory(trial: Trial) -> None:
+    """Unlink removes anything but a directory."""
+    if _victim(trial, trial.last)[1].kind == "directory":
+        raise trial.refuse("EISDIR", trial.at, f"{trial.at} is a directory")
+
+
+def not_mounted_upon(trial: Trial) -> None:
+    """Nothing is mounted upon it."""
+    _not_mounted_upon(trial, trial.last)
+
+
+def _not_mounted_upon(trial: Trial, ending: Ending) -> None:
+    if trial.system.is_mount_point(_victim(trial, ending)[0]):
+        raise trial.refuse("EBUSY", ending.path, f"something is mounted upon {ending.path}")
+
+
+def remove(trial: Trial) -> None:
+    """Effect of unlink."""
+    trial.system = trial.system.without_entry(trial.last.directory.inode, trial.last.name)
+
+
+# --- moving a name ---------------------------------------------------------------------------------------------------
+
+
+def same_mount(trial: Trial) -> None:
+    """Both directories are seen through one mount: two mounts of one file system do not do."""
+    if trial.last.directory.mount != trial.target.directory.mount:
+        raise trial.refuse(
+            "EXDEV",
+            trial.at,
+            f"{trial.last.directory.path} and {trial.target.directory.path} are seen through different mounts",
+        )
+
+
+def movable_names(trial: Trial) -> None:
+    """Both last components are names."""
+    for ending in (trial.last, trial.target):
+        if ending.sort != "name":
+            raise trial.refuse("EBUSY", ending.path, f"the path ends in {ending.path}, which has no name to be moved")
+
+
+def slashes_only_on_directories(trial: Trial) -> None:
+    """A slash after either name asks for a directory."""
+    kind = _victim(trial, trial.last)[1].kind
+    for ending in (trial.last, trial.target):
+        if kind != "directory" and ending.slash:
+            raise trial.refuse("ENOTDIR", trial.at, f"a path ends in a slash, and {trial.at} is a {kind}")
+
+
+def _line(ending: Ending) -> list[int]:
+    """The inodes from a directory up to the top of its mount."""
+    spot: Spot | None = ending.directory
+    line = []
+    while spot is not None and spot.mount == ending.directory.mount:
+        line.append(spot.inode)
+        spot = spot.above
+    return line
+
+
+def not_into_itself(trial: Trial) -> None:
+    """A directory can't be moved below itself."""
+    number = trial.entry(trial.last)
+    moves = trial.last.directory.inode != trial.target.directory.inode
+    if moves and number in _line(trial.target):
+        raise trial.refuse("EINVAL", trial.at, f"{trial.target.path} is inside {trial.at}")
+
+
+def not_over_an_ancestor(trial: Trial) -> None:
+    """Nothing can take the place of a directory that it is inside of."""
+    number = trial.entry(trial.target)
+    moves = trial.last.directory.inode != trial.target.directory.inode
+    if moves and number is not None and number in _line(trial.last):
+        raise trial.refuse("ENOTEMPTY", trial.target.path, f"{trial.at} is inside {trial.target.path}")
+
+
+def unless_the_same(trial: Trial) -> None:
+    """Two names of one thing: nothing to do, whoever asks."""
+    trial.settled = trial.entry(trial.last) == trial.entry(trial.target)
+
+
+def may_create_or_replace(trial: Trial) -> None:
+    """Write and search permission on the second directory; what is there must be one's to replace, and of a kind."""
+    trial.want(trial.target.directory, WRITE | SEARCH)
+    if trial.entry(trial.target) is None:
+        return
+    _not_sticky(trial, trial.target)
+    ours = _victim(trial, trial.last)[1].kind
+    theirs = _victim(trial, trial.target)[1].kind
+    if ours == "directory" and theirs != "directory":
+        raise trial.refuse("ENOTDIR", trial.target.path, f"a directory can't replace {trial.target.path}, a {theirs}")
+    if ours != "directory" and theirs == "directory":
+        raise trial.refuse("EISDIR", trial.target.path, f"a {ours} can't replace {trial.target.path}, a directory")
+
+
+def may_move_a_directory(trial: Trial) -> None:
+    """A directory that gets another parent has its `..` written, which takes write permission on it."""
+    number, inode = _victim(trial, trial.last)
+    if inode.kind == "directory" and trial.last.directory.inode != trial.target.directory.inode:
+        directory = dataclasses.replace(trial.last.directory, inode=number, name=trial.last.name)
+        trial.want(dataclasses.replace(directory, above=trial.last.directory), WRITE)
+
+
+def neither_mounted_upon(trial: Trial) -> None:
+    """Nothing is mounted upon either."""
+    _not_mounted_upon(trial, trial.last)
+    if trial.entry(trial.target) is not None:
+        _not_mounted_upon(trial, trial.target)
+
+
+def empty_target(trial: Trial) -> None:
+    """A directory that is replaced has nothing in it."""
+    number = trial.entry(trial.target)
+    if number is not None and trial.system.names.get(number):
+        raise trial.refuse("ENOTEMPTY", trial.target.path, f"{trial.target.path} is a directory with something in it")
+
+
+def move(trial: Trial) -> None:
+    """Effect of rename."""
+    here, there = trial.last, trial.target
+    trial.system = trial.system.moved(here.directory.inode, here.name, there.directory.inode, there.name)
+
+
+# --- reading and changing what is there ------------------------------------------------------------------------------
+
+
+def is_symlink(trial: Trial) -> None:
+    """It is a symlink."""
+    if trial.inode.kind != "symlink":
+        raise trial.refuse("EINVAL", trial.at, f"{trial.at} is a {trial.inode.kind}, not a symlink")
+
+
+def writable_mount_of_it(trial: Trial) -> None:
+    """It is on a file system and a mount that take changes."""
+    if trial.system.frozen(trial.spot):
+        raise trial.refuse("EROFS", trial.at, f"{trial.at} is on a read-only mount")
+
+
+def ownership(trial: Trial) -> None:
+    """It is one's own, or CAP_FOWNER."""
+    if trial.principal.uid != trial.inode.uid and not capable(trial.principal, "CAP_FOWNER"):
+        raise trial.refuse(
+            "EPERM", trial.at, f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and CAP_FOWNER may chmod"
+        )
+
+
+def change_mode(trial: Trial) -> None:
+    """Effect of chmod. Without membership in the thing's group or CAP_FSETID the setgid bit is dropped in silence."""
+    assert trial.attempt.mode is not None
+    mode = trial.attempt.mode
+    if not member(trial.principal, trial.inode.gid) and not capable(trial.principal, "CAP_FSETID"):
+        mode &= ~SETGID
+    trial.system = trial.system.with_inode(trial.spot.inode, dataclasses.replace(trial.inode, mode=mode))
+
+
+STEPS: Mapping[str, Callable[[Trial], None]] = {
+    "address": address,
+    "length": length,
+    "follow": follow,
+    "no follow": no_follow,
+    "parent": parent,
+    "second parent": second_parent,
+    "write": write,
+    "socket": is_socket,
+    "open": is_open,
+    "type": same_type,
+    "listening": is_listening,
+    "known": known,
+    "unclaimed": unclaimed,
+    "claim": claim,
+    "free name": free_name,
+    "entry length": entry_length,
+    "second entry length": second_entry_length,
+    "absent": absent,
+    "no closing slash": no_closing_slash,
+    "writable mount": writable_mount,
+    "may create": may_create,
+    "create": create,
+    "removable name": removable_name,
+    "present": present,
+    "no slash on it": no_slash_on_it,
+    "may delete": may_delete,
+    "not sticky": not_sticky,
+    "not a directory": not_a_directory,
+    "not mounted upon": not_mounted_upon,
+    "remove": remove,
+    "same mount": same_mount,
+    "movable names": movable_names,
+    "slashes only on directories": slashes_only_on_directories,
+    "not into itself": not_into_itself,
+    "not over an ancestor": not_over_an_ancestor,
+    "unless the same": unless_the_same,
+    "may create or replace": may_create_or_replace,
+    "may move a directory": may_move_a_directory,
+    "neither mounted upon": neither_mounted_upon,
+    "empty target": empty_target,
+    "move": move,
+    "symlink": is_symlink,
+    "writable mount of it": writable_mount_of_it,
+    "ownership": ownership,
+    "change mode": change_mode,
+}
+"""The checks by the names that `Rules.steps` uses."""

@@ -1,0 +1,132 @@
+"""One kernel's habits as data. Nothing here decides; `operations` reads it.
+
+`steps` names, for each operation, the checks in the order in which the kernel makes them: the first that refuses
+gives the errno. A kernel that differs is another value, not other code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ClassRule = Literal["owner", "acl", "group", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A capability that passes over missing permission bits, on directories or on everything else."""
+
+    capability: str
+    on: Literal["directory", "other"]
+    bits: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What one kernel does. Sizes are in bytes; `sun_path` and `path_max` count the closing NUL.
+
+    `verified` says what these rules were held against. `classes` are tried in order; the first that matches
+    applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
+    whose group a new file gets. `errors` are errno names by which kernels differ for the same refusal.
+    """
+
+    name: str
+    verified: str
+    steps: Mapping[str, tuple[str, ...]]
+    sun_path: int
+    path_max: int
+    name_max: int = 255
+    symlinks: int = 40
+    abstract: bool = True
+    classes: tuple[ClassRule, ...] = ("owner", "acl", "group", "other")
+    acl_needs_group_bits: bool = True
+    overrides: tuple[Override, ...] = ()
+    protected_symlinks: bool = False
+    new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
+    errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def error(self, usual: str) -> str:
+        """This kernel's errno for what Linux calls `usual`."""
+        return self.errors.get(usual, usual)
+
+
+_OVERRIDES: Final = (
+    Override("CAP_DAC_READ_SEARCH", "directory", 0o5),
+    Override("CAP_DAC_OVERRIDE", "directory", 0o7),
+    Override("CAP_DAC_OVERRIDE", "other", 0o6),
+)
+
+LINUX_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "connect": ("address", "follow", "write", "socket", "open", "type", "listening"),
+        "connect abstract": ("address", "known", "listening"),
+        "bind": (
+            "address",
+            "parent",
+            "free name",
+            "entry length",
+            "absent",
+            "no closing slash",
+            "writable mount",
+            "may create",
+            "create",
+        ),
+        "bind abstract": ("address", "unclaimed", "claim"),
+        "unlink": (
+            "length",
+            "parent",
+            "removable name",
+            "writable mount",
+            "entry length",
+            "present",
+            "no slash on it",
+            "may delete",
+            "not sticky",
+            "not a directory",
+            "not mounted upon",
+            "remove",
+        ),
+        "rename": (
+            "length",
+            "parent",
+            "second parent",
+            "same mount",
+            "movable names",
+            "writable mount",
+            "entry length",
+            "present",
+            "second entry length",
+            "slashes only on directories",
+            "not into itself",
+            "not over an ancestor",
+            "unless the same",
+            "may delete",
+            "not sticky",
+            "may create or replace",
+            "may move a directory",
+            "neither mounted upon",
+            "empty target",
+            "move",
+        ),
+        "stat": ("length", "follow"),
+        "readlink": ("length", "no follow", "symlink"),
+        "chmod": ("length", "follow", "writable mount of it", "ownership", "change mode"),
+    }
+)
+
+
+def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
+    """Linux with the sysctls of a place (`fs.protected_symlinks`); what is absent counts as 0."""
+    return Rules(
+        name="linux",
+        verified="observed on Linux 6.18; fs/namei.c, fs/attr.c, fs/posix_acl.c, net/unix/af_unix.c",
+        steps=LINUX_STEPS,
+        sun_path=108,
+        path_max=4096,
+        overrides=_OVERRIDES,
+        protected_symlinks=bool((sysctls or {}).get("fs.protected_symlinks", 0)),
+    )
