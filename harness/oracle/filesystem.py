@@ -77,7 +77,8 @@ class FileSystem:
     """Everything that a path can lead to. Numbers of inodes and mounts are keys without further meaning.
 
     `names` holds each directory's entries; `mounted` says which mount covers an inode seen through a mount;
-    `read_only` are the numbers of the file systems that take no change; `abstract` the open sockets with abstract names.
+    `read_only` are the numbers of the file systems that take no change; `abstract` the open sockets
+    with abstract names.
     """
 
     inodes: Mapping[int, Inode]
@@ -176,7 +177,7 @@ class _Builder:
         elif node.kind == "mount":
             self.mount(world, node)
         else:
-            mount, directory, name = self.parent(node.path)
+            _, directory, name = self.parent(node.path)
             number = self.names[directory].get(name)
             self.put(directory, name, number, self.inode(world, node, self.inodes[directory].device))
 

@@ -31,7 +31,7 @@ class Rules:
 
     `verified` says what these rules were held against. `classes` are tried in order; the first that matches
     applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
-    whose group a new file gets. `errors` are errno names by which kernels differ for the same refusal.
+    whose group a new file gets. `errors` are the errno names that differ from POSIX's.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Rules:
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def error(self, usual: str) -> str:
-        """This kernel's errno for what Linux calls `usual`."""
+        """This kernel's errno for what POSIX calls `usual`."""
         return self.errors.get(usual, usual)
 
 
@@ -128,5 +128,6 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
         sun_path=108,
         path_max=4096,
         overrides=_OVERRIDES,
+        errors=MappingProxyType({"ENOTSOCK": "ECONNREFUSED"}),
         protected_symlinks=bool((sysctls or {}).get("fs.protected_symlinks", 0)),
     )
