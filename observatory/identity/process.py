@@ -153,9 +153,7 @@ def _pid_of(pidfd: int) -> int:
 
 def _read(pid: int) -> ProcessDetails:
     """What /proc says of this number now. Raises OSError or ValueError if there is no such process."""
-    # pid (comm) state ppid pgrp session ...: comm may hold spaces and parentheses, the rest does not.
-    start, _, rest = _bytes(f"{pid}/stat").rpartition(b")")
-    fields = rest.split()
+    comm, parent, session, started = parse_stat(_bytes(f"{pid}/stat"))
     command = _bytes(f"{pid}/cmdline").split(b"\0", 1)[0]
     try:
         exe = _text(os.readlink(os.fsencode(f"/proc/{pid}/exe")))
@@ -163,24 +161,38 @@ def _read(pid: int) -> ProcessDetails:
         exe = None
     return ProcessDetails(
         pid=pid,
-        comm=_text(start.split(b"(", 1)[1]),
+        comm=_text(comm),
         command=_text(command) or None,
         exe=exe,
-        parent=int(fields[1]) or None,
-        session=int(fields[3]),
-        cgroup=_cgroup(_bytes(f"{pid}/cgroup")),
-        started=int(fields[19]),
+        parent=parent or None,
+        session=session,
+        cgroup=parse_cgroup(_bytes(f"{pid}/cgroup")),
+        started=started,
     )
 
 
-def _cgroup(text: bytes) -> str | None:
-    """The path in the unified hierarchy, or else in systemd's own, of a /proc/PID/cgroup."""
+def parse_stat(text: bytes) -> tuple[bytes, int, int, int]:
+    """The comm, parent, session and start time in a /proc/PID/stat. Raises ValueError if it is not one.
+
+    A comm is any bytes: it may hold spaces, parentheses and newlines, which what follows it cannot.
+    """
+    start, _, rest = text.rpartition(b") ")
+    _, opening, comm = start.partition(b" (")
+    fields = rest.split()
+    if not opening or len(fields) < 20:
+        raise ValueError(f"not the text of a /proc/PID/stat: {text!r}")
+    return comm, int(fields[1]), int(fields[3]), int(fields[19])
+
+
+def parse_cgroup(text: bytes) -> str | None:
+    """The path in the unified hierarchy, or else in systemd's own, in a /proc/PID/cgroup."""
     paths: dict[bytes, bytes] = {}
     for line in text.splitlines():
-        _, controllers, path = line.split(b":", 2)
+        _, _, place = line.partition(b":")
+        controllers, _, path = place.partition(b":")
         paths[controllers] = path
     chosen = paths.get(b"", paths.get(b"name=systemd"))
-    return None if chosen is None else _text(chosen)
+    return _text(chosen) if chosen else None
 
 
 def _bytes(path: str) -> bytes:

@@ -1,0 +1,301 @@
+"""Process details are reported only of the very process that the descriptor holds, however the race goes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory.identity import process
+from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) if os.name == "posix" else ()
+pytestmark = pytest.mark.skipif(sys.platform != "linux" or RELEASE < (5, 3), reason="pidfds are Linux's, from 5.3 on")
+
+# A process that names its descendants' pids, youngest last, each waiting for its standard input's end.
+NEST = """
+import os, sys
+depth = int(sys.argv[1])
+print(os.getpid(), flush=True)
+for _ in range(depth):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        os._exit(0)
+    print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def nest(depth: int) -> Iterator[list[int]]:
+    """So many generations below a child of this process; their pids, oldest first."""
+    command = [sys.executable, "-I", "-S", "-c", NEST, str(depth)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        yield [int(child.stdout.readline()) for _ in range(depth + 1)]
+        child.stdin.close()
+
+
+@contextmanager
+def held(pid: int) -> Iterator[int]:
+    pidfd = os.pidfd_open(pid)
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
+
+
+def end(pid: int) -> None:
+    """Kill a child of this process and collect it, so that its number is free."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A child that waits."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as started:
+        yield started
+        started.kill()
+
+
+def open_descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+def test_a_living_process_is_described(child):
+    with held(child.pid) as pidfd:
+        seen = describe(pidfd)
+
+    assert (seen.pid, seen.parent, seen.session) == (child.pid, os.getpid(), os.getsid(0))
+    assert seen.exe == os.path.realpath(shutil.which("cat"))
+    assert seen.command == "cat"
+    assert seen.cgroup.startswith("/")
+
+
+def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning():
+    command = ["x" * 100_000, "-c", "echo started; read _", "secret"]
+    with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        started.stdout.readline()
+        with held(started.pid) as pidfd:
+            assert describe(pidfd).command == "x" * 8192
+        started.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("comm", "shown"),
+    [(b"a) S 1 (b", "a) S 1 (b"), (b"two\nlines", "two\nlines"), (b"caf\xe9", "caf\\xe9")],
+)
+def test_a_name_made_to_mislead_is_only_a_name(comm, shown):
+    code = f"open('/proc/self/comm', 'wb').write({comm!r}); import sys; print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as started:
+        started.stdout.readline()
+        with held(started.pid) as pidfd:
+            seen = describe(pidfd)
+        started.stdin.close()
+
+    assert (seen.comm, seen.parent) == (shown, os.getpid())
+
+
+def test_a_process_that_has_ended_is_not_described(child):
+    with held(child.pid) as pidfd:
+        end(child.pid)
+        child.returncode = -9
+
+        assert describe(pidfd) is None
+        assert ancestors(pidfd) is None
+        assert open_ancestor(pidfd, lambda details: True) is None
+
+
+def test_a_zombie_is_not_described_though_proc_still_has_its_number(child):
+    with held(child.pid) as pidfd:
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+        assert os.path.exists(f"/proc/{child.pid}/stat")
+        assert describe(pidfd) is None
+        assert ancestors(pidfd) is None
+
+
+def test_what_was_read_before_the_process_ended_is_not_reported(child, monkeypatch):
+    """The race that pid reuse needs, forced: everything is read, then the process ends, then its handle is asked."""
+    read = process._read
+    was_read = []
+
+    def then_end(pid: int) -> process.ProcessDetails:
+        was_read.append(read(pid))
+        end(pid)
+        child.returncode = -9
+        return was_read[0]
+
+    monkeypatch.setattr(process, "_read", then_end)
+    with held(child.pid) as pidfd:
+        assert describe(pidfd) is None
+    assert was_read[0].pid == child.pid
+
+
+def test_another_process_under_the_same_number_is_not_taken_for_the_peer(child, monkeypatch):
+    """As if the number had been reused at the worst moment: /proc answers with this process in the peer's place."""
+    with held(child.pid) as pidfd, monkeypatch.context() as patched:
+        details = process._read
+        patched.setattr(process, "_read", lambda pid: details(os.getpid()))
+        end(child.pid)
+        child.returncode = -9
+        patched.setattr(process, "_pid_of", lambda pidfd: child.pid)
+
+        assert describe(pidfd) is None
+        assert ancestors(pidfd) is None
+
+
+def test_a_descriptor_that_is_no_pidfd_describes_nothing():
+    read, write = os.pipe()
+    try:
+        assert describe(read) is None
+        assert ancestors(read) is None
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def test_the_chain_of_parents_is_named_nearest_first():
+    with nest(3) as pids, held(pids[-1]) as pidfd:
+        chain = ancestors(pidfd)
+
+    assert [link.pid for link in chain[:4]] == [pids[2], pids[1], pids[0], os.getpid()]
+
+
+def test_the_chain_stops_at_its_longest():
+    with nest(LONGEST_CHAIN + 2) as pids, held(pids[-1]) as pidfd:
+        chain = ancestors(pidfd)
+
+    assert [link.pid for link in chain] == pids[-2 : -2 - LONGEST_CHAIN : -1]
+
+
+def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
+    with nest(3) as pids, held(pids[-1]) as pidfd:
+        before = open_descriptors()
+        ancestors(pidfd)
+        assert open_ancestor(pidfd, lambda details: False) is None
+        with pytest.raises(ZeroDivisionError):
+            open_ancestor(pidfd, lambda details: 1 // 0)
+        assert open_descriptors() == before
+        found = open_ancestor(pidfd, lambda details: details.pid == pids[1])
+        try:
+            assert open_descriptors() - before == {str(found.pidfd)}
+        finally:
+            os.close(found.pidfd)
+
+
+def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
+    with nest(2) as pids, held(pids[-1]) as pidfd:
+        found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
+        try:
+            assert found.details.pid == pids[0]
+            os.kill(pids[1], signal.SIGSTOP)
+            assert select.select([found.pidfd], [], [], 0)[0] == []
+            os.kill(pids[0], signal.SIGKILL)
+            assert select.select([found.pidfd], [], [], 10)[0] == [found.pidfd]
+        finally:
+            os.close(found.pidfd)
+            for pid in pids[1:]:
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch):
+    """Its number may be anybody's by then; the child, which lives, has another parent now."""
+    with nest(2) as pids, held(pids[-1]) as pidfd:
+        read = process._read
+        parent = pids[1]
+
+        def end_the_parent(pid: int) -> process.ProcessDetails:
+            details = read(pid)
+            if pid == parent:
+                with held(parent) as gone:
+                    os.kill(parent, signal.SIGKILL)
+                    assert select.select([gone], [], [], 10)[0]
+            return details
+
+        monkeypatch.setattr(process, "_read", end_the_parent)
+        before = open_descriptors()
+
+        assert ancestors(pidfd) == ()
+        assert open_descriptors() == before
+        monkeypatch.undo()
+        assert describe(pidfd).pid == pids[-1]
+
+
+def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(child, monkeypatch):
+    """As if the parent had ended between two looks and its number had been reused: the child says so."""
+    with nest(1) as pids, held(pids[-1]) as pidfd:
+        read = process._read
+        looks = []
+
+        def stale_at_first(pid: int) -> process.ProcessDetails:
+            looks.append(pid)
+            details = read(pid)
+            return replace(details, parent=child.pid) if looks == [pids[-1]] else details
+
+        monkeypatch.setattr(process, "_read", stale_at_first)
+
+        assert ancestors(pidfd) == ()
+        assert child.pid in looks
+
+
+def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeypatch):
+    with nest(3) as pids, held(pids[-1]) as pidfd:
+        grandparent = pids[1]
+        alive = process.alive
+
+        def end_the_grandparent(asked: int) -> bool:
+            if asked == pidfd:
+                with held(grandparent) as gone:
+                    os.kill(grandparent, signal.SIGKILL)
+                    assert select.select([gone], [], [], 10)[0]
+            return alive(asked)
+
+        monkeypatch.setattr(process, "alive", end_the_grandparent)
+
+        assert [link.pid for link in ancestors(pidfd)] == [pids[2]]
+
+
+def test_where_python_cannot_open_pidfds_no_chain_is_claimed(child, monkeypatch):
+    with held(child.pid) as pidfd:
+        monkeypatch.delattr(os, "pidfd_open")
+
+        assert ancestors(pidfd) is None
+        assert describe(pidfd).pid == child.pid
+
+
+def test_asking_a_closed_descriptor_whether_it_lives_is_an_error():
+    pidfd = os.pidfd_open(os.getpid())
+    os.close(pidfd)
+    with pytest.raises(OSError, match="closed"):
+        process.alive(pidfd)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (b"0::/user.slice/a:b\n", "/user.slice/a:b"),
+        (b"12:cpu,cpuacct:/x\n1:name=systemd:/old\n0::/new\n", "/new"),
+        (b"12:cpu,cpuacct:/x\n1:name=systemd:/old\n", "/old"),
+        (b"12:cpu,cpuacct:/x\n", None),
+        (b"", None),
+    ],
+)
+def test_the_cgroup_is_the_unified_one_or_else_systemds(text, path):
+    assert process.parse_cgroup(text) == path
