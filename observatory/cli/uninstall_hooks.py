@@ -1,0 +1,54 @@
+"""Take observatory's hooks out of Claude Code's settings again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observatory.cli import DONE
+from observatory.cli.install_hooks import add_scope, complain, settings_directory, show, status_of
+
+if TYPE_CHECKING:
+    import argparse
+
+    from observatory.hooks import files
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `uninstall-hooks`."""
+    parser = subparsers.add_parser(
+        "uninstall-hooks",
+        help="take the hooks out of Claude Code's settings",
+        description="Take observatory's hooks out of Claude Code's settings. A file that nobody has changed since the "
+        "installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.",
+    )
+    add_scope(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Uninstall the hooks."""
+    from observatory.hooks import files
+
+    try:
+        path = files.settings_path(settings_directory(options.everywhere))
+        change = files.plan_uninstall(path)
+        show(change)
+        if not change.changes:
+            print(f"{path} has none of observatory's hooks.")
+        elif options.dry_run:
+            print(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory.")
+        else:
+            files.make(change)
+            print(_done(change, files.backup_path(path).name))
+    except files.SettingsError as error:
+        return complain("uninstall-hooks", str(error), status_of(error))
+    return DONE
+
+
+def _done(change: files.Change, backup: str) -> str:
+    if change.after is None:
+        return f"{change.path} is removed: it held nothing but observatory's hooks."
+    if change.exact:
+        return f"{change.path} is what it was before the hooks were installed."
+    kept = f" The file before they were installed is still kept as {backup} beside it." if change.backup else ""
+    return f"{change.path} has no hooks of observatory's any more; what else has changed since they came, stays.{kept}"

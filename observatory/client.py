@@ -1,0 +1,197 @@
+"""A client of the server: HTTP over its socket, once it is sure whose server that is.
+
+Whoever binds a path first owns it, so a socket in a place where others may write could be anybody's. The kernel
+says who listens (unix(7): SO_PEERCRED on the connecting side is taken at the peer's listen()), and a server of
+a user whom the caller has no reason to trust is refused before a byte is sent.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import os
+import pwd
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from observatory.cli import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
+from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE
+from observatory.identity import peer_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TIMEOUT: Final = 10.0
+"""Seconds to wait for the server, except for an event to come."""
+
+
+class ClientError(Exception):
+    """Why there is no answer: one sentence for a person, and the exit status that belongs to it."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class UnknownUserError(ValueError):
+    """There is no such user; the message is a sentence."""
+
+
+def default_socket() -> str:
+    """The socket's path where nobody has named one: the environment's, else the well-known one."""
+    return os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
+
+
+def uid_of(user: str) -> int:
+    """A uid from a user's name or number. Raises UnknownUserError."""
+    if user.isascii() and user.isdigit():
+        number = int(user)
+        if number >= 0xFFFF_FFFF:
+            raise UnknownUserError(f"{user} is not a uid: those are below 4294967295")
+        return number
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise UnknownUserError(f"there is no user named {user!r} on this machine") from None
+
+
+def user_name(uid: int | None) -> str:
+    """A user's name, or the number where it has none, or `?` where the kernel could not translate it."""
+    if uid is None:
+        return "?"
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP to a Unix socket, whose server's uid is looked at first."""
+
+    def __init__(self, path: str, trusted: frozenset[int]) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+        self._trusted = trusted
+
+    def connect(self) -> None:
+        """Connect. Raises OSError, or ClientError if the server is someone else's."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(self._path)
+        peer = peer_credentials(self.sock)
+        uid = None if peer is None else peer.uid
+        if uid is None:
+            raise ClientError(
+                f"the kernel doesn't say whose server listens at {self._path}, so nothing was sent to it", NOT_PERMITTED
+            )
+        if uid not in self._trusted:
+            raise ClientError(
+                f"the server at {self._path} is {user_name(uid)}'s (uid {uid}), not yours or root's, so nothing was "
+                f"sent to it; if you trust it, say --server-user {user_name(uid)}",
+                NOT_PERMITTED,
+            )
+
+
+class Client:
+    """A server at one path, which must be the caller's, root's, or one of `server_uids`'."""
+
+    def __init__(self, path: str, server_uids: frozenset[int] = frozenset()) -> None:
+        self.path = path
+        self._trusted = server_uids | {0, os.geteuid()}
+
+    def whoami(self) -> dict[str, Any]:
+        """The caller's credentials as the server sees them: `pid`, `uid`, `gid`, `groups`. Raises ClientError."""
+        with self._get("/whoami", {}) as response, self._clear():
+            try:
+                answer = json.loads(response.read())
+            except ValueError:
+                answer = None
+        if not isinstance(answer, dict):
+            raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does", FAILED)
+        return answer
+
+    def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
+        """The events that these parameters of `/events` select, one JSON object each, as they come.
+
+        Raises ClientError, also when the server ends in the middle of an event.
+        """
+        with self._get("/events", parameters) as response, self._clear():
+            while line := response.readline():
+                if not line.endswith(b"\n"):
+                    raise ClientError(f"the server at {self.path} ended in the middle of an event", UNAVAILABLE)
+                yield line[:-1]
+
+    def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The same as `lines`, read. Raises ClientError."""
+        for line in self.lines(parameters):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if not isinstance(event, dict):
+                raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does", FAILED)
+            yield event
+
+    @contextmanager
+    def _get(self, target: str, parameters: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+        connection = _UnixConnection(self.path, self._trusted)
+        try:
+            with self._clear():
+                connection.request("GET", f"{target}?{urlencode(parameters)}" if parameters else target)
+                response = connection.getresponse()
+                if response.status != http.client.OK:
+                    self._complain(response)
+                if "follow" in parameters and connection.sock is not None:
+                    connection.sock.settimeout(None)
+            yield response
+        finally:
+            connection.close()
+
+    def _complain(self, response: http.client.HTTPResponse) -> None:
+        said = response.read(4096).decode(errors="replace").strip()
+        status = {
+            http.client.FORBIDDEN: NOT_PERMITTED,
+            http.client.SERVICE_UNAVAILABLE: UNAVAILABLE,
+            http.client.BAD_REQUEST: USAGE,
+        }.get(http.client.HTTPStatus(response.status) if response.status in http.client.responses else None, FAILED)
+        raise ClientError(f"the server at {self.path} answers {response.status} {response.reason}: {said}", status)
+
+    @contextmanager
+    def _clear(self) -> Iterator[None]:
+        """Whatever goes wrong with the server, as one sentence."""
+        try:
+            yield
+        except TimeoutError:
+            raise ClientError(
+                f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds", UNAVAILABLE
+            ) from None
+        except http.client.HTTPException as error:
+            name = type(error).__name__
+            raise ClientError(
+                f"the server at {self.path} ended the conversation, or speaks no HTTP ({name})", UNAVAILABLE
+            ) from error
+        except OSError as error:
+            raise _refusal(self.path, error) from error
+
+
+def _refusal(path: str, error: OSError) -> ClientError:
+    number = error.errno
+    if number in {errno.ENOENT, errno.ENOTDIR}:
+        return ClientError(f"there is no {path}; start a server with `observatory serve`", UNAVAILABLE)
+    if number == errno.ECONNREFUSED:
+        return ClientError(
+            f"nobody listens at {path}: its server has ended; start one with `observatory serve`", UNAVAILABLE
+        )
+    if number in {errno.EACCES, errno.EPERM}:
+        return ClientError(
+            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way",
+            NOT_PERMITTED,
+        )
+    if number is None:  # the path itself: too long, or with a zero byte in it
+        return ClientError(f"{path!r} can't be a socket's path: {error}", USAGE)
+    if number in {errno.ECONNRESET, errno.EPIPE}:
+        return ClientError(f"the server at {path} ended the conversation", UNAVAILABLE)
+    return ClientError(f"no server can be reached at {path}: {error.strerror}", UNAVAILABLE)
