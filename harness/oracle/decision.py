@@ -13,8 +13,8 @@ class Change:
     """One small change that would turn a refusal into a success.
 
     `what` names its kind (`chmod`, `chgrp`, `chown`, `acl`, `membership`, `listen`, ...), `path` the node (or
-    `None` for a membership), `text` a command or sentence for a person, `widens` how many of the world's other principals
-    gain access by it: the smaller, the better.
+    `None` for a membership), `text` a command or sentence for a person, `widens` how many of the world's other
+    principals gain access by it: the smaller, the better.
     """
 
     what: str

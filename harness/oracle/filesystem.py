@@ -6,13 +6,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.world import Node, SocketState, SocketType, World
 
 ROOT = 0
-"""The number of the root directory, of the mount that it heads, and of the root's file system."""
+"""The number of the root directory and of the mount that it heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,12 @@ class Acl:
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """A thing itself, whatever names lead to it. `device` is the number of its file system."""
+    """A thing itself, whatever names lead to it."""
 
     kind: Literal["directory", "socket", "file", "symlink"]
     uid: int
     gid: int
     mode: int
-    device: int
     acl: Acl | None = None
     target: str = ""
     type: SocketType = "stream"
@@ -77,15 +78,13 @@ class FileSystem:
     """Everything that a path can lead to. Numbers of inodes and mounts are keys without further meaning.
 
     `names` holds each directory's entries; `mounted` says which mount covers an inode seen through a mount;
-    `read_only` are the numbers of the file systems that take no change; `abstract` the open sockets
-    with abstract names.
+    `abstract` the open sockets with abstract names.
     """
 
     inodes: Mapping[int, Inode]
     names: Mapping[int, Mapping[str, int]]
     mounts: tuple[Mount, ...]
     mounted: Mapping[tuple[int, int], int]
-    read_only: frozenset[int]
     abstract: Mapping[tuple[str, SocketType], SocketState]
 
     def root(self) -> Spot:
@@ -105,8 +104,8 @@ class FileSystem:
         return None if inode is None else self.covered(directory.mount, inode, name, directory)
 
     def frozen(self, spot: Spot) -> bool:
-        """Whether nothing can be changed here: the mount or its file system is read-only."""
-        return self.mounts[spot.mount].read_only or self.inodes[spot.inode].device in self.read_only
+        """Whether nothing can be changed here: the mount is read-only."""
+        return self.mounts[spot.mount].read_only
 
     def is_mount_point(self, inode: int) -> bool:
         """Whether anything is mounted upon this inode, seen from anywhere."""
@@ -136,10 +135,6 @@ class FileSystem:
         names = {**left.names, to_directory: {**left.names[to_directory], to_name: number}}
         return dataclasses.replace(left, names=names)
 
-    def with_abstract(self, name: str, type: SocketType, state: SocketState) -> FileSystem:
-        """The same with an open socket of an abstract name."""
-        return dataclasses.replace(self, abstract={**self.abstract, (name, type): state})
-
 
 def build(world: World) -> FileSystem:
     """The file system of a world when its nodes have been made and nobody has tried anything.
@@ -154,12 +149,15 @@ def build(world: World) -> FileSystem:
 
 class _Builder:
     def __init__(self) -> None:
-        self.inodes: dict[int, Inode] = {ROOT: Inode("directory", 0, 0, 0o755, ROOT)}
+        self.inodes: dict[int, Inode] = {ROOT: Inode("directory", 0, 0, 0o755)}
         self.names: dict[int, dict[str, int]] = {ROOT: {}}
         self.mounts: list[Mount] = [Mount(ROOT)]
         self.mounted: dict[tuple[int, int], int] = {}
-        self.read_only: set[int] = set()
         self.abstract: dict[tuple[str, SocketType], SocketState] = {}
+        for path, mode in STANDARD_DIRECTORIES.items():
+            self.put(*self.parent(path)[1:], None, Inode("directory", 0, 0, mode))
+        for path, target in STANDARD_LINKS.items():
+            self.put(*self.parent(path)[1:], None, Inode("symlink", 0, 0, 0o777, target=target))
 
     def done(self) -> FileSystem:
         return FileSystem(
@@ -167,7 +165,6 @@ class _Builder:
             self.names,
             tuple(self.mounts),
             self.mounted,
-            frozenset(self.read_only),
             self.abstract,
         )
 
@@ -179,7 +176,7 @@ class _Builder:
         else:
             _, directory, name = self.parent(node.path)
             number = self.names[directory].get(name)
-            self.put(directory, name, number, self.inode(world, node, self.inodes[directory].device))
+            self.put(directory, name, number, self.inode(world, node))
 
     def put(self, directory: int, name: str, number: int | None, inode: Inode) -> int:
         """Make an inode under a name, or give an implied directory what its node says of it."""
@@ -191,14 +188,13 @@ class _Builder:
             self.names.setdefault(number, {})
         return number
 
-    def inode(self, world: World, node: Node, device: int) -> Inode:
+    def inode(self, world: World, node: Node) -> Inode:
         mode, acl = _permissions(world, node)
         return Inode(
             kind="directory" if node.kind == "mount" else node.kind,
             uid=world.uid(node.owner),
             gid=world.gid(node.group),
             mode=mode,
-            device=device,
             acl=acl,
             target=node.target or "",
             type=node.type,
@@ -216,8 +212,7 @@ class _Builder:
     def step(self, mount: int, directory: int, name: str, kind: Literal["directory", "file"]) -> tuple[int, int]:
         number = self.names[directory].get(name)
         if number is None:
-            mode = 0o755 if kind == "directory" else 0o644
-            made = Inode(kind, 0, 0, mode, self.inodes[directory].device)
+            made = Inode(kind, 0, 0, 0o755 if kind == "directory" else 0o644)
             number = self.put(directory, name, None, made)
         while (mount, number) in self.mounted:
             mount = self.mounted[mount, number]
@@ -226,20 +221,17 @@ class _Builder:
 
     def mount(self, world: World, node: Node) -> None:
         above, directory, name = self.parent(node.path)
-        read_only = "ro" in node.options
         if node.fs == "bind":
             source = next(option.removeprefix("from=") for option in node.options if option.startswith("from="))
             root = self.step(*self.parent(source), "directory")[1]
         else:
             root = len(self.inodes)
-            self.inodes[root] = self.inode(world, node, device=len(self.mounts))
+            self.inodes[root] = self.inode(world, node)
             self.names[root] = {}
-            if read_only:
-                self.read_only.add(len(self.mounts))
         kind: Literal["directory", "file"] = "directory" if self.inodes[root].kind == "directory" else "file"
         point = self.step(above, directory, name, kind)
         self.mounted[point] = len(self.mounts)
-        self.mounts.append(Mount(root, read_only))
+        self.mounts.append(Mount(root, "ro" in node.options))
 
 
 def _permissions(world: World, node: Node) -> tuple[int, Acl | None]:

@@ -99,13 +99,11 @@ def _bytes(text: str) -> int:
 
 
 def address(trial: Trial) -> None:
-    """The path fits into sun_path. Linux takes one without a NUL; C libraries and Python want room for it."""
-    path, limit = trial.attempt.path, trial.rules.sun_path
-    abstract = trial.rules.abstract and path.startswith("@")  # there the first byte is the NUL, and no other is needed
-    size = _bytes(path) + (0 if abstract else 1)
+    """The path fits into sun_path, without a closing NUL. (C libraries and Python want room for the NUL too.)"""
+    path, limit, size = trial.attempt.path, trial.rules.sun_path, _bytes(trial.attempt.path)
     trial.at = path
     if size > limit:
-        raise trial.refuse("ENAMETOOLONG", path, f"sun_path holds {limit} bytes, and the path with its NUL has {size}")
+        raise trial.refuse("EINVAL", path, f"sun_path holds {limit} bytes, and the path has {size}")
 
 
 def length(trial: Trial) -> None:
@@ -147,9 +145,7 @@ def second_parent(trial: Trial) -> None:
 
 
 def write(trial: Trial) -> None:
-    """Write permission on what the path names, whatever it is. A read-only file system is no reason for sockets."""
-    if trial.inode.kind != "socket" and trial.inode.device in trial.system.read_only:
-        raise trial.refuse("EROFS", trial.at, f"{trial.at} is a {trial.inode.kind} on a read-only file system")
+    """Write permission on what the path names, whatever it is. That the mount is read-only is no reason."""
     trial.want(trial.spot, WRITE)
 
 
@@ -197,11 +193,6 @@ def unclaimed(trial: Trial) -> None:
         raise trial.refuse(
             "EADDRINUSE", trial.at, f"another {trial.attempt.type} socket has the abstract name {trial.at}"
         )
-
-
-def claim(trial: Trial) -> None:
-    """Effect of bind: the abstract name is taken, and somebody listens."""
-    trial.system = trial.system.with_abstract(trial.attempt.path, trial.attempt.type, "listening")
 
 
 # --- making a name ---------------------------------------------------------------------------------------------------
@@ -256,7 +247,7 @@ def may_create(trial: Trial) -> None:
 
 
 def create(trial: Trial) -> None:
-    """Effect of bind: a socket in which somebody listens, 0777 without the umask's bits."""
+    """Effect of bind: a socket with 0777 without the umask's bits. The attempt closes it again, so it is stale."""
     directory = trial.system.inodes[trial.last.directory.inode]
     inherits = trial.rules.new_group == "directory" or directory.mode & SETGID
     made = Inode(
@@ -264,8 +255,8 @@ def create(trial: Trial) -> None:
         uid=trial.principal.uid,
         gid=directory.gid if inherits else trial.principal.gid,
         mode=0o777 & ~UMASK,
-        device=directory.device,
         type=trial.attempt.type,
+        state="stale",
     )
     trial.system = trial.system.with_entry(trial.last.directory.inode, trial.last.name, made)
 
@@ -492,7 +483,6 @@ STEPS: Mapping[str, Callable[[Trial], None]] = {
     "listening": is_listening,
     "known": known,
     "unclaimed": unclaimed,
-    "claim": claim,
     "free name": free_name,
     "entry length": entry_length,
     "second entry length": second_entry_length,

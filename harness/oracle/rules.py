@@ -27,7 +27,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """What one kernel does. Sizes are in bytes; `sun_path` and `path_max` count the closing NUL.
+    """What one kernel does. Sizes are in bytes; `path_max` counts the closing NUL, `sun_path` needs none.
 
     `verified` says what these rules were held against. `classes` are tried in order; the first that matches
     applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
@@ -75,7 +75,7 @@ LINUX_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "may create",
             "create",
         ),
-        "bind abstract": ("address", "unclaimed", "claim"),
+        "bind abstract": ("address", "unclaimed"),
         "unlink": (
             "length",
             "parent",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.world.model import User, World
+from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +212,11 @@ class _Tree:
     """What has been made so far."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, str] = {"": "directory"}
+        self.kinds: dict[str, str] = {
+            "": "directory",
+            **dict.fromkeys(STANDARD_DIRECTORIES, "directory"),
+            **dict.fromkeys(STANDARD_LINKS, "symlink"),
+        }
         self.made: set[str] = {""}
         self.mounts: dict[_Spot, _Spot] = {}
 

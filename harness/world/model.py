@@ -70,11 +70,12 @@ class Node:
     """One thing in the file system. Nodes are made in order; missing parents are root:root 0755.
 
     `owner` and `group` are names or numbers; `mode` is 0 to 0o7777. `target` is a symlink's text. `acl` are the
-    entries beside the mode bits: where `acl` is not empty, the mode's group bits are the mask (unless an entry
-    `mask` says otherwise, which then are the mode's group bits), and the owning group has those bits too unless an
-    entry `group` without a name says otherwise. `type` and `state` are a socket's. `fs` and `options` are a mount's: `tmpfs`
-    (owner, group and mode are those of its root), or `bind` with `from=/path` among the options; options such as
-    `ro` take effect when all nodes are made. An abstract socket's path begins with `@`; it has no owner or mode.
+    entries beside the mode bits: where there are any, the mode's group bits are the mask (unless an entry `mask`
+    says otherwise, which then are the mode's group bits), and the owning group has those bits too unless an entry
+    `group` without a name says otherwise. `type` and `state` are a socket's. `fs` and `options` are a mount's:
+    `tmpfs` (owner, group and mode are those of its root), or `bind` with `from=/path` among the options; options
+    such as `ro` belong to that mount alone and take effect when all nodes are made. An abstract socket's path
+    begins with `@`; it has no owner or mode.
     """
 
     path: str
@@ -96,7 +97,7 @@ class Attempt:
 
     `to` is rename's second path; `mode` is chmod's; `type` is the type of the socket that connects or binds;
     `cwd` is the working directory for a relative path (`/` if not given), entered by root beforehand. bind is made
-    with umask 022; a stream or seqpacket socket then listens, and stays open until another world is built. stat
+    with umask 022 and the socket closed at once, so what it leaves is stale (an abstract name is free again). stat
     follows a symlink at the path's end. `expect` is `ok` or an errno
     name, `at` the component that refuses; both are optional claims of the world's author.
     """
