@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.oracle import linux, predict
-from harness.report.text import explain_refusal
+from harness.report.terminal import explain_refusal
 from harness.verdict import judge
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
 from tests.integration.conftest import credentials
