@@ -38,14 +38,14 @@ class Run:
         return all(verdict.agree for verdict in self.verdicts)
 
 
-def run_world(world: World, place: Place, reproduce: str) -> Run:
+def run_world(world: World, place: Place, reproduce: str, story: Story | None = None) -> Run:
     """Build a world in a place, make its attempts there, and judge them by a kernel with the place's sysctls.
 
     Raises PlaceError if the place can't build the world or make the attempts.
     """
     place.build(world)
     observations = place.attempt(world.attempts)
-    return judge_run(world, place.facts, observations, reproduce)
+    return replace(judge_run(world, place.facts, observations, reproduce), story=story)
 
 
 def judge_run(world: World, facts: Facts, observations: list[Observation], reproduce: str) -> Run:

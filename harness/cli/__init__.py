@@ -6,7 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from harness.cli import run, scenarios
 from harness.place import PlaceError
+from harness.world import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,7 @@ AGREE, DISAGREE, USAGE, UNAVAILABLE = 0, 1, 2, 69
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    return ()
+    return run, scenarios
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PlaceError as error:
         print(f"harness: {error}", file=sys.stderr)
         return UNAVAILABLE
+    except WorldError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         return 130
     return status

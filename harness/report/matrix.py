@@ -11,6 +11,7 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.place import Facts
     from harness.verdict import Verdict
 
 
@@ -44,3 +45,9 @@ def matrix_of(verdicts: Sequence[Verdict]) -> Matrix:
         tuple(users),
         {(path, user): tuple(indices) for (user, path), indices in cells.items()},
     )
+
+
+def deciding_sysctls(facts: Facts) -> list[tuple[str, int]]:
+    """Those of a place's sysctls that can turn an attempt, by name; the others are in the JSON summary."""
+    deciding = ("fs.protected_hardlinks", "fs.protected_symlinks")
+    return [(name, facts.sysctls[name]) for name in deciding if name in facts.sysctls]

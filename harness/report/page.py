@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from harness.report.drawing import acl_entry, group_of, mode_string, operation_and_path, owner_of
-from harness.report.matrix import matrix_of
+from harness.report.matrix import deciding_sysctls, matrix_of
 from harness.report.text import visible
 from harness.report.trail import Trails
 
@@ -102,7 +102,7 @@ def _header(run: Run, title: str) -> Iterator[str]:
     yield f"<li><b>{refused}</b> refused</li>"
     for label, value in (("engine", run.facts.engine), ("kernel", run.facts.kernel)):
         yield f"<li>{label} <b>{escape(visible(value))}</b></li>"
-    for name, number in sorted(run.facts.sysctls.items()):
+    for name, number in deciding_sysctls(run.facts):
         yield f"<li>{escape(visible(name))} <b>{number}</b></li>"
     yield "</ul>"
     for notice in run.notices:
@@ -186,7 +186,7 @@ def _data(run: Run) -> dict[str, object]:
     """What the script shows when a cell is opened. A path's steps are stored once for all who try it."""
     trails = Trails(run.world)
     steps: dict[tuple[Step, ...], int] = {}
-    verdicts = [_verdict(run, verdict, trails, steps) for verdict in run.verdicts]
+    verdicts = [_verdict(verdict, trails, steps) for verdict in run.verdicts]
     return {
         "reproduce": visible(run.reproduce),
         "trails": [[_step(run.world, step) for step in trail] for trail in steps],
@@ -194,7 +194,7 @@ def _data(run: Run) -> dict[str, object]:
     }
 
 
-def _verdict(run: Run, verdict: Verdict, trails: Trails, steps: dict[tuple[Step, ...], int]) -> dict[str, object]:
+def _verdict(verdict: Verdict, trails: Trails, steps: dict[tuple[Step, ...], int]) -> dict[str, object]:
     attempt, decision, observation = verdict.attempt, verdict.decision, verdict.observation
     trail = trails.deciding(attempt, decision.at)
     seen = observation.credentials

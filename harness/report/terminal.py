@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.drawing import explanation, operation_and_path
-from harness.report.matrix import Matrix, matrix_of
+from harness.report.matrix import Matrix, deciding_sysctls, matrix_of
 from harness.report.text import Line, plain, visible
 from harness.report.trail import Trails
 
@@ -136,7 +136,7 @@ def _cell(verdicts: Sequence[Verdict], indices: Sequence[int]) -> Text:
 def _summary(run: Run) -> Text:
     disagreements = sum(not verdict.agree for verdict in run.verdicts)
     refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
-    sysctls = "".join(f", {name}={value}" for name, value in sorted(run.facts.sysctls.items()))
+    sysctls = "".join(f", {name}={value}" for name, value in deciding_sysctls(run.facts))
     head = f"{len(run.verdicts)} attempts, {refused} refused, "
     verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
     return Text.assemble(head, verdict, (f"  engine {run.facts.engine}, Linux {run.facts.kernel}{sysctls}", "dim"))

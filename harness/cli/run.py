@@ -1,0 +1,92 @@
+"""harness run: build a world in a place, let its users try, and hold what happened against the oracle."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from harness.running import Run
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness run WORLD`."""
+    parser = subparsers.add_parser("run", help="run a world or a scenario, and compare it with the oracle")
+    parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
+    add_place(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object for each attempt, and a summary last")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+    parser.add_argument("--keep", action="store_true", help="keep the world up afterwards, until Enter or Ctrl-C")
+    parser.set_defaults(run=run)
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """The options that say where a world is built."""
+    parser.add_argument(
+        "--engine", default="auto", metavar="ENGINE", help="auto, docker, podman, namespace or host (default: auto)"
+    )
+    parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; 0 if all agree, 1 if anything does not."""
+    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.engines import choose
+    from harness.running import run_world
+    from harness.scenarios import find
+
+    scenario = find(options.world)
+    engine = choose(options.engine)
+    reproduce = shlex.join(
+        [
+            *("harness", "run", scenario.source, "--engine", engine.name),
+            *(("--image", options.image) if options.image else ()),
+        ]
+    )
+    with engine.open(image=options.image) as place:
+        done = run_world(scenario.world, place, reproduce, scenario.story)
+        try:
+            _report(done, options)
+        except OSError as error:
+            print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
+            return USAGE
+        if options.keep:
+            _wait(place.enter())
+    return AGREE if done.agree else DISAGREE
+
+
+def _report(done: Run, options: argparse.Namespace) -> None:
+    from harness.report.jsonlines import json_lines
+    from harness.report.junit import junit
+    from harness.report.page import html_page
+    from harness.report.terminal import print_run
+
+    if options.html:
+        options.html.write_text(html_page(done), encoding="utf-8")
+    if options.junit:
+        options.junit.write_text(junit(done), encoding="utf-8")
+    if options.json:
+        for line in json_lines(done):
+            print(line)
+        for notice in done.notices:
+            print(f"harness: {notice}", file=sys.stderr)
+        for difference in (text for verdict in done.verdicts for text in verdict.differences):
+            print(f"harness: {difference}", file=sys.stderr)
+    else:
+        print_run(done, sys.stdout)
+    sys.stdout.flush()
+
+
+def _wait(enter: list[str]) -> None:
+    print(
+        f"harness: the world stays until you press Enter; look around in it with: {shlex.join(enter)}", file=sys.stderr
+    )
+    try:
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)

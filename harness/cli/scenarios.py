@@ -1,0 +1,31 @@
+"""harness scenarios: what misfortunes the library knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness scenarios`."""
+    parser = subparsers.add_parser("scenarios", help="list the scenarios that `harness run NAME` takes")
+    parser.set_defaults(run=run)
+
+
+def run(_options: argparse.Namespace) -> int:
+    """List each with what somebody sees when it has struck."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from harness.cli import AGREE
+    from harness.scenarios import library
+
+    console = Console(highlight=False, emoji=False)
+    for scenario in library():
+        console.print(Text.assemble((scenario.source, "bold"), "  ", scenario.world.about))
+        if scenario.story is not None:
+            console.print(Padding(Text(scenario.story.symptom, style="dim"), (0, 0, 1, 4)))
+    return AGREE
