@@ -143,6 +143,17 @@ class Place(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The Python inside an engine's places: `version` such as `3.11`, and for what `platform` its packages are built
+
+    (as uv names it, such as `x86_64-manylinux_2_28`; `None`: for this machine's own).
+    """
+
+    version: str
+    platform: str | None = None
+
+
 class Engine(Protocol):
     """A way to make places."""
 
@@ -150,6 +161,10 @@ class Engine(Protocol):
 
     def available(self) -> str | None:
         """`None` if this engine works here, else one sentence: why not, and what to install or change."""
+        ...
+
+    def interpreter(self, image: str | None = None) -> Interpreter:
+        """The Python in its places, for `harness.images.tree`. Raises PlaceError with a sentence."""
         ...
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> Place:

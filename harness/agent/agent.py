@@ -26,19 +26,15 @@ import stat
 import struct
 import sys
 import time
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LINUX = sys.platform == "linux"
 
-CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT "
-    "SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
-    "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()
+CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE"]
 """In the order of their numbers: linux/capability.h."""
 
 SYSCTLS = (
@@ -75,7 +71,7 @@ def _prctl(option: int, argument: int, third: int = 0) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def _set_capabilities(names: List[str]) -> None:
+def _set_capabilities(names: list[str]) -> None:
     """Make the permitted, effective, inheritable and ambient sets of this process exactly these."""
     numbers = [CAPABILITIES.index(name[len("CAP_") :]) for name in names]
     low = sum(1 << number for number in numbers if number < 32)
@@ -116,7 +112,7 @@ ACL_NOBODY = 0xFFFFFFFF  # linux/posix_acl_xattr.h: the id of an entry that name
 ACL_ACCESS = "system.posix_acl_access"
 
 
-def _mount(source: Optional[str], target: str, kind: Optional[str], flags: int, data: Optional[str]) -> None:
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None) -> None:
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
     if LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) != 0:
         code = ctypes.get_errno()
@@ -129,14 +125,10 @@ def _unmount(target: str) -> None:
         raise OSError(code, os.strerror(code), target)
 
 
-def acl_bytes(entries: List[Tuple[str, Optional[int], int]]) -> bytes:
+def acl_bytes(entries: list[tuple[str, int | None, int]]) -> bytes:
     """An access ACL in the form that the kernel takes: little-endian, version 2, entries sorted by tag and id."""
-    rows = sorted(
-        (ACL_TAGS[tag], ACL_NOBODY if who is None else who, permissions) for tag, who, permissions in entries
-    )
-    return struct.pack("<I", 2) + b"".join(
-        struct.pack("<HHI", tag, permissions, who) for tag, who, permissions in rows
-    )
+    rows = sorted((ACL_TAGS[tag], ACL_NOBODY if who is None else who, permissions) for tag, who, permissions in entries)
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, permissions, who) for tag, who, permissions in rows)
 
 
 def _remove(path: str) -> None:
@@ -157,7 +149,7 @@ class Listener:
         self.address = address
         self.accepts = accepts
 
-    def drain(self) -> List[Json]:
+    def drain(self) -> list[Json]:
         """Accept whoever waits, read who it is, hang up."""
         met = []
         while self.accepts:
@@ -192,10 +184,10 @@ class Builder:
     """Makes a world and takes it away again."""
 
     def __init__(self) -> None:
-        self.listeners: List[Listener] = []
-        self._undo: List[Callable[[], None]] = []
+        self.listeners: list[Listener] = []
+        self._undo: list[Callable[[], None]] = []
         self._original = {path: self._entries(path) for path in SCRATCH if os.path.isdir(path)}
-        self._accounts: Dict[str, str] = {}
+        self._accounts: dict[str, str] = {}
         for path in ("/etc/passwd", "/etc/group"):
             try:
                 with open(path, encoding="utf-8") as file:
@@ -261,7 +253,7 @@ class Builder:
     def _restore_later(self, path: str) -> None:
         was = os.stat(path)
         try:
-            acl: Optional[bytes] = os.getxattr(path, ACL_ACCESS)
+            acl: bytes | None = os.getxattr(path, ACL_ACCESS)
         except OSError:  # none, or a file system without them
             acl = None
 
@@ -393,7 +385,7 @@ def address_bytes(address: Any) -> bytes:
 # --- trying, as a principal (in a child) ---------------------------------------------------------------------
 
 
-def _connect(kind: str, path: str) -> Optional[bytes]:
+def _connect(kind: str, path: str) -> bytes | None:
     with socket.socket(socket.AF_UNIX, TYPES[kind]) as client:
         client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
         _at_address(client, client.connect, LIBC.connect, path)
@@ -419,7 +411,7 @@ def _at_address(held: socket.socket, call: Callable[[str], None], raw: Any, path
         raise OSError(code, os.strerror(code))
 
 
-def _try(operation: str, path: str, to: Optional[str], mode: Optional[int], kind: str) -> Optional[bytes]:
+def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str) -> bytes | None:
     """Do it. Raises OSError where the kernel refuses; returns the peer's address of a connection."""
     if operation == "connect":
         return _connect(kind, path)
@@ -458,7 +450,7 @@ def _errno_name(error: OSError) -> str:
     return errno.errorcode.get(error.errno or 0, f"errno {error.errno}")
 
 
-def _refused(call: Callable[..., Any], *arguments: Any) -> Optional[str]:
+def _refused(call: Callable[..., Any], *arguments: Any) -> str | None:
     try:
         call(*arguments)
     except OSError as error:
@@ -474,8 +466,8 @@ class Walk:
     """
 
     def __init__(self, path: str, cwd: str, follow: bool) -> None:
-        self.refusal: Optional[str] = None
-        self.links: List[Tuple[str, str]] = []
+        self.refusal: str | None = None
+        self.links: list[tuple[str, str]] = []
         absolute = path.startswith("/")
         self.at = self.parent = "/" if absolute else cwd
         self.route = self._route = "/" if absolute else "."
@@ -518,7 +510,7 @@ class Walk:
                 continue
             self._route, self.at = route, here
 
-    def link_that_refuses(self) -> Optional[str]:
+    def link_that_refuses(self) -> str | None:
         """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
         for route, here in self.links:
             if _refused(os.stat, route) == "EACCES":
@@ -537,7 +529,7 @@ class Walk:
         return False
 
 
-def _may_write(directory: str) -> Optional[str]:
+def _may_write(directory: str) -> str | None:
     """What refuses a new entry in the directory, found by making a file without a name: O_TMPFILE leaves no trace."""
     flags = getattr(os, "O_TMPFILE", None)
     if flags is None:
@@ -549,7 +541,7 @@ def _may_write(directory: str) -> Optional[str]:
     return None
 
 
-def refusing_component(attempt: List[Any], outcome: str, cwd: str, protected_symlinks: bool) -> Optional[str]:
+def refusing_component(attempt: list[Any], outcome: str, cwd: str, protected_symlinks: bool) -> str | None:
     """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
     operation, path, to = attempt[0], attempt[1], attempt[2]
     if path.startswith("@"):
@@ -575,7 +567,7 @@ def refusing_component(attempt: List[Any], outcome: str, cwd: str, protected_sym
     return None
 
 
-def _attempt(attempt: List[Any], cwd: str, protected_symlinks: bool) -> List[Any]:
+def _attempt(attempt: list[Any], cwd: str, protected_symlinks: bool) -> list[Any]:
     operation, path, to, mode, kind = attempt
     try:
         peer = _try(operation, path, to, mode, kind)
@@ -641,13 +633,13 @@ class Child:
             self.end()
             raise Failure(said.decode() or "a process that should become a user ended at once")
 
-    def attempt(self, attempts: List[List[Any]]) -> List[List[Any]]:
+    def attempt(self, attempts: list[list[Any]]) -> list[list[Any]]:
         """Have it try, in order: for each the outcome, the refusing component and the peer's address."""
         self._channel.sendall(json.dumps(attempts).encode() + b"\n")
         answer = self._read()
         if not answer:
             raise Failure(f"the process {self.pid} that makes attempts died")
-        done: List[List[Any]] = json.loads(answer)
+        done: list[list[Any]] = json.loads(answer)
         return done
 
     def credentials(self) -> Json:
@@ -692,16 +684,16 @@ class Child:
 class Process:
     """A started command, seen from the agent."""
 
-    def __init__(self, number: int, pid: int, stdin: int, outputs: Dict[str, int]) -> None:
+    def __init__(self, number: int, pid: int, stdin: int, outputs: dict[str, int]) -> None:
         self.number = number
         self.pid = pid
-        self.stdin: Optional[int] = stdin
+        self.stdin: int | None = stdin
         self.outputs = outputs
         self.waiting = b""
         self.input_ends = False
 
 
-def _execute(request: Json, streams: Tuple[int, int, int], report: int) -> NoReturn:
+def _execute(request: Json, streams: tuple[int, int, int], report: int) -> NoReturn:
     """In the forked process: become the principal and run the command. What fails is written to `report`."""
     try:
         os.setsid()
@@ -730,12 +722,12 @@ class Agent:
     def __init__(self) -> None:
         self.facts = _facts()
         self._builder = Builder()
-        self._children: Dict[str, Child] = {}
-        self._processes: Dict[int, Process] = {}
+        self._children: dict[str, Child] = {}
+        self._processes: dict[int, Process] = {}
         self._started = 0
         self._selector = selectors.DefaultSelector()
         self._input = b""
-        self._watched: List[socket.socket] = []
+        self._watched: list[socket.socket] = []
 
     def main(self) -> None:
         """Serve until the input ends."""
@@ -796,9 +788,9 @@ class Agent:
                 self._selector.register(listener.held, selectors.EVENT_READ, lambda _, it=listener: it.drain())
                 self._watched.append(listener.held)
 
-    def do_attempt(self, request: Json) -> List[Any]:
+    def do_attempt(self, request: Json) -> list[Any]:
         """Make attempts in order. Neighbours of one principal go to its child together."""
-        done: List[Any] = []
+        done: list[Any] = []
         attempts = request["attempts"]
         start = 0
         while start < len(attempts):
@@ -859,7 +851,7 @@ class Agent:
 
     # News
 
-    def _process(self, number: int) -> Optional[Process]:
+    def _process(self, number: int) -> Process | None:
         return next((it for it in self._processes.values() if it.number == number), None)
 
     def _feed(self, process: Process) -> None:
@@ -928,16 +920,14 @@ class Agent:
 
     # Attempts
 
-    def _child(self, principal: Json, cwd: Optional[str]) -> Child:
+    def _child(self, principal: Json, cwd: str | None) -> Child:
         key = json.dumps(principal, sort_keys=True) + (ANYWHERE if cwd is None else cwd)
         if key not in self._children:
             directory = "/" if cwd is None else os.path.realpath(cwd)
-            self._children[key] = Child(
-                principal, directory, bool(self.facts["sysctls"].get("fs.protected_symlinks"))
-            )
+            self._children[key] = Child(principal, directory, bool(self.facts["sysctls"].get("fs.protected_symlinks")))
         return self._children[key]
 
-    def _attempt(self, child: Child, attempts: List[List[Any]]) -> List[Any]:
+    def _attempt(self, child: Child, attempts: list[list[Any]]) -> list[Any]:
         for operation, path, to, *_ in attempts:
             if operation == "bind" and not path.startswith("@"):
                 self._builder.expect_new(path)
@@ -957,7 +947,7 @@ class Agent:
         self._introduce(child.pid, done)
         return [row[:4] for row in done]
 
-    def _introduce(self, pid: int, done: List[List[Any]]) -> None:
+    def _introduce(self, pid: int, done: list[list[Any]]) -> None:
         """Give each connection the credentials that a listener read: they queue in the order of the attempts."""
         peers = {bytes.fromhex(row[4]) for row in done if row[4] is not None}
         for address in peers:
@@ -1004,26 +994,29 @@ def _facts() -> Json:
     }
 
 
-def _report_to_guard() -> None:
-    """Make this process known to the guard, which is the first of the place, as soon as it listens."""
-    bit = 1 << (signal.SIGUSR1 - 1)
+def _join_guard() -> socket.socket:
+    """Connect to the guard, which is the first process of the place and ends with this connection."""
     while True:
-        with open("/proc/1/status", encoding="ascii", errors="replace") as file:
-            blocked = next(line.split()[1] for line in file if line.startswith("SigBlk:"))
-        if int(blocked, 16) & bit:
-            os.kill(1, signal.SIGUSR1)
-            return
-        time.sleep(0.005)  # the kernel tells nobody when a process blocks a signal
+        guard = socket.socket(socket.AF_UNIX)
+        try:
+            guard.connect("\0harness-guard")
+        except ConnectionRefusedError:
+            guard.close()
+            time.sleep(0.005)  # the guard is only just being started, and nothing tells when it listens
+        else:
+            return guard
 
 
 def _main() -> None:
-    if sys.argv[1:] == ["guarded"]:
-        _report_to_guard()
     os.umask(0)
     os.chdir("/")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    Agent().main()
+    if sys.argv[1:] == ["guarded"]:
+        with _join_guard():
+            Agent().main()
+    else:
+        Agent().main()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import os
 import socket
 import struct
 import sys
-from typing import Optional
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384  # linux/mount.h
@@ -50,7 +49,7 @@ DIRECTORIES = {
 }
 
 
-def mount(source: Optional[str], target: str, kind: Optional[str], flags: int, data: Optional[str] = None) -> None:
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
     """mount(2). Raises OSError with the target."""
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
     if LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) != 0:
@@ -61,7 +60,11 @@ def mount(source: Optional[str], target: str, kind: Optional[str], flags: int, d
 def bring(root: str, source: str, target: str) -> None:
     """Make a file or directory of the host visible in the place, read-only, under parents that all may search."""
     inside = root + target
-    os.makedirs(os.path.dirname(inside), 0o755, exist_ok=True)
+    parent = os.path.dirname(target)
+    os.makedirs(root + parent, 0o755, exist_ok=True)
+    while parent != "/":  # also root's home, if that is where the interpreter lives
+        os.chmod(root + parent, os.stat(root + parent).st_mode & 0o7777 | 0o555)
+        parent = os.path.dirname(parent)
     if os.path.isdir(source):
         os.makedirs(inside, 0o755, exist_ok=True)
     elif not os.path.lexists(inside):

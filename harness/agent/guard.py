@@ -1,7 +1,8 @@
 """The first process of a container: it waits for the agent to come, and ends with it.
 
-The agent is started beside it and makes itself known by SIGUSR1. If it doesn't come, or ends in whatever manner,
-this process ends, and the kernel ends everything else in the container. Orphans are reaped meanwhile.
+The agent is started beside it and connects to it. If it doesn't come, or its connection ends as it does with the
+process that holds it, this process ends, and the kernel ends everything else in the container. Orphans are reaped
+meanwhile.
 """
 
 from __future__ import annotations
@@ -9,20 +10,35 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
+import struct
 import sys
 
+NAME = "\0harness-guard"
 PATIENCE = 8.0
 """Seconds until the agent must have come."""
 
 
+def _agent() -> socket.socket:
+    """The connection of the first process of root's that comes."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(NAME)
+        door.listen()
+        door.settimeout(PATIENCE)
+        while True:
+            agent, _ = door.accept()
+            _, uid, _ = struct.unpack("iII", agent.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            if uid == 0:
+                return agent
+            agent.close()
+
+
 def _main() -> None:
-    signals = {signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    came = signal.sigtimedwait({signal.SIGUSR1, signal.SIGTERM}, PATIENCE)
-    if came is None or came.si_signo == signal.SIGTERM:
-        sys.exit(1)
-    agent = os.pidfd_open(came.si_pid)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        agent = _agent()
+    except TimeoutError:
+        sys.exit("the agent did not come")
     ended = select.poll()
     ended.register(agent, select.POLLIN)
     while not ended.poll(500):

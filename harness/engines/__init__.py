@@ -46,7 +46,9 @@ def choose(name: str = "auto") -> Engine:
     for candidate in map(engine, AUTOMATIC):
         reason = candidate.available()
         if reason is None:
-            _log.warning("engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)")
+            _log.warning(
+                "engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)"
+            )
             return candidate
         reasons.append(reason)
     raise PlaceError("no engine works here: " + "; ".join(reasons))

@@ -62,7 +62,7 @@ class AttachedPlace:
         command: Sequence[str],
         principal: Principal,
         *,
-        input: str = "",  # noqa: A002 - subprocess.run's name for it, and the seam's
+        input: str = "",
         environment: Mapping[str, str] | None = None,
         directory: str = "/",
         umask: int = 0o022,

@@ -21,7 +21,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.connection import Connection
 from harness.engines.mounts import parse
 from harness.engines.pipes import Pipes
-from harness.place import PlaceError
+from harness.place import Interpreter, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,25 +59,21 @@ class NamespaceEngine:
             "user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
         )
 
-    def python(self, image: str | None = None) -> str:
-        """The version of the Python in its places, such as `3.11`: that of the harness itself."""
+    def interpreter(self, image: str | None = None) -> Interpreter:
+        """The Python in its places: that of the harness itself."""
         del image
-        return ".".join(platform.python_version_tuple()[:2])
+        return Interpreter(".".join(platform.python_version_tuple()[:2]))
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
         """Make a place. Raises PlaceError with a sentence."""
         if image is not None:
             raise PlaceError(f"the namespace engine has no images, so it can't use {image}: take --engine docker")
         binds, links = _system()
-        interpreter, inside = Path(sys.executable).resolve(), Path(sys.executable).resolve()
-        prefix = Path(sys.base_prefix).resolve()
+        interpreter, prefix = Path(sys.executable).resolve(), Path(sys.base_prefix).resolve()
         if prefix != Path("/usr"):
-            # Below root's home no ordinary user could reach it.
-            target = Path("/opt/python") if prefix.is_relative_to("/root") else prefix
-            binds.append((str(prefix), str(target)))
-            inside = target / interpreter.relative_to(prefix)
+            binds.append((str(prefix), str(prefix)))
         binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
-        given = {"python": str(inside), "binds": binds, "links": links, "boot": BOOT}
+        given = {"python": str(interpreter), "binds": binds, "links": links, "boot": BOOT}
         command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
         pipes = Pipes(command)
         try:

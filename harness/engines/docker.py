@@ -1,0 +1,187 @@
+"""The docker engine: one container for each place, through testcontainers.
+
+The container's first process is the guard (`harness/agent/guard.py`), which ends with the agent; the agent is attached by
+the API and ends with its input. So a harness that is killed takes its containers along, with no reaper container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from harness import images
+from harness.agent import BOOT, source
+from harness.engines.attached import AttachedPlace
+from harness.engines.connection import Connection
+from harness.engines.mounts import parse
+from harness.place import Interpreter, PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docker.models.containers import Container
+    from testcontainers.core.container import DockerContainer
+
+CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
+"""Beside Docker's own: to read any path, to mount, to look at processes, and for a daemon as a subject."""
+CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")
+"""Docker's filters refuse mount(2) and more; they are no part of what a world describes."""
+TMPFS = {"/tmp": "mode=1777,exec", "/run": "mode=0755,exec", "/home": "mode=0755,exec"}
+MARK = "io.github.claude-observatory.harness"
+
+
+class DockerEngine:
+    """Places in containers of the Docker engine that the environment names."""
+
+    name = "docker"
+
+    def __init__(self) -> None:
+        self._client: docker.DockerClient | None = None
+        self._interpreters: dict[str, Interpreter] = {}
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """The engine's API. Raises PlaceError if none answers."""
+        if self._client is None:
+            try:
+                self._client = docker.from_env(timeout=120)
+            except DockerException as error:
+                raise PlaceError(f"no Docker engine answers: {_why(error)}") from None
+        return self._client
+
+    def available(self) -> str | None:
+        """`None` if an engine answers, else what to install or change."""
+        try:
+            if not self.client.ping():
+                return "the Docker engine answers, but not to a ping: look at its log"
+        except (PlaceError, DockerException) as error:
+            return f"no Docker engine answers ({_why(error)}): install docker.io and start dockerd, or set DOCKER_HOST"
+        return None
+
+    def interpreter(self, image: str | None = None) -> Interpreter:
+        """The Python in an image. Raises PlaceError if there is none."""
+        name = self._image(image)
+        if name not in self._interpreters:
+            program = "import platform; print(*platform.python_version_tuple()[:2], platform.machine())"
+            try:
+                said = self.client.containers.run(
+                    name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint=""
+                )
+            except (APIError, DockerException) as error:
+                raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None
+            major, minor, machine = said.decode().split()
+            self._interpreters[name] = Interpreter(f"{major}.{minor}", f"{machine}-manylinux_2_28")
+        return self._interpreters[name]
+
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
+        """Make a place. Raises PlaceError with a sentence."""
+        binds = [parse(mount) for mount in mounts]
+        name = self._image(image)
+        # Our containers end by themselves; Ryuk would be one more image to pull.
+        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
+
+        container = DockerContainer(name).with_command(["python3", "-I", "-c", source("guard.py").decode()])
+        for bind in binds:
+            container.with_volume_mapping(bind.source, bind.target, "ro")
+        container.with_kwargs(
+            auto_remove=True,
+            cap_add=list(CAPABILITIES),
+            entrypoint=[],
+            labels={MARK: "place"},
+            network_mode="none",
+            security_opt=list(CONFINEMENT),
+            user="0:0",
+        )
+        container.tmpfs.update(TMPFS)
+        try:
+            container.start()
+            transport = Attachment(container)
+        except (APIError, DockerException) as error:
+            _discard(container)
+            raise PlaceError(f"the Docker engine could not make a place of {name}: {_why(error)}") from None
+        try:
+            return AttachedPlace(self.name, Connection(transport, source("agent.py")))
+        except BaseException:
+            transport.close()
+            raise
+
+    def _image(self, image: str | None) -> str:
+        if image is None or image in images.SUITES:
+            return images.ensure(self.client, image or images.SUITES[0])
+        try:
+            self.client.images.get(image)
+        except ImageNotFound:
+            raise PlaceError(
+                f"the Docker engine has no image named {image}: pull it, or name one of {', '.join(images.SUITES)}"
+            ) from None
+        return image
+
+
+class Attachment:
+    """The streams of an agent that runs beside a container's first process: a `connection.Transport`."""
+
+    def __init__(self, container: DockerContainer) -> None:
+        self._container = container
+        self._wrapped: Container = container.get_wrapped_container()
+        api = self._wrapped.client.api
+        started = api.exec_create(
+            self._wrapped.id, ["python3", "-I", "-c", BOOT, "guarded"], stdin=True, stdout=True, stderr=True, user="0:0"
+        )
+        # For a Unix socket docker's library wraps the socket in a file object, of which only the socket is of use.
+        file: Any = api.exec_start(started["Id"], socket=True)
+        self._file = file
+        self._socket: socket.socket = file if isinstance(file, socket.socket) else file._sock
+        self._socket.settimeout(None)
+        self._said = b""
+
+    def read(self) -> bytes:
+        """What the agent wrote; what it wrote on standard error is kept for `diagnosis`.
+
+        The engine puts both into one stream of frames: one byte for the stream, three zeros, four for the length.
+        """
+        while len(header := self._receive(8)) == 8:
+            stream, length = struct.unpack(">BxxxI", header)
+            data = self._receive(length)
+            if stream == 1:
+                return data
+            self._said = (self._said + data)[-4096:]
+        return b""
+
+    def _receive(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length and (piece := self._socket.recv(length - len(data))):
+            data += piece
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Pass everything on."""
+        self._socket.sendall(data)
+
+    def close(self) -> None:
+        """Let go of the agent, and see that the container is gone."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._file.close()
+        _discard(self._container)
+
+    def diagnosis(self) -> str:
+        """What was written on standard error."""
+        return self._said.decode(errors="replace")
+
+
+def _discard(container: DockerContainer) -> None:
+    with contextlib.suppress(NotFound, APIError):  # it is on its way out by itself
+        container.stop()
+    container.get_docker_client().client.close()
+
+
+def _why(error: Exception) -> str:
+    text = getattr(error, "explanation", None) or str(error)
+    return (str(text).strip().splitlines() or [type(error).__name__])[-1]

@@ -1,0 +1,191 @@
+"""Images for engines that have images, and installed trees of Python packages for the Pythons in places.
+
+Both are made once, kept under a name that is a digest of what went in, and locked against others who make the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import docker
+
+    from harness.place import Engine
+
+SUITES = ("bookworm", "trixie")
+"""The Debian releases that images are made of: Python 3.11 and 3.13."""
+PACKAGES = ("python3", "acl", "util-linux", "passwd", "procps", "curl")
+REPOSITORY = "claude-observatory-harness"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that the harness makes: its suite, its full name, and whether the engine has it already."""
+
+    suite: str
+    name: str
+    present: bool
+
+
+def name_of(suite: str) -> str:
+    """The name of the image of a suite: it changes with everything that goes in."""
+    digest = hashlib.sha256()
+    for part in (suite, *PACKAGES, *_UNUSED, dockerfile().read_text(encoding="utf-8")):
+        digest.update(part.encode() + b"\0")
+    return f"{REPOSITORY}:{suite}-{digest.hexdigest()[:12]}"
+
+
+def dockerfile() -> Path:
+    """The Dockerfile: in the installed package, or in the repository beside it."""
+    here = Path(__file__).parent
+    installed = here / "containers" / "Dockerfile"
+    return installed if installed.exists() else here.parent / "containers" / "Dockerfile"
+
+
+def images(client: docker.DockerClient) -> list[Image]:
+    """The images that the harness makes, made or not."""
+    return [Image(suite, name_of(suite), _present(client, name_of(suite))) for suite in SUITES]
+
+
+def ensure(client: docker.DockerClient, suite: str = SUITES[0]) -> str:
+    """The name of a suite's image, which is made now if the engine lacks it, with progress on standard error.
+
+    Raises PlaceError if it can't be made.
+    """
+    name = name_of(suite)
+    if not _present(client, name):
+        with _locked(f"image-{suite}"):
+            if not _present(client, name):
+                _build(client, name, _base(client, suite))
+    return name
+
+
+def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Path:
+    """A directory with the packages of a requirements file, installed for the Python in an engine's places.
+
+    It is made on this machine, without running anything in a place, and kept. Raises PlaceError if it can't be made.
+    """
+    interpreter = engine.interpreter(image)
+    digest = hashlib.sha256(f"{interpreter.version} {interpreter.platform}\0".encode() + requirements.read_bytes())
+    made = _cache() / "trees" / f"{requirements.stem}-{interpreter.version}-{digest.hexdigest()[:12]}"
+    if not made.exists():
+        with _locked(made.name):
+            if not made.exists():
+                _install(requirements, interpreter.version, interpreter.platform, made)
+    return made
+
+
+def _install(requirements: Path, version: str, platform: str | None, made: Path) -> None:
+    from uv import find_uv_bin  # noqa: PLC0415 - only who makes a tree needs it
+
+    _say(f"installing {requirements.name} for Python {version}")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
+        target = Path(temporary) / "tree"
+        command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target)]
+        command += ["--python-version", version, "--only-binary", ":all:", "--requirement", str(requirements)]
+        command += [] if platform is None else ["--python-platform", platform]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise PlaceError(
+                f"{requirements} could not be installed for Python {version} of the place: {_last_line(done.stderr)}"
+            )
+        target.chmod(0o755)
+        target.rename(made)
+
+
+def _base(client: docker.DockerClient, suite: str) -> str:
+    """A Debian to build on: the registry's if one answers, else one made of Debian's packages."""
+    from docker.errors import APIError, DockerException  # noqa: PLC0415 - docker's library is large
+
+    official = f"debian:{suite}-slim"
+    try:
+        if not _present(client, official):
+            _say(f"pulling {official}")
+            client.images.pull("debian", f"{suite}-slim")
+    except (APIError, DockerException) as error:
+        _say(f"no registry gave {official} ({_last_line(str(error))}): making a base of Debian's packages")
+    else:
+        return official
+    if shutil.which("mmdebstrap") is None:
+        raise PlaceError(
+            f"no registry gave {official}, and mmdebstrap, which makes it of Debian's packages, is not installed: "
+            "apt-get install mmdebstrap"
+        )
+    base = f"{REPOSITORY}-base:{name_of(suite).partition(':')[2]}"
+    with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
+        archive = Path(temporary) / "base.tar"
+        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        command += [f"--dpkgopt=path-exclude={path}" for path in _UNUSED]
+        done = subprocess.run([*command, suite, str(archive)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise PlaceError(f"mmdebstrap could not make a base of {suite}: {_last_line(done.stderr)}")
+        repository, _, tag = base.partition(":")
+        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+    return base
+
+
+_UNUSED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
+
+
+def _build(client: docker.DockerClient, name: str, base: str) -> None:
+    from docker.errors import APIError, BuildError  # noqa: PLC0415 - docker's library is large
+
+    _say(f"building {name} on {base}")
+    try:
+        client.images.build(
+            path=str(dockerfile().parent),
+            tag=name,
+            buildargs={"BASE": base, "PACKAGES": " ".join(PACKAGES)},
+            network_mode="host",
+            rm=True,
+            forcerm=True,
+        )
+    except (APIError, BuildError) as error:
+        raise PlaceError(f"the image {name} could not be built: {_last_line(str(error))}") from None
+    _say(f"built {name}")
+
+
+def _present(client: docker.DockerClient, name: str) -> bool:
+    from docker.errors import ImageNotFound  # noqa: PLC0415 - docker's library is large
+
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _locked(what: str) -> Iterator[None]:
+    """Hold a lock that ends with this process, so that two workers don't make the same thing."""
+    _cache().mkdir(parents=True, exist_ok=True)
+    with (_cache() / f"{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "claude-observatory-harness"
+
+
+def _say(text: str) -> None:
+    print(f"harness: {text}", file=sys.stderr, flush=True)
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it did not say why"])[-1].strip()
