@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -62,12 +63,18 @@ class Layout:
     group: int | str = 1500
     arguments: tuple[str, ...] = ()
 
+    @property
+    def event(self) -> str:
+        """What the events sent there are called."""
+        return Path(self.socket).stem
+
 
 LAYOUTS = (
-    Layout("/tmp, mode 0600", "/tmp/private.sock", 0o600),
-    Layout("/tmp, 0660, group team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
-    Layout("/run/user/1500 (0700), mode 0666", "/run/user/1500/open.sock", 0o666),
-    Layout("/srv/team (2750), mode 0660", "/srv/team/team.sock", 0o660, "team"),
+    Layout("/tmp\n0600", "/tmp/private.sock", 0o600),
+    Layout("/tmp\n0660 team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
+    Layout("/tmp\n0666", "/tmp/open.sock", 0o666),
+    Layout("/run/user/1500\n(0700) 0666", "/run/user/1500/home.sock", 0o666),
+    Layout("/srv/team\n(2750) 0660", "/srv/team/project.sock", 0o660, "team"),
 )
 
 TCP = ("127.0.0.1", 8080)
@@ -84,7 +91,10 @@ print("listening", flush=True)
 server.serve_forever()
 """
 
-FORGED = {"_peer_uid": 0, "_peer_pid": 1}
+
+def _claim(user: str) -> dict[str, Any]:
+    """A body in which its sender pretends to be somebody else: root to be alice, everybody else to be root."""
+    return {"user": user, "_peer_uid": 1500 if user == "root" else 0, "_peer_pid": 1}
 
 
 @contextlib.contextmanager
@@ -117,7 +127,7 @@ def _try_layout(
         decisions = predict(world, world.attempts, linux(place.facts.sysctls))
         for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
             verdicts.append(judge(attempt, decision, replace(seen, credentials=None, process=None)))
-            call = callers.call(attempt.user, layout.socket, {"user": attempt.user, **FORGED})
+            call = callers.call(attempt.user, layout.socket, _claim(attempt.user), f"/hook?event={layout.event}")
             if call.outcome == "ok":
                 events.append((attempt.user, call, json.loads(server.read_line())))
     return verdicts, events
@@ -125,9 +135,9 @@ def _try_layout(
 
 def _matrix(columns: list[tuple[str, dict[str, Text]]]) -> Table:
     table = Table(title="Who gets in", title_style="bold", show_lines=True)
-    table.add_column("user")
+    table.add_column("user", no_wrap=True)
     for title, _ in columns:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=True)
     for user in CAST.users:
         groups = ", ".join(str(group) for group in user.groups)
         label = f"{user.name}\n[dim]uid {user.uid}{f', {groups}' if groups else ''}[/]"
@@ -139,15 +149,18 @@ def _cell(verdict: Verdict) -> Text:
     outcome = verdict.observation.outcome
     cell = Text("in", "bold green") if outcome == "ok" else Text(outcome, "bold red")
     if verdict.observation.at is not None and outcome != "ok":
-        cell.append(f"\nat {verdict.observation.at}", "red")
+        here = verdict.observation.at == verdict.attempt.path
+        cell.append("\nat the socket" if here else f"\nat {verdict.observation.at}", "red")
     if not verdict.agree:
         cell.append("\n! " + "; ".join(verdict.differences), "bold yellow")
     return cell
 
 
 def _senders(events: list[tuple[str, Call, dict[str, Any]]]) -> Table:
-    table = Table(title="What observatory wrote down: the kernel's word beside the claim", title_style="bold")
-    for heading in ("event", "pid", "uid", "gid", "groups", "the sender's own process", "claimed in the body"):
+    table = Table(
+        title="What observatory wrote down at /tmp, mode 0666: the kernel's word beside the claim", title_style="bold"
+    )
+    for heading in ("event", "pid", "uid", "gid", "groups", "the process that sent it", "its claim"):
         table.add_column(heading)
     for user, call, event in events:
         process = call.process
@@ -160,7 +173,7 @@ def _senders(events: list[tuple[str, Call, dict[str, Any]]]) -> Table:
             str(event["_peer_gid"]),
             " ".join(str(group) for group in event.get("_peer_groups", ())),
             f"{user}: pid {process.pid}, uid {process.uid}",
-            Text(f"_peer_uid {FORGED['_peer_uid']}: dropped" if event["_peer_uid"] == process.uid else "BELIEVED"),
+            Text(f"uid {_claim(user)['_peer_uid']}: {'dropped' if true else 'BELIEVED'}", "" if true else "bold red"),
         )
     return table
 
@@ -171,7 +184,7 @@ def _try_tcp(place: Place, callers: Callers) -> tuple[dict[str, Text], list[dict
     cells: dict[str, Text] = {}
     seen = []
     for user in CAST.users:
-        call = callers.call(user.name, TCP, {"user": user.name, **FORGED})
+        call = callers.call(user.name, TCP, _claim(user.name))
         cells[user.name] = Text("in", "bold green") if call.outcome == "ok" else Text(call.outcome, "bold red")
         if call.outcome == "ok":
             seen.append(json.loads(server.read_line()))
@@ -205,19 +218,18 @@ def show(console: Console, engine_name: str) -> bool:
                 events += sent
             with console.status("the same users try a TCP port"):
                 cells, seen = _try_tcp(place, callers)
-            columns.append(("TCP 127.0.0.1:8080", cells))
+            columns.append(("TCP\n127.0.0.1", cells))
     console.print(_matrix(columns))
     console.print("[bold]Why[/]")
     for verdict in verdicts:
         if verdict.observation.outcome != "ok":
-            where = verdict.attempt.path
-            console.print(f"  [red]{verdict.attempt.user}[/] at {where}: {verdict.decision.why}", highlight=False)
-    console.print(_senders(events))
+            console.print(f"  [red]-[/] {escape(verdict.decision.why)}", highlight=False)
+    console.print(_senders([sent for sent in events if sent[2]["_event"] == "open"]))
     names = sorted({str(line["peer"]).rpartition(":")[0] for line in seen})
     claimed = sorted({line["_peer_uid"] for line in seen})
     console.print(
         f"[bold]Over TCP[/] {len(seen)} of {len(CAST.users)} got in. The server saw {' and '.join(names)} for all "
-        f"of them, and has no way to doubt the claim that each was uid {', '.join(map(str, claimed))}.",
+        f"of them, and has no way to doubt their claims to be uid {' or '.join(map(str, claimed))}.",
         highlight=False,
     )
     disagreements = sum(not verdict.agree for verdict in verdicts)
