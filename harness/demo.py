@@ -70,11 +70,11 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout("/tmp\n0600", "/tmp/private.sock", 0o600),
-    Layout("/tmp\n0660 team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
-    Layout("/tmp\n0666", "/tmp/open.sock", 0o666),
-    Layout("/run/user/1500\n(0700) 0666", "/run/user/1500/home.sock", 0o666),
-    Layout("/srv/team\n(2750) 0660", "/srv/team/project.sock", 0o660, "team"),
+    Layout("/tmp 0600", "/tmp/private.sock", 0o600),
+    Layout("/tmp 0660 team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
+    Layout("/tmp 0666", "/tmp/open.sock", 0o666),
+    Layout("/run/user/1500 (0700)\n0666", "/run/user/1500/home.sock", 0o666),
+    Layout("/srv/team (2750)\n0660", "/srv/team/project.sock", 0o660, "team"),
 )
 
 TCP = ("127.0.0.1", 8080)
@@ -133,15 +133,14 @@ def _try_layout(
     return verdicts, events
 
 
-def _matrix(columns: list[tuple[str, dict[str, Text]]]) -> Table:
+def _matrix(rows: list[tuple[str, dict[str, Text]]]) -> Table:
     table = Table(title="Who gets in", title_style="bold", show_lines=True)
-    table.add_column("user", no_wrap=True)
-    for title, _ in columns:
-        table.add_column(title, overflow="fold", no_wrap=True)
+    table.add_column("where")
     for user in CAST.users:
-        groups = ", ".join(str(group) for group in user.groups)
-        label = f"{user.name}\n[dim]uid {user.uid}{f', {groups}' if groups else ''}[/]"
-        table.add_row(label, *(cells[user.name] for _, cells in columns))
+        groups = "".join(f", {group}" for group in user.groups)
+        table.add_column(f"{user.name}\n[dim]{user.uid}{groups}[/]", overflow="fold")
+    for title, cells in rows:
+        table.add_row(title, *(cells[user.name] for user in CAST.users))
     return table
 
 
@@ -202,7 +201,7 @@ def show(console: Console, engine_name: str) -> bool:
         libraries = tree(REPOSITORY / "locks" / "core.txt", engine)
         mounts = (f"{libraries}:{INSIDE}/libraries", f"{REPOSITORY / 'observatory'}:{INSIDE}/source/observatory")
         place = engine.open(mounts=mounts)
-    columns: list[tuple[str, dict[str, Text]]] = []
+    rows: list[tuple[str, dict[str, Text]]] = []
     verdicts: list[Verdict] = []
     events: list[tuple[str, Call, dict[str, Any]]] = []
     with place:
@@ -213,13 +212,13 @@ def show(console: Console, engine_name: str) -> bool:
             for layout in LAYOUTS:
                 with console.status(f"alice serves at {layout.socket}; everybody tries"):
                     judged, sent = _try_layout(place, callers, layout)
-                columns.append((layout.title, {verdict.attempt.user: _cell(verdict) for verdict in judged}))
+                rows.append((layout.title, {verdict.attempt.user: _cell(verdict) for verdict in judged}))
                 verdicts += judged
                 events += sent
             with console.status("the same users try a TCP port"):
                 cells, seen = _try_tcp(place, callers)
-            columns.append(("TCP\n127.0.0.1", cells))
-    console.print(_matrix(columns))
+            rows.append(("TCP 127.0.0.1", cells))
+    console.print(_matrix(rows))
     console.print("[bold]Why[/]")
     for verdict in verdicts:
         if verdict.observation.outcome != "ok":
