@@ -268,8 +268,10 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
             return alive(asked)
 
         monkeypatch.setattr(process, "alive", end_the_grandparent)
+        before = open_descriptors()
 
         assert [link.pid for link in ancestors(pidfd)] == [pids[2]]
+        assert open_descriptors() == before
 
 
 def test_where_python_cannot_open_pidfds_no_chain_is_claimed(child, monkeypatch):
