@@ -52,8 +52,10 @@ class Ending:
 
     @property
     def path(self) -> str:
-        """The absolute path of the name, as far as it can be told."""
-        return self.directory.child(self.name) if self.sort == "name" else self.directory.path
+        """The absolute path of what the last component names."""
+        if self.sort == "name":
+            return self.directory.child(self.name)
+        return (self.directory.above or self.directory if self.sort == "dotdot" else self.directory).path
 
 
 class Walk:

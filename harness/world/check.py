@@ -75,6 +75,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _ID_LIMIT: Final = 2**32 - 1  # (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)
 _PATH_LIMIT: Final = 4096  # PATH_MAX of linux/limits.h, with the closing NUL
 _NAME_LIMIT: Final = 255  # NAME_MAX
+_ABSTRACT_LIMIT: Final = 107  # sizeof(sun_path) of linux/un.h, less one
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,9 @@ def _nodes(world: World) -> Iterator[Problem]:
     for index, node in enumerate(world.nodes):
         for key, sentence in (*_node(world, node), *_placed(tree, node, index)):
             yield Problem(("nodes", index, key), sentence)
+    for index, node in enumerate(world.nodes):
+        if MOUNT_OPTIONS.intersection(node.options) and tree.spot(node.path)[0] != index + 1:
+            yield Problem(("nodes", index, "options"), "take effect at the end, and then another mount hides this one")
 
 
 def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
@@ -303,6 +307,8 @@ def _placed(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
             yield "path", "only a socket can have an abstract name (@...)"
         elif len(node.path) == 1:
             yield "path", "an abstract name needs something after the @"
+        elif len(node.path.encode(errors="replace")) > _ABSTRACT_LIMIT:
+            yield "path", f"an abstract name, with its @, has at most {_ABSTRACT_LIMIT} bytes"
         elif f"{node.path} {node.type}" in tree.made:
             yield "path", f"there are two {node.type} sockets named {node.path}"
         tree.made.add(f"{node.path} {node.type}")

@@ -1,0 +1,319 @@
+"""Hypothesis strategies for whole worlds: users, nodes of every kind and attempts of every operation.
+
+A drawn world is complete and without problems, so that any place can build it. The parts are drawn independently of
+each other and then fitted together (a parent is drawn as a number, and stands for one of the directories that there
+are by then): so Hypothesis can leave out any node, user or attempt, and what is left is still a world.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from hypothesis import strategies as st
+
+from harness.world import (
+    AclEntry,
+    Attempt,
+    Kind,
+    Node,
+    Operation,
+    SocketState,
+    SocketType,
+    User,
+    World,
+    complete,
+    problems,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOPS: Final = ("/w", "/tmp", "/run", "/home")
+"""The directories in which drawn worlds lie."""
+DEPTH: Final = 6
+"""How many names a node's path has at most."""
+GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
+UIDS: Final = (1001, 1002, 1003, 0)
+NAMES: Final = ("a", "b", "s", "d", "link", "é", "n" * 255)
+CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
+DIRECTORY_MODES: Final = (0o755, 0o711, 0o777, 0o1777, 0o750, 0o770, 0o2775, 0o3777, 0o1770, 0o700, 0o733, 0o705, 0o070)
+OBJECT_MODES: Final = (0o666, 0o660, 0o600, 0o777, 0o755, 0o222, 0o606, 0o444, 0o440, 0o066, 0o602, 0o020, 0o000)
+MISSING: Final = "nothing"
+ENDINGS: Final = ("", "/", "/.", "/..", "//", "/nothing", "/../nothing")
+
+
+def _weighted(**weights: int) -> st.SearchStrategy[str]:
+    return st.sampled_from([name for name, weight in weights.items() for _ in range(weight)])
+
+
+_small = st.integers(0, 31)
+_bits = st.integers(0, 7)
+_modes = st.one_of(st.sampled_from(OBJECT_MODES), st.integers(0, 0o777))
+_directory_modes = st.one_of(
+    st.sampled_from(DIRECTORY_MODES), st.sampled_from(DIRECTORY_MODES), st.integers(0, 0o3777)
+)
+
+
+class _UserSpec(NamedTuple):
+    uid: int
+    gid: int
+    groups: frozenset[int]
+    capabilities: frozenset[str] | None
+
+
+class _NodeSpec(NamedTuple):
+    kind: Any
+    parent: int
+    name: str
+    owner: int
+    group: int
+    mode: int
+    acl: Sequence[tuple[str, int, int]]
+    type: Any
+    state: Any
+    target: tuple[str, int, str]
+    read_only: bool
+
+
+class _AttemptSpec(NamedTuple):
+    user: int
+    operation: Any
+    object: int
+    shape: str
+    ending: str
+    second: int
+    second_ending: str
+    mode: int
+    type: Any
+    cwd: int
+
+
+_gids = st.sampled_from([1000, *GROUPS.values(), 0])
+_users = st.builds(
+    _UserSpec,
+    st.sampled_from([*UIDS, 1001, 1002]),
+    _gids,
+    st.frozensets(_gids, max_size=2),
+    st.one_of(
+        st.none(), st.none(), st.none(), st.frozensets(st.sampled_from(CAPABILITIES), max_size=2)
+    ),
+)
+_acls = st.one_of(
+    st.just(()),
+    st.just(()),
+    st.lists(
+        st.tuples(_weighted(user=4, group=4, owning=2, mask=1), st.integers(0, 3), _bits), min_size=1, max_size=3
+    ),
+)
+_kinds = _weighted(socket=6, directory=8, file=2, symlink=6, mount=3, abstract=1)
+_types = st.sampled_from(["stream", "stream", "stream", "dgram", "seqpacket"])
+_states = st.sampled_from(["listening", "listening", "listening", "stale", "bound"])
+_targets = st.tuples(
+    _weighted(absolute=4, sibling=4, up=1, here=2, missing=1, itself=1, root=1), _small, st.sampled_from(["", "", "", "/"])
+)
+
+
+@st.composite
+def _node_specs(draw: st.DrawFn) -> _NodeSpec:
+    kind = draw(_kinds)
+    directory = kind in {"directory", "mount"}
+    own = kind not in {"symlink", "abstract"}
+    return _NodeSpec(
+        kind=kind,
+        parent=draw(_small),
+        name=draw(st.sampled_from([*NAMES[:-1], *NAMES[:-1], NAMES[-1]])),
+        owner=draw(_small),
+        group=draw(_small) if own else 0,
+        mode=draw(_directory_modes if directory else _modes) if own else 0,
+        acl=draw(_acls) if own else (),
+        type=draw(_types) if kind in {"socket", "abstract"} else "stream",
+        state=draw(_states) if kind in {"socket", "abstract"} else "listening",
+        target=draw(_targets) if kind in {"symlink", "mount"} else ("absolute", 0, ""),
+        read_only=draw(st.booleans()) if kind == "mount" else False,
+    )
+
+
+_operations = _weighted(connect=10, unlink=5, rename=7, bind=5, chmod=4, stat=3, readlink=2)
+_shapes = _weighted(plain=12, relative=2, dotted=1, through=2, long=1, name=1, address=2, winding=2)
+_endings = st.sampled_from(["", "", "", "", "", "", "", "", "", "", *ENDINGS])
+
+
+@st.composite
+def _attempt_specs(draw: st.DrawFn) -> _AttemptSpec:
+    operation = draw(_operations)
+    rename = operation == "rename"
+    return _AttemptSpec(
+        user=draw(_small),
+        operation=operation,
+        object=draw(_small),
+        shape=draw(_shapes),
+        ending=draw(_endings),
+        second=draw(_small) if rename else 0,
+        second_ending=draw(_endings) if rename else "",
+        mode=draw(st.integers(0, 0o3777)) if operation == "chmod" else 0,
+        type=draw(_types) if operation in {"connect", "bind"} else "stream",
+        cwd=draw(_small),
+    )
+
+
+def worlds(max_nodes: int = 9, max_attempts: int = 10) -> st.SearchStrategy[World]:
+    """Whole worlds, with at least one node and one attempt."""
+    return st.builds(
+        _fit,
+        st.lists(_users, min_size=1, max_size=4),
+        st.sampled_from(TOPS),
+        st.lists(_node_specs(), min_size=1, max_size=max_nodes),
+        st.lists(_attempt_specs(), min_size=1, max_size=max_attempts),
+    )
+
+
+def _fit(
+    users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attempts: Sequence[_AttemptSpec]
+) -> World:
+    named: dict[str, User] = {}
+    for number, spec in enumerate(users):
+        name = f"u{number}"
+        gid = spec.gid if spec.gid != 1000 else name
+        groups = tuple(sorted(group for group in spec.groups if group != 1000))
+        named[name] = User(name, spec.uid, gid, groups, spec.capabilities)
+    own = {name: 3000 + number for number, name in enumerate(named)}
+    world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named.values())))
+    for spec in nodes:
+        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, spec)))
+        if not any(problems(candidate)):
+            world = candidate
+    made = tuple(_attempt(world, top, spec) for spec in attempts)
+    # A working directory is entered when it is first needed, so nothing may have been moved by then.
+    return dataclasses.replace(world, attempts=tuple(sorted(made, key=lambda attempt: attempt.cwd is None)))
+
+
+def _directories(world: World, top: str) -> list[str]:
+    found = [top]
+    for node in world.nodes:
+        if node.kind in {"directory", "mount"} and node.path.count("/") < DEPTH and node.path not in found:
+            found.append(node.path)
+    return found
+
+
+def _node(world: World, top: str, spec: _NodeSpec) -> Node:
+    directories = _directories(world, top)
+    # Mostly the newest directory, so that worlds become deep; else any.
+    parent = directories[-1] if spec.parent % 2 else directories[spec.parent // 2 % len(directories)]
+    path = f"{parent}/{spec.name}"
+    owners = sorted({user.uid for user in world.users})
+    owner = owners[spec.owner % len(owners)]
+    if spec.kind == "abstract":
+        state = "listening" if spec.state == "stale" or spec.type == "dgram" else spec.state
+        return Node(f"@{spec.name[:9]}", "socket", mode=0o755, type=spec.type, state=state)
+    if spec.kind == "symlink":
+        return Node(path, "symlink", owner=owner, mode=0o777, target=_target(world, top, path, spec.target))
+    gids = sorted(world.groups.values())
+    node = Node(path, spec.kind, owner, gids[spec.group % len(gids)], spec.mode, acl=_acl(world, spec))
+    if spec.kind == "socket":
+        state = "listening" if spec.type == "dgram" and spec.state == "bound" else spec.state
+        return dataclasses.replace(node, type=spec.type, state=state)
+    if spec.kind != "mount":
+        return node
+    options = ("ro",) if spec.read_only else ()
+    sources = [known.path for known in world.nodes if not known.path.startswith("@")]
+    if spec.target[0] != "absolute" or not sources:
+        return dataclasses.replace(node, fs="tmpfs", options=options)
+    source = sources[spec.target[1] % len(sources)]
+    return Node(path, "mount", fs="bind", options=(f"from={source}", *options))
+
+
+def _acl(world: World, spec: _NodeSpec) -> tuple[AclEntry, ...]:
+    uids = sorted({user.uid for user in world.users})
+    gids = sorted(world.groups.values())
+    entries: dict[tuple[str, int | None], AclEntry] = {}
+    for tag, who, permissions in spec.acl:
+        if tag == "user":
+            entry = AclEntry("user", uids[who % len(uids)], permissions)
+        elif tag == "group":
+            entry = AclEntry("group", gids[who % len(gids)], permissions)
+        else:
+            entry = AclEntry("group" if tag == "owning" else "mask", None, permissions)
+        entries[entry.tag, entry.who if isinstance(entry.who, int) else None] = entry
+    return tuple(entries.values())
+
+
+def _target(world: World, top: str, path: str, drawn: tuple[str, int, str]) -> str:
+    sort, number, slash = drawn
+    known = [node.path for node in world.nodes if not node.path.startswith("@")] or [top]
+    there = known[number % len(known)]
+    return {
+        "absolute": there + slash,
+        "sibling": posixpath.relpath(there, posixpath.dirname(path)) + slash,
+        "up": "..",
+        "here": ".",
+        "missing": MISSING + slash,
+        "itself": posixpath.basename(path) + slash,
+        "root": "/",
+    }[sort]
+
+
+def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
+    user = world.users[1:][spec.user % (len(world.users) - 1)].name if len(world.users) > 1 else "root"
+    path = _object(world, top, spec.object, spec.operation)
+    cwd: str | None = None
+    if not path.startswith("@"):
+        path, cwd = _shaped(world, top, path, spec)
+        path += spec.ending
+    rename = spec.operation == "rename"
+    second = _object(world, top, spec.second, "bind") + spec.second_ending if rename else None
+    return Attempt(
+        user=user,
+        operation=spec.operation,
+        path=path,
+        to=second,
+        mode=spec.mode if spec.operation == "chmod" else None,
+        type=spec.type,
+        cwd=cwd,
+    )
+
+
+def _object(world: World, top: str, number: int, operation: str) -> str:
+    """What an attempt is about: a node, a name under a symlink or a mount, or nothing at all."""
+    abstract = operation in {"connect", "bind"}
+    known = [node.path for node in world.nodes if abstract or not node.path.startswith("@")] or [top]
+    half, upper = number // 2, number % 2
+    makes = operation in {"bind", "rename"}
+    if upper == (0 if makes else 1) and number > 1:
+        below = [path for path in known if not path.startswith("@")] or [top]
+        names = sorted({posixpath.basename(path) for path in below})
+        return f"{below[half % len(below)]}/{MISSING if half % 3 == 0 else names[half % len(names)]}"
+    return known[half % len(known)]
+
+
+def _shaped(world: World, top: str, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:
+    """The same path in another guise, and the working directory that it needs."""
+    if spec.shape == "relative":
+        directories = [node.path for node in world.nodes if node.kind == "directory"] or ["/"]
+        cwd = directories[spec.cwd % len(directories)]
+        return posixpath.relpath(path, cwd), cwd
+    parent, name = posixpath.split(path)
+    if spec.shape == "dotted":
+        return f"{parent}/./{name}/../{name}" if spec.cwd % 2 else f"{parent}/../{parent.lstrip('/')}/{name}", None
+    if spec.shape == "through":
+        links = [node.path for node in world.nodes if node.kind == "symlink"] or [parent]
+        return f"{links[spec.cwd % len(links)]}/{name}", None
+    if spec.shape == "name":
+        return f"{parent}/{'x' * (255 + spec.cwd % 2)}", None
+    if spec.shape == "long":
+        return _padded(path, 4094 + spec.cwd % 3), None
+    if spec.shape == "address":
+        return _padded(path, 107 + spec.cwd % 3), None
+    if spec.shape == "winding":
+        return f"{path}{('/' + name) * (38 + spec.cwd % 4)}", None
+    return path, None
+
+
+def _padded(path: str, size: int) -> str:
+    """The path made longer, to a number of bytes, by slashes and dots that mean nothing."""
+    missing = size - len(path.encode())
+    return path if missing < 0 else "/" * (missing % 2) + "/." * (missing // 2) + path
+
+
+_ = (Kind, Operation, SocketState, SocketType)
