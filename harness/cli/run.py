@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.engines import choose
     from harness.running import run_world
     from harness.scenarios import find
+    from harness.world import Principal
 
     scenario = find(options.world)
     engine = choose(options.engine)
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
             return USAGE
         if options.keep:
-            _wait(place.enter())
+            _wait(place.interactive(Principal(0, 0)))
     return AGREE if done.agree else DISAGREE
 
 

@@ -90,10 +90,10 @@ def accounts_below(root: str) -> FileAccounts:
     """Read the files below a root directory; what is absent or malformed is left out."""
     groups: dict[str, int] = {}
     members: dict[str, set[int]] = {}
-    for name, _, number, users in _rows(f"{root}/etc/group", 4):
+    for name, _, number, listed in _rows(f"{root}/etc/group", 4):
         if number.isdecimal():
             groups.setdefault(name, int(number))
-            for user in users.split(","):
+            for user in listed.split(","):
                 members.setdefault(user, set()).add(int(number))
     users = tuple(
         Account(name, int(uid), int(gid), tuple(sorted(members.get(name, set()) - {int(gid)})))

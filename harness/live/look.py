@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LINKS: Final = 40  # MAXSYMLINKS, include/linux/namei.h
 
-_KINDS: Final[Mapping[int, Literal["directory", "socket", "symlink"]]] = {
+Kind = Literal["directory", "socket", "file", "symlink"]
+_KINDS: Final[Mapping[int, Kind]] = {
     stat.S_IFDIR: "directory",
     stat.S_IFSOCK: "socket",
     stat.S_IFLNK: "symlink",
@@ -37,7 +38,7 @@ class Component:
     symlink counts as a file. `target` is a symlink's text."""
 
     path: str
-    kind: Literal["directory", "socket", "file", "symlink"]
+    kind: Kind
     status: os.stat_result
     acl: tuple[AclEntry, ...]
     target: str | None
@@ -129,7 +130,7 @@ class _Walk:
 
     def _add(self, path: str, directory: int, name: str) -> Component:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
+        kind: Kind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
         target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
         acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{directory}/{name}")
         component = Component(path, kind, status, acl, target)

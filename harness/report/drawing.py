@@ -58,7 +58,7 @@ def acl_entry(entry: AclEntry) -> str:
 
 def operation_and_path(attempt: Attempt) -> str:
     """What is tried, without who tries: `rename /tmp/a -> /tmp/b`, `connect (dgram) /run/log`."""
-    words = [attempt.operation]
+    words: list[str] = [attempt.operation]
     if attempt.type != "stream":
         words.append(f"({attempt.type})")
     if attempt.mode is not None:
@@ -94,10 +94,15 @@ def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduc
     return lines
 
 
-def tree(world: World, steps: Sequence[Step], decision: Decision) -> list[Line]:
-    """The steps of a path, one a line: mode, owner, group, name; the deciding component is marked."""
+def tree(world: World, steps: Sequence[Step], decision: Decision, *, hidden: str | None = None) -> list[Line]:
+    """The steps of a path, one a line: mode, owner, group, name; the deciding component is marked.
+
+    `hidden` is the component that could not be looked at, if it is one of them.
+    """
     refused = decision.outcome != "ok"
-    deciding = max((index for index, step in enumerate(steps) if step.path == decision.at), default=None)
+    deciding = max(
+        (index for index, step in enumerate(steps) if step.path == decision.at and step.path != hidden), default=None
+    )
     shown = _shown(len(steps), deciding)
     rows = [(index, steps[index]) for index in shown]
     owners = [owner_of(world, step.node) if step.node else "" for _, step in rows]
@@ -118,13 +123,17 @@ def tree(world: World, steps: Sequence[Step], decision: Decision) -> list[Line]:
                 Span(f"{mode} {owner:{owner_width}} {group:{group_width}}  "),
                 Span(branch, "dim"),
                 Span(visible(step.name), "refused" if here and refused else "allowed" if here else "plain"),
-                *_aside(step, decision, here=here),
+                *(
+                    [Span("  (may not be looked at)", "warning")]
+                    if step.path == hidden
+                    else _aside(step, decision, here)
+                ),
             )
         )
         if here and step.node is not None:
             indent = " " * (18 + owner_width + group_width + len(branch))
             lines += [(Span(indent + acl_entry(entry), "dim"),) for entry in step.node.acl]
-    if deciding is None and refused:
+    if deciding is None and refused and hidden is None:
         lines.append((Span("  > ", "refused"), Span(f"{visible(decision.at)}  <- {_refusal(decision)}", "refused")))
     return lines
 
@@ -138,7 +147,7 @@ def _shown(count: int, deciding: int | None) -> list[int]:
     return sorted(index for index in wanted if 0 <= index < count)
 
 
-def _aside(step: Step, decision: Decision, *, here: bool) -> list[Span]:
+def _aside(step: Step, decision: Decision, here: bool) -> list[Span]:
     """What stands to the right of a component: a symlink's target, a socket's state, the refusal."""
     aside: list[Span] = []
     node = step.node
@@ -169,14 +178,18 @@ def _refusal(decision: Decision) -> str:
     return f"{decision.outcome}: needs {needs}, has {has}"
 
 
-def reason(decision: Decision) -> list[Line]:
-    """Why the component decided so, and the smallest changes that would turn a refusal, best first."""
+def reason(decision: Decision, *, first: bool = True, widening: bool = True) -> list[Line]:
+    """Why the component decided so, and the smallest changes that would turn a refusal, best first.
+
+    `first` is False if something better was named before; `widening` says whether to tell whom else a change lets in.
+    """
     lines: list[Line] = [(Span("  why    ", "dim"), Span(visible(decision.why)))]
     if decision.because:
         applied = f" ({decision.applied})" if decision.applied else ""
         lines.append((Span("  class  ", "dim"), Span(visible(decision.because) + applied)))
     for number, change in enumerate(decision.changes):
-        lines.append((Span("  fix    " if number == 0 else "  or     ", "dim"), *_fix(change)))
+        word = "  fix    " if number == 0 and first else "  or     "
+        lines.append((Span(word, "dim"), *(_fix(change) if widening else _fix(change)[:1])))
     return lines
 
 

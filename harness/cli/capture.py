@@ -1,0 +1,62 @@
+"""harness capture: the part of this machine that decides over one attempt, as a world to be run elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness capture PATH -o FILE`."""
+    from harness.live.options import add_options
+
+    parser = subparsers.add_parser("capture", help="write what decides over a path on this machine as a world file")
+    add_options(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the world file to write")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the world; 0 if that was possible."""
+    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.live.capture import captured
+    from harness.live.finding import find
+    from harness.live.options import subject_of, wanted_of
+    from harness.live.process import ProcessError
+    from harness.live.scene import scene
+    from harness.live.subject import SubjectError
+    from harness.report.text import visible
+    from harness.world import WorldError, dumps, problems
+
+    try:
+        subject = subject_of(options)
+        seen = scene(subject, wanted_of(options, subject))
+    except (SubjectError, ProcessError) as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
+        return USAGE
+    finding = find(subject, seen)
+    if not finding.conclusive:
+        print(f"harness: nothing captured: {finding.notes[-1]}", file=sys.stderr)
+        return DISAGREE
+    world = captured(seen, finding)
+    for problem in problems(world):
+        raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
+    try:
+        options.output.write_text(dumps(world), encoding="utf-8")
+    except OSError as error:
+        print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
+        return USAGE
+    for note in finding.notes:
+        print(f"harness: note: {visible(note)}", file=sys.stderr)
+    outcome = finding.decision.outcome
+    told = outcome if outcome == "ok" else f"{outcome} at {visible(finding.decision.at)}"
+    print(f"{told}; run it anywhere: {shlex.join(['harness', 'run', str(options.output)])}")
+    return AGREE

@@ -1,0 +1,46 @@
+"""harness explain: why somebody may or may not, on the machine as it is. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness explain PATH`."""
+    from harness.live.options import add_options
+
+    parser = subparsers.add_parser("explain", help="say why somebody may or may not use a path on this machine")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
+    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.live.explanation import explain
+    from harness.live.finding import find
+    from harness.live.options import subject_of, wanted_of
+    from harness.live.process import ProcessError
+    from harness.live.scene import scene
+    from harness.live.subject import SubjectError
+    from harness.report.text import coloured, plain, wants_colour
+
+    try:
+        subject = subject_of(options)
+        seen = scene(subject, wanted_of(options, subject))
+    except (SubjectError, ProcessError) as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
+        return USAGE
+    finding = find(subject, seen)
+    lines = explain(subject, seen, finding)
+    text = coloured(lines) if wants_colour(sys.stdout) else plain(lines)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    return AGREE if finding.allowed else DISAGREE

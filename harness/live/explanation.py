@@ -1,0 +1,45 @@
+"""A finding in words and as a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.drawing import operation_and_path, reason, tree
+from harness.report.text import Line, Span, visible
+from harness.report.trail import Trails
+
+if TYPE_CHECKING:
+    from harness.live.finding import Finding
+    from harness.live.scene import Scene
+    from harness.live.subject import Subject
+
+
+def explain(subject: Subject, scene: Scene, finding: Finding) -> list[Line]:
+    """Who wants what and how it ends; the path, the refusing component marked; why, and what would help."""
+    decision = finding.decision
+    outcome: list[Span]
+    if not finding.conclusive:
+        outcome = [Span("not known", "warning"), Span(f" beyond {visible(scene.hidden or '')}")]
+    elif decision.outcome == "ok":
+        outcome = [Span("ok", "allowed")]
+    else:
+        outcome = [Span(decision.outcome, "refused"), Span(f" at {visible(decision.at)}")]
+    trails = Trails(scene.world)
+    lines: list[Line] = [
+        (Span(f"{_who(subject)} {operation_and_path(scene.attempt)}: ", "strong"), *outcome),
+        *tree(scene.world, trails.deciding(scene.attempt, decision.at), decision, hidden=scene.hidden),
+    ]
+    if finding.conclusive:
+        lines += [(Span("  fix    ", "dim"), Span(visible(remedy), "strong")) for remedy in finding.remedies]
+        lines += reason(decision, first=not finding.remedies, widening=False)
+    lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in finding.notes]
+    return lines
+
+
+def _who(subject: Subject) -> str:
+    principal = subject.principal
+    groups = [f"{subject.accounts.group(gid) or ''}({gid})" for gid in principal.groups]
+    text = f"{subject.name} [uid {principal.uid}, gid {principal.gid}, groups {' '.join(groups) or 'none'}"
+    if principal.capabilities is not None:
+        text += f", capabilities {' '.join(sorted(principal.capabilities)) or 'none'}"
+    return visible(text) + "]"

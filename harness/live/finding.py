@@ -1,0 +1,141 @@
+"""What the oracle says of a scene, and how far that can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.oracle import decide, linux
+from harness.world import Attempt, Node
+
+if TYPE_CHECKING:
+    from harness.live.scene import Scene
+    from harness.live.subject import Subject
+    from harness.oracle import Decision, Rules
+    from harness.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A decision on the live machine. `conclusive` is False if it turns on a component that we may not look at.
+
+    `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
+    """
+
+    decision: Decision
+    conclusive: bool
+    remedies: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the attempt is known to succeed."""
+        return self.conclusive and self.decision.outcome == "ok"
+
+
+def find(subject: Subject, scene: Scene) -> Finding:
+    """Judge a scene by this kernel's rules and settings."""
+    rules = linux(scene.world.sysctls)
+    decision = _decide(subject, scene, rules)
+    seen = {"/", *(node.path for node in scene.world.nodes)}
+    conclusive = scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
+    notes = list(scene.doubts)
+    if not conclusive:
+        notes.append(
+            f"this process may not look at {scene.hidden}, so what is there and beyond is not known: run this as root"
+        )
+    if decision.at in scene.unmapped and decision.outcome != "ok":
+        notes.append(
+            f"the owner or the group of {decision.at} has no number in {subject.name}'s user namespace: "
+            "nobody there is its owner, and no capability counts for it"
+        )
+    remedies: list[str] = []
+    fresh = _after_login(subject)
+    if fresh is not None:
+        lacking = ", ".join(
+            f"{subject.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in subject.principal.groups
+        )
+        who = f"process {subject.process.pid} ({subject.process.name})" if subject.process else "this process"
+        notes.append(f"{who} does not have all the groups that the user database gives {subject.name}: {lacking}")
+        if decision.outcome != "ok" and _decide(subject, _with_groups(scene, fresh), rules).outcome == "ok":
+            remedies.append(f"log in again, or restart it: with the group {lacking} the answer is ok")
+    if decision.outcome == "ok":
+        notes += _other_powers()
+    return Finding(decision, conclusive, tuple(remedies), tuple(notes))
+
+
+def _decide(subject: Subject, scene: Scene, rules: Rules) -> Decision:
+    at_root = _root_decision(scene, rules)
+    if at_root is not None:
+        return at_root
+    decision = decide(scene.world, scene.attempt, rules)
+    if not scene.unmapped or subject.principal.capabilities == frozenset():
+        return decision
+    # Capabilities count only where owner and group are mapped (privileged_wrt_inode_uidgid): without them, open what
+    # they would have opened, until something unmapped refuses.
+    bare = _without_capabilities(scene)
+    for _ in range(len(scene.world.nodes) + 1):
+        strict = decide(bare, scene.attempt, rules)
+        if strict.outcome == "ok" or not strict.needs or strict.at == decision.at:
+            return decision
+        if strict.at in scene.unmapped:
+            return strict
+        bare = replace(
+            bare,
+            nodes=tuple(replace(node, mode=0o777, acl=()) if node.path == strict.at else node for node in bare.nodes),
+        )
+    return decision
+
+
+def _root_decision(scene: Scene, rules: Rules) -> Decision | None:
+    """The root directory's own refusal. No world can make that directory, so another one is asked in its stead."""
+    if scene.root is None or scene.attempt.path.startswith("@") or scene.root.status.st_mode & 0o111 == 0o111:
+        return None
+    status = scene.root.status
+    stand_in = Node("/root-directory", "directory", status.st_uid, status.st_gid, status.st_mode & 0o7777)
+    world = replace(scene.world, nodes=(stand_in, Node("/root-directory/name", "file")))
+    decision = decide(world, Attempt(scene.attempt.user, "stat", "/root-directory/name"), rules)
+    if decision.outcome == "ok":
+        return None
+    return replace(decision, at="/", why=decision.why.replace("/root-directory", "/"), changes=())
+
+
+def _without_capabilities(scene: Scene) -> World:
+    users = tuple(
+        replace(user, capabilities=frozenset[str]()) if user.name == scene.attempt.user else user
+        for user in scene.world.users
+    )
+    return replace(scene.world, users=users)
+
+
+def _after_login(subject: Subject) -> tuple[int, ...] | None:
+    """The groups that a new login would have, if the running process lacks any of them."""
+    if subject.database is None or subject.principal.uid == 0:
+        return None
+    fresh = {*subject.database.groups, subject.database.gid}
+    now = {*subject.principal.groups, subject.principal.gid}
+    return tuple(sorted(fresh | now - {subject.principal.gid})) if fresh - now else None
+
+
+def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:
+    users = tuple(
+        replace(user, groups=groups) if user.name == scene.attempt.user else user for user in scene.world.users
+    )
+    return replace(scene, world=replace(scene.world, users=users))
+
+
+def _other_powers() -> list[str]:
+    """Security modules that may refuse what permissions allow."""
+    powers = []
+    for name, path, active in (
+        ("SELinux", "/sys/fs/selinux/enforce", "1"),
+        ("AppArmor", "/sys/module/apparmor/parameters/enabled", "Y"),
+    ):
+        try:
+            on = Path(path).read_text("ascii").strip() == active
+        except OSError:
+            continue
+        if on:
+            powers.append(f"{name} is active on this machine and may still refuse what permissions allow")
+    return powers

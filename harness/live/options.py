@@ -1,0 +1,83 @@
+"""The options by which `explain` and `capture` are told who wants to do what."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, get_args
+
+from harness.live import subject
+from harness.live.process import container_process
+from harness.live.scene import Wanted
+from harness.live.subject import SubjectError
+from harness.world import Operation, SocketType
+
+if TYPE_CHECKING:
+    from harness.live.subject import Subject
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """PATH, who, and what."""
+    parser.add_argument("path", metavar="PATH", help="the path, or @NAME for an abstract socket")
+    who = parser.add_argument_group("who (default: this process itself)")
+    one = who.add_mutually_exclusive_group()
+    one.add_argument("--user", metavar="NAME", help="a user of this machine, as after a new login")
+    one.add_argument("--uid", metavar="N", type=int, help="a uid; with --gid and --groups")
+    one.add_argument("--pid", metavar="PID", type=int, help="a running process, with the groups it has now")
+    one.add_argument("--as-container", metavar="NAME", help="the first process of a running container")
+    who.add_argument("--gid", metavar="N", type=int, help="the gid that goes with --uid")
+    who.add_argument("--groups", metavar="GROUP", nargs="+", help="supplementary groups that go with --uid")
+    what = parser.add_argument_group("what")
+    what.add_argument("--operation", choices=get_args(Operation), default="connect", help="default: connect")
+    what.add_argument("--to", metavar="PATH", help="rename's second path")
+    what.add_argument("--mode", metavar="MODE", type=_mode, help="chmod's mode, octal")
+    what.add_argument(
+        "--type", choices=get_args(SocketType), help="the type of the socket that connects (default: the listener's)"
+    )
+
+
+def subject_of(options: argparse.Namespace) -> Subject:
+    """Who is meant. Raises SubjectError or ProcessError."""
+    if options.uid is None and (options.gid is not None or options.groups):
+        raise SubjectError("--gid and --groups go with --uid")
+    if options.user is not None:
+        return subject.user(options.user)
+    if options.uid is not None:
+        groups = [group for part in options.groups or () for group in part.split(",") if group]
+        return subject.numbers(options.uid, options.gid, groups)
+    if options.pid is not None:
+        return subject.process(options.pid)
+    if options.as_container is not None:
+        return subject.process(container_process(options.as_container))
+    return subject.myself()
+
+
+def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
+    """What is wanted, with absolute paths. Raises SubjectError if the options do not go together."""
+    if (options.to is None) == (options.operation == "rename"):
+        raise SubjectError("rename, and rename alone, has a second path: --to PATH")
+    if (options.mode is None) == (options.operation == "chmod"):
+        raise SubjectError("chmod, and chmod alone, has a mode: --mode MODE")
+    return Wanted(
+        options.operation,
+        _absolute(options.path, who),
+        None if options.to is None else _absolute(options.to, who),
+        options.mode,
+        options.type,
+    )
+
+
+def _absolute(path: str, who: Subject) -> str:
+    if not path:
+        raise SubjectError("an empty path names nothing")
+    if path.startswith(("/", "@")):
+        return path
+    if who.root != "/":
+        raise SubjectError(f"{path} is relative, and {who.name} has a root directory of its own: give an absolute path")
+    return os.path.join(os.getcwd(), path)
+
+
+def _mode(text: str) -> int:
+    if not 1 <= len(text) <= 4 or set(text) - set("01234567"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no mode: one to four octal digits")
+    return int(text, 8)

@@ -1,0 +1,204 @@
+"""The part of the live machine that one attempt meets, as a world: what `explain` judges and `capture` writes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.live import sockets
+from harness.live.look import look
+from harness.live.mounts import read_mounts
+from harness.live.sysctls import read_sysctls
+from harness.world import AclEntry, Attempt, Node, User, World, complete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.live.look import Component
+    from harness.live.mounts import MountPoint
+    from harness.live.subject import Subject
+    from harness.world import Operation, SocketType
+
+FOLLOWING = frozenset({"connect", "stat", "chmod"})
+"""Operations that follow a symlink at the end of their path."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to do, as an `Attempt` says it, but with absolute paths."""
+
+    operation: Operation
+    path: str
+    to: str | None = None
+    mode: int | None = None
+    type: SocketType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A world with one attempt. `hidden` is the first component that we may not look at.
+
+    `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known.
+    `unmapped` are the paths over which the subject's capabilities don't count.
+    """
+
+    world: World
+    attempt: Attempt
+    hidden: str | None
+    root: Component | None
+    doubts: tuple[str, ...]
+    unmapped: frozenset[str]
+
+
+def scene(subject: Subject, wanted: Wanted) -> Scene:
+    """Look at everything that decides what a subject wants. Raises OSError where the root directory is closed."""
+    paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
+    components: dict[str, Component] = {}
+    hidden: str | None = None
+    follow = wanted.operation in FOLLOWING
+    for path in paths if not wanted.path.startswith("@") else []:
+        sight = look(path, root=subject.root, follow=follow)
+        components.update({component.path: component for component in sight.components})
+        hidden = hidden or sight.hidden
+    root = components.pop("/", None)
+    doubts: list[str] = []
+    mounts = _mounts(subject, components)
+    listeners = {
+        path: sockets.behind(component.status, subject.root)
+        for path, component in components.items()
+        if component.kind == "socket"
+    }
+    doubts += [
+        f"no socket of this network namespace is open behind {path}; a server in another one (a container) can't be "
+        "seen from here without root, and it is taken to be there"
+        for path, listener in listeners.items()
+        if not listener.certain
+    ]
+    names = _Names(subject, components.values())
+    nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
+    if wanted.path.startswith("@"):
+        listener = sockets.abstract(wanted.path)
+        if listener is not None and listener.state != "stale":
+            nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
+    attempt = Attempt(names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes))
+    world = complete(
+        World(
+            name=names.label(wanted.path),
+            about=f"{names.subject.name} wants to {wanted.operation} {wanted.path}",
+            groups=names.groups,
+            users=names.users(),
+            nodes=tuple(nodes),
+            attempts=(attempt,),
+            sysctls=read_sysctls(),
+        )
+    )
+    unmapped = frozenset(
+        path
+        for path, component in components.items()
+        if not subject.maps(component.status.st_uid, component.status.st_gid)
+    )
+    return Scene(world, attempt, hidden, root, tuple(doubts), unmapped)
+
+
+def _type(wanted: Wanted, nodes: Iterable[Node]) -> SocketType:
+    """The type of the socket that is tried: the one wanted, else for a connection the listener's."""
+    if wanted.type is None and wanted.operation == "connect":
+        return next((node.type for node in nodes if node.kind == "socket"), "stream")
+    return wanted.type or "stream"
+
+
+class _Names:
+    """Names for the ids that matter, and for no others: the subject's, and those of the components."""
+
+    def __init__(self, subject: Subject, components: Iterable[Component]) -> None:
+        self.groups: dict[str, int] = {}
+        self._accounts = subject.accounts
+        self._users: dict[int, User] = {}
+        components = list(components)
+        principal = subject.principal
+        for gid in (principal.gid, *principal.groups, *(component.status.st_gid for component in components)):
+            self.group(gid)
+        for entry in (entry for component in components for entry in component.acl):
+            if isinstance(entry.who, int):
+                self.group(entry.who) if entry.tag == "group" else self.user(entry.who)
+        for component in components:
+            self.user(component.status.st_uid)
+        self.subject = User(
+            subject.name if _NAME.fullmatch(subject.name) else f"uid-{principal.uid}",
+            principal.uid,
+            self.group(principal.gid),
+            tuple(self.group(gid) for gid in principal.groups),
+            principal.capabilities,
+        )
+
+    def group(self, gid: int) -> str:
+        """The group's name, else `gid-N`; it belongs to the world from now on."""
+        for known, number in self.groups.items():
+            if number == gid:
+                return known
+        name = "root" if gid == 0 else self._accounts.group(gid)
+        if name is None or not _NAME.fullmatch(name) or name in self.groups or (name == "root" and gid != 0):
+            name = f"gid-{gid}"
+        self.groups[name] = gid
+        return name
+
+    def user(self, uid: int) -> str | int:
+        """The user's name, which belongs to the world from now on; the number where nobody has it."""
+        if uid == 0:
+            return "root"
+        if uid in self._users:
+            return self._users[uid].name
+        account = self._accounts.user(uid)
+        if account is None or not _NAME.fullmatch(account.name) or account.name == "root":
+            return uid
+        self._users[uid] = User(account.name, uid, self.group(account.gid))
+        return account.name
+
+    def users(self) -> tuple[User, ...]:
+        """The subject, and the users who own something or whom an ACL names."""
+        others = (user for user in self._users.values() if user.name != self.subject.name)
+        if self.subject.name == "root":
+            return (self.subject, *others)
+        return (User("root", 0, "root"), self.subject, *others)
+
+    def label(self, path: str) -> str:
+        """A name for the world."""
+        return f"{self.subject.name}-{posixpath.basename(path.rstrip('/')) or 'root'}"
+
+
+def _mounts(subject: Subject, components: Mapping[str, Component]) -> dict[str, MountPoint]:
+    """The topmost mount on each component that is a mount point.
+
+    The root directory's own mount no world can make; if it is read-only, that is told of the first component instead.
+    """
+    known = read_mounts("self" if subject.process is None else str(subject.process.pid))
+    points = {mount.path: mount for mount in known}
+    found = {path: points[path] for path in components if path in points}
+    top = next((path for path in components if components[path].kind == "directory"), None)
+    if top is not None and top not in found and "/" in points and "ro" in points["/"].options:
+        found[top] = replace(points["/"], path=top)
+    return found
+
+
+def _node(component: Component, mount: MountPoint | None, listener: sockets.Listener | None, names: _Names) -> Node:
+    status = component.status
+    owner, group = names.user(status.st_uid), names.group(status.st_gid)
+    if component.kind == "symlink":
+        return Node(component.path, "symlink", owner, group, 0o777, target=component.target)
+    acl = tuple(_named(entry, names) for entry in component.acl)
+    mode = status.st_mode & 0o7777
+    if component.kind == "directory" and mount is not None:
+        return Node(component.path, "mount", owner, group, mode, acl=acl, fs="tmpfs", options=mount.options)
+    if listener is None:
+        return Node(component.path, component.kind, owner, group, mode, acl=acl)
+    return Node(component.path, "socket", owner, group, mode, acl=acl, type=listener.type, state=listener.state)
+
+
+def _named(entry: AclEntry, names: _Names) -> AclEntry:
+    if not isinstance(entry.who, int):
+        return entry
+    return replace(entry, who=names.group(entry.who) if entry.tag == "group" else names.user(entry.who))

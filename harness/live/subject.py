@@ -1,0 +1,97 @@
+"""Whose access is in question: from the options of a command line to ids, groups and capabilities."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.live.accounts import Account, Accounts, SystemAccounts, accounts_below
+from harness.live.process import ALL_IDS, Running, running
+from harness.world import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class SubjectError(Exception):
+    """Nobody like that: one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Somebody whose attempt is to be explained, and the tree that they see.
+
+    `name` is what the user database calls them. `database` is the user of that uid there, with the groups that a
+    new login would get. `process` is set where a running process is meant: its mounts and root directory count.
+    """
+
+    name: str
+    principal: Principal
+    accounts: Accounts
+    database: Account | None = None
+    process: Running | None = None
+
+    @property
+    def root(self) -> str:
+        """Below which directory of ours their files are found."""
+        return "/" if self.process is None else self.process.root
+
+    def maps(self, uid: int, gid: int) -> bool:
+        """Whether their capabilities count for what belongs to these ids (capable_wrt_inode_uidgid in the kernel)."""
+        process = self.process or running(os.getpid())
+        for number, ranges in ((uid, process.uids), (gid, process.gids)):
+            whole = any(len(known) >= ALL_IDS - 1 for known in ranges)
+            if not whole and (number == OVERFLOW or all(number not in known for known in ranges)):
+                return False
+        return True
+
+
+OVERFLOW = 65534
+"""What an id that is not mapped in the reader's user namespace reads as (kernel.overflowuid)."""
+
+
+def user(name: str) -> Subject:
+    """A user by name, as a new login would have it. Raises SubjectError."""
+    accounts = SystemAccounts()
+    account = accounts.user(int(name) if name.isdecimal() else name)
+    if account is None:
+        raise SubjectError(f"no user of this machine is named {name}; for numbers take --uid, --gid and --groups")
+    return Subject(account.name, Principal(account.uid, account.gid, account.groups), accounts, account)
+
+
+def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Subject:
+    """A uid with a gid (the user's own, else the same number) and supplementary groups by number or name.
+
+    Raises SubjectError.
+    """
+    accounts = SystemAccounts()
+    account = accounts.user(uid)
+    if gid is None:
+        gid = uid if account is None else account.gid
+    supplementary: set[int] = set()
+    for group in groups:
+        number = int(group) if group.isdecimal() else accounts.gid(group)
+        if number is None:
+            raise SubjectError(f"no group of this machine is named {group}")
+        supplementary.add(number)
+    for number in (uid, gid, *supplementary):
+        if not 0 <= number < ALL_IDS - 1:
+            raise SubjectError(f"{number} is no id: 0 to {ALL_IDS - 2}")
+    name = f"uid-{uid}" if account is None else account.name
+    return Subject(name, Principal(uid, gid, tuple(sorted(supplementary))), accounts, account)
+
+
+def process(pid: int) -> Subject:
+    """A running process, with the ids, groups and capabilities that it has now. Raises ProcessError."""
+    found = running(pid)
+    accounts: Accounts = SystemAccounts() if found.root == "/" else accounts_below(found.root)
+    account = accounts.user(found.principal.uid)
+    name = f"uid-{found.principal.uid}" if account is None else account.name
+    return Subject(name, found.principal, accounts, account, found)
+
+
+def myself() -> Subject:
+    """This very process."""
+    found = process(os.getpid())
+    return Subject(found.name, found.principal, found.accounts, found.database)
