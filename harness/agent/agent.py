@@ -11,11 +11,13 @@ One child for each principal stays alive and makes that principal's attempts; th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
 import os
 import platform
+import re
 import resource
 import select
 import selectors
@@ -34,7 +36,14 @@ Json = dict[str, Any]
 LIBC = ctypes.CDLL(None, use_errno=True)
 LINUX = sys.platform == "linux"
 
-CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE"]
+CAPABILITY_NAMES = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
+SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
+AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
+PERFMON BPF CHECKPOINT_RESTORE
+"""
+CAPABILITIES = CAPABILITY_NAMES.split()
 """In the order of their numbers: linux/capability.h."""
 
 SYSCTLS = (
@@ -48,11 +57,13 @@ SYSCTLS = (
 )
 TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 SUN_PATH = 108 if LINUX else 104
-SCRATCH = ("/tmp", "/run", "/home", "/var/tmp", "/var/run", "/srv", "/mnt", "/media")
+SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
 """Directories whose new entries, whoever made them, go away with the world."""
+STANDARD = (*SCRATCH, "/etc", "/opt", "/root", "/var", "/var/lib", "/var/log")
+"""Directories that every world finds again, whatever a former one did to them."""
 
 
-class Failure(Exception):
+class RefusalError(Exception):
     """One sentence for a person: what was refused, where and why."""
 
 
@@ -97,7 +108,7 @@ def become(principal: Json) -> None:
             _set_capabilities(wanted)
     except OSError as error:
         groups = ",".join(map(str, principal["groups"])) or "none"
-        raise Failure(
+        raise RefusalError(
             f"no process can become uid {uid}, gid {gid}, groups {groups} in this place: {error.strerror}"
         ) from None
 
@@ -137,8 +148,21 @@ def _remove(path: str) -> None:
             shutil.rmtree(path)
         else:
             os.unlink(path)
-    except FileNotFoundError:
-        pass
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):  # else there is no such thing
+            raise
+
+
+def _mounts() -> dict[int, str]:
+    """What is mounted in this place, in the order of mounting: number and path (proc(5), mountinfo)."""
+    if not LINUX:
+        return {}
+    found = {}
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields = line.split(" ")
+            found[int(fields[0])] = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+    return found
 
 
 class Listener:
@@ -186,7 +210,13 @@ class Builder:
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
         self._undo: list[Callable[[], None]] = []
+        self._mounted = frozenset(_mounts())
         self._original = {path: self._entries(path) for path in SCRATCH if os.path.isdir(path)}
+        self._standard = {}
+        for path in STANDARD:
+            if os.path.isdir(path):
+                was = os.stat(path)
+                self._standard[path] = (stat.S_IMODE(was.st_mode), was.st_uid, was.st_gid)
         self._accounts: dict[str, str] = {}
         for path in ("/etc/passwd", "/etc/group"):
             try:
@@ -212,25 +242,32 @@ class Builder:
                     flagged.append((node["path"], flags))
             except OSError as error:
                 where = "" if error.filename in (None, node["path"]) else f" at {error.filename}"
-                raise Failure(
+                raise RefusalError(
                     f"the {node['kind']} {node['path']} cannot be made here: {error.strerror or error}{where}"
                 ) from None
         for path, flags in flagged:
             try:
                 _mount(None, path, None, MS_REMOUNT | MS_BIND | flags, None)
             except OSError as error:
-                raise Failure(f"the mount {path} cannot get its options: {error.strerror}") from None
+                raise RefusalError(f"the mount {path} cannot get its options: {error.strerror}") from None
 
     def clean(self) -> None:
         """Take away what the world made and what its users made of it; give back what was there before."""
         for listener in self.listeners:
             listener.held.close()
         self.listeners.clear()
+        for number, path in reversed(_mounts().items()):  # wherever a user of the world has moved them
+            if number not in self._mounted:
+                _unmount(path)
         while self._undo:
-            try:
+            with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
                 self._undo.pop()()
-            except FileNotFoundError:
-                pass  # a user of the world was there first
+        for path, (mode, uid, gid) in self._standard.items():
+            if not os.path.isdir(path) or os.path.islink(path):  # root of the world moved or replaced it
+                _remove(path)
+                os.mkdir(path)
+                os.chown(path, uid, gid)
+                os.chmod(path, mode)
         for path, original in self._original.items():
             for name in self._entries(path) - original:
                 _remove(os.path.join(path, name))
@@ -287,7 +324,7 @@ class Builder:
                 with open(path, "w", encoding="utf-8") as file:
                     file.write("\n".join([*kept, *lines]) + "\n")
             except OSError as error:
-                raise Failure(f"{path} cannot be written in this place: {error.strerror}") from None
+                raise RefusalError(f"{path} cannot be written in this place: {error.strerror}") from None
 
     def _make_parents(self, path: str) -> None:
         parts = [part for part in path.split("/")[:-1] if part]
@@ -344,7 +381,6 @@ class Builder:
             _mount(source, path, None, MS_BIND, None)
         else:
             _mount("tmpfs", path, "tmpfs", 0, None)
-        self._undo.append(lambda: _unmount(path))
 
     def _hold(self, node: Json, path: str) -> None:
         held = socket.socket(socket.AF_UNIX, TYPES[node["type"]])
@@ -432,18 +468,8 @@ def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str)
     return None
 
 
-FOLLOWING = frozenset(["connect", "stat", "chmod"])
-"""Operations that follow a symlink in the last component."""
-ON_OBJECT = {
-    "connect": frozenset(["EACCES", "ECONNREFUSED", "EPROTOTYPE"]),
-    "readlink": frozenset(["EINVAL"]),
-    "chmod": frozenset(["EPERM", "EROFS"]),
-    "bind": frozenset(["EADDRINUSE"]),
-    "unlink": frozenset(["EISDIR"]),
-    "stat": frozenset([]),
-}
-"""The refusals that are the object's own, once every directory on the way has let us through."""
 MAXSYMLINKS = 40  # linux/namei.h
+NAME_MAX = 255  # linux/limits.h
 
 
 def _errno_name(error: OSError) -> str:
@@ -462,53 +488,52 @@ class Walk:
     """A path walked component by component, by trying each step as this process.
 
     `refusal` is the errno of the first step that failed, or None; `at` is that component, or the object at the end;
-    `parent` is the directory that was searched last, `route` a way to reach it without any symlink.
+    `route` leads to the same without any symlink. `links` are the symlinks that were followed, as routes and paths.
     """
 
     def __init__(self, path: str, cwd: str, follow: bool) -> None:
-        self.refusal: str | None = None
         self.links: list[tuple[str, str]] = []
-        absolute = path.startswith("/")
-        self.at = self.parent = "/" if absolute else cwd
-        self.route = self._route = "/" if absolute else "."
-        self._walk(path, follow)
+        self.at = "/" if path.startswith("/") else cwd
+        self.route = "/" if path.startswith("/") else "."
+        self.refusal = self._walk(path, follow)
 
-    def _walk(self, path: str, follow: bool) -> None:
-        pending = path.split("/")[::-1]
-        follow = follow or path.endswith("/")
+    def _walk(self, path: str, follow: bool) -> str | None:
+        slash = path.endswith("/")
+        pending = [name for name in path.split("/")[::-1] if name]
         while pending:
             name = pending.pop()
-            if not name:
-                if not pending and path.endswith("/"):
-                    self.refusal = _refused(os.stat, self._route + "/.")
-                continue
-            self.refusal = _refused(os.stat, self._route + "/.")
-            if self.refusal:
-                return
+            refusal = self.search()
+            if refusal:
+                return refusal
             if name == ".":
                 continue
-            self.parent, self.route = self.at, self._route
             if name == "..":
-                self._route += "/.."
+                self.route += "/.."
                 self.at = os.path.dirname(self.at)
                 continue
-            route, here = os.path.join(self._route, name), os.path.join(self.at, name)
+            route, here = os.path.join(self.route, name), os.path.join(self.at, name)
             try:
                 mode = os.lstat(route).st_mode
             except OSError as error:
-                self.refusal, self.at = _errno_name(error), here
-                return
-            if stat.S_ISLNK(mode) and (follow or any(pending)):
-                self.links.append((route, here))
-                if len(self.links) > MAXSYMLINKS:
-                    self.refusal, self.at = "ELOOP", here
-                    return
-                target = os.readlink(route)
-                if target.startswith("/"):
-                    self.at = self._route = "/"
-                pending.extend(target.split("/")[::-1])
+                self.at = here
+                return _errno_name(error)
+            if not stat.S_ISLNK(mode) or not (pending or follow or slash):
+                self.route, self.at = route, here
                 continue
-            self._route, self.at = route, here
+            self.links.append((route, here))
+            if len(self.links) > MAXSYMLINKS:
+                self.at = here
+                return "ELOOP"
+            target = os.readlink(route)
+            if target.startswith("/"):
+                self.at = self.route = "/"
+            slash = slash or (target.endswith("/") and not pending)
+            pending += [name for name in target.split("/")[::-1] if name]
+        return self.search() if slash else None
+
+    def search(self) -> str | None:
+        """Whether what we have come to is a directory that may be searched: None, or the errno."""
+        return _refused(os.stat, self.route + "/.")
 
     def link_that_refuses(self) -> str | None:
         """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
@@ -529,41 +554,90 @@ class Walk:
         return False
 
 
-def _may_write(directory: str) -> str | None:
-    """What refuses a new entry in the directory, found by making a file without a name: O_TMPFILE leaves no trace."""
-    flags = getattr(os, "O_TMPFILE", None)
-    if flags is None:
-        return "EOPNOTSUPP"
-    try:
-        os.close(os.open(directory, flags | os.O_WRONLY, 0o600))
-    except OSError as error:
-        return _errno_name(error)
-    return None
+class Entry:
+    """A path's last name, for what makes, removes or moves names: the way to its directory, and what is there."""
+
+    def __init__(self, path: str, cwd: str) -> None:
+        parent, _, self.name = path.rstrip("/").rpartition("/")
+        self.slash = path.endswith("/")
+        self.directory = Walk(parent + "/" if parent or path.startswith("/") else "./", cwd, True)
+        self.refusal = self.directory.refusal
+        self.plain = self.name not in ("", ".", "..")
+        above = os.path.dirname(self.directory.at) if self.name == ".." else self.directory.at
+        self.at = os.path.join(above, self.name) if self.plain else above
+        try:
+            self.mode: int | None = os.lstat(os.path.join(self.directory.route, self.name or ".")).st_mode
+        except OSError:
+            self.mode = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether there is a directory under that name."""
+        return self.mode is not None and stat.S_ISDIR(self.mode)
+
+    def writing(self) -> str | None:
+        """What refuses a new entry in the directory: found by making a file without a name, which leaves no trace."""
+        flags = getattr(os, "O_TMPFILE", None)
+        if flags is None:
+            return UNKNOWN
+        refusal = _refused(lambda: os.close(os.open(self.directory.route, flags | os.O_WRONLY, 0o600)))
+        return refusal if refusal in (None, "EACCES", "EROFS") else UNKNOWN
+
+
+UNKNOWN = "unknown"
 
 
 def refusing_component(attempt: list[Any], outcome: str, cwd: str, protected_symlinks: bool) -> str | None:
     """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
-    operation, path, to = attempt[0], attempt[1], attempt[2]
-    if path.startswith("@"):
+    operation: str = attempt[0]
+    path: str = attempt[1]
+    if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
-    if outcome == "ENAMETOOLONG" or len(os.fsencode(path)) >= 4096:
-        return None
-    paths = [path] if to is None or operation != "rename" else [path, to]
-    for number, each in enumerate(paths):
-        walk = Walk(each, cwd, operation in FOLLOWING)
-        last_is_missing = walk.refusal == "ENOENT" and os.path.dirname(walk.at) == walk.parent
-        if outcome == "EACCES" and protected_symlinks and walk.links:
-            link = None if walk.refusal else walk.link_that_refuses()
-            if link is not None:
-                return link
-            if walk.link_may_refuse():
-                return None
-        if walk.refusal == outcome and not (number == 1 and last_is_missing):
-            return walk.at
-        if walk.refusal is None and outcome in ON_OBJECT.get(operation, ()):
-            return walk.at
-        if operation in ("bind", "unlink", "rename") and outcome == "EACCES" and _may_write(walk.route) == "EACCES":
-            return walk.parent
+    entry = Entry(path, cwd) if operation in ("bind", "unlink", "rename") else None
+    walk = Walk(path, cwd, operation != "readlink") if entry is None else entry.directory
+    if outcome == "EACCES" and protected_symlinks and walk.links:
+        link = None if walk.refusal else walk.link_that_refuses()
+        if link is not None or walk.link_may_refuse():
+            return link
+    if walk.refusal:
+        return walk.at if walk.refusal == outcome else None
+    if entry is None:
+        return walk.at
+    if operation == "rename":
+        return _refusing_end(entry, Entry(attempt[2], cwd), outcome)
+    if outcome in ("EACCES", "EROFS"):
+        return walk.at if entry.writing() == outcome else None
+    return entry.at
+
+
+def _refusing_end(source: Entry, target: Entry, outcome: str) -> str | None:
+    """Which of a rename's ends refused, both of whose directories can be searched unless the second one says else."""
+    if target.refusal:
+        return target.directory.at if target.refusal == outcome else None
+    if outcome in ("EXDEV", "EINVAL"):
+        return source.at
+    if outcome in ("ENOTEMPTY", "EISDIR"):
+        return target.at
+    if outcome == "EBUSY":
+        if source.plain and target.plain:
+            return None  # one of them is a mount point, which a user can't see
+        return target.at if source.plain else source.at
+    if outcome == "ENAMETOOLONG":
+        return target.at if len(os.fsencode(source.name)) <= NAME_MAX else source.at
+    if outcome == "ENOENT":
+        return source.at if source.mode is None else None
+    if outcome == "ENOTDIR":
+        return target.at if source.is_directory else source.at
+    if outcome == "EPERM":
+        return source.at if target.mode is None else None
+    if outcome in ("EACCES", "EROFS"):
+        writings = (source.writing(), target.writing())
+        if UNKNOWN in writings:
+            return None
+        for entry, refusal in zip((source, target), writings):
+            if refusal == outcome:
+                return entry.directory.at
+        return source.at if outcome == "EACCES" and source.is_directory else None
     return None
 
 
@@ -593,10 +667,8 @@ def _serve_attempts(channel: socket.socket, cwd: str, protected_symlinks: bool) 
 def _close_all_but(*kept: int) -> None:
     for name in os.listdir("/proc/self/fd" if LINUX else "/dev/fd"):
         if int(name) not in kept:
-            try:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.close(int(name))
-            except OSError:
-                pass  # the descriptor of the listing itself
 
 
 def _reset_signals() -> None:
@@ -620,7 +692,7 @@ class Child:
                 become(principal)
                 theirs.sendall(b"ready\n")
                 _serve_attempts(theirs, cwd, protected_symlinks)
-            except Failure as failure:
+            except RefusalError as failure:
                 theirs.sendall(str(failure).encode() + b"\n")
             except OSError as error:
                 theirs.sendall(f"{cwd} cannot be the working directory: {error.strerror}\n".encode())
@@ -631,14 +703,14 @@ class Child:
         said = self._read()
         if said != b"ready":
             self.end()
-            raise Failure(said.decode() or "a process that should become a user ended at once")
+            raise RefusalError(said.decode() or "a process that should become a user ended at once")
 
     def attempt(self, attempts: list[list[Any]]) -> list[list[Any]]:
         """Have it try, in order: for each the outcome, the refusing component and the peer's address."""
         self._channel.sendall(json.dumps(attempts).encode() + b"\n")
         answer = self._read()
         if not answer:
-            raise Failure(f"the process {self.pid} that makes attempts died")
+            raise RefusalError(f"the process {self.pid} that makes attempts died")
         done: list[list[Any]] = json.loads(answer)
         return done
 
@@ -707,7 +779,7 @@ def _execute(request: Json, streams: tuple[int, int, int], report: int) -> NoRet
         become(request["principal"])
         command = request["command"]
         os.execvpe(command[0], command, request["environment"])
-    except Failure as failure:
+    except RefusalError as failure:
         os.write(3, str(failure).encode())
     except OSError as error:
         what = error.filename or request["command"][0]
@@ -764,7 +836,7 @@ class Agent:
     def _answer(self, request: Json) -> None:
         try:
             done = getattr(self, "do_" + request["do"])(request)
-        except Failure as failure:
+        except RefusalError as failure:
             self._say({"id": request["id"], "failed": str(failure)})
         except Exception as error:  # whatever it was, the harness must hear of it, and the agent lives on
             self._say({"id": request["id"], "failed": f"the agent failed: {type(error).__name__}: {error}"})
@@ -821,7 +893,7 @@ class Agent:
         if said:
             for descriptor in (ours_in, ours_out, ours_err):
                 os.close(descriptor)
-            raise Failure(said.decode())
+            raise RefusalError(said.decode())
         for descriptor in (ours_in, ours_out, ours_err):
             os.set_blocking(descriptor, False)
         self._started += 1
@@ -837,7 +909,7 @@ class Agent:
         """Pass text to a process's standard input, and close that afterwards if asked."""
         process = self._process(request["process"])
         if process is None or process.stdin is None:
-            raise Failure("the process no longer reads its standard input")
+            raise RefusalError("the process no longer reads its standard input")
         process.waiting += os.fsencode(request["text"])
         process.input_ends = process.input_ends or request["end"]
         self._feed(process)
@@ -846,7 +918,7 @@ class Agent:
         """Send a signal to a process that has not been reaped."""
         process = self._process(request["process"])
         if process is None:
-            raise Failure("the process has ended already")
+            raise RefusalError("the process has ended already")
         os.kill(process.pid, request["number"])
 
     # News
@@ -983,14 +1055,17 @@ def _facts() -> Json:
         except OSError:
             pass  # this kernel has no such setting
     tools = [f"/opt/{name}/bin" for name in sorted(os.listdir("/opt"))] if os.path.isdir("/opt") else []
-    own = os.path.dirname(os.path.realpath(sys.executable))
+    own = os.path.dirname(sys.executable)
     system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {
         "kernel": platform.release(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "sysctls": sysctls,
-        "path": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *system])),
+        "environment": {
+            "PATH": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *system])),
+            **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        },
     }
 
 

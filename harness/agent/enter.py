@@ -1,9 +1,9 @@
 """The first program in a new set of namespaces: it makes a root of their own and hands over to the agent.
 
-It is given one JSON object as its argument: `python` (the interpreter for the agent), `binds` (pairs of a path of the
-host and a path of the place, brought in read-only), `links` (pairs of a symlink's path and its text), `boot` (the
-program that the interpreter shall run next). Nothing of the host is changed: all of it happens in a private mount
-namespace, on a tmpfs. One file, the standard library alone.
+It is given one JSON object as its argument: `python` (the interpreter for the agent), `libraries` (the directory of
+its own shared libraries, or nothing), `boot` (the program that it shall run), `binds` (pairs of a path of the host and
+a path of the place, brought in read-only) and `links` (pairs of a symlink's path and its text). Nothing of the host is
+changed: all of it happens in a private mount namespace, on a tmpfs. One file, the standard library alone.
 """
 
 from __future__ import annotations
@@ -60,11 +60,7 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, data: s
 def bring(root: str, source: str, target: str) -> None:
     """Make a file or directory of the host visible in the place, read-only, under parents that all may search."""
     inside = root + target
-    parent = os.path.dirname(target)
-    os.makedirs(root + parent, 0o755, exist_ok=True)
-    while parent != "/":  # also root's home, if that is where the interpreter lives
-        os.chmod(root + parent, os.stat(root + parent).st_mode & 0o7777 | 0o555)
-        parent = os.path.dirname(parent)
+    os.makedirs(os.path.dirname(inside), 0o755, exist_ok=True)
     if os.path.isdir(source):
         os.makedirs(inside, 0o755, exist_ok=True)
     elif not os.path.lexists(inside):
@@ -127,7 +123,8 @@ def _main() -> None:
         furnish(root, given["binds"], given["links"])
         raise_loopback()
         change_root(root)
-        os.execve(given["python"], [given["python"], "-I", "-c", given["boot"]], {"PATH": "/usr/bin:/bin"})
+        environment = {"LD_LIBRARY_PATH": given["libraries"]} if given["libraries"] else {}
+        os.execve(given["python"], [given["python"], "-I", "-c", given["boot"]], environment)
     except OSError as error:
         where = "" if error.filename is None else f" ({error.filename})"
         sys.exit(f"a root of its own could not be made: {error.strerror}{where}")

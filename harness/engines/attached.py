@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Self
 
 from harness.agent.wire import decode_observation, encode_attempts, encode_principal, encode_world
+from harness.engines.entrance import become, only
 from harness.place import Completed, Facts, PlaceError
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 class AttachedPlace:
     """Implements `harness.place.Place` by what the agent can do."""
 
-    def __init__(self, engine: str, connection: Connection) -> None:
+    def __init__(self, engine: str, connection: Connection, entrance: Sequence[str] = ()) -> None:
         self._connection = connection
+        self._entrance = tuple(entrance)
         self._world: World | None = None
         said = connection.facts
-        self.path: str = said["path"]
+        self.environment: dict[str, str] = said["environment"]
         self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"])
 
     def build(self, world: World) -> None:
@@ -52,7 +54,7 @@ class AttachedPlace:
         return self._connection.start(
             command=list(command),
             principal=encode_principal(principal),
-            environment={"PATH": self.path, **(environment or {})},
+            environment={**self.environment, **(environment or {})},
             directory=directory,
             umask=umask,
         )
@@ -78,6 +80,12 @@ class AttachedPlace:
         except TimeoutError:
             process.signal(signal.SIGKILL)
             raise
+
+    def interactive(self, principal: Principal) -> list[str]:
+        """The command that opens a shell here for a principal; see `harness.place.Place.interactive`."""
+        if not self._entrance:
+            raise PlaceError(f"the {self.facts.engine} engine has no way in for a terminal: take docker or namespace")
+        return [*self._entrance, *only(self.environment), *become(principal), "sh"]
 
     def close(self) -> None:
         """End everything in the place and the place itself."""

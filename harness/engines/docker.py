@@ -1,7 +1,7 @@
 """The docker engine: one container for each place, through testcontainers.
 
-The container's first process is the guard (`harness/agent/guard.py`), which ends with the agent; the agent is attached by
-the API and ends with its input. So a harness that is killed takes its containers along, with no reaper container.
+The container's first process is the guard (`harness/agent/guard.py`), which ends with the agent; the agent is attached
+by the API and ends with its input. So a harness that is killed takes its containers along, with no reaper container.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -32,7 +33,6 @@ CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
 """Beside Docker's own: to read any path, to mount, to look at processes, and for a daemon as a subject."""
 CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")
 """Docker's filters refuse mount(2) and more; they are no part of what a world describes."""
-TMPFS = {"/tmp": "mode=1777,exec", "/run": "mode=0755,exec", "/home": "mode=0755,exec"}
 MARK = "io.github.claude-observatory.harness"
 
 
@@ -99,7 +99,6 @@ class DockerEngine:
             security_opt=list(CONFINEMENT),
             user="0:0",
         )
-        container.tmpfs.update(TMPFS)
         try:
             container.start()
             transport = Attachment(container)
@@ -107,7 +106,7 @@ class DockerEngine:
             _discard(container)
             raise PlaceError(f"the Docker engine could not make a place of {name}: {_why(error)}") from None
         try:
-            return AttachedPlace(self.name, Connection(transport, source("agent.py")))
+            return AttachedPlace(self.name, Connection(transport, source("agent.py")), transport.entrance())
         except BaseException:
             transport.close()
             raise
@@ -130,7 +129,7 @@ class Attachment:
     def __init__(self, container: DockerContainer) -> None:
         self._container = container
         self._wrapped: Container = container.get_wrapped_container()
-        api = self._wrapped.client.api
+        api = container.get_docker_client().client.api
         started = api.exec_create(
             self._wrapped.id, ["python3", "-I", "-c", BOOT, "guarded"], stdin=True, stdout=True, stderr=True, user="0:0"
         )
@@ -140,6 +139,11 @@ class Attachment:
         self._socket: socket.socket = file if isinstance(file, socket.socket) else file._sock
         self._socket.settimeout(None)
         self._said = b""
+
+    def entrance(self) -> list[str]:
+        """The command that gets a person into the container: with a terminal of its own where there is one."""
+        terminal = ("--tty",) if sys.stdin.isatty() else ()
+        return ["docker", "exec", "--interactive", *terminal, str(self._wrapped.id)]
 
     def read(self) -> bytes:
         """What the agent wrote; what it wrote on standard error is kept for `diagnosis`.

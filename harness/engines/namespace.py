@@ -22,11 +22,13 @@ from harness.engines.connection import Connection
 from harness.engines.mounts import parse
 from harness.engines.pipes import Pipes
 from harness.place import Interpreter, PlaceError
+from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMESPACES = ("--mount", "--pid", "--ipc", "--net", "--propagation", "private", "--fork", "--kill-child")
+PYTHON = Path("/opt/python")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 """What of the host makes its programs run: hier(7). A symlink there is a symlink in the place."""
 
@@ -55,8 +57,8 @@ class NamespaceEngine:
         if os.geteuid() == 0:
             return f"the namespace engine may not make namespaces here ({said}): it needs CAP_SYS_ADMIN"
         return (
-            f"the namespace engine can't make a user namespace here ({said}): run as root, or install uidmap, give this "
-            "user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
+            f"the namespace engine can't make a user namespace here ({said}): run as root, or install uidmap, give "
+            "this user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
         )
 
     def interpreter(self, image: str | None = None) -> Interpreter:
@@ -70,22 +72,41 @@ class NamespaceEngine:
             raise PlaceError(f"the namespace engine has no images, so it can't use {image}: take --engine docker")
         binds, links = _system()
         interpreter, prefix = Path(sys.executable).resolve(), Path(sys.base_prefix).resolve()
+        inside = interpreter
+        libraries = ""
         if prefix != Path("/usr"):
-            binds.append((str(prefix), str(prefix)))
+            # Where a world makes its own directories, or no ordinary user gets through, it can't stay.
+            target = PYTHON if _is_taken(prefix) else prefix
+            binds.append((str(prefix), str(target)))
+            inside = target / interpreter.relative_to(prefix)
+            libraries = str(target / "lib")
         binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
-        given = {"python": str(interpreter), "binds": binds, "links": links, "boot": BOOT}
-        command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
+        given = {"python": str(inside), "libraries": libraries, "binds": binds, "links": links, "boot": BOOT}
+        command = ["unshare", *_user_namespace(), *NAMESPACES]
+        command += [str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
         pipes = Pipes(command)
         try:
-            return AttachedPlace(self.name, Connection(pipes, source("enter.py"), source("agent.py")))
+            connection = Connection(pipes, source("enter.py"), source("agent.py"))
+            return AttachedPlace(self.name, connection, _entrance(pipes.pid))
         except BaseException:
             with contextlib.suppress(OSError):
                 pipes.close()
             raise
 
 
+def _is_taken(path: Path) -> bool:
+    return any(path.is_relative_to(directory) for directory in STANDARD_DIRECTORIES if directory != "/opt")
+
+
 def _user_namespace() -> tuple[str, ...]:
     return () if os.geteuid() == 0 else ("--user", "--map-root-user", "--map-auto")
+
+
+def _entrance(unshare: int) -> list[str]:
+    """The nsenter(1) command into the namespaces of unshare's child, the place's first process."""
+    first = Path(f"/proc/{unshare}/task/{unshare}/children").read_text("ascii").split()
+    user = () if os.geteuid() == 0 else ("--user",)
+    return ["nsenter", "--target", first[0], *user, "--mount", "--pid", "--ipc", "--net"]
 
 
 def _system() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -30,6 +30,11 @@ class Pipes:
         )
         self._last_words = ""
 
+    @property
+    def pid(self) -> int:
+        """The command's pid."""
+        return self._process.pid
+
     def read(self) -> bytes:
         """What has come; empty at the end."""
         assert self._process.stdout is not None
