@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SERVER_SOURCE = "OBSERVATORY_SOURCE"
 """An environment variable: the folder of the `observatory` package to test, in place of this repository's."""
+SOURCE = Path(os.environ.get(SERVER_SOURCE, ROOT / "observatory"))
 INSIDE = "/opt/observatory"
 
 
@@ -32,8 +33,7 @@ INSIDE = "/opt/observatory"
 def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place into which `observatory` and what it imports have been brought."""
     installed = tree(ROOT / "locks" / "core.txt", engine)
-    source = os.environ.get(SERVER_SOURCE, str(ROOT / "observatory"))
-    mounts = (f"{installed}:{INSIDE}/libraries", f"{source}:{INSIDE}/source/observatory")
+    mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
     with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
         yield opened
 
@@ -81,7 +81,8 @@ def serve(place: Place) -> Iterator[Callable[..., Server]]:
             )
             stack.callback(_stop, process)
             line = process.read_line("stderr")
-            assert "listening on" in line, f"observatory serve {' '.join(arguments)} said: {line}"
+            if "listening on" not in line:
+                pytest.fail(f"observatory serve {' '.join(arguments)} said:\n{line}\n{process.wait().stderr}")
             return Server(process, line)
 
         yield start
