@@ -1,0 +1,73 @@
+"""All checks of a server, one after the other, in one place."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.checks import CHECKS
+from harness.checks.bench import Bench, StartError
+from harness.checks.model import CheckResult, Finding, broken
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.checks.model import Check
+    from harness.place import Place
+    from harness.subjects.model import Subject
+
+
+class SubjectError(Exception):
+    """A server that can't be checked at all, in one sentence: what was wrong and what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a subject: the mode of its socket, the user it runs as, the socket's group."""
+
+    mode: int = 0o660
+    owner: str = "alice"
+    group: str | None = None
+
+
+def check(
+    place: Place,
+    subject: Subject,
+    question: Question,
+    reproduce: Sequence[str],
+    only: Sequence[str] = (),
+) -> Iterator[CheckResult]:
+    """Make the checks, each in a world of its own, and yield each result as it comes.
+
+    `reproduce` are the words of a command that lacks nothing but `--only CHECK`, which is put behind its first two.
+    Raises SubjectError if the server doesn't start as it should even when nobody attacks it.
+    """
+    bench = Bench(place, subject, mode=question.mode, owner=question.owner, group=question.group)
+    _rehearse(bench)
+    for each in CHECKS:
+        if not only or each.name in only:
+            finding = _attack(bench, each)
+            command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
+            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence)
+
+
+def _rehearse(bench: Bench) -> None:
+    """One start without any attack."""
+    try:
+        bench.lay()
+        with bench.serve():
+            pass
+    except (StartError, PlaceError) as error:
+        command = shlex.join(bench.subject.arguments(bench.asked()))
+        raise SubjectError(f"{bench.subject.name} can't be checked: started as {command}, {error}") from None
+
+
+def _attack(bench: Bench, each: Check) -> Finding:
+    try:
+        return each.attack(bench)
+    except StartError as error:
+        return broken(str(error))
+    except TimeoutError as error:
+        return broken(f"the attack did not come to its end: {error}")

@@ -1,0 +1,92 @@
+"""creation-window: from the first moment on, the socket is never open wider than asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.oracle import linux, predict
+from harness.world import Attempt
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "At no moment of a start does anyone get in whom the finished socket refuses: not between bind, chmod, chown "
+    "and listen, in however many starts."
+)
+AWKWARD = ("bare", "searcher")
+"""Users whose capabilities a probe does not take on."""
+
+
+def attack(bench: Bench) -> Finding:
+    """Take one start system call by system call, then many at full speed, with everyone outside trying all the time."""
+    bench.lay()
+    path = f"{bench.directory}/socket"
+    world = bench.with_socket(path, bench.mode)
+    attempts = [Attempt(user.name, "connect", path) for user in world.users if user.name not in AWKWARD]
+    decisions = predict(world, attempts, linux(bench.place.facts.sysctls))
+    outside = [
+        attempt.user
+        for attempt, decision in zip(attempts, decisions, strict=True)
+        if decision.outcome != "ok" and attempt.user != bench.owner
+    ]
+    if not outside:
+        return not_applicable(f"{bench.mode:04o} admits every user, so there is nobody to keep out meanwhile")
+    return _judge(bench, outside)
+
+
+def _judge(bench: Bench, outside: list[str]) -> Finding:
+    order = {
+        "command": bench.subject.arguments(bench.asked()),
+        "person": bench.person(bench.owner),
+        "environment": {"PATH": bench.path, **bench.environment()},
+        "umask": bench.umask(),
+        "stop": int(bench.subject.stop),
+    }
+    common = {
+        "endpoint": bench.endpoint,
+        "speaks": bench.subject.speaks,
+        "order": order,
+        "outsiders": [bench.person(name) for name in outside],
+    }
+    steps = bench.probe("steps", **common, seconds=bench.subject.patience * 6, timeout=300.0)
+    bench.lay()
+    starts = bench.probe(
+        "starts",
+        **common,
+        starts=bench.subject.starts,
+        seconds=bench.subject.patience,
+        leftovers=[bench.endpoint] if bench.endpoint.startswith("/") else [],
+        timeout=bench.subject.starts * bench.subject.patience,
+    )
+    hammered = {who: said["tries"].get("ok", 0) for who, said in starts["outsiders"].items()}
+    tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())
+    evidence: dict[str, Any] = {"steps": steps, "starts": starts}
+    faults = []
+    if steps.get("breaches"):
+        first = steps["breaches"][0]
+        faults.append(
+            f"{first['who']} got in at the {first['stop']}th stop of a start taken one system call at a time, "
+            f"when the mode was {first['mode']}"
+        )
+    for who, count in hammered.items():
+        if count:
+            faults.append(f"{who} got in {count} times during {bench.subject.starts} starts")
+    if faults:
+        return broken("; ".join(faults), **evidence)
+    if starts["starts"] < bench.subject.starts:
+        missing = bench.subject.starts - starts["starts"]
+        return broken(f"{missing} of {bench.subject.starts} starts never answered", **evidence)
+    stepped = (
+        steps["untraceable"]
+        if "untraceable" in steps
+        else f"nor at any of the {steps['stops']:,} stops of a start taken one system call at a time"
+    )
+    if not steps.get("ready", True):
+        return broken("a start taken one system call at a time never answered", **evidence)
+    names = ", ".join(outside)
+    return held(f"none of {tries:,} tries by {names} got in during {starts['starts']} starts, {stepped}", **evidence)
+
+
+CHECK = Check("creation-window", HOLDS, attack)

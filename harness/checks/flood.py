@@ -1,0 +1,46 @@
+"""flood: one user's connections, however many, don't take another's place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "When one user opens as many connections as the server's limit of descriptors allows and more, another user still "
+    "gets in and is answered within ten seconds."
+)
+FILES = 1024
+"""The soft limit that a login session gives to a server."""
+EXCESS = 128
+DEADLINE = 10.0
+
+
+def attack(bench: Bench) -> Finding:
+    """Fill it up as one user, and ask as another."""
+    if bench.subject.speaks == "nothing":
+        return not_applicable("without a protocol that it speaks, no answer can be awaited: give --speaks")
+    bench.lay()
+    with bench.serve(files=FILES) as running:
+        bench.open_to_all(running)
+        other = bench.served(running)
+        with bench.holding(
+            "hold",
+            bench.principal("stranger"),
+            endpoint=running.endpoint,
+            speaks=bench.subject.speaks,
+            count=FILES + EXCESS,
+        ) as said:
+            answer = bench.ask(running, other, "beside-a-flood", DEADLINE)
+    opened = f"the stranger opened {said['held']} connections to a server with {FILES} descriptors"
+    if said["refusal"]:
+        opened += f" (then {said['refusal']})"
+    if answer["kind"] != "accepted":
+        return broken(f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer)
+    return held(f"{opened}; {other} was answered after {answer['seconds']:.3f} s", flood=said, answer=answer)
+
+
+CHECK = Check("flood", HOLDS, attack)

@@ -1,0 +1,88 @@
+"""forgery: nothing that a client says about itself changes whom the server takes it for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.identity import compare
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server goes by the kernel."
+)
+IDENTITY_HEADERS = {
+    "X-Peer-Uid": "0",
+    "X-Peer-Gid": "0",
+    "X-Peer-Pid": "1",
+    "X-Uid": "0",
+    "X-User": "root",
+    "X-Remote-User": "root",
+    "X-Forwarded-User": "root",
+    "Remote-User": "root",
+    "Authorization": "Basic cm9vdDo=",
+}
+LIES: list[dict[str, Any]] = [
+    {
+        "label": "payload",
+        "body": {
+            "_peer_pid": 1,
+            "_peer_uid": 0,
+            "_peer_gid": 0,
+            "_peer_groups": [0],
+            "_peer": {"pid": 1, "uid": 0, "gid": 0},
+            "peer_uid": 0,
+            "uid": 0,
+            "user": "root",
+        },
+    },
+    {"label": "headers", "headers": IDENTITY_HEADERS},
+    {"label": "query", "query": "_peer_pid=1&_peer_uid=0&_peer_gid=0&peer_uid=0&uid=0&user=root"},
+    {"label": "SCM_CREDENTIALS", "ids": [1, 0, 0]},
+]
+
+
+def attack(bench: Bench) -> Finding:
+    """Lie in every way as a stranger; then as root, whom the kernel lets send any credentials."""
+    if bench.tells is None:
+        return not_applicable(f"nothing in what it speaks ({bench.subject.speaks}) says whom the server saw")
+    bench.lay()
+    faults: list[str] = []
+    told: dict[str, Any] = {}
+    with bench.serve() as running:
+        bench.open_to_all(running)
+        liar = "stranger" if bench.admits("stranger") else "member"
+        for who in (liar, "root"):
+            lies = [{"label": "the name of another", "user": bench.owner}] if bench.tells == "answer" else LIES
+            if who == "root":
+                lies = [{"label": "SCM_CREDENTIALS", "ids": [0, *_ids(bench, liar)]}]
+            lines = bench.probe_lines(
+                "claim",
+                bench.principal(who),
+                endpoint=running.endpoint,
+                speaks=bench.subject.speaks,
+                who=who,
+                lies=lies,
+                seconds=10.0,
+            )
+            for said in lines:
+                way = f"{who} by {said['label']}"
+                seen = bench.seen(running, said) if said["kind"] == "accepted" else None
+                told[way] = {"sendmsg": said["sendmsg"], "kind": said["kind"], "seen": seen}
+                if said["kind"] == "accepted":
+                    faults += compare(way, said["process"], seen)
+    if faults:
+        return broken("; ".join(faults), **told)
+    if all(each["seen"] is None and each["kind"] != "refused" for each in told.values()):
+        return broken("none of the lies was answered at all", **told)
+    return held(f"these changed nothing: {', '.join(told)}", **told)
+
+
+def _ids(bench: Bench, name: str) -> list[int]:
+    person = bench.person(name)
+    return [person["uid"], person["gid"]]
+
+
+CHECK = Check("forgery", HOLDS, attack)

@@ -1,0 +1,156 @@
+"""identity: the server names every peer as the kernel knows it: pid, effective uid and gid, supplementary groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.bench import OUTSIDE
+from harness.checks.cast import UNMAPPED_BUT_VALID
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.checks.bench import Bench, Running
+
+HOLDS = (
+    "Of two hundred connections that are open at the same time and speak in any order, the server says of each which process, "
+    "effective user, effective group and supplementary groups opened it; what the kernel can't tell it calls unknown."
+)
+CONNECTIONS = 200
+EACH = 4
+SEED = 20_240
+OVERFLOW = 65534
+CROWD = tuple(range(3000, 3040))
+"""More supplementary groups than the 32 of some old buffers, none of them in /etc/group."""
+
+
+def attack(bench: Bench) -> Finding:
+    """Let everyone connect, then speak in a shuffled order; then put the server where it can't see who they are."""
+    if bench.tells is None:
+        return not_applicable(f"nothing in what it speaks ({bench.subject.speaks}) says whom the server saw")
+    bench.lay()
+    by_name = bench.tells == "answer"
+    people = bench.named_people() if by_name else _people(bench)
+    with bench.serve() as running:
+        bench.open_to_all(running)
+        faults, counted = _hold(bench, running, people, CONNECTIONS // len(people))
+    if not counted:
+        return not_applicable("nobody's request was accepted, so nobody was named") if not faults else broken(faults[0])
+    whom = f"{counted} requests of {len(people)} different processes"
+    if not by_name:
+        blind, remark = _from_outside(bench)
+        faults += blind
+        whom += remark
+    if faults:
+        shown = faults[:3] + ([f"and {len(faults) - 3} more"] if len(faults) > 3 else [])
+        return broken("; ".join(shown), faults=faults)
+    return held(f"{whom} were all named as the kernel names them", requests=counted)
+
+
+def _people(bench: Bench) -> list[dict[str, Any]]:
+    """The users of the world, processes that are hard to name, and as many strangers as it takes."""
+    known = [bench.person(user.name) for user in bench.world.users if user.capabilities is None]
+    member = bench.person("member")
+    stranger = bench.person("stranger")
+    hard = [
+        {**member, "label": "member-without-group", "groups": []},
+        {**stranger, "label": "stranger-in-a-crowd", "groups": list(CROWD)},
+        {**stranger, "label": "stranger-by-set-user-id", "real_uid": member["uid"]},
+        {
+            "label": "large-ids",
+            "uid": UNMAPPED_BUT_VALID,
+            "gid": UNMAPPED_BUT_VALID,
+            "groups": [UNMAPPED_BUT_VALID - 1],
+        },
+    ]
+    rest = CONNECTIONS // EACH - len(known) - len(hard)
+    nameless = [
+        {"label": f"nameless-{number}", "uid": 5000 + number, "gid": 6000 + number, "groups": list(CROWD[:number])}
+        for number in range(rest)
+    ]
+    return [*known, *hard, *nameless]
+
+
+def _hold(bench: Bench, running: Running, people: list[dict[str, Any]], each: int) -> tuple[list[str], int]:
+    lines = bench.probe_lines(
+        "people",
+        endpoint=running.endpoint,
+        speaks=bench.subject.speaks,
+        people=people,
+        each=each,
+        seed=SEED,
+        seconds=20.0,
+    )
+    faults = []
+    counted = 0
+    for said in lines:
+        if said["kind"] != "accepted":
+            if bench.admits(said["label"]):
+                faults.append(f"{said['label']} was not served ({said['kind']} {said['text']})")
+            elif said["kind"] not in ("refused", "closed"):
+                faults.append(f"{said['label']} got {said['kind']} where a refusal is due")
+            continue
+        counted += 1
+        seen = bench.seen(running, said)
+        if not bench.admits(said["label"]):
+            faults.append(f"{said['label']} was served as {seen}, and should be refused")
+        else:
+            faults += compare(said["label"], said["process"], seen)
+    return faults, counted
+
+
+def compare(who: str, process: Mapping[str, Any], seen: Mapping[str, Any] | None) -> list[str]:
+    """Where what the server says of a peer differs from what the kernel says of that process, one sentence each."""
+    if seen is None:
+        return [f"{who} was served, but the server does not say whom it saw"]
+    faults = []
+    for key, what in (("pid", "pid"), ("uid", "effective uid"), ("gid", "effective gid"), ("user", "name")):
+        if key in seen and seen[key] != process.get(key):
+            faults.append(f"{who} has {what} {process.get(key)}, the server says {_spelled(seen[key])}")
+    groups = seen.get("groups")
+    if groups is not None and set(groups) - {process["gid"]} != set(process["groups"]) - {process["gid"]}:
+        faults.append(f"{who} has the groups {process['groups']}, the server says {sorted(groups)}")
+    return faults
+
+
+def _spelled(value: object) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _from_outside(bench: Bench) -> tuple[list[str], str]:
+    """Start the server where most ids have no translation; what is unknown must be called so, and nothing may be lost."""
+    if (why := bench.no_user_namespace()) is not None:
+        return [], f" (not from outside its user namespace: {why})"
+    bench.lay()
+    faults: list[str] = []
+    with bench.serve(before=OUTSIDE) as running:
+        bench.open_to_all(running)
+        for name in (bench.owner, "stranger"):
+            lines = bench.probe_lines(
+                "people",
+                endpoint=running.endpoint,
+                speaks=bench.subject.speaks,
+                people=[bench.person(name)],
+                each=1,
+                seed=SEED,
+                seconds=20.0,
+            )
+            said = {**lines[0], "token": lines[0]["token"]}
+            seen = bench.seen(running, said) if said["kind"] == "accepted" else None
+            if seen is None:
+                faults.append(f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})")
+                continue
+            mapped = name == bench.owner
+            due = {key: said["process"][key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
+            faults += [
+                f"{name}'s {key} has no translation in the server's namespaces, and it says {_spelled(seen[key])}"
+                if due[key] is None
+                else f"{name}'s {key} is {due[key]} there too, and it says {_spelled(seen[key])}"
+                for key in due
+                if seen[key] != due[key]
+            ]
+    return faults, ", and two from outside its user and pid namespaces,"
+
+
+CHECK = Check("identity", HOLDS, attack)

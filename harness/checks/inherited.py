@@ -1,0 +1,52 @@
+"""inherited: a program that the server starts gets none of its descriptors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.model import Check, Finding, broken, held
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be made to start one, "
+    "that program's descriptors are read; else every socket of the server is close-on-exec."
+)
+
+
+def attack(bench: Bench) -> Finding:
+    """Read the descriptors of a child, or the flags of the server's own, while a client is connected."""
+    bench.lay()
+    with bench.serve() as running:
+        child = bench.subject.child_descriptors(bench, running)
+        if child is not None:
+            evidence = {"child": child}
+            if child:
+                return broken(f"a program that it started got {', '.join(child)}", **evidence)
+            return held("a program that it started got nothing but the standard three", **evidence)
+        bench.open_to_all(running)
+        with bench.holding(
+            "hold",
+            bench.principal("stranger"),
+            endpoint=running.endpoint,
+            speaks=bench.subject.speaks,
+            count=1,
+        ):
+            bench.ask(running, "root", "while-another-is-connected")
+            seen = bench.descriptors(running)
+    program = seen["processes"][0]["program"]
+    sockets, open_ones = 0, []
+    for process in seen["processes"]:
+        for each in process["descriptors"] or []:
+            is_socket = each["what"].startswith("socket:") and each["number"] > 2
+            sockets += is_socket
+            if is_socket and not each["close_on_exec"]:
+                what = f"the listening socket {each['listens']}" if "listens" in each else "a connection"
+                open_ones.append(f"descriptor {each['number']} of pid {process['pid']}, {what}")
+    if open_ones:
+        return broken(f"any program that it starts inherits {'; '.join(open_ones)}", processes=seen["processes"])
+    return held(f"all {sockets} sockets of {program} are close-on-exec", processes=seen["processes"])
+
+
+CHECK = Check("inherited", HOLDS, attack)

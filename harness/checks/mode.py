@@ -1,0 +1,58 @@
+"""mode: the socket has the mode, owner and group that were asked for, and exactly those get in whom they admit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.model import Check, Finding, broken, held
+from harness.oracle import linux, predict
+from harness.world import Attempt
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "The socket file has the mode that was asked for, and of all users exactly those connect whom that mode, "
+    "its owner and its group admit."
+)
+
+
+def attack(bench: Bench) -> Finding:
+    """Start it, read the mode, let everyone connect, and hold both against what was asked."""
+    bench.lay()
+    with bench.serve() as running:
+        return _judge(bench, running.endpoint)
+
+
+def _judge(bench: Bench, path: str) -> Finding:
+    there = bench.look(path)[path]
+    assert there is not None
+    if bench.subject.fixed_mode is None:
+        how = {"option": "asked for", "umask": "asked for by the umask"}[bench.subject.mode_by]
+    else:
+        how = "its own"
+    modes = f"{bench.mode:04o} is {how}, it has {there['mode']:04o}"
+    faults = [modes] if there["mode"] != bench.mode else []
+    gid = bench.world.gid(bench.socket_group)
+    if bench.subject.takes_group and bench.group is not None and there["gid"] != gid:
+        faults.append(f"group {bench.group} ({gid}) is asked for, it has {there['gid']}")
+    world = bench.with_socket(path, bench.mode)
+    attempts = [Attempt(user.name, "connect", path) for user in world.users]
+    decisions = predict(world, attempts, linux(bench.place.facts.sysctls))
+    outcomes = {}
+    for attempt, decision, seen in zip(attempts, decisions, bench.attempt(*attempts), strict=True):
+        outcomes[attempt.user] = seen.outcome
+        if seen.outcome != decision.outcome:
+            faults.append(f"{attempt.user} should get {decision.outcome} and got {seen.outcome}")
+    evidence = {"mode": f"{there['mode']:04o}", "outcomes": outcomes}
+    if faults:
+        return broken("; ".join(faults), **evidence)
+    admitted = ", ".join(user for user, outcome in outcomes.items() if outcome == "ok")
+    return held(f"{modes}; in get {admitted}, and the other {_others(outcomes)} do not", **evidence)
+
+
+def _others(outcomes: dict[str, str]) -> int:
+    return sum(outcome != "ok" for outcome in outcomes.values())
+
+
+CHECK = Check("mode", HOLDS, attack)

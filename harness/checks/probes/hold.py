@@ -1,0 +1,42 @@
+"""Somebody opens many connections and keeps them. Says `held` when all are open; ends when its input ends."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from harness.checks.probes.endpoint import connect, name
+from harness.checks.probes.speak import dialect
+
+if TYPE_CHECKING:
+    import socket
+
+PATIENCE = 0.2
+"""Seconds for one connect: a full queue is a server that takes no more."""
+ENOUGH = 20
+"""Connects in a row that fail before we believe that no more are to be had."""
+
+
+def main(endpoint: str, speaks: str, count: int) -> None:
+    """Print how many connections are held, and the last refusal."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, count + 64) if hard != resource.RLIM_INFINITY else count + 64
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    held: list[socket.socket] = []
+    failed, refusal = 0, None
+    while len(held) < count and failed < ENOUGH:
+        try:
+            connection = connect(endpoint, PATIENCE)
+        except OSError as error:
+            failed, refusal = failed + 1, name(error)
+            continue
+        try:
+            dialect(speaks).begin(connection)
+            failed = 0
+        except OSError as error:
+            failed, refusal = failed + 1, name(error)
+        held.append(connection)
+    print(json.dumps({"held": len(held), "refusal": refusal}), flush=True)
+    sys.stdin.read()

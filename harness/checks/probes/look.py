@@ -1,0 +1,49 @@
+"""What is at some paths: without following a symlink, and with what is inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+KINDS = (
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, "symlink"),
+    (stat.S_ISREG, "file"),
+)
+
+
+def look(path: str) -> dict[str, Any] | None:
+    """`kind, mode, uid, gid, device, inode, content`, or `None` if nothing is there."""
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
+    content: Any = None
+    if kind == "file":
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - few imports
+            content = file.read(4096)
+    elif kind == "directory":
+        content = sorted(os.listdir(path))
+    elif kind == "symlink":
+        content = os.readlink(path)
+    return {
+        "kind": kind,
+        "mode": stat.S_IMODE(there.st_mode),
+        "uid": there.st_uid,
+        "gid": there.st_gid,
+        "device": there.st_dev,
+        "inode": there.st_ino,
+        "content": content,
+    }
+
+
+def main(paths: list[str]) -> None:
+    """Print an object: what is at each path."""
+    print(json.dumps({path: look(path) for path in paths}))

@@ -1,0 +1,54 @@
+"""A thousand connections, and how many descriptors the server holds before and after. Runs as the server's own user."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+from harness.checks.probes.descriptors import descriptors, tree
+from harness.checks.probes.endpoint import connect
+from harness.checks.probes.speak import ask, dialect
+
+WARM = 20
+SETTLE = 5.0
+"""Seconds within which a server must have closed what its clients closed."""
+PAUSE = 0.02
+
+
+def count(pid: int) -> int:
+    """Descriptors of the server and all its processes."""
+    held = 0
+    for each in tree(pid):
+        with contextlib.suppress(FileNotFoundError):
+            held += len(descriptors(each))
+    return held
+
+
+def settled(pid: int, limit: int | None) -> int:
+    """The count, once it is down to the limit or has not changed for a while."""
+    until = time.monotonic() + SETTLE
+    now = count(pid)
+    steady = 0
+    while time.monotonic() < until and (limit is None or now > limit) and (limit is not None or steady < 5):
+        time.sleep(PAUSE)
+        before, now = now, count(pid)
+        steady = steady + 1 if now == before else 0
+    return now
+
+
+def main(endpoint: str, speaks: str, pid: int, connections: int, seconds: float) -> None:
+    """Print `before, after, answered, broken_off`; every fifth connection is broken off in the middle of its request."""
+    for number in range(WARM):
+        ask(endpoint, speaks, f"warm-{number}", seconds)
+    before = settled(pid, None)
+    answered = broken_off = 0
+    for number in range(connections):
+        if number % 5 == 4:
+            with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
+                dialect(speaks).begin(connection)
+                broken_off += 1
+        elif ask(endpoint, speaks, f"many-{number}", seconds).answered:
+            answered += 1
+    after = settled(pid, before)
+    print(json.dumps({"before": before, "after": after, "answered": answered, "broken_off": broken_off}))

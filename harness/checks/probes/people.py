@@ -1,0 +1,94 @@
+"""Many people connect, all before anybody speaks; then they speak in a shuffled order. Runs as root.
+
+Each person is a process of its own; each holds some connections. Printed: for each request who really made it and what was answered.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from typing import TYPE_CHECKING
+
+from harness.checks.probes.endpoint import connect, name
+from harness.checks.probes.person import become, myself
+from harness.checks.probes.speak import ask_on
+
+if TYPE_CHECKING:
+    import socket
+    from typing import IO, Any
+
+
+def main(
+    endpoint: str, speaks: str, people: list[dict[str, Any]], each: int, seed: int, seconds: float
+) -> None:
+    """Print one JSON line for each connection: `label, token, process, kind, text, seen`."""
+    started = [_start(endpoint, speaks, person, each, seconds) for person in people]
+    connected = [json.loads(answers.readline()) for _, answers in started]
+    turns = [(which, turn) for which, made in enumerate(connected) for turn in range(len(made["kinds"]))]
+    random.Random(seed).shuffle(turns)  # noqa: S311 - an order, not a secret
+    for which, turn in turns:
+        orders, _ = started[which]
+        orders.write(f"{turn}\n")
+        orders.flush()
+    for which, _ in turns:
+        said = json.loads(started[which][1].readline())
+        said["label"] = people[which]["label"]
+        said["process"] = connected[which]["process"]
+        print(json.dumps(said))
+    for orders, _ in started:
+        orders.close()
+    for _ in started:
+        os.wait()
+
+
+def _start(
+    endpoint: str, speaks: str, person: dict[str, Any], each: int, seconds: float
+) -> tuple[IO[str], IO[str]]:
+    """One person as a process: what it is told, and what it says."""
+    told, tell = os.pipe()
+    hear, say = os.pipe()
+    if os.fork():
+        os.close(told)
+        os.close(say)
+        return os.fdopen(tell, "w"), os.fdopen(hear)
+    os.close(tell)
+    os.close(hear)
+    status = 1
+    try:
+        with os.fdopen(say, "w") as answers, os.fdopen(told) as orders:
+            _live(endpoint, speaks, person, each, seconds, orders, answers)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _live(
+    endpoint: str,
+    speaks: str,
+    person: dict[str, Any],
+    each: int,
+    seconds: float,
+    orders: IO[str],
+    answers: IO[str],
+) -> None:
+    become(person)
+    connections: list[socket.socket | None] = []
+    kinds = []
+    for _ in range(each):
+        try:
+            connections.append(connect(endpoint, seconds))
+            kinds.append("ok")
+        except OSError as error:
+            connections.append(None)
+            kinds.append(name(error))
+    print(json.dumps({"process": myself(), "kinds": kinds}), file=answers, flush=True)
+    for order in orders:
+        turn = int(order)
+        token = f"{person['label']}/{turn}"
+        connection = connections[turn]
+        said = {"token": token, "kind": kinds[turn], "text": "", "seen": None}
+        if connection is not None:
+            answer = ask_on(connection, speaks, token)
+            said.update(kind=answer.kind, text=answer.text, seen=answer.seen)
+        print(json.dumps(said), file=answers, flush=True)

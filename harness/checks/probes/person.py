@@ -1,0 +1,29 @@
+"""A process of a probe that becomes somebody else, and what the kernel says of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def become(person: Mapping[str, Any]) -> None:
+    """Take on `uid`, `gid`, `groups` for good; `real_uid`, where given, differs from the effective uid."""
+    os.setgroups(person["groups"])
+    os.setresgid(person["gid"], person["gid"], person["gid"])
+    os.setresuid(person.get("real_uid", person["uid"]), person["uid"], person["uid"])
+
+
+def myself() -> dict[str, Any]:
+    """The effective ids and the supplementary groups of this process, from /proc (proc(5))."""
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - few imports
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+    return {
+        "pid": os.getpid(),
+        "uid": int(fields["Uid"].split()[1]),
+        "gid": int(fields["Gid"].split()[1]),
+        "groups": sorted({int(group) for group in fields["Groups"].split()}),
+    }

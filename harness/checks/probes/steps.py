@@ -1,0 +1,155 @@
+"""A start is taken one system call at a time, and at each stop those who may not connect try. Runs as root.
+
+The server and all that it starts are traced (ptrace(2)); whenever one of them stops at the end of a system call, the socket's mode is
+read and the outsiders try to connect while the server stands still. So no window is too short to be seen, in one start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+from harness.checks.probes import launch
+from harness.checks.probes.endpoint import connect, find, name
+from harness.checks.probes.person import become
+from harness.checks.probes.ready import wait
+
+if TYPE_CHECKING:
+    from typing import IO, Any
+
+TRACEME, SYSCALL, SETOPTIONS = 0, 24, 0x4200
+TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, EXITKILL = 0x1, 0x2, 0x4, 0x8, 0x100000
+WALL = 0x40000000
+"""Wait for threads as well (waitpid(2))."""
+AT_SYSCALL = signal.SIGTRAP | 0x80
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+libc.ptrace.restype = ctypes.c_long
+
+
+def ptrace(request: int, pid: int, data: int = 0) -> None:
+    """ptrace(2). Raises OSError."""
+    if libc.ptrace(request, pid, None, data) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def main(
+    endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float
+) -> None:
+    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who got in at what mode.
+
+    Where tracing is not allowed, print `{"untraceable": sentence}`.
+    """
+    launch.adopt_orphans()
+    people = {person["label"]: _trier(endpoint, person) for person in outsiders}
+    asker = 0
+    pid = launch.start(launch.Order(**order), lambda: ptrace(TRACEME, 0))
+    _, status = os.waitpid(pid, WALL)
+    if not os.WIFSTOPPED(status):
+        print(json.dumps({"untraceable": "the server could not be started under ptrace(2)"}))
+        return
+    ptrace(SETOPTIONS, pid, TRACESYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | EXITKILL)
+    ptrace(SYSCALL, pid)
+    asker = _asker(endpoint, speaks, pid, seconds)
+    helpers = {asker, *(trier for trier, _, _ in people.values())}
+    found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
+    last: tuple[int, ...] | None = None
+    while True:
+        try:
+            stopped, status = os.waitpid(-1, WALL)
+        except ChildProcessError:
+            break
+        if stopped in helpers:
+            if stopped == asker:
+                found["ready"] = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+                break
+            continue
+        if not os.WIFSTOPPED(status):
+            if stopped == pid:
+                break
+            continue
+        found["stops"] += 1
+        last = _try_all(endpoint, people, found, last)
+        number = os.WSTOPSIG(status)
+        event = status >> 16
+        deliver = 0 if number == AT_SYSCALL or event or number == signal.SIGSTOP else number
+        try:
+            ptrace(SYSCALL, stopped, deliver)
+        except ProcessLookupError:
+            continue
+    for _, orders, _ in people.values():
+        orders.close()
+    for traced in launch.children():
+        if traced not in helpers:
+            os.kill(traced, signal.SIGKILL)
+    launch.end(pid, signal.SIGKILL, 1.0)
+    print(json.dumps(found))
+
+
+def _try_all(
+    endpoint: str,
+    people: dict[str, tuple[int, IO[str], IO[str]]],
+    found: dict[str, Any],
+    last: tuple[int, ...] | None,
+) -> tuple[int, ...] | None:
+    """Let everyone try, if there is something to try."""
+    try:
+        there = os.lstat(find(endpoint) or "/nowhere")
+    except FileNotFoundError:
+        return None
+    now = (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
+    if now != last:
+        found["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
+    for label, (_, orders, answers) in people.items():
+        orders.write("\n")
+        orders.flush()
+        outcome = answers.readline().strip()
+        found["tries"] += 1
+        if outcome == "ok":
+            found["breaches"].append(
+                {"who": label, "stop": found["stops"], "mode": f"{stat.S_IMODE(there.st_mode):04o}"}
+            )
+    return now
+
+
+def _trier(endpoint: str, person: dict[str, Any]) -> tuple[int, IO[str], IO[str]]:
+    """A process that tries once for each line that it gets."""
+    told, tell = os.pipe()
+    hear, say = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(told)
+        os.close(say)
+        return pid, os.fdopen(tell, "w"), os.fdopen(hear)
+    try:
+        os.close(tell)
+        os.close(hear)
+        become(person)
+        with os.fdopen(say, "w") as answers, os.fdopen(told) as orders:
+            for _ in orders:
+                try:
+                    connect(endpoint, 1.0).close()
+                    outcome = "ok"
+                except OSError as error:
+                    outcome = name(error)
+                print(outcome, file=answers, flush=True)
+    finally:
+        os._exit(0)
+
+
+def _asker(endpoint: str, speaks: str, server: int, seconds: float) -> int:
+    """A process that ends with 0 once the server has answered."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        status = 0 if wait(endpoint, speaks, server, seconds) else 1
+    finally:
+        os._exit(status)

@@ -1,0 +1,42 @@
+"""replacement: no other user can put something else at the socket's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.world import Attempt
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+    from harness.checks.cast import Layout
+
+HOLDS = "No user but the server's own and root can rename or remove the socket: neither in a directory of its own nor in /tmp."
+
+
+def attack(bench: Bench) -> Finding:
+    """Let everyone else rename and unlink the socket."""
+    if bench.no_path:
+        return not_applicable(bench.no_path)
+    layouts: tuple[Layout, ...] = ("own",) if "*" in bench.endpoint else ("own", "tmp")
+    faults: list[str] = []
+    evidence: dict[str, Any] = {}
+    for layout in layouts:
+        bench.lay(layout)
+        with bench.serve() as running:
+            path = running.endpoint
+            others = [user.name for user in bench.world.users if user.uid not in (0, bench.world.uid(bench.owner))]
+            for operation, aside in (("rename", path + ".aside"), ("unlink", None)):
+                attempts = [Attempt(name, operation, path, to=aside) for name in others]  # type: ignore[arg-type]
+                for attempt, seen in zip(attempts, bench.attempt(*attempts), strict=True):
+                    evidence[f"{attempt.user} {operation} {path}"] = seen.outcome
+                    if seen.outcome == "ok":
+                        faults.append(f"{attempt.user} could {operation} {path}")
+                        break
+    if faults:
+        return broken("; ".join(faults), **evidence)
+    refusals = ", ".join(sorted(set(evidence.values())))
+    return held(f"{len(evidence)} attempts to rename or unlink it were refused ({refusals})", **evidence)
+
+
+CHECK = Check("replacement", HOLDS, attack)

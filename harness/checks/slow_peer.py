@@ -1,0 +1,44 @@
+"""slow-peer: users who never finish their requests don't keep another from being served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = "While one user holds a hundred connections with half a request on each, another user is answered within ten seconds."
+PEERS = 100
+DEADLINE = 10.0
+
+
+def attack(bench: Bench) -> Finding:
+    """Open a hundred half requests as one user, and ask as another."""
+    if bench.subject.speaks == "nothing":
+        return not_applicable("without a protocol that it speaks, no answer can be awaited: give --speaks")
+    bench.lay()
+    with bench.serve() as running:
+        bench.open_to_all(running)
+        other = bench.served(running)
+        calm = bench.ask(running, other, "calm")
+        with bench.holding(
+            "hold",
+            bench.principal("stranger"),
+            endpoint=running.endpoint,
+            speaks=bench.subject.speaks,
+            count=PEERS,
+        ) as said:
+            answer = bench.ask(running, other, "beside-slow-peers", DEADLINE)
+    seen = f"with {said['held']} half requests of the stranger open, {other}"
+    if answer["kind"] != "accepted":
+        return broken(f"{seen} got no answer within {DEADLINE:.0f} s ({answer['kind']})", calm=calm, answer=answer)
+    if said["held"] < PEERS:
+        seen = f"the stranger could open {said['held']} only ({said['refusal']}); {other}"
+    return held(
+        f"{seen} was answered after {answer['seconds']:.3f} s (before: {calm['seconds']:.3f} s)", calm=calm, answer=answer
+    )
+
+
+CHECK = Check("slow-peer", HOLDS, attack)

@@ -1,0 +1,62 @@
+"""squatting: whoever took the name first gains nothing by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "If another user took the name in /tmp first, the server says so and ends with a failure, and its own client, "
+    "where there is one, does not talk to whoever took it."
+)
+
+
+def attack(bench: Bench) -> Finding:
+    """A stranger listens at the name; start the server, then its client."""
+    if "*" in bench.endpoint:
+        return not_applicable("it takes a new name in a new directory at each start, which nobody can take first")
+    if bench.no_path:
+        return not_applicable(bench.no_path)
+    bench.lay("tmp")
+    path = bench.endpoint
+    told: dict[str, Any] = {}
+    with bench.holding("squat", bench.principal("stranger"), path=path, last=told):
+        before = bench.look(path)[path]
+        assert before is not None
+        running = bench.start()
+        ended = bench.settle(running, path, before["inode"])
+        after = bench.look(path)[path]
+        taken_over = after is not None and after["inode"] != before["inode"]
+        if not ended:
+            bench.kill(running)
+        said = "" if not ended else bench.log(running)
+        status = running.process.wait(bench.subject.patience).status
+        client = "" if taken_over else _client(bench, path)
+    if taken_over:
+        return held("as a user that may, it took the name from whoever squatted there", squatter=told)
+    if not ended:
+        return broken("it runs on, though the name belongs to another user's server", squatter=told)
+    if status == 0 or "nothing" in said.partition(";")[0]:
+        return broken(f"it ended with status {status}, {said}: nobody learns that the name is taken", squatter=told)
+    if told.get("bytes"):
+        return broken(f"its client sent {told['bytes']} bytes to whoever took the name; {client}", squatter=told)
+    return held(f"it ended with status {status}, {said}{client}", squatter=told)
+
+
+def _client(bench: Bench, path: str) -> str:
+    """Run the server's own client against the squatter: what it said."""
+    if not bench.subject.client:
+        return "; it has no client of its own that could be misled"
+    command = [part.replace("{socket}", path).replace("{owner}", bench.owner) for part in bench.subject.client]
+    done = bench.place.run(
+        command, bench.principal("member"), environment=bench.environment(), timeout=bench.subject.patience
+    )
+    words = " ".join((done.stderr or done.stdout).split())
+    return f"; its client ended with status {done.status} and said: {words[-200:]}"
+
+
+CHECK = Check("squatting", HOLDS, attack)

@@ -1,0 +1,111 @@
+"""takeover-foreign: what bears the name and is not the server's own is left untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.cast import TOP
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.world import Node
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = (
+    "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever it leads to "
+    "as it was: same inode, same mode, same owner, same content."
+)
+VICTIM = f"{TOP}/victim"
+CONTENT = "what must not be lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What bears the name: nodes to make, and which of their paths to watch."""
+
+    what: str
+    nodes: tuple[Node, ...]
+    watched: tuple[str, ...]
+    filled: tuple[str, ...] = ()
+
+
+def obstacles(name: str) -> list[Obstacle]:
+    """Everything that may stand in the way."""
+    link = Node(name, "symlink", "stranger", "stranger", target=VICTIM)
+    file = Node(VICTIM, "file", "stranger", 1503, 0o640)
+    return [
+        Obstacle("a regular file", (Node(name, "file", "stranger", 1503, 0o640),), (name,), (name,)),
+        Obstacle(
+            "a directory",
+            (
+                Node(name, "directory", "stranger", 1503, 0o755),
+                Node(f"{name}/inside", "file", "stranger", 1503, 0o640),
+            ),
+            (name, f"{name}/inside"),
+            (f"{name}/inside",),
+        ),
+        Obstacle("a symlink to a file", (file, link), (name, VICTIM), (VICTIM,)),
+        Obstacle("a symlink to nothing", (link,), (name, VICTIM)),
+        Obstacle(
+            "a symlink to another user's living socket",
+            (Node(VICTIM, "socket", "stranger", 1503, 0o640), link),
+            (name, VICTIM),
+        ),
+        Obstacle(
+            "a symlink to another user's stale socket",
+            (Node(VICTIM, "socket", "stranger", 1503, 0o640, state="stale"), link),
+            (name, VICTIM),
+        ),
+        Obstacle("another user's living socket", (Node(name, "socket", "stranger", 1503, 0o640),), (name,)),
+    ]
+
+
+def attack(bench: Bench) -> Finding:
+    """Put each obstacle in the way and compare before and after a start."""
+    if "*" in bench.endpoint:
+        return not_applicable("it takes a new name in a new directory at each start, so nothing can stand there before")
+    if bench.no_path:
+        return not_applicable(bench.no_path)
+    faults: list[str] = []
+    evidence: dict[str, Any] = {}
+    for obstacle in obstacles(bench.endpoint):
+        bench.lay("own", obstacle.nodes)
+        for path in obstacle.filled:
+            bench.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)
+        before = bench.look(*obstacle.watched)
+        at_name = before[bench.endpoint]
+        assert at_name is not None
+        running = bench.start()
+        try:
+            ended = bench.settle(running, bench.endpoint, at_name["inode"])
+        finally:
+            if not ended:
+                bench.kill(running)
+        after = bench.look(*obstacle.watched)
+        changes = [_change(path, before[path], after[path]) for path in obstacle.watched if before[path] != after[path]]
+        evidence[obstacle.what] = changes or "untouched"
+        faults += [f"{obstacle.what}: {change}" for change in changes]
+    if faults:
+        return broken("; ".join(faults), **evidence)
+    return held(f"untouched: {', '.join(evidence)}", **evidence)
+
+
+def _change(path: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    if before is None:
+        return f"{path} came into being"
+    if after is None:
+        return f"{path} is gone"
+    if before["inode"] != after["inode"]:
+        return f"{path} was replaced by a {after['kind']}"
+    parts = [
+        f"{key} {_word(key, before[key])} became {_word(key, after[key])}" for key in before if before[key] != after[key]
+    ]
+    return f"{path}: {', '.join(parts)}"
+
+
+def _word(key: str, value: Any) -> str:
+    return f"{value:04o}" if key == "mode" else repr(value)
+
+
+CHECK = Check("takeover-foreign", HOLDS, attack)

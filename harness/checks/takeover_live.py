@@ -1,0 +1,41 @@
+"""takeover-live: a second start does not steal the name from a server that lives."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = "While a server lives, a second start in the same way leaves its socket alone, and clients still reach the first."
+
+
+def attack(bench: Bench) -> Finding:
+    """Start it twice, and see whose the name is."""
+    if "*" in bench.endpoint:
+        return not_applicable("it takes a new name in a new directory at each start, so two never meet")
+    bench.lay()
+    with bench.serve() as first:
+        before = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
+        second = bench.start()
+        try:
+            ended = bench.settle(second, first.endpoint, 0 if before is None else before["inode"])
+            after = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
+            said = bench.log(second) if ended else "the second start runs on"
+            answer = bench.ask(first, "root", "after-the-second-start")
+            reached = bench.tells != "output" or first.event("after-the-second-start", 5.0) is not None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                bench.kill(second)
+    same = before is None or (after is not None and after["inode"] == before["inode"])
+    if not same:
+        return broken(f"the second start put its own socket in the place of the living server's; {said}")
+    if answer["kind"] not in ("accepted", "refused") or not reached:
+        return broken(f"after the second start the first is not reached any more ({answer['kind']}); {said}")
+    return held(f"the name still leads to the first server; {said}")
+
+
+CHECK = Check("takeover-live", HOLDS, attack)

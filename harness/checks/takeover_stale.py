@@ -1,0 +1,34 @@
+"""takeover-stale: what a crashed server left does not stop the next start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.bench import StartError
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = "After a crash, the socket that is left behind does not keep the same server of the same user from starting."
+
+
+def attack(bench: Bench) -> Finding:
+    """Kill it with SIGKILL and start it again."""
+    if "*" in bench.endpoint:
+        return not_applicable("it takes a new name in a new directory at each start, so it never meets what it left")
+    bench.lay()
+    with bench.serve() as first:
+        bench.probe("crash", pid=first.pid, seconds=bench.subject.patience)
+    left = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
+    try:
+        with bench.serve():
+            pass
+    except StartError as error:
+        return broken(f"after a crash {error}")
+    if bench.no_path:
+        return held("after a crash it starts again at once: a port leaves nothing behind")
+    return held("after a crash it starts again" + ("" if left else ", though it left no socket"))
+
+
+CHECK = Check("takeover-stale", HOLDS, attack)

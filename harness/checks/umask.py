@@ -1,0 +1,38 @@
+"""umask: the socket's mode does not depend on the umask that the server happens to be started under."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.checks.bench import StartError
+from harness.checks.model import Check, Finding, broken, held, not_applicable
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench
+
+HOLDS = "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for."
+UMASKS = (0o000, 0o022, 0o077, 0o777)
+
+
+def attack(bench: Bench) -> Finding:
+    """Start it under each umask and read the mode."""
+    if bench.subject.mode_by == "umask":
+        return not_applicable("it has no option for the mode: the umask is the only way to ask for one")
+    if bench.no_path:
+        return not_applicable(bench.no_path)
+    modes = {}
+    for umask in UMASKS:
+        bench.lay()
+        try:
+            with bench.serve(umask=umask) as running:
+                there = bench.look(running.endpoint)[running.endpoint]
+                modes[f"{umask:03o}"] = "none" if there is None else f"{there['mode']:04o}"
+        except StartError as error:
+            return broken(f"under umask {umask:03o} {error}", modes=modes)
+    wrong = [f"{mode} under umask {umask}" for umask, mode in modes.items() if mode != f"{bench.mode:04o}"]
+    if wrong:
+        return broken(f"{bench.mode:04o} should be the mode; it is {', '.join(wrong)}", modes=modes)
+    return held(f"{bench.mode:04o} under umask {', '.join(modes)}", modes=modes)
+
+
+CHECK = Check("umask", HOLDS, attack)

@@ -1,0 +1,59 @@
+"""The observatory, by its command line and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.images import tree
+from harness.place import PlaceError
+from harness.subjects.model import Subject
+
+if TYPE_CHECKING:
+    from harness.place import Engine
+
+DISTRIBUTION = "claude-observatory"
+SOURCE = "/opt/observatory/source"
+LIBRARIES = "/opt/observatory/libraries"
+
+
+@dataclass(frozen=True)
+class Observatory(Subject):
+    """The server of hook events of this distribution."""
+
+    def install(self, engine: Engine, image: str | None) -> tuple[str, ...]:
+        """Bring in the package as it is installed here, and its dependencies for the place's Python."""
+        found = importlib.util.find_spec("observatory")
+        if found is None or found.origin is None:
+            raise PlaceError("the observatory is not installed here: pip install claude-observatory")
+        with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
+            requirements = Path(temporary) / "observatory.txt"
+            requirements.write_text("".join(f"{name}=={version(name)}\n" for name in _dependencies()), encoding="utf-8")
+            libraries = tree(requirements, engine, image=image)
+        return (f"{Path(found.origin).parent}:{SOURCE}/observatory", f"{libraries}:{LIBRARIES}")
+
+
+def _dependencies() -> list[str]:
+    """The names of what the distribution needs without any extra."""
+    names = []
+    for requirement in requires(DISTRIBUTION) or []:
+        name, _, marker = requirement.partition(";")
+        if "extra" not in marker:
+            names.append(name.strip().partition(">")[0].partition("=")[0].partition("<")[0].strip())
+    return names
+
+
+OBSERVATORY = Observatory(
+    name="observatory",
+    about="the server of hook events of this project",
+    command=(
+        *("python3", "-m", "observatory", "serve", "--socket", "{socket}", "--mode", "{mode}"),
+        *("--group", "{group}"),
+    ),
+    speaks="hooks",
+    environment={"PYTHONPATH": f"{SOURCE}:{LIBRARIES}", "PYTHONDONTWRITEBYTECODE": "1"},
+)
