@@ -8,16 +8,17 @@ a user whom the caller has no reason to trust is refused before a byte is sent.
 from __future__ import annotations
 
 import errno
+import grp
 import http.client
 import json
 import os
 import pwd
 import socket
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from observatory.cli import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
 from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE
 from observatory.identity import peer_credentials
 
@@ -29,11 +30,19 @@ TIMEOUT: Final = 10.0
 
 
 class ClientError(Exception):
-    """Why there is no answer: one sentence for a person, and the exit status that belongs to it."""
+    """Why there is no answer: one sentence for a person."""
 
-    def __init__(self, sentence: str, status: int) -> None:
-        super().__init__(sentence)
-        self.status = status
+
+class UnavailableError(ClientError):
+    """No server is there, or it doesn't answer any more."""
+
+
+class ForbiddenError(ClientError):
+    """The caller may not connect, or may not see that, or the server is someone else's."""
+
+
+class MistakenError(ClientError):
+    """What was asked for makes no sense."""
 
 
 class UnknownUserError(ValueError):
@@ -68,6 +77,16 @@ def user_name(uid: int | None) -> str:
         return str(uid)
 
 
+def group_name(gid: int | None) -> str:
+    """A group's name, or the number where it has none, or `?` where the kernel could not translate it."""
+    if gid is None:
+        return "?"
+    try:
+        return grp.getgrgid(gid).gr_name
+    except (KeyError, OverflowError):
+        return str(gid)
+
+
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP to a Unix socket, whose server's uid is looked at first."""
 
@@ -84,14 +103,13 @@ class _UnixConnection(http.client.HTTPConnection):
         peer = peer_credentials(self.sock)
         uid = None if peer is None else peer.uid
         if uid is None:
-            raise ClientError(
-                f"the kernel doesn't say whose server listens at {self._path}, so nothing was sent to it", NOT_PERMITTED
+            raise ForbiddenError(
+                f"the kernel doesn't say whose server listens at {self._path}, so nothing was sent to it"
             )
         if uid not in self._trusted:
-            raise ClientError(
+            raise ForbiddenError(
                 f"the server at {self._path} is {user_name(uid)}'s (uid {uid}), not yours or root's, so nothing was "
-                f"sent to it; if you trust it, say --server-user {user_name(uid)}",
-                NOT_PERMITTED,
+                f"sent to it; if you trust it, say --server-user {user_name(uid)}"
             )
 
 
@@ -110,7 +128,7 @@ class Client:
             except ValueError:
                 answer = None
         if not isinstance(answer, dict):
-            raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does", FAILED)
+            raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does")
         return answer
 
     def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
@@ -121,7 +139,7 @@ class Client:
         with self._get("/events", parameters) as response, self._clear():
             while line := response.readline():
                 if not line.endswith(b"\n"):
-                    raise ClientError(f"the server at {self.path} ended in the middle of an event", UNAVAILABLE)
+                    raise UnavailableError(f"the server at {self.path} ended in the middle of an event")
                 yield line[:-1]
 
     def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -132,7 +150,7 @@ class Client:
             except ValueError:
                 event = None
             if not isinstance(event, dict):
-                raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does", FAILED)
+                raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does")
             yield event
 
     @contextmanager
@@ -142,7 +160,7 @@ class Client:
             with self._clear():
                 connection.request("GET", f"{target}?{urlencode(parameters)}" if parameters else target)
                 response = connection.getresponse()
-                if response.status != http.client.OK:
+                if response.status != HTTPStatus.OK:
                     self._complain(response)
                 if "follow" in parameters and connection.sock is not None:
                     connection.sock.settimeout(None)
@@ -152,12 +170,13 @@ class Client:
 
     def _complain(self, response: http.client.HTTPResponse) -> None:
         said = response.read(4096).decode(errors="replace").strip()
-        status = {
-            http.client.FORBIDDEN: NOT_PERMITTED,
-            http.client.SERVICE_UNAVAILABLE: UNAVAILABLE,
-            http.client.BAD_REQUEST: USAGE,
-        }.get(http.client.HTTPStatus(response.status) if response.status in http.client.responses else None, FAILED)
-        raise ClientError(f"the server at {self.path} answers {response.status} {response.reason}: {said}", status)
+        kinds: dict[int, type[ClientError]] = {
+            HTTPStatus.BAD_REQUEST: MistakenError,
+            HTTPStatus.FORBIDDEN: ForbiddenError,
+            HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+        }
+        kind = kinds.get(response.status, ClientError)
+        raise kind(f"the server at {self.path} answers {response.status} {response.reason}: {said}")
 
     @contextmanager
     def _clear(self) -> Iterator[None]:
@@ -165,13 +184,10 @@ class Client:
         try:
             yield
         except TimeoutError:
-            raise ClientError(
-                f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds", UNAVAILABLE
-            ) from None
+            raise UnavailableError(f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds") from None
         except http.client.HTTPException as error:
-            name = type(error).__name__
-            raise ClientError(
-                f"the server at {self.path} ended the conversation, or speaks no HTTP ({name})", UNAVAILABLE
+            raise UnavailableError(
+                f"the server at {self.path} ended the conversation, or speaks no HTTP ({type(error).__name__})"
             ) from error
         except OSError as error:
             raise _refusal(self.path, error) from error
@@ -180,18 +196,15 @@ class Client:
 def _refusal(path: str, error: OSError) -> ClientError:
     number = error.errno
     if number in {errno.ENOENT, errno.ENOTDIR}:
-        return ClientError(f"there is no {path}; start a server with `observatory serve`", UNAVAILABLE)
+        return UnavailableError(f"there is no {path}; start a server with `observatory serve`")
     if number == errno.ECONNREFUSED:
-        return ClientError(
-            f"nobody listens at {path}: its server has ended; start one with `observatory serve`", UNAVAILABLE
-        )
+        return UnavailableError(f"nobody listens at {path}; start a server with `observatory serve`")
     if number in {errno.EACCES, errno.EPERM}:
-        return ClientError(
-            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way",
-            NOT_PERMITTED,
+        return ForbiddenError(
+            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way"
         )
     if number is None:  # the path itself: too long, or with a zero byte in it
-        return ClientError(f"{path!r} can't be a socket's path: {error}", USAGE)
+        return MistakenError(f"{path!r} can't be a socket's path: {error}")
     if number in {errno.ECONNRESET, errno.EPIPE}:
-        return ClientError(f"the server at {path} ended the conversation", UNAVAILABLE)
-    return ClientError(f"no server can be reached at {path}: {error.strerror}", UNAVAILABLE)
+        return UnavailableError(f"the server at {path} ended the conversation")
+    return UnavailableError(f"no server can be reached at {path}: {error.strerror}")

@@ -15,9 +15,18 @@ DONE, FAILED, USAGE, UNAVAILABLE, NOT_PERMITTED = 0, 1, 2, 69, 77
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    from observatory.cli import serve  # noqa: PLC0415 - see parser()
+    from observatory.cli import (  # noqa: PLC0415 - see parser()
+        completion,
+        doctor,
+        events,
+        install_hooks,
+        serve,
+        sessions,
+        uninstall_hooks,
+        whoami,
+    )
 
-    return (serve,)
+    return serve, events, sessions, whoami, doctor, install_hooks, uninstall_hooks, completion
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, FAILED, NOT_PERMITTED, USAGE
+from observatory.cli.common import SOCKET_HELP, Stop, server_uids, socket_path, stop
 
 if TYPE_CHECKING:
     import argparse
@@ -23,15 +24,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "install-hooks",
         help="add hooks to Claude Code's settings",
-        description="Add a hook for every event to Claude Code's settings. All else in the file stays as it is, byte for "
-        "byte; the file as it was is kept beside it. Prints the change.",
+        description="Add a hook for every event to Claude Code's settings. All else in the file stays as it is, byte "
+        "for byte; the file as it was is kept beside it. Prints the change.",
     )
     add_scope(parser)
-    parser.add_argument(
-        "--socket",
-        metavar="PATH",
-        help="the server's socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else /tmp/claude-observatory.sock)",
-    )
+    parser.add_argument("--socket", metavar="PATH", help=SOCKET_HELP)
     parser.add_argument(
         "--server-user",
         metavar="USER",
@@ -70,42 +67,50 @@ def settings_directory(everywhere: bool) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Install the hooks."""
-    from observatory.client import UnknownUserError, default_socket, uid_of
+    from observatory.hooks.files import SettingsError
+
+    try:
+        return _install(options)
+    except SettingsError as error:
+        return stop(options, Stop(str(error), status_of(error)))
+    except Stop as error:
+        return stop(options, error)
+
+
+def _install(options: argparse.Namespace) -> int:
     from observatory.hooks import events, files, settings
     from observatory.hooks.command import Recipient
 
-    socket = str(Path(options.socket or default_socket()).absolute())
-    try:
-        encoded = socket.encode()
-        uids = tuple(sorted({uid_of(user) for user in options.server_user}))
-    except UnicodeEncodeError:
-        return complain("install-hooks", "the socket's path is not UTF-8, and a settings file must be", USAGE)
-    except UnknownUserError as error:
-        return complain("install-hooks", str(error), USAGE)
-    if len(encoded) > SUN_PATH_BYTES:
-        return complain(
-            "install-hooks",
-            f"{socket} has {len(encoded)} bytes, and a socket's path at most {SUN_PATH_BYTES}; choose a shorter one",
-            USAGE,
+    recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(server_uids(options))))
+    path = files.settings_path(settings_directory(options.everywhere))
+    wanted = settings.handlers(events.LISTENED, recipient)
+    change = files.plan_install(path, wanted)
+    show(change)
+    if not change.changes:
+        print(f"{path} has all {len(wanted)} hooks already.")
+    elif options.dry_run:
+        print(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks.")
+    else:
+        files.make(change)
+        kept = (
+            "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
-    try:
-        path = files.settings_path(settings_directory(options.everywhere))
-        wanted = settings.handlers(events.LISTENED, Recipient(socket, uids))
-        change = files.plan_install(path, wanted)
-        show(change)
-        if not change.changes:
-            print(f"{path} has all {len(wanted)} hooks already.")
-        elif options.dry_run:
-            print(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks.")
-        else:
-            files.make(change)
-            kept = (
-                f" The file without them is kept as {files.backup_path(path).name} beside it." if change.backup else ""
-            )
-            print(f"{path} has {len(wanted)} hooks, which send to {socket}.{kept}")
-    except files.SettingsError as error:
-        return complain("install-hooks", str(error), status_of(error))
+        print(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}")
     return DONE
+
+
+def _absolute(socket: str) -> str:
+    """The path from the root, since a hook runs in any directory. Raises Stop for one that no socket can have."""
+    path = str(Path(socket).absolute())
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        raise Stop("the socket's path is not UTF-8, and a settings file must be", USAGE) from None
+    if size > SUN_PATH_BYTES:
+        raise Stop(
+            f"{path} has {size} bytes, and a socket's path at most {SUN_PATH_BYTES}; choose a shorter one", USAGE
+        )
+    return path
 
 
 def show(change: Change) -> None:
@@ -118,9 +123,3 @@ def status_of(error: Exception) -> int:
     from observatory.hooks.files import ForbiddenError
 
     return NOT_PERMITTED if isinstance(error, ForbiddenError) else FAILED
-
-
-def complain(command: str, sentence: str, status: int) -> int:
-    """Print one sentence for a person, and give the exit status back."""
-    print(f"observatory {command}: {sentence}", file=sys.stderr)
-    return status

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE
-from observatory.cli.install_hooks import add_scope, complain, settings_directory, show, status_of
+from observatory.cli.common import Stop, stop
+from observatory.cli.install_hooks import add_scope, settings_directory, show, status_of
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
             files.make(change)
             print(_done(change, files.backup_path(path).name))
     except files.SettingsError as error:
-        return complain("uninstall-hooks", str(error), status_of(error))
+        return stop(options, Stop(str(error), status_of(error)))
     return DONE
 
 

@@ -1,0 +1,38 @@
+"""`observatory completion`: a shell's completion of this command, made from its parser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observatory.cli import DONE, FAILED
+from observatory.cli.common import Stop, stop
+
+if TYPE_CHECKING:
+    import argparse
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `completion`."""
+    parser = subparsers.add_parser(
+        "completion",
+        help="print a shell's completion script",
+        description="Print a script that completes this command's words in a shell. For bash: observatory completion "
+        "bash > ~/.local/share/bash-completion/completions/observatory",
+    )
+    parser.add_argument("shell", choices=SHELLS, help="which shell")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script."""
+    from observatory.cli import parser
+
+    try:
+        import shtab
+    except ImportError:
+        why = "this needs shtab: pip install 'claude-observatory[completion]'"
+        return stop(options, Stop(why, FAILED))
+    print(shtab.complete(parser(), options.shell))
+    return DONE

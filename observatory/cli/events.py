@@ -1,0 +1,130 @@
+"""`observatory events`: what was recorded, as far as the caller may see it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from observatory.cli import DONE, UNAVAILABLE, USAGE
+from observatory.cli.common import Stop, add_server_options, client, lost_reader, server_errors, stop
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+HEADINGS = ("ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "WHAT")
+WIDTHS = (6, 19, 8, 18, 8, 8, 0)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `events`."""
+    parser = subparsers.add_parser(
+        "events",
+        help="show recorded events",
+        description="Show recorded events, oldest first: one's own, and everybody's to root, to the server's user and "
+        "to the group of `serve --readers`.",
+    )
+    add_server_options(parser)
+    parser.add_argument("--event", metavar="NAME", help="only events of this name")
+    parser.add_argument("--session", metavar="ID", help="only events of this session")
+    parser.add_argument("--tool", metavar="NAME", help="only events about this tool")
+    parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
+    parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
+    parser.add_argument("--limit", metavar="N", type=_number, help="at most so many")
+    parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server has it")
+    parser.set_defaults(run=run)
+
+
+def _number(text: str) -> int:
+    import argparse
+
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 100")
+    return int(text)
+
+
+def parameters(options: argparse.Namespace) -> dict[str, str]:
+    """The query of `/events` that these options mean. Raises Stop for a user who doesn't exist."""
+    from observatory.client import UnknownUserError, uid_of
+
+    query = {
+        name: str(value)
+        for name in ("after", "event", "session", "tool", "limit")
+        if (value := getattr(options, name)) is not None
+    }
+    if options.user is not None:
+        try:
+            query["user"] = str(uid_of(options.user))
+        except UnknownUserError as error:
+            raise Stop(str(error), USAGE) from error
+    if options.follow:
+        query["follow"] = "1"
+    return query
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch and print."""
+    try:
+        with server_errors():
+            server, query = client(options), parameters(options)
+            if options.json:
+                _print_lines(server.lines(query))
+            else:
+                _print_rows(server.events(query), options.follow)
+        if options.follow:
+            raise Stop(f"the server at {server.path} has ended", UNAVAILABLE)
+    except Stop as error:
+        return stop(options, error)
+    except BrokenPipeError:
+        lost_reader()
+    return DONE
+
+
+def _print_lines(lines: Iterable[bytes]) -> None:
+    """JSON as it came; for a terminal, control characters beyond ASCII's (those JSON escapes itself) as escapes."""
+    out = sys.stdout.buffer
+    for line in lines:
+        out.write((_shown(line) if sys.stdout.isatty() else line) + b"\n")
+        out.flush()
+
+
+def _shown(line: bytes) -> bytes:
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+
+
+def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
+    from observatory.cli.table import print_table, stream_table
+
+    if follow:
+        stream_table(HEADINGS, WIDTHS, _rows(events))
+    else:
+        print_table(HEADINGS, _rows(events))
+
+
+def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    from observatory.client import user_name
+
+    for event in events:
+        yield (
+            str(event.get("_id", "")),
+            str(event.get("_ts", ""))[:19].replace("T", " "),
+            user_name(event.get("_peer_uid")),
+            str(event.get("_event", "")),
+            str(event.get("session_id", ""))[:8],
+            str(event.get("tool_name", "")),
+            what(event),
+        )
+
+
+def what(event: dict[str, Any]) -> str:
+    """The one thing in an event that a person would want to see of it, on one line."""
+    details = event.get("tool_input")
+    places = [details] if isinstance(details, dict) else []
+    keys = ("command", "file_path", "pattern", "url", "query", "description", "prompt", "message", "reason", "source")
+    for place in [*places, event]:
+        for key in keys:
+            if isinstance(value := place.get(key), str) and value:
+                return " ".join(value.split())[:200]
+    return ""

@@ -1,0 +1,96 @@
+"""`observatory sessions`: what each session is doing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from observatory.cli import DONE
+from observatory.cli.common import Stop, add_server_options, client, lost_reader, server_errors, stop
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import datetime
+
+    from observatory.sessions import Session
+
+HEADINGS: Final = ("SESSION", "USER", "STATE", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `sessions`."""
+    parser = subparsers.add_parser(
+        "sessions",
+        help="show what each session is doing",
+        description="Show each session's state, its last event and how long ago that was, its age, its project and its "
+        "user; the latest first. States: fresh (nothing asked yet), working (the model answers), running a tool, "
+        "waiting for permission, waiting for input, idle (the turn is over), ended (it said so itself), dead (the "
+        "kernel reported the end of its process). Shows the sessions whose events one may see.",
+    )
+    add_server_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, with the whole session id")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch, tell, print."""
+    from observatory.sessions import sessions
+
+    try:
+        with server_errors():
+            found = sessions(client(options).events({}))
+        if options.json:
+            _print_json(found)
+        else:
+            _print_table(found)
+    except Stop as error:
+        return stop(options, error)
+    except BrokenPipeError:
+        lost_reader()
+    return DONE
+
+
+def _print_json(found: list[Session]) -> None:
+    import dataclasses
+    import json
+
+    for session in found:
+        print(json.dumps(dataclasses.asdict(session)))
+
+
+def _print_table(found: list[Session]) -> None:
+    from datetime import UTC, datetime
+
+    from observatory.cli.table import print_table
+    from observatory.client import user_name
+
+    now = datetime.now(UTC)
+    print_table(
+        HEADINGS,
+        [
+            (
+                session.session_id[:8],
+                user_name(session.uid),
+                session.state,
+                session.tool or "",
+                session.last_event,
+                since(session.last, now),
+                since(session.started, now),
+                session.project or "",
+            )
+            for session in found
+        ],
+    )
+
+
+def since(time: str, now: datetime) -> str:
+    """How long ago a time in RFC 3339 was, roughly: `12s`, `3m`, `2h`, `5d`; `?` for what is no time."""
+    from datetime import datetime
+
+    try:
+        seconds = max(0.0, (now - datetime.fromisoformat(time)).total_seconds())
+    except (TypeError, ValueError):
+        return "?"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"

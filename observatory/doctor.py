@@ -1,0 +1,281 @@
+"""Does it work, for this user, on this machine? Each question is answered by trying, or by looking at the files.
+
+Every finding is one line: that something is as it should be, or what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import secrets
+import shutil
+import stat
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from observatory.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
+from observatory.hooks import events, files
+from observatory.hooks.command import Recipient, hook_command, socket_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TRIAL: Final = "ObservatoryDoctor"
+"""The name of the event that is sent to see whether one arrives."""
+
+HOOK_SECONDS: Final = 1.0
+"""A hook that takes longer holds up its session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question. `error` is what a Client raised, where that is why."""
+
+    about: str
+    ok: bool
+    sentence: str
+    error: ClientError | None = None
+
+
+def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) -> Iterator[Finding]:
+    """Look at everything between a hook and the store. `settings` are the `.claude` directories to look in."""
+    trusted = server_uids | {0, os.geteuid()}
+    path = Path(socket).absolute()
+    yield from _socket(path, trusted)
+    yield from _directories(path, trusted)
+    client = Client(socket, server_uids)
+    server = _server(client)
+    yield server
+    yield _curl()
+    yield _hooks(socket, settings)
+    if server.error is None:
+        yield _trial(client, str(path), tuple(sorted(server_uids)))
+
+
+def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        yield Finding("socket", False, f"there is no {path}; start a server with `observatory serve`")
+        return
+    except OSError as error:
+        yield Finding("socket", False, f"{path} can't be looked at: {error.strerror}")
+        return
+    if stat.S_ISLNK(found.st_mode):
+        yield Finding(
+            "socket",
+            False,
+            f"{path} is a symbolic link, which its owner could point elsewhere at any time, so hooks don't follow it; "
+            f"name the socket itself: {path.resolve()}",
+        )
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        yield Finding(
+            "socket", False, f"{path} is no socket; move it away, and start a server with `observatory serve`"
+        )
+        return
+    owner, group, mode = user_name(found.st_uid), group_name(found.st_gid), stat.S_IMODE(found.st_mode)
+    if found.st_uid not in trusted:
+        yield Finding(
+            "socket",
+            False,
+            f"{path} was made by {owner}, not by you or root, so hooks send nothing there; if you trust {owner}, say "
+            f"--server-user {owner} here and to install-hooks",
+        )
+        return
+    yield Finding("socket", True, f"{path} is a socket with mode {mode:04o}, owner {owner}, group {group}")
+    yield Finding("reach", True, _reach(path, found))
+
+
+def _reach(path: Path, found: os.stat_result) -> str:
+    """Who may connect, by the mode bits: that takes write permission on the socket, and search on each directory."""
+    if found.st_mode & stat.S_IWOTH:
+        who = "everybody on this machine"
+    else:
+        owner = [f"{user_name(found.st_uid)} (its owner)"] if found.st_mode & stat.S_IWUSR else []
+        group = [_members(found.st_gid)] if found.st_mode & stat.S_IWGRP else []
+        who = ", ".join(dict.fromkeys(["root", *owner, *group]))
+    text = f"may connect: {who}"
+    closed = [directory for directory in path.parents if not directory.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        text += "".join(
+            f"; of those, {directory} lets through {', '.join(_searchers(directory.stat()))}" for directory in closed
+        )
+    if hasattr(os, "listxattr") and any("posix_acl" in name for name in os.listxattr(path)):
+        text += "; its access control list says more: see getfacl"
+    return text
+
+
+def _searchers(found: os.stat_result) -> list[str]:
+    owner = [user_name(found.st_uid)] if found.st_mode & stat.S_IXUSR else []
+    group = [_members(found.st_gid)] if found.st_mode & stat.S_IXGRP else []
+    return list(dict.fromkeys(["root", *owner, *group]))
+
+
+def _members(gid: int) -> str:
+    """A group with those who are in it: named there, or having it as their own."""
+    try:
+        named = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:
+        named = set()
+    named |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
+    return f"group {group_name(gid)} ({', '.join(sorted(named)) or 'nobody is in it'})"
+
+
+def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
+    """Can every directory above be searched, and may nobody else change what is in it?"""
+    for directory in reversed(path.parents):
+        try:
+            found = directory.stat()
+        except FileNotFoundError:
+            yield Finding("directories", False, f"there is no directory {directory}")
+            return
+        except PermissionError:
+            yield Finding(
+                "directories", False, f"{directory} can't be seen: a directory above it can't be searched by you"
+            )
+            return
+        if not os.access(directory, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            yield Finding(
+                "directories",
+                False,
+                f"{directory} (mode {stat.S_IMODE(found.st_mode):04o}, {user_name(found.st_uid)}:"
+                f"{group_name(found.st_gid)}) can't be searched by you, so nothing below it can be reached; its owner "
+                f"can change that with chmod or chgrp",
+            )
+            return
+        if found.st_uid not in trusted:
+            yield Finding(
+                "directories",
+                False,
+                f"{directory} belongs to {user_name(found.st_uid)}, who can put another socket at {path}; choose a "
+                f"directory of root's or your own",
+            )
+            return
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+            who = "everybody" if found.st_mode & stat.S_IWOTH else _members(found.st_gid)
+            yield Finding(
+                "directories",
+                False,
+                f"{directory} can be written by {who} and has no sticky bit, so another socket can be put at {path}; "
+                f"`chmod +t {directory}`, or choose another directory",
+            )
+            return
+    yield Finding(
+        "directories", True, f"every directory above {path} can be searched, and only you or root can replace it"
+    )
+
+
+def _server(client: Client) -> Finding:
+    """Is it there, does it answer, and does it see who asks?"""
+    try:
+        uid = client.whoami().get("uid")
+    except ClientError as error:
+        return Finding("server", False, str(error), error)
+    own = os.geteuid()
+    if uid == own:
+        return Finding("server", True, f"it answers, and sees you as {user_name(own)} (uid {own})")
+    seen = "unknown" if uid is None else f"uid {uid}"
+    return Finding(
+        "server",
+        False,
+        f"it answers, but sees you as {seen} where you are uid {own}: it runs in another user namespace; run it "
+        f"outside of the container",
+    )
+
+
+def _curl() -> Finding:
+    path = shutil.which("curl")
+    if path is None:
+        return Finding("curl", False, "there is no curl, by which hooks send; install it (Debian: `apt install curl`)")
+    said = subprocess.run([path, "-q", "--version"], capture_output=True, text=True, check=False).stdout
+    if "UnixSockets" not in said:
+        return Finding("curl", False, f"{path} can't speak to a Unix socket; install a curl that can (7.40 or newer)")
+    return Finding("curl", True, f"{path} speaks to Unix sockets ({said.split(' (')[0]})")
+
+
+def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
+    """Does one of these settings files send all events to this socket?"""
+    wrong: list[str] = []
+    for directory in directories:
+        try:
+            path = files.settings_path(directory)
+            hooks = files.read_installed(path)
+            rest = _settings(path)
+        except files.SettingsError as error:
+            return Finding("hooks", False, str(error))
+        if rest.get("disableAllHooks") is True:
+            return Finding("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
+        plugins = rest.get("enabledPlugins")
+        if isinstance(plugins, dict) and any(name.startswith("observatory@") and plugins[name] for name in plugins):
+            return Finding("hooks", True, f"{path} enables the plugin, which sends to $CLAUDE_UNIX_HOOK_WATCHER")
+        if not hooks:
+            continue
+        sockets = {
+            socket_of(str(hook.get("command"))) for each in hooks.values() for hook in each if isinstance(hook, dict)
+        }
+        missing = [event for event in events.LISTENED if event not in hooks]
+        if sockets != {socket}:
+            named = ", ".join(sorted(str(other) for other in sockets))
+            wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")
+        elif missing:
+            wrong.append(f"{path} has no hook for {', '.join(missing)}; run install-hooks again")
+        else:
+            return Finding("hooks", True, f"{path} has all {len(hooks)} hooks, which send to {socket}")
+    if wrong:
+        return Finding("hooks", False, "; ".join(wrong))
+    return Finding("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
+
+
+def _settings(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Finding:
+    """Send an event as a hook does, and look whether it has arrived."""
+    mark = f"trial-{secrets.token_hex(8)}"
+    body = json.dumps({"hook_event_name": TRIAL, "tool_name": mark})
+    started = time.monotonic()
+    subprocess.run(
+        ["sh", "-c", hook_command(TRIAL, Recipient(socket, server_uids))],
+        input=body,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    took = time.monotonic() - started
+    try:
+        arrived = list(client.events({"event": TRIAL, "tool": mark}))
+    except ClientError as error:
+        return Finding("event", False, str(error), error)
+    if len(arrived) != 1 or arrived[0].get("_peer_uid") != os.geteuid():
+        return Finding(
+            "event", False, f"one that was sent by a hook's command has not arrived at {socket}; see its log"
+        )
+    if took > HOOK_SECONDS:
+        return Finding(
+            "event", False, f"one took {took:.1f} s to arrive, which holds up every session; is the machine busy?"
+        )
+    return Finding(
+        "event", True, f"one sent by a hook's command arrived in {took * 1000:.0f} ms, as number {arrived[0]['_id']}"
+    )
+
+
+def status(findings: Sequence[Finding]) -> type[ClientError] | None:
+    """What kind of trouble there is, if any: `ForbiddenError`, `UnavailableError`, else `ClientError`."""
+    troubles = [finding for finding in findings if not finding.ok]
+    if not troubles:
+        return None
+    for kind in (ForbiddenError, UnavailableError):
+        if any(isinstance(finding.error, kind) for finding in troubles):
+            return kind
+    return ClientError

@@ -1,0 +1,186 @@
+"""Which process a session is, and the moment at which it ends: known from the kernel, not guessed.
+
+The hook that reports an event is a short-lived `curl`: a child of a shell, which is a child of the session's
+process. While the hook waits for its answer its own descriptor (SO_PEERPIDFD) proves that it lives, and with it
+who its ancestors are; so the session's process is opened then, once a session, and its descriptor becomes
+readable when it ends, however it ends (pidfd_open(2)). No polling, no comparison of names or of directories.
+
+The session's process is the nearest ancestor that is no shell. A wrapper put around every hook (by
+CLAUDE_CODE_SHELL_PREFIX) is taken for it and reported as dead too early; the session's next SessionStart mends that.
+Where the hook's ancestors can't be seen (another pid namespace, another platform), nothing is reported.
+
+Linux only. Before 6.5, which has no SO_PEERPIDFD, the hook is opened by its pid, whose reuse is then not excluded.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from observatory.events import trusted_fields
+from observatory.identity.linux import peer_pidfd
+from observatory.identity.model import PeerCredentials, Unavailable
+from observatory.identity.process import open_ancestor
+from observatory.sessions import DEAD
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from observatory.identity.process import ProcessDetails
+
+SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "yash", "zsh"})
+"""What the kernel calls a process that only runs a hook's command (proc(5), `comm`)."""
+
+SESSIONS_A_USER: Final = 256
+"""So many sessions of one user are watched; with one more, the one watched for the longest is forgotten."""
+
+SHARE_OF_DESCRIPTORS: Final = 4
+"""A quarter of the descriptors that this process may have are for sessions, and no more."""
+
+LONGEST_NAME: Final = 256
+"""Characters of a session id; the client's are 36 long."""
+
+INTERVAL: Final = 0.01
+"""Seconds between two looks at the ancestors of one user's hooks, so that nobody can make the server look all day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session whose process has ended: whose it was, and which process."""
+
+    session: str
+    pid: int
+    peer: PeerCredentials
+    """The credentials of the hook by which the process was found."""
+
+    def words(self) -> tuple[str, bytes]:
+        """The event that says so: its trusted fields, as `trusted_fields` gives them, and its body.
+
+        `_peer_*` name the process that ended, `_session_pid` says that the kernel reported it: a client that
+        claims a SessionDead can't have that field.
+        """
+        process = PeerCredentials(self.pid, self.peer.uid, self.peer.gid, self.peer.groups)
+        body = {"session_id": self.session, "hook_event_name": DEAD}
+        return f'{trusted_fields(process)},"_session_pid":{self.pid}', msgspec.json.encode(body)
+
+
+@dataclass(slots=True)
+class _Held:
+    pidfd: int
+    pid: int
+    peer: PeerCredentials
+
+
+@dataclass(slots=True)
+class _User:
+    """One user's sessions, oldest first."""
+
+    held: OrderedDict[str, _Held] = field(default_factory=OrderedDict)
+    over: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """Sessions that have ended: what still comes of them (a hook that outlived its session) opens nothing."""
+    next_look: float = 0.0
+
+
+class Lifetimes:
+    """Watches the processes of sessions for a server's loop.
+
+    `watch(descriptor, callback)` and `unwatch(descriptor)` are the loop's; `report` is called once for each session
+    whose process ends without a SessionEnd. Needs no thread and never waits.
+    """
+
+    def __init__(
+        self,
+        watch: Callable[[int, Callable[[], None]], None],
+        unwatch: Callable[[int], None],
+        report: Callable[[Ended], None],
+    ) -> None:
+        self._watch = watch
+        self._unwatch = unwatch
+        self._report = report
+        self._users: dict[int, _User] = {}
+        self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
+
+    def seen(self, sock: socket.socket, peer: PeerCredentials | None, event: str, session: str | None) -> None:
+        """Take note of an event, before its sender gets its answer: afterwards the sender may be gone."""
+        if peer is None or peer.uid is None or session is None or len(session) > LONGEST_NAME:
+            return
+        user = self._users.setdefault(peer.uid, _User())
+        if event == "SessionEnd":
+            self._forget(user, session)
+            _remember(user, session)
+        elif session not in user.held:
+            if event == "SessionStart":
+                user.over.pop(session, None)
+            if session not in user.over:
+                self._take(user, session, sock, peer)
+
+    def close(self) -> None:
+        """Forget every session."""
+        for user in self._users.values():
+            for session in list(user.held):
+                self._forget(user, session)
+        self._users.clear()
+
+    def _take(self, user: _User, session: str, sock: socket.socket, peer: PeerCredentials) -> None:
+        now = time.monotonic()
+        if now < user.next_look or self._room <= 0:
+            return
+        user.next_look = now + INTERVAL
+        found = _session_process(sock, peer)
+        if found is None:
+            return
+        if len(user.held) >= SESSIONS_A_USER:
+            self._forget(user, next(iter(user.held)))
+        pidfd, pid = found
+        user.held[session] = _Held(pidfd, pid, peer)
+        self._room -= 1
+        self._watch(pidfd, lambda: self._ended(user, session))
+
+    def _ended(self, user: _User, session: str) -> None:
+        held = user.held[session]
+        self._forget(user, session)
+        _remember(user, session)
+        self._report(Ended(session, held.pid, held.peer))
+
+    def _forget(self, user: _User, session: str) -> None:
+        held = user.held.pop(session, None)
+        if held is not None:
+            self._unwatch(held.pidfd)
+            os.close(held.pidfd)
+            self._room += 1
+
+
+def _remember(user: _User, session: str) -> None:
+    user.over[session] = None
+    if len(user.over) > SESSIONS_A_USER:
+        user.over.popitem(last=False)
+
+
+def _session_process(sock: socket.socket, peer: PeerCredentials) -> tuple[int, int] | None:
+    """A descriptor of the session's process, and its pid; `None` where it can't be known."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        hook = peer_pidfd(sock)
+        if hook is Unavailable.OPTION and peer.pid is not None:
+            hook = os.pidfd_open(peer.pid)
+        if isinstance(hook, Unavailable):
+            return None
+        try:
+            opened = open_ancestor(hook, _is_no_shell)
+        finally:
+            os.close(hook)
+    except OSError:  # no descriptor left, or the hook is gone
+        return None
+    return None if opened is None else (opened.pidfd, opened.details.pid)
+
+
+def _is_no_shell(process: ProcessDetails) -> bool:
+    return process.comm not in SHELLS
