@@ -78,7 +78,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error","message":"-"}}')
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)

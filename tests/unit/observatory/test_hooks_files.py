@@ -1,0 +1,334 @@
+"""A settings file is changed all at once or not at all, and stays whose it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory.cli import main
+from observatory.hooks import events, files, settings
+from observatory.hooks.command import Recipient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WANTED = settings.handlers(events.LISTENED, Recipient("/tmp/o.sock"))
+OTHER = settings.handlers(events.LISTENED, Recipient("/tmp/other.sock"))
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    directory = tmp_path / ".claude"
+    directory.mkdir()
+    return directory / "settings.json"
+
+
+def install(path: Path, wanted: dict[str, settings.Handler] = WANTED) -> None:
+    files.make(files.plan_install(path, wanted))
+
+
+def uninstall(path: Path) -> None:
+    files.make(files.plan_uninstall(path))
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that every user reaches and may write to, which pytest's own is not."""
+    with tempfile.TemporaryDirectory(prefix="o-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@contextmanager
+def effective_user(uid: int) -> Iterator[None]:
+    """Be another user to the kernel's eyes for a while, without root's capabilities."""
+    os.setegid(uid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def names(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"hooks":{}}',
+        '{"hooks": {"Stop": []}, "x": 1e5}\n',
+        '{\n\t"model" : "opus",\r\n "hooks": { "Stop": [ ] , "PreToolUse":\n[{"matcher":"Bash","hooks":[]}] } }  \n\n',
+        '\ufeff{ "a": "\\u00e9\\/" }',
+    ],
+)
+def test_uninstalling_leaves_the_file_as_it_was_byte_for_byte(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())
+    install(path)
+    assert path.read_bytes() != text.encode()
+    uninstall(path)
+    assert path.read_bytes() == text.encode()
+    assert names(path) == ["settings.json"]
+
+
+def test_a_file_that_was_not_there_is_not_there_afterwards(path: Path) -> None:
+    install(path)
+    assert names(path) == ["settings.json"]
+    uninstall(path)
+    assert names(path) == []
+
+
+def test_the_backup_is_the_file_as_it_was(path: Path) -> None:
+    path.write_text('{"a":1}')
+    install(path)
+    assert files.backup_path(path).read_text() == '{"a":1}'
+
+
+def test_installing_again_changes_nothing(path: Path) -> None:
+    path.write_text('{"hooks": {"Stop": []}}')
+    install(path)
+    first, status = path.read_bytes(), path.stat()
+    change = files.plan_install(path, WANTED)
+    assert not change.changes
+    assert change.diff() == ""
+    install(path)
+    assert path.read_bytes() == first
+    assert path.stat().st_ino == status.st_ino
+
+
+def test_another_socket_replaces_the_first_and_uninstalling_still_gives_back_every_byte(path: Path) -> None:
+    path.write_text('{"hooks": {"Stop": [ ]}}')
+    install(path)
+    install(path, OTHER)
+    assert settings.installed(path.read_text()) == {event: [hook] for event, hook in OTHER.items()}
+    uninstall(path)
+    assert path.read_text() == '{"hooks": {"Stop": [ ]}}'
+
+
+def test_what_was_changed_since_the_installation_stays(path: Path) -> None:
+    path.write_text('{"a": 1}')
+    install(path)
+    changed = json.loads(path.read_text()) | {"b": 2}
+    path.write_text(json.dumps(changed, indent=2))
+    change = files.plan_uninstall(path)
+    assert not change.exact
+    files.make(change)
+    assert json.loads(path.read_text()) == {"a": 1, "b": 2}
+    assert files.backup_path(path).read_text() == '{"a": 1}', "the backup of the untouched file was thrown away"
+
+
+def test_what_was_changed_between_two_installations_stays(path: Path) -> None:
+    path.write_text('{"a": 1}')
+    install(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"b": 2}, indent=2))
+    install(path, OTHER)
+    uninstall(path)
+    assert json.loads(path.read_text()) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_the_mode_is_kept_and_the_backup_has_it_too(path: Path, mode: int) -> None:
+    path.write_text("{}")
+    path.chmod(mode)
+    install(path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert stat.S_IMODE(files.backup_path(path).stat().st_mode) == mode
+    uninstall(path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@root_only
+def test_root_leaves_another_users_file_to_that_user(path: Path) -> None:
+    path.write_text("{}")
+    os.chown(path, 4001, 4002)
+    path.chmod(0o640)
+    install(path)
+    for each in (path, files.backup_path(path)):
+        assert (each.stat().st_uid, each.stat().st_gid, stat.S_IMODE(each.stat().st_mode)) == (4001, 4002, 0o640)
+
+
+@root_only
+def test_what_root_makes_in_another_users_home_belongs_to_that_user(path: Path, tmp_path: Path) -> None:
+    path.parent.rmdir()
+    os.chown(tmp_path, 4001, 4002)
+    install(path)
+    assert [(each.stat().st_uid, each.stat().st_gid) for each in (path.parent, path)] == [(4001, 4002)] * 2
+
+
+@root_only
+@pytest.mark.parametrize("link", [".claude", ".claude/settings.json"])
+def test_root_does_not_follow_another_users_link(tmp_path: Path, link: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "settings.json").write_text("{}")
+    home = tmp_path / "home"
+    home.mkdir()
+    if link == ".claude":
+        (home / link).symlink_to(victim)
+    else:
+        (home / ".claude").mkdir()
+        (home / link).symlink_to(victim / "settings.json")
+    os.chown(home / link, 4001, 4001, follow_symlinks=False)
+    with pytest.raises(files.ForbiddenError, match=r"symbolic link of the user with uid 4001.*run this as that user"):
+        files.settings_path(home / ".claude")
+
+
+@root_only
+def test_a_file_whose_owner_cannot_be_kept_is_not_touched(open_directory: Path) -> None:
+    path = open_directory / "settings.json"
+    path.write_text("{}")
+    with effective_user(4001), pytest.raises(files.ForbiddenError) as caught:
+        install(path)
+    assert str(caught.value) == f"{path} belongs to uid 0, gid 0, which uid 4001 can't keep; run this as its owner"
+    assert path.read_text() == "{}"
+    assert names(path) == ["settings.json"]
+
+
+@root_only
+def test_a_directory_that_may_not_be_written_is_named(open_directory: Path) -> None:
+    path = open_directory / "settings.json"
+    path.write_text("{}")
+    open_directory.chmod(0o755)
+    with (
+        effective_user(4001),
+        pytest.raises(files.ForbiddenError, match=f"{path} can't be read or written: Permission"),
+    ):
+        install(path)
+
+
+def test_a_link_to_the_settings_stays_a_link(path: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.json"
+    real.write_text("{}")
+    path.symlink_to(real)
+    install(files.settings_path(path.parent))
+    assert path.is_symlink()
+    assert len(settings.installed(real.read_text())) == len(WANTED)
+
+
+def test_an_access_control_list_is_kept(path: Path) -> None:
+    path.write_text("{}")
+    # user::rw-, user:4001:r--, group::---, mask::r--, other::--- as acl(5) is stored: version 2, then (tag, perm, id).
+    entries = [(1, 6, 0xFFFFFFFF), (2, 4, 4001), (4, 0, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)]
+    value = (2).to_bytes(4, "little") + b"".join(
+        tag.to_bytes(2, "little") + permission.to_bytes(2, "little") + who.to_bytes(4, "little")
+        for tag, permission, who in entries
+    )
+    try:
+        os.setxattr(path, "system.posix_acl_access", value)
+    except (OSError, AttributeError):
+        pytest.skip("this file system or platform has no access control lists")
+    install(path)
+    for each in (path, files.backup_path(path)):
+        assert os.getxattr(each, "system.posix_acl_access") == value
+
+
+@pytest.mark.parametrize("content", [b"{,}", b"\xff\xfe{}", b"[1]", b'{"hooks": 3}', b""])
+def test_a_broken_file_is_named_and_not_touched(
+    path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_bytes(content)
+    monkeypatch.chdir(path.parent.parent)
+    for command in ("install-hooks", "uninstall-hooks"):
+        assert main([command, "--project"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith(f"observatory {command}: {path} was not touched: ")
+        assert said.err.count("\n") == 1
+        assert path.read_bytes() == content
+        assert names(path) == ["settings.json"]
+
+
+def test_a_file_that_changes_under_our_hands_is_left_to_whoever_changes_it(path: Path) -> None:
+    path.write_text("{}")
+    change = files.plan_install(path, WANTED)
+    path.write_text('{"b": 1}')
+    with pytest.raises(files.SettingsError, match="was changed by someone else meanwhile"):
+        files.make(change)
+    assert path.read_text() == '{"b": 1}'
+    assert not [name for name in names(path) if name.startswith(".")], "a temporary file was left"
+
+
+def test_a_failed_write_leaves_the_file_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text("{}")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    change = files.plan_install(path, WANTED)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(files.SettingsError, match="No space left on device"):
+        files.make(change)
+    assert path.read_text() == "{}"
+    assert names(path) == ["settings.json"]
+
+
+def test_a_dry_run_shows_the_change_and_makes_none(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text('{"a": 1}\n')
+    monkeypatch.chdir(path.parent.parent)
+    assert main(["install-hooks", "--project", "--dry-run", "--socket", "/tmp/o.sock"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"--- {path}\n+++ {path}\n@@")
+    assert "observatory_socket=/tmp/o.sock;" in said
+    assert path.read_text() == '{"a": 1}\n'
+    assert names(path) == ["settings.json"]
+
+
+def test_the_commands_install_in_the_home_and_say_what_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    monkeypatch.delenv("CLAUDE_UNIX_HOOK_WATCHER", raising=False)
+    path = tmp_path / ".claude" / "settings.json"
+    assert main(["install-hooks", "--global"]) == 0
+    assert capsys.readouterr().out.endswith(f"{path} has 32 hooks, which send to /tmp/claude-observatory.sock.\n")
+    assert main(["install-hooks", "--global"]) == 0
+    assert capsys.readouterr().out == f"{path} has all 32 hooks already.\n"
+    assert main(["uninstall-hooks", "--global"]) == 0
+    assert capsys.readouterr().out.endswith(f"{path} is removed: it held nothing but observatory's hooks.\n")
+    assert main(["uninstall-hooks", "--global"]) == 0
+    assert capsys.readouterr().out == f"{path} has none of observatory's hooks.\n"
+
+
+def test_the_configuration_directory_of_the_environment_is_the_global_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("CLAUDE_UNIX_HOOK_WATCHER", "/run/x.sock")
+    assert main(["install-hooks", "--global"]) == 0
+    assert "observatory_socket=/run/x.sock;" in (tmp_path / "config" / "settings.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--server-user", "nobody-of-that-name"], "there is no user named 'nobody-of-that-name' on this machine"),
+        (["--server-user", "4294967295"], "4294967295 is not a uid: those are below 4294967295"),
+        (["--socket", "/tmp/" + "x" * 103], "has 108 bytes, and a socket's path at most 107; choose a shorter one"),
+        (["--socket", "/tmp/\udcff"], "the socket's path is not UTF-8"),
+    ],
+)
+def test_what_no_hook_could_use_is_refused(
+    path: Path,
+    arguments: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(path.parent.parent)
+    assert main(["install-hooks", "--project", *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert names(path) == []
