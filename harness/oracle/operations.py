@@ -31,7 +31,7 @@ class Trial:
     """One attempt on its way through the steps.
 
     `found` is what the path names, `ending` its last component where that need not exist, `second` rename's.
-    `answer` is the last permission that was asked for, `asked` the inode that it was about. `settled`: the kernel is
+    `answer` is the last permission that was asked for, `asked` where it was asked for. `settled`: the kernel is
     done with it, and no further step counts.
     """
 
@@ -44,7 +44,7 @@ class Trial:
     ending: Ending | None = None
     second: Ending | None = None
     answer: Permission | None = None
-    asked: int | None = None
+    asked: Spot | None = None
     at: str = ""
     settled: bool = False
     walk: Walk = field(init=False)
@@ -82,7 +82,7 @@ class Trial:
     def want(self, spot: Spot, wanted: int) -> None:
         """Ask for a permission on what is at a spot; refuse with EACCES if it is not granted."""
         answer = permission(self.principal, self.system.inodes[spot.inode], wanted, self.rules)
-        self.answer, self.asked = answer, spot.inode
+        self.answer, self.asked = answer, spot
         if not answer.granted:
             raise Refused("EACCES", spot.path, "", answer, spot.inode)
 

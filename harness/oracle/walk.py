@@ -160,6 +160,7 @@ class Walk:
             raise Refused(
                 "EACCES",
                 link.path,
-                f"fs.protected_symlinks: {directory.path} is sticky and world-writable, and the link belongs to "
-                f"uid {owner}, who is neither the follower nor the directory's owner",
+                f"the sysctl fs.protected_symlinks is on, {directory.path} is sticky and world-writable, and the link "
+                f"belongs to uid {owner}, who is neither the follower nor the directory's owner",
+                inode=link.inode,
             )

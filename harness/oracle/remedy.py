@@ -1,0 +1,300 @@
+"""The smallest changes that would turn a refusal, those that let in the fewest others first.
+
+Nothing is claimed that was not tried: a change is applied to a copy of the file system (or of the principal), and
+the attempt is run again by the same rules. If something else refuses then, that is changed too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.oracle.decision import Change
+from harness.oracle.filesystem import Acl, FileSystem
+from harness.oracle.permission import member, permission
+from harness.oracle.run import run
+from harness.oracle.walk import STICKY, Refused
+from harness.oracle.words import letters
+from harness.world import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.oracle.filesystem import Inode, Spot
+    from harness.oracle.operations import Trial
+    from harness.oracle.rules import Rules
+    from harness.oracle.words import Names
+    from harness.world import Attempt, World
+
+SHOWN = 5
+"""How many changes are named."""
+RUNS = 200
+"""How often the attempt is run again in search of changes."""
+OBSTACLES = 4
+"""How many refusals in a row are looked through."""
+STRANGER = Principal(uid=2**32 - 3, gid=2**32 - 3)
+"""Somebody of whom the world knows nothing: ids that nobody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One small change: what it is for a person, and what it makes of the situation."""
+
+    what: str
+    path: str | None
+    text: str
+    system: FileSystem
+    principal: Principal
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """A file system and a principal after some changes, and what refuses then."""
+
+    steps: tuple[_Step, ...]
+    trial: Trial
+    refused: Refused
+
+
+def remedies(system: FileSystem, world: World, attempt: Attempt, rules: Rules, names: Names) -> tuple[Change, ...]:
+    """Up to `SHOWN` changes, each of which alone turns the refusal of an attempt into a success."""
+    principal = world.principal(attempt.user)
+    trial, refused = run(system, principal, attempt, rules)
+    if refused is None:
+        return ()
+    solved: list[tuple[_Step, ...]] = []
+    runs = 0
+    situations = [_Situation((), trial, refused)]
+    while situations:
+        situation = situations.pop(0)
+        for step in _candidates(situation, attempt.user, names):
+            runs += 1
+            steps = (*situation.steps, step)
+            after, still = run(step.system, step.principal, step.attempt, rules)
+            if still is None:
+                solved.append(steps)
+            elif len(steps) < OBSTACLES and not _same(still, situation.refused):
+                situations.append(_Situation(steps, after, still))
+        if runs > RUNS:
+            break
+    ranked = sorted(
+        (_widening(system, world, attempt, rules, steps), len(steps), number, steps)
+        for number, steps in enumerate(solved)
+    )
+    return tuple(_change(steps, widens[0]) for widens, _, _, steps in ranked[:SHOWN])
+
+
+def _same(one: Refused, other: Refused) -> bool:
+    return (one.outcome, one.at, one.answer) == (other.outcome, other.at, other.answer)
+
+
+def _change(steps: tuple[_Step, ...], widens: int) -> Change:
+    kinds = list(dict.fromkeys(step.what for step in steps))
+    joins = "membership" in kinds
+    return Change(
+        what=kinds[0] if len(kinds) == 1 else " and ".join(kinds),
+        path=next((step.path for step in steps if step.path is not None), None),
+        text=" && ".join(step.text for step in _without_repeats(steps)) + ("  # and log in again" if joins else ""),
+        widens=widens,
+    )
+
+
+def _without_repeats(steps: tuple[_Step, ...]) -> list[_Step]:
+    """The steps but for ACL entries that a later one on the same path contains."""
+    last = {(step.what, step.path): number for number, step in enumerate(steps)}
+    return [step for number, step in enumerate(steps) if step.what != "acl" or last[step.what, step.path] == number]
+
+
+def _widening(
+    before: FileSystem, world: World, attempt: Attempt, rules: Rules, steps: tuple[_Step, ...]
+) -> tuple[int, int, int]:
+    """How many others gain access; whether somebody unknown does, and one who shares the thing's group.
+
+    Only the first is told; the others order what lets in equally many of those whom the world names.
+    """
+    after = steps[-1].system
+    tried = steps[-1].attempt
+
+    def gains(principal: Principal) -> bool:
+        had = run(before, principal, attempt, rules)[1] is None
+        return not had and run(after, principal, tried, rules)[1] is None
+
+    others = {world.principal(user.name) for user in world.users if user.name != attempt.user}
+    others.discard(steps[-1].principal)
+    groups = sorted(set(world.groups.values()))
+    members = [dataclasses.replace(STRANGER, groups=(gid,)) for gid in groups[:32]]
+    return sum(map(gains, others)), int(gains(STRANGER)), sum(map(gains, members))
+
+
+def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Step]:
+    refused = situation.refused
+    if refused.answer is not None and refused.inode is not None:
+        yield from _permissions(situation, refused.inode, user, names)
+    elif refused.outcome in _OTHERS:
+        yield from _OTHERS[refused.outcome](situation, user)
+
+
+def _step(
+    situation: _Situation,
+    what: str,
+    path: str | None,
+    text: str,
+    *,
+    system: FileSystem | None = None,
+    principal: Principal | None = None,
+    attempt: Attempt | None = None,
+) -> _Step:
+    trial = situation.trial
+    return _Step(
+        what=what,
+        path=path,
+        text=text,
+        system=system or trial.walk.system,
+        principal=principal or trial.principal,
+        attempt=attempt or trial.attempt,
+    )
+
+
+def _permissions(situation: _Situation, number: int, user: str, names: Names) -> Iterator[_Step]:
+    """Membership in a group that has the bits, an ACL entry, another group for the thing, more bits for the class.
+
+    Nobody is told to join gid 0, to which half the system belongs.
+    """
+    trial, refused = situation.trial, situation.refused
+    answer = refused.answer
+    assert answer is not None
+    system, inode, path = trial.walk.system, trial.walk.system.inodes[number], shlex.quote(refused.at)
+    applied = answer.entitlement.applied
+    missing = answer.wanted & ~answer.entitlement.bits
+    principal = trial.principal
+    if applied != "owner":
+        named = () if inode.acl is None else tuple(gid for gid, _ in inode.acl.groups)
+        for gid in dict.fromkeys((inode.gid, *named)):
+            joined = dataclasses.replace(principal, groups=tuple(sorted({*principal.groups, gid})))
+            if (
+                gid != 0
+                and not member(principal, gid)
+                and permission(joined, inode, answer.wanted, trial.rules).granted
+            ):
+                name = names.groups.get(gid, str(gid))
+                yield _step(situation, "membership", None, f"usermod -aG {name} {user}", principal=joined)
+        entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
+        text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"
+        yield _step(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
+        for gid in (principal.gid, *principal.groups):
+            given = dataclasses.replace(inode, gid=gid)
+            if gid != inode.gid and permission(principal, given, answer.wanted, trial.rules).granted:
+                text = f"chgrp {names.groups.get(gid, str(gid))} {path}"
+                yield _step(situation, "chgrp", refused.at, text, system=system.with_inode(number, given))
+    who, shift = {"owner": ("u", 6), "group": ("g", 3), "other": ("o", 0)}.get(applied, ("", 0))
+    if who:
+        wider = dataclasses.replace(inode, mode=inode.mode | missing << shift)
+        if who == "g" and inode.acl is not None:
+            group = inode.acl.owning_group | missing
+            wider = dataclasses.replace(wider, acl=dataclasses.replace(inode.acl, owning_group=group))
+            text = f"setfacl -m g::{letters(group) or '-'} {path}"
+        else:
+            text = f"chmod {who}+{letters(missing)} {path}"
+        yield _step(situation, "chmod", refused.at, text, system=system.with_inode(number, wider))
+
+
+def _with_entry(inode: Inode, uid: int, wanted: int) -> tuple[str, Inode]:
+    """The letters of an entry for a user, and the inode with it, its mask as setfacl(1) computes that."""
+    acl = inode.acl or Acl((), (), inode.mode >> 3 & 7)
+    had = dict(acl.users).get(uid, 0)
+    users = tuple(sorted({**dict(acl.users), uid: had | wanted}.items()))
+    mask = acl.owning_group
+    for _, bits in (*users, *acl.groups):
+        mask |= bits
+    mode = inode.mode & ~0o070 | mask << 3
+    return letters(had | wanted), dataclasses.replace(inode, mode=mode, acl=Acl(users, acl.groups, acl.owning_group))
+
+
+def _refused_connection(situation: _Situation, user: str) -> Iterator[_Step]:
+    """Nobody listens: whoever owns the socket must."""
+    del user
+    trial, at = situation.trial, situation.refused.at
+    if trial.found is None or trial.inode.kind != "socket":
+        return
+    listening = dataclasses.replace(trial.inode, state="listening")
+    system = trial.walk.system.with_inode(trial.spot.inode, listening)
+    yield _step(situation, "listen", at, f"start the server that listens on {at}", system=system)
+
+
+def _wrong_type(situation: _Situation, user: str) -> Iterator[_Step]:
+    del user
+    trial = situation.trial
+    kind = trial.inode.type
+    text = f"connect with a {kind} socket"
+    yield _step(situation, "type", None, text, attempt=dataclasses.replace(trial.attempt, type=kind))
+
+
+def _name_taken(situation: _Situation, user: str) -> Iterator[_Step]:
+    """The name must go first; root, or whoever may, removes it."""
+    del user
+    trial, at = situation.trial, situation.refused.at
+    if trial.ending is None or trial.ending.sort != "name":
+        return
+    number = trial.entry(trial.ending)
+    if number is not None and trial.walk.system.inodes[number].kind != "directory":
+        system = trial.walk.system.without_entry(trial.ending.directory.inode, trial.ending.name)
+        yield _step(situation, "unlink", at, f"rm {shlex.quote(at)}", system=system)
+
+
+def _not_owned(situation: _Situation, user: str) -> Iterator[_Step]:
+    """The thing becomes the user's own, or its directory stops being sticky."""
+    trial, at = situation.trial, situation.refused.at
+    system = trial.walk.system
+    for ending in (trial.ending, trial.second):
+        number = None if ending is None else trial.entry(ending)
+        if ending is None or number is None or ending.path != at:
+            continue
+        yield _owned(situation, number, user)
+        directory = system.inodes[ending.directory.inode]
+        path = shlex.quote(ending.directory.path)
+        loose = system.with_inode(ending.directory.inode, dataclasses.replace(directory, mode=directory.mode & ~STICKY))
+        yield _step(situation, "chmod", ending.directory.path, f"chmod -t {path}", system=loose)
+    if trial.found is not None:
+        yield _owned(situation, trial.found.inode, user)
+
+
+def _owned(situation: _Situation, number: int, user: str) -> _Step:
+    trial, at = situation.trial, situation.refused.at
+    inode = dataclasses.replace(trial.walk.system.inodes[number], uid=trial.principal.uid)
+    option = "-h " if inode.kind == "symlink" else ""
+    text = f"chown {option}{user} {shlex.quote(at)}"
+    return _step(situation, "chown", at, text, system=trial.walk.system.with_inode(number, inode))
+
+
+def _protected_symlink(situation: _Situation, user: str) -> Iterator[_Step]:
+    if situation.refused.inode is not None:
+        yield _owned(situation, situation.refused.inode, user)
+
+
+def _read_only(situation: _Situation, user: str) -> Iterator[_Step]:
+    del user
+    trial = situation.trial
+    spot: Spot | None = trial.found if trial.ending is None else trial.ending.directory
+    assert spot is not None
+    top = spot
+    while top.above is not None and top.above.mount == spot.mount:
+        top = top.above
+    mounts = list(trial.walk.system.mounts)
+    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], read_only=False)
+    system = dataclasses.replace(trial.walk.system, mounts=tuple(mounts))
+    text = f"mount -o remount,bind,rw {shlex.quote(top.path)}"
+    yield _step(situation, "remount", top.path, text, system=system)
+
+
+_OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Step]]] = {
+    "EACCES": _protected_symlink,
+    "ECONNREFUSED": _refused_connection,
+    "EPROTOTYPE": _wrong_type,
+    "EADDRINUSE": _name_taken,
+    "EPERM": _not_owned,
+    "EROFS": _read_only,
+}
+"""What may help against refusals that are no lack of permission bits. The rest are the caller's own mistakes."""

@@ -1,0 +1,44 @@
+"""One attempt taken through the steps of one kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.oracle.operations import STEPS, Trial
+from harness.oracle.walk import Refused, Walk
+from harness.world import Principal
+
+if TYPE_CHECKING:
+    from harness.oracle.filesystem import FileSystem, Spot
+    from harness.oracle.rules import Rules
+    from harness.world import Attempt
+
+ROOT = Principal(0, 0)
+
+
+def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules) -> tuple[Trial, Refused | None]:
+    """What became of an attempt, and what refused it, if anything did."""
+    trial = Trial(system, principal, attempt, rules, system.root())
+    try:
+        if attempt.cwd is not None:
+            trial.walk.start = _working_directory(system, attempt.cwd, rules)
+        for step in rules.steps[_steps_of(attempt, rules)]:
+            STEPS[step](trial)
+            if trial.settled:
+                break
+    except Refused as refused:
+        return trial, refused
+    return trial, None
+
+
+def _steps_of(attempt: Attempt, rules: Rules) -> str:
+    abstract = rules.abstract and attempt.path.startswith("@") and attempt.operation in {"connect", "bind"}
+    return f"{attempt.operation} abstract" if abstract else attempt.operation
+
+
+def _working_directory(system: FileSystem, path: str, rules: Rules) -> Spot:
+    """Root enters it beforehand."""
+    spot = Walk(system, ROOT, rules, system.root()).to(path, follow=True)
+    if system.inodes[spot.inode].kind != "directory":
+        raise Refused("ENOTDIR", spot.path, f"the working directory {spot.path} is no directory")
+    return spot
