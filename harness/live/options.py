@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
+import posixpath
 from typing import TYPE_CHECKING, get_args
 
 from harness.live import subject
 from harness.live.process import container_process
 from harness.live.scene import Wanted
-from harness.live.subject import SubjectError
+from harness.live.subject import SubjectError, working_directory
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
@@ -53,28 +53,24 @@ def subject_of(options: argparse.Namespace) -> Subject:
 
 
 def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
-    """What is wanted, with absolute paths. Raises SubjectError if the options do not go together."""
+    """What is wanted. A relative path begins where a process stands; for anybody else it is made absolute.
+
+    Raises SubjectError if the options do not go together.
+    """
     if (options.to is None) == (options.operation == "rename"):
         raise SubjectError("rename, and rename alone, has a second path: --to PATH")
     if (options.mode is None) == (options.operation == "chmod"):
         raise SubjectError("chmod, and chmod alone, has a mode: --mode MODE")
-    return Wanted(
-        options.operation,
-        _absolute(options.path, who),
-        None if options.to is None else _absolute(options.to, who),
-        options.mode,
-        options.type,
-    )
-
-
-def _absolute(path: str, who: Subject) -> str:
-    if not path:
+    paths = [options.path] if options.to is None else [options.path, options.to]
+    if not all(paths):
         raise SubjectError("an empty path names nothing")
-    if path.startswith(("/", "@")):
-        return path
-    if who.root != "/":
-        raise SubjectError(f"{path} is relative, and {who.name} has a root directory of its own: give an absolute path")
-    return os.path.join(os.getcwd(), path)
+    cwd = None
+    if any(not path.startswith(("/", "@")) for path in paths):
+        cwd = working_directory(who)
+        if who.process is None:
+            # Nobody of that name stands here: the whole way down to this directory is theirs to go.
+            paths, cwd = [posixpath.join(cwd, path) for path in paths], None
+    return Wanted(options.operation, paths[0], paths[1] if len(paths) > 1 else None, options.mode, options.type, cwd)
 
 
 def _mode(text: str) -> int:

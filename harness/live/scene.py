@@ -29,13 +29,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants to do, as an `Attempt` says it, but with absolute paths."""
+    """What somebody wants to do, as an `Attempt` says it; without `type` it is the listener's."""
 
     operation: Operation
     path: str
     to: str | None = None
     mode: int | None = None
     type: SocketType | None = None
+    cwd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
     hidden: str | None = None
     follow = wanted.operation in FOLLOWING
     for path in paths if not wanted.path.startswith("@") else []:
-        sight = look(path, root=subject.root, follow=follow)
+        sight = look(posixpath.join(wanted.cwd or "/", path), root=subject.root, follow=follow)
         components.update({component.path: component for component in sight.components})
         hidden = hidden or sight.hidden
     root = components.pop("/", None)
@@ -84,7 +85,9 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
         listener = sockets.abstract(wanted.path)
         if listener is not None and listener.state != "stale":
             nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
-    attempt = Attempt(names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes))
+    attempt = Attempt(
+        names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes), wanted.cwd
+    )
     world = complete(
         World(
             name=names.label(wanted.path),

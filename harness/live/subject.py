@@ -93,5 +93,16 @@ def process(pid: int) -> Subject:
 
 def myself() -> Subject:
     """This very process."""
-    found = process(os.getpid())
-    return Subject(found.name, found.principal, found.accounts, found.database)
+    return process(os.getpid())
+
+
+def working_directory(who: Subject) -> str:
+    """Where a process stands; for anybody else, where this one does. Raises SubjectError if that can't be known."""
+    pid = os.getpid() if who.process is None else who.process.pid
+    try:
+        path = os.readlink(f"/proc/{pid}/cwd")
+    except OSError as error:
+        raise SubjectError(f"the working directory of process {pid} can't be read: {error.strerror}") from error
+    if not path.startswith("/") or path.endswith(" (deleted)"):
+        raise SubjectError(f"the working directory of process {pid} is out of reach ({path}): give an absolute path")
+    return path

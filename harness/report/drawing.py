@@ -131,7 +131,7 @@ def tree(world: World, steps: Sequence[Step], decision: Decision, *, hidden: str
             )
         )
         if here and step.node is not None:
-            indent = " " * (18 + owner_width + group_width + len(branch))
+            indent = " " * (19 + owner_width + group_width + len(branch))
             lines += [(Span(indent + acl_entry(entry), "dim"),) for entry in step.node.acl]
     if deciding is None and refused and hidden is None:
         lines.append((Span("  > ", "refused"), Span(f"{visible(decision.at)}  <- {_refusal(decision)}", "refused")))
@@ -152,8 +152,7 @@ def _aside(step: Step, decision: Decision, here: bool) -> list[Span]:
     aside: list[Span] = []
     node = step.node
     if node is None:
-        text = "does not exist" if here and decision.outcome == "ENOENT" else "not there at first"
-        aside.append(Span(f"  ({text})", "dim"))
+        aside.append(Span(f"  ({_absence(step, decision, here)})", "dim"))
     elif node.kind == "symlink":
         aside.append(Span(f" -> {visible(node.target or '')}", "dim"))
     elif node.kind == "mount":
@@ -170,6 +169,14 @@ def _aside(step: Step, decision: Decision, here: bool) -> list[Span]:
     return aside
 
 
+def _absence(step: Step, decision: Decision, here: bool) -> str:
+    if step.path.startswith("@"):
+        return "nobody holds this name" if decision.outcome != "ok" else "not there at first"
+    if not here:
+        return "not there"
+    return {"ENOENT": "does not exist", "ok": "not there at first"}.get(decision.outcome, "made by an earlier attempt")
+
+
 def _refusal(decision: Decision) -> str:
     if not decision.needs:
         return decision.outcome
@@ -184,9 +191,9 @@ def reason(decision: Decision, *, first: bool = True, widening: bool = True) -> 
     `first` is False if something better was named before; `widening` says whether to tell whom else a change lets in.
     """
     lines: list[Line] = [(Span("  why    ", "dim"), Span(visible(decision.why)))]
-    if decision.because:
-        applied = f" ({decision.applied})" if decision.applied else ""
-        lines.append((Span("  class  ", "dim"), Span(visible(decision.because) + applied)))
+    if decision.applied:
+        because = "" if decision.because in decision.why else f": {visible(decision.because)}"
+        lines.append((Span("  class  ", "dim"), Span(decision.applied + because)))
     for number, change in enumerate(decision.changes):
         word = "  fix    " if number == 0 and first else "  or     "
         lines.append((Span(word, "dim"), *(_fix(change) if widening else _fix(change)[:1])))

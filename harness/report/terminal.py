@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -59,6 +60,11 @@ def print_run(run: Run, stream: TextIO, *, colour: bool | None = None, width: in
     console.print(Text(visible(run.world.name), style="bold"), soft_wrap=True)
     if run.world.about:
         console.print(Text(visible(run.world.about), style="dim"))
+    if run.story is not None:
+        story = Table.grid(padding=(0, 2, 0, 0))
+        for term, text in (("symptom", run.story.symptom), ("cause", run.story.cause), ("remedy", run.story.remedy)):
+            story.add_row(Text(term, style="dim"), Text(visible(text)))
+        console.print(Padding(story, (0, 0, 1, 2)))
     if run.verdicts and len(run.verdicts) <= CELLS:
         for part in _tables(matrix, run.verdicts, console.width):
             console.print(part)
