@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from harness.world import Attempt, Principal, World
@@ -107,6 +107,16 @@ class Place(Protocol):
         """Make attempts of the built world, in order; one observation for each."""
         ...
 
+    def grid(
+        self, directory: str, modes: Sequence[int], principals: Sequence[Principal], *, step: int = 8
+    ) -> Iterator[list[bytes]]:
+        """Give a directory of the built world each mode in turn; each principal then tries all listening sockets.
+
+        For each mode: for each principal, one errno (or 0) for each socket, in the world's order. The place works up to
+        three times `step` modes ahead of who reads.
+        """
+        ...
+
     def start(
         self,
         command: Sequence[str],
@@ -131,6 +141,13 @@ class Place(Protocol):
         timeout: float = 30.0,
     ) -> Completed:
         """Start a command, give it its input, wait for its end."""
+        ...
+
+    def interactive(self, principal: Principal) -> list[str]:
+        """A command of this machine that opens a shell in the place, on the terminal of whoever runs it.
+
+        It works as long as the place is there. Raises PlaceError if the engine has no way in for a terminal.
+        """
         ...
 
     def close(self) -> None:

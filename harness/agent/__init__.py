@@ -7,7 +7,7 @@ from importlib import resources
 
 def source(name: str = "agent.py") -> bytes:
     """The text of a program of this package, to be run by a place's own Python."""
-    return resources.files(__package__).joinpath(name).read_bytes()
+    return resources.files(__name__).joinpath(name).read_bytes()
 
 
 BOOT = (

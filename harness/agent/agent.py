@@ -28,7 +28,7 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_C
 AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
 PERFMON BPF CHECKPOINT_RESTORE
 """
-CAPABILITIES = CAPABILITY_NAMES.split()
+CAPABILITIES = {f"CAP_{name}": number for number, name in enumerate(CAPABILITY_NAMES.split())}
 """In the order of their numbers: linux/capability.h."""
 
 SYSCTLS = (
@@ -84,7 +84,7 @@ def _prctl(option: int, argument: int, third: int = 0) -> None:
 
 def _set_capabilities(names: list[str]) -> None:
     """Make the permitted, effective, inheritable and ambient sets of this process exactly these."""
-    numbers = [CAPABILITIES.index(name[len("CAP_") :]) for name in names]
+    numbers = [CAPABILITIES[name] for name in names]
     low = sum(1 << number for number in numbers if number < 32)
     high = sum(1 << (number - 32) for number in numbers if number >= 32)
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
@@ -661,6 +661,29 @@ def _serve_attempts(channel: socket.socket, cwd: str, protected_symlinks: bool) 
     os._exit(0)
 
 
+def _serve_grid(channel: socket.socket, paths: list[str], doors: list[socket.socket]) -> NoReturn:
+    """The life of a principal's child that tries every path at each byte received: one errno, or 0, for each path.
+
+    It accepts its own connections, which a listener's queue would hold: by accept(2) itself, since an object for each
+    would take longer than the attempt.
+    """
+    accept, close = LIBC.accept, os.close
+    numbers = [door.fileno() for door in doors]
+    while channel.recv(1):
+        outcomes = bytearray()
+        client = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM)
+        for path, number in zip(paths, numbers):
+            outcome = client.connect_ex(path)
+            if outcome == 0:
+                close(accept(number, None, None))
+                client.close()
+                client = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM)
+            outcomes.append(outcome)
+        client.close()
+        channel.sendall(outcomes)
+    os._exit(0)
+
+
 # --- children ------------------------------------------------------------------------------------------------
 
 
@@ -678,29 +701,35 @@ def _reset_signals() -> None:
 
 
 class Child:
-    """A process that is one principal and tries what that principal tries."""
+    """A process that is one principal and tries what that principal tries, as `serve` has it.
 
-    def __init__(self, principal: Json, cwd: str, protected_symlinks: bool) -> None:
+    `serve` is called in the process with its end of the channel and does not return; `kept` are the descriptors that it
+    needs. Raises RefusalError if it can't be that principal, or not in that directory.
+    """
+
+    def __init__(
+        self, principal: Json, cwd: str, serve: Callable[[socket.socket], NoReturn], kept: Sequence[int] = ()
+    ) -> None:
         self._channel, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 _reset_signals()
-                _close_all_but(theirs.fileno())
+                _close_all_but(theirs.fileno(), *kept)
                 os.umask(0o022)
                 os.chdir(cwd)
                 become(principal)
                 theirs.sendall(b"ready\n")
-                _serve_attempts(theirs, cwd, protected_symlinks)
-            except RefusalError as failure:
-                theirs.sendall(str(failure).encode() + b"\n")
+                serve(theirs)
+            except RefusalError as refusal:
+                theirs.sendall(str(refusal).encode() + b"\n")
             except OSError as error:
                 theirs.sendall(f"{cwd} cannot be the working directory: {error.strerror}\n".encode())
             finally:
                 os._exit(1)
         theirs.close()
         self._buffer = b""
-        said = self._read()
+        said = self._read_line()
         if said != b"ready":
             self.end()
             raise RefusalError(said.decode() or "a process that should become a user ended at once")
@@ -708,11 +737,19 @@ class Child:
     def attempt(self, attempts: list[list[Any]]) -> list[list[Any]]:
         """Have it try, in order: for each the outcome, the refusing component and the peer's address."""
         self._channel.sendall(json.dumps(attempts).encode() + b"\n")
-        answer = self._read()
-        if not answer:
-            raise RefusalError(f"the process {self.pid} that makes attempts died")
-        done: list[list[Any]] = json.loads(answer)
+        done: list[list[Any]] = json.loads(self._read_line())
         return done
+
+    def go(self) -> None:
+        """Let a child of the grid try."""
+        self._channel.sendall(b"!")
+
+    def outcomes(self, count: int) -> bytes:
+        """What a child of the grid found."""
+        while len(self._buffer) < count:
+            self._fill()
+        found, self._buffer = self._buffer[:count], self._buffer[count:]
+        return found
 
     def credentials(self) -> Json:
         """What the kernel says of this child: effective ids and supplementary groups (proc(5))."""
@@ -728,21 +765,24 @@ class Child:
             "groups": sorted(map(int, fields["Groups"])),
         }
 
-    def _read(self) -> bytes:
-        """The child's next line. The agent's own input may end meanwhile: then all ends."""
+    def _read_line(self) -> bytes:
+        while b"\n" not in self._buffer:
+            self._fill()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _fill(self) -> None:
+        """Wait for the child. The agent's own input may end meanwhile: then all ends."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         poll.register(0, 0)
-        while b"\n" not in self._buffer:
-            for descriptor, _ in poll.poll():
-                if descriptor == 0:
-                    os._exit(0)
-                piece = self._channel.recv(1 << 20)
-                if not piece:
-                    return b""
-                self._buffer += piece
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+        for descriptor, _ in poll.poll():
+            if descriptor == 0:
+                os._exit(0)
+            piece = self._channel.recv(1 << 20)
+            if not piece:
+                raise RefusalError(f"the process {self.pid} that makes attempts has died")
+            self._buffer += piece
 
     def end(self) -> None:
         """End it; the main loop reaps it."""
@@ -795,6 +835,7 @@ class Agent:
         self.facts = _facts()
         self._builder = Builder()
         self._children: dict[str, Child] = {}
+        self._grid: list[Child] = []
         self._processes: dict[int, Process] = {}
         self._started = 0
         self._selector = selectors.DefaultSelector()
@@ -851,6 +892,8 @@ class Agent:
             os.kill(process.pid, signal.SIGKILL)
         for key in [key for key in self._children if not key.endswith(ANYWHERE)]:
             self._children.pop(key).end()
+        while self._grid:
+            self._grid.pop().end()
         for held in self._watched:
             self._selector.unregister(held)
         self._watched = []
@@ -876,6 +919,28 @@ class Agent:
             )
             start = end
         return done
+
+    def do_grid(self, request: Json) -> list[list[str]]:
+        """Give a directory each of some modes in turn; each principal then tries every socket of the world.
+
+        For each mode, and each principal, the outcomes in the order of the sockets: errnos, or 0, as hexadecimal bytes.
+        """
+        doors = [listener for listener in self._builder.listeners if listener.accepts]
+        paths = [os.fsdecode(listener.address) for listener in doors]
+        if not self._grid:
+            held = [listener.held for listener in doors]
+            kept = [door.fileno() for door in held]
+            self._grid = [
+                Child(principal, "/", lambda channel: _serve_grid(channel, paths, held), kept)
+                for principal in request["principals"]
+            ]
+        found = []
+        for mode in request["modes"]:
+            os.chmod(request["directory"], mode)
+            for child in self._grid:
+                child.go()
+            found.append([child.outcomes(len(paths)).hex() for child in self._grid])
+        return found
 
     def do_start(self, request: Json) -> Json:
         """Start a command as a principal: its number for later requests, and its pid."""
@@ -996,7 +1061,10 @@ class Agent:
         key = json.dumps(principal, sort_keys=True) + (ANYWHERE if cwd is None else cwd)
         if key not in self._children:
             directory = "/" if cwd is None else os.path.realpath(cwd)
-            self._children[key] = Child(principal, directory, bool(self.facts["sysctls"].get("fs.protected_symlinks")))
+            protected = bool(self.facts["sysctls"].get("fs.protected_symlinks"))
+            self._children[key] = Child(
+                principal, directory, lambda channel: _serve_attempts(channel, directory, protected)
+            )
         return self._children[key]
 
     def _attempt(self, child: Child, attempts: list[list[Any]]) -> list[Any]:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from harness.cli import capture, check, explain, run, scenarios, shell
+from harness.cli import capture, check, explain, images, run, scenarios, shell, sweep
 from harness.place import PlaceError
 from harness.world import WorldError
 
@@ -19,7 +19,7 @@ AGREE, DISAGREE, USAGE, UNAVAILABLE = 0, 1, 2, 69
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    return run, check, scenarios, explain, capture, shell
+    return run, check, scenarios, explain, capture, shell, sweep, images
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from harness.agent.wire import decode_observation, encode_attempts, encode_principal, encode_world
@@ -10,7 +11,7 @@ from harness.engines.entrance import become, only
 from harness.place import Completed, Facts, PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from harness.engines.connection import AgentProcess, Connection
@@ -40,6 +41,24 @@ class AttachedPlace:
             raise PlaceError("no world has been built in this place yet, so nobody can try anything")
         rows = self._connection.request("attempt", **encode_attempts(self._world, attempts))
         return [decode_observation(row) for row in rows]
+
+    def grid(
+        self, directory: str, modes: Sequence[int], principals: Sequence[Principal], *, step: int = 8
+    ) -> Iterator[list[bytes]]:
+        """Give a directory of the built world each mode in turn; each principal then tries all listening sockets.
+
+        For each mode: for each principal, one errno (or 0) for each listening socket, in the world's order. The place
+        works ahead of who reads.
+        """
+        whole = [list(modes[start : start + step]) for start in range(0, len(modes), step)]
+        encoded = [encode_principal(principal) for principal in principals]
+        waiting: deque[int] = deque()
+        while whole or waiting:
+            while whole and len(waiting) < 3:
+                number = self._connection.send("grid", directory=directory, modes=whole.pop(0), principals=encoded)
+                waiting.append(number)
+            for found in self._connection.receive(waiting.popleft()):
+                yield [bytes.fromhex(outcomes) for outcomes in found]
 
     def start(
         self,
