@@ -6,6 +6,7 @@ they say, so that no reader can take a claim for a fact.
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 UNKNOWN_NAME = "Unknown"
 """The name of an event that names itself nowhere."""
 
-_decode = msgspec.json.Decoder().decode
+LONGEST_NAME = 256
+"""Characters of an event's name; a longer one is cut. Nor can a longer session or tool be asked for."""
+
+_SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
 # An escape: half a surrogate pair, standing alone, is the named group.
 _ESCAPES = re.compile(
@@ -42,60 +46,106 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """The JSON object, without a newline in it or after it."""
 
 
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """What the server itself asks of a body. The rest is checked to be JSON, and not taken apart."""
+
+    hook_event_name: Any = None
+    session_id: Any = None
+    tool_name: Any = None
+
+
+_decode = msgspec.json.Decoder().decode
+_decode_said = msgspec.json.Decoder(_Said).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 def timestamp(time: int) -> str:
     """RFC 3339 in UTC with microseconds, from microseconds since the epoch."""
     seconds, micro = divmod(time, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micro:06d}Z"
+    return f"{_second(seconds)}.{micro:06d}Z"
 
 
-def trusted_fields(peer: PeerCredentials | None) -> str:
-    """What the kernel knows of the connector, as the inside of a JSON object. Never a value from the peer."""
-    if peer is None:
-        return '"_peer_pid":null,"_peer_uid":null,"_peer_gid":null'
-    fields = {"_peer_pid": peer.pid, "_peer_uid": peer.uid, "_peer_gid": peer.gid}
-    if peer.groups is not None:
-        fields["_peer_groups"] = list(peer.groups)  # type: ignore[assignment]
-    return _encode(fields).decode()[1:-1]
+@functools.lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def compose(
-    number: int, time: int, ts: str, name: str | None, uid: int | None, trusted: str, body: bytes | bytearray
+    number: int, time: int, ts: str, name: str | None, peer: PeerCredentials | None, body: bytes | bytearray
 ) -> Event:
     """Make an event of a request's body. Takes every body: what is not JSON is kept as text.
 
-    `ts` is `timestamp(time)` and `trusted` is `trusted_fields` of the peer, whose uid is `uid`; both are the same
-    for many events, so that whoever has many makes them once.
+    `ts` is `timestamp(time)`: it is the same for all events of a turn. A name that is given goes before the one
+    that the body gives itself.
     """
-    said, text = _read(body)
+    inside, said = _read(body)
     if name is None:
-        own = said.get("hook_event_name")
-        name = own if isinstance(own, str) and own else UNKNOWN_NAME
-    session = said.get("session_id")
-    tool = said.get("tool_name")
-    head = f'{{"_id":{number},"_ts":"{ts}","_event":{_encode(name).decode()},{trusted}'
+        name = said.hook_event_name if type(said.hook_event_name) is str else None
+    if name is None or len(name) > LONGEST_NAME:
+        name = name[:LONGEST_NAME] if name else UNKNOWN_NAME
+    session, tool = said.session_id, said.tool_name
+    head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)}'.encode()
     return Event(
         number,
         time,
         name,
-        uid,
-        session if isinstance(session, str) else None,
-        tool if isinstance(tool, str) else None,
-        head.encode() + (b"," + text if text else b"") + b"}",
+        None if peer is None else peer.uid,
+        session if type(session) is str and len(session) <= LONGEST_NAME else None,
+        tool if type(tool) is str and len(tool) <= LONGEST_NAME else None,
+        b"%b,%b}" % (head, inside) if inside else head + b"}",
     )
 
 
-def _read(body: bytes | bytearray) -> tuple[dict[str, Any], bytes]:
-    """The client's fields without any that begins with `_`, and the same as the inside of a JSON object."""
+def trusted_fields(peer: PeerCredentials | None) -> str:
+    """What the kernel knows of the connector, as the inside of a JSON object. Nothing in it is from the peer."""
+    if peer is None:
+        return '"_peer_pid":null,"_peer_uid":null,"_peer_gid":null'
+    pid, uid, gid = peer.pid, peer.uid, peer.gid
+    return (
+        f'"_peer_pid":{"null" if pid is None else pid},"_peer_uid":{"null" if uid is None else uid},'
+        f'"_peer_gid":{"null" if gid is None else gid}{_groups(peer.groups)}'
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _groups(groups: tuple[int, ...] | None) -> str:
+    return "" if groups is None else f',"_peer_groups":[{",".join(map(str, groups))}]'
+
+
+@functools.lru_cache(maxsize=256)
+def _quoted(name: str) -> str:
+    return _encode(name).decode()
+
+
+def _read(body: bytes | bytearray) -> tuple[bytes, _Said]:
+    """The inside of a JSON object with the client's fields, less any that begins with `_`; and what's asked of it.
+
+    An object is taken as it was sent, if it's UTF-8, on one line, and has no such field: to take it apart and put
+    it together again would be most of the work of the whole server.
+    """
+    try:
+        said = _decode_said(body)
+        body.isascii() or body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_other(body)
+    if b"\n" in body or b"\r" in body or ((b'"_' in body or b'"\\u' in body) and _has_reserved(body)):
+        return _read_other(body)
+    return bytes(body.strip(_SPACE)[1:-1].strip(_SPACE)), said
+
+
+def _has_reserved(body: bytes | bytearray) -> bool:
+    return any(key.startswith("_") for key in _decode_fields(body))
+
+
+def _read_other(body: bytes | bytearray) -> tuple[bytes, _Said]:
     value = _value(body)
+    if value is _NOT_JSON:
+        return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:-1], _Said()
     if type(value) is not dict:
-        value = {"_value": value}
-        if value["_value"] is _NOT_JSON:
-            value = {"_raw": bytes(body).decode(errors="backslashreplace")}
-        return {}, _encode(value)[1:-1]
-    reserved = [key for key in value if key.startswith("_")]
-    for key in reserved:
-        del value[key]
-    return value, _encode(value)[1:-1]
+        return _encode({"_value": value})[1:-1], _Said()
+    fields = {key: field for key, field in value.items() if not key.startswith("_")}
+    said = _Said(*(fields.get(name) for name in _Said.__struct_fields__))
+    return _encode(fields)[1:-1], said
 
 
 _NOT_JSON = object()

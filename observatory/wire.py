@@ -32,6 +32,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     target: bytes
     body: bytes | bytearray
     keep_alive: bool
+    takes_chunks: bool = False
+    """The chunked transfer coding may be used to answer a GET: its sender speaks HTTP/1.1."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -193,14 +195,17 @@ class RequestReader:
         if self.refusal is not None:
             return
         parser = self._parser
+        method = parser.get_method()
         keep_alive = parser.should_keep_alive()
-        self.ended = not keep_alive
+        if not keep_alive:
+            self.ended = True
         self.requests.append(
             Request(
-                parser.get_method(),
+                method,
                 self._target,
                 self._body if self._rest is None else self._rest,
                 keep_alive,
+                method != b"POST" and parser.get_http_version() == "1.1",
             )
         )
         self._body = b""
@@ -232,3 +237,18 @@ def answer(
 def refusal_answer(refusal: Refusal, *, keep_alive: bool = False, fields: Mapping[str, str] | None = None) -> bytes:
     """The response to something that can't be accepted: its sentence, and by default the end of the connection."""
     return answer(refusal.status, f"{refusal.sentence}\n".encode(), keep_alive=keep_alive, fields=fields)
+
+
+def stream_head(content_type: str, *, keep_alive: bool, chunks: bool) -> bytes:
+    """The head of a response whose length isn't known: its body comes in chunks, or ends with the connection."""
+    head = [f"HTTP/1.1 {HTTPStatus.OK.value} {HTTPStatus.OK.phrase}", f"Content-Type: {content_type}"]
+    if chunks:
+        head.append("Transfer-Encoding: chunked")
+    if not keep_alive or not chunks:
+        head.append("Connection: close")
+    return "\r\n".join([*head, "", ""]).encode("ascii")
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of a body in chunks (RFC 9112, 7.1); an empty one ends the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

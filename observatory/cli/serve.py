@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from observatory.events import Event
+    from observatory.service.running import Settings
 
 DEFAULT_SOCKET = "/tmp/claude-observatory.sock"
+
+_UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "serve",
         help="listen on a Unix socket and write down who says what",
-        description="Listen on a Unix socket, and write each event with its sender's kernel-verified credentials.",
+        description="Listen on a Unix socket, and keep each event with its sender's kernel-verified credentials.",
     )
     parser.add_argument(
         "--socket",
@@ -27,40 +33,97 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=os.environ.get("CLAUDE_UNIX_HOOK_WATCHER") or DEFAULT_SOCKET,
         help="where to listen (default: $CLAUDE_UNIX_HOOK_WATCHER, else " + DEFAULT_SOCKET + ")",
     )
-    parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the socket (default: 0660)")
-    parser.add_argument("--group", metavar="NAME|GID", help="group of the socket")
+    parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the sockets (default: 0660)")
+    parser.add_argument("--group", metavar="NAME|GID", help="group of the sockets (default: what the kernel gives)")
+    parser.add_argument(
+        "--readers", metavar="NAME|GID", help="group whose members read everyone's events, not only their own"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="PATH",
+        help="where to keep the events (default: a file for each socket in the user's state directory)",
+    )
+    parser.add_argument(
+        "--sync",
+        choices=("normal", "full"),
+        default="normal",
+        help="what outlives a power cut: all but the last events (normal), or every acknowledged event (full); a"
+        " crash of the server takes nothing in either case",
+    )
+    parser.add_argument(
+        "--retain", metavar="TIME", help="delete events that are older, such as 90d (h, d, w; default: keep them all)"
+    )
+    parser.add_argument(
+        "--output-socket", metavar="PATH", help="write events to whoever connects there instead of standard output"
+    )
+    parser.add_argument("--tee", action="store_true", help="with --output-socket: to standard output as well")
+    pretty = parser.add_mutually_exclusive_group()
+    pretty.add_argument("--pretty-json", action="store_true", help="indented JSON on standard output")
+    pretty.add_argument("--pretty-yaml", action="store_true", help="YAML on standard output")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    from observatory.listening import ListenError, Specification, group_number, listen, parse_mode
-    from observatory.service import Service
+    from observatory.listening import ListenError
+    from observatory.service.running import serve
+    from observatory.store import StoreError
 
     try:
-        group = None if options.group is None else group_number(options.group)
-        wanted = Specification(options.socket, parse_mode(options.mode), group)
-    except ValueError as error:
+        settings = _settings(options)
+    except (ValueError, ImportError) as error:
         _log(str(error))
         return 2
     try:
-        listener = listen(wanted)
-    except ListenError as error:
+        serve(settings, _log)
+    except (ListenError, StoreError) as error:
         _log(str(error))
         return error.status
-    _log(f"listening on {listener.path} mode {listener.mode:04o} owner {listener.owner} group {listener.group}")
-    try:
-        Service(listener, _print, _log).run()
-    finally:
-        listener.remove()
-        listener.sock.close()
     return 0
 
 
-def _print(events: list[Event]) -> None:
-    sys.stdout.buffer.write(b"".join([event.line + b"\n" for event in events]))
-    sys.stdout.buffer.flush()
+def _settings(options: argparse.Namespace) -> Settings:
+    """What the options ask for. Raises ValueError or ImportError, with a sentence, for what can't be."""
+    from observatory.listening import Specification, group_number, parse_mode
+    from observatory.service.running import Settings
+    from observatory.store import Sync
+
+    mode = parse_mode(options.mode)
+    group = None if options.group is None else group_number(options.group)
+    if options.tee and options.output_socket is None:
+        raise ValueError("--tee goes with --output-socket, which is missing")
+    pretty = options.pretty_json or options.pretty_yaml
+    if pretty and options.output_socket is not None and not options.tee:
+        raise ValueError("with --output-socket nothing is written on standard output, which could be pretty: add --tee")
+    return Settings(
+        main=Specification(options.socket, mode, group),
+        output=None if options.output_socket is None else Specification(options.output_socket, mode, group),
+        formatter=_formatter(options) if options.output_socket is None or options.tee else None,
+        database=options.database,
+        sync=Sync(options.sync),
+        readers=None if options.readers is None else group_number(options.readers),
+        retain=None if options.retain is None else _seconds(options.retain),
+    )
+
+
+def _formatter(options: argparse.Namespace) -> Callable[[list[Event]], bytes]:
+    if not options.pretty_json and not options.pretty_yaml:
+        from observatory.output import json_lines
+
+        return json_lines
+    from observatory.output_pretty import pretty_json, pretty_yaml
+
+    colours = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
+
+
+def _seconds(text: str) -> int:
+    match = re.fullmatch("([1-9][0-9]{0,5})([hdw])", text, re.ASCII)
+    if match is None:
+        raise ValueError(f"--retain {text!r} is no time such as 90d, 12h or 4w")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more, which ends nothing
+        print(message, file=sys.stderr, flush=True)

@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from observatory.events import trusted_fields
 from observatory.wire import RequestReader
 
 if TYPE_CHECKING:
     from observatory.identity import PeerCredentials
+    from observatory.service.streams import EventStream
+
+# As plain numbers: an `or` of two members of an enumeration takes longer than the system call.
+DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
+SEND: Final = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 
 
 class Connection:
-    """A peer's connection. Its credentials were taken when it was accepted and belong to it alone."""
+    """A peer's connection. Its credentials were taken when it was accepted and are its own."""
 
-    __slots__ = ("closing", "drains", "out", "peer", "reader", "registered", "sock", "trusted", "uid", "waiting")
+    __slots__ = (
+        "charged",
+        "closed",
+        "draining",
+        "last",
+        "out",
+        "peer",
+        "reader",
+        "sock",
+        "stream",
+        "uid",
+        "waiting",
+        "watched",
+    )
 
     def __init__(self, sock: socket.socket, peer: PeerCredentials | None) -> None:
         self.sock = sock
         self.peer = peer
         self.uid = None if peer is None else peer.uid
-        self.trusted = trusted_fields(peer)
         self.reader = RequestReader()
         self.out = b""
-        """What the kernel has not taken yet."""
+        """What is to be sent as soon as the kernel takes it."""
+        self.stream: EventStream | None = None
+        """The answer that is being given."""
         self.waiting = 0
         """Events of this connection that are not committed yet."""
-        self.registered = 0
-        """What the selector watches for."""
-        self.closing = False
-        """To be closed as soon as everything is said."""
-        self.drains = 0
-        """Bytes that are still read and thrown away, so that the peer can read our last words."""
+        self.watched = 0
+        """What the poller waits for."""
+        self.charged = 0
+        """Bytes that the peer's user holds by this connection."""
+        self.last = False
+        """To be closed when everything is said."""
+        self.draining = 0
+        """Bytes that are still read and thrown away before it's closed."""
+        self.closed = False
 
     def say(self, data: bytes) -> None:
-        """Send now what the kernel takes and keep the rest. Raises OSError if the peer is gone."""
+        """Send what the kernel takes now and keep the rest. Raises OSError if the peer is gone."""
         if self.out:
             self.out += data
             return
         try:
-            sent = self.sock.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            sent = self.sock.send(data, SEND)
         except BlockingIOError:
             sent = 0
         if sent < len(data):

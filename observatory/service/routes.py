@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import functools
+import pwd
+import re
 from enum import Enum
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 import httptools
 import msgspec
 
-from observatory.wire import Refusal, Request
+from observatory.service.streams import Wish
+from observatory.store import Query
+from observatory.wire import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from observatory.audience import Scope
+
+NOBODY: Final = -1
+"""A uid that no event has."""
 
 
 class Action(Enum):
@@ -19,9 +32,15 @@ class Action(Enum):
     HOOK = "/hook"
     HEALTH = "/health"
     WHOAMI = "/whoami"
+    EVENTS = "/events"
 
 
-_METHODS = {Action.HOOK: (b"POST",), Action.HEALTH: (b"GET", b"HEAD"), Action.WHOAMI: (b"GET", b"HEAD")}
+_METHODS = {
+    Action.HOOK: (b"POST",),
+    Action.HEALTH: (b"GET", b"HEAD"),
+    Action.WHOAMI: (b"GET", b"HEAD"),
+    Action.EVENTS: (b"GET",),
+}
 _ACTIONS = {action.value.encode(): action for action in Action}
 
 
@@ -39,7 +58,12 @@ class NoRoute(msgspec.Struct, frozen=True, gc=False):
     allow: str | None = None
 
 
-@functools.lru_cache(maxsize=256)
+def route(method: bytes, target: bytes) -> Route | NoRoute:
+    """What a request asks for."""
+    # Hooks repeat themselves, so short targets are remembered.
+    return _remembered(method, target) if len(target) <= 256 else _route(method, target)
+
+
 def _route(method: bytes, target: bytes) -> Route | NoRoute:
     try:
         url = httptools.parse_url(target)
@@ -56,8 +80,48 @@ def _route(method: bytes, target: bytes) -> Route | NoRoute:
     return Route(action, dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace"))))
 
 
-def route(request: Request) -> Route | NoRoute:
-    """What a request asks for. Hooks repeat themselves, so short targets are remembered."""
-    if len(request.target) > 256:
-        return _route.__wrapped__(request.method, request.target)
-    return _route(request.method, request.target)
+_remembered = functools.lru_cache(maxsize=256)(_route)
+
+
+def wish(parameters: Mapping[str, str], may_see: Scope) -> Wish | Refusal:
+    """What the parameters of `/events` ask for, within what this reader may see."""
+    if not may_see.everything and may_see.uid is None:
+        return Refusal(HTTPStatus.FORBIDDEN, "The kernel does not say who you are, so there is nothing for you here.")
+    try:
+        uid = _uid(parameters.get("user") or None)
+        after = _number("after", parameters.get("after"))
+        limit = _number("limit", parameters.get("limit"))
+    except ValueError as error:
+        return Refusal(HTTPStatus.BAD_REQUEST, str(error))
+    if not may_see.everything:
+        uid = may_see.uid if uid in {None, may_see.uid} else NOBODY
+    return Wish(
+        Query(
+            session=parameters.get("session") or None,
+            tool=parameters.get("tool") or None,
+            name=parameters.get("event") or None,
+            uid=uid,
+        ),
+        after,
+        limit,
+        parameters.get("follow", "0") not in {"", "0"},
+    )
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
+        raise ValueError(f"{name}= takes a whole number.")
+    return int(text)
+
+
+def _uid(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if re.fullmatch("[0-9]{1,10}", text, re.ASCII):
+        return int(text)
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except (KeyError, ValueError):
+        raise ValueError("user= is a uid, or the name of a user of this machine.") from None

@@ -1,0 +1,250 @@
+"""Where events go besides the database: standard output, and whoever is connected to the output socket.
+
+Neither can hold up the server. What a reader doesn't take waits here, up to a limit. Beyond it, standard output misses
+events, which is said in the log, and they are in the database; a reader of the output socket is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import stat
+import time
+from typing import TYPE_CHECKING, Final
+
+from observatory.audience import scope
+from observatory.identity import peer_credentials
+from observatory.service.connection import DONT_WAIT, SEND
+from observatory.service.poller import READ, WRITE
+from observatory.service.shares import Shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from observatory.audience import Audience
+    from observatory.events import Event
+    from observatory.listening import Listener
+    from observatory.service.loop import Loop
+
+OUTPUT_BUFFER: Final = 8 * 1024 * 1024
+"""Bytes that wait for the reader of standard output at most."""
+READER_BUFFER: Final = 1024 * 1024
+"""Bytes that wait for one reader of the output socket at most, besides what the kernel holds."""
+READERS: Final = 256
+"""Readers of the output socket at once; each user may be so many of them as `Shares` says."""
+
+
+def json_lines(events: list[Event]) -> bytes:
+    """One JSON object a line."""
+    return b"".join([event.line + b"\n" for event in events])
+
+
+class DescriptorOutput:
+    """Events written to an open descriptor, which may be anything, by a program that never waits for its reader.
+
+    The descriptor's own flags are left alone: standard output is shared with whoever started this program.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        descriptor: int,
+        format_events: Callable[[list[Event]], bytes],
+        log: Callable[[str], None],
+        limit: int = OUTPUT_BUFFER,
+    ) -> None:
+        self._loop = loop
+        self._format = format_events
+        self._log = log
+        self._limit = limit
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._missed: tuple[int, int] | None = None
+        self._descriptor: int | None = descriptor
+        self._write, self._may_wait = _way_to_write(descriptor)
+
+    def publish(self, events: list[Event]) -> None:
+        """Write events, or remember them."""
+        if self._descriptor is None:
+            return
+        if self._size >= self._limit:
+            first = events[0].id if self._missed is None else self._missed[0]
+            self._missed = (first, events[-1].id)
+            return
+        data = self._format(events)
+        if self._waiting:
+            self._waiting.append(data)
+            self._size += len(data)
+        elif rest := self._try(data):
+            self._waiting = [rest]
+            self._size = len(rest)
+            self._loop.poller.watch(self._descriptor, WRITE, self._on_writable)
+
+    def finish(self, seconds: float) -> None:
+        """Write what waits, if the reader takes it in that time."""
+        until = time.monotonic() + seconds
+        while self._waiting and (left := until - time.monotonic()) > 0:
+            self._loop.turn(left)
+        if self._waiting and self._descriptor is not None:
+            self._loop.poller.forget(self._descriptor)
+            self._log("the reader of standard output did not take everything: the rest is in the database")
+
+    def _try(self, data: bytes) -> bytes:
+        """Write what can be written without waiting; what's left. If the reader has gone, nothing is left."""
+        assert self._descriptor is not None
+        try:
+            view = memoryview(data)
+            while view:
+                if self._may_wait and not _has_room(self._descriptor):
+                    break
+                view = view[self._write(view) :]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._log(f"standard output is closed ({error.strerror}): events go to the database only")
+            if self._waiting:
+                self._loop.poller.forget(self._descriptor)
+            self._descriptor, self._waiting, self._size = None, [], 0
+            return b""
+        return bytes(view)
+
+    def _on_writable(self, _bits: int) -> None:
+        rest = self._try(b"".join(self._waiting))
+        if self._descriptor is None:
+            return
+        self._waiting, self._size = [rest], len(rest)
+        if rest:
+            return
+        self._waiting = []
+        self._loop.poller.forget(self._descriptor)
+        if self._missed is not None:
+            first, last = self._missed
+            self._missed = None
+            self._log(f"standard output's reader was too slow: it missed the events {first} to {last} of the database")
+
+
+def _way_to_write(descriptor: int) -> tuple[Callable[[memoryview], int], bool]:
+    """How to write to a descriptor, and whether that may wait, so that it has to be asked first."""
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISSOCK(kind):
+        sock = socket.socket(fileno=os.dup(descriptor))
+        return (lambda data: sock.send(data, SEND)), False
+    if stat.S_ISFIFO(kind) or os.isatty(descriptor):
+        # Opened once more, it's a file description of our own, which alone doesn't wait: on Linux, and if we may.
+        with contextlib.suppress(OSError):
+            own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            return (lambda data: os.write(own, data)), False
+        # A pipe that has room at all has it for PIPE_BUF bytes (pipe(7)).
+        return (lambda data: os.write(descriptor, data[: select.PIPE_BUF])), True
+    return (lambda data: os.write(descriptor, data)), False
+
+
+def _has_room(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
+class _Reader:
+    """Someone connected to the output socket."""
+
+    __slots__ = ("out", "scope", "sock", "uid")
+
+    def __init__(self, sock: socket.socket, audience: Audience) -> None:
+        peer = peer_credentials(sock)
+        self.sock = sock
+        self.uid = None if peer is None else peer.uid
+        self.scope = scope(audience, peer)
+        self.out = b""
+
+
+class SocketOutput:
+    """Events as JSON lines for everyone who connects, from then on, as far as they may read them."""
+
+    def __init__(self, loop: Loop, listener: Listener, audience: Audience, log: Callable[[str], None]) -> None:
+        self._loop = loop
+        self._listener = listener
+        self._audience = audience
+        self._log = log
+        self._readers: dict[int, _Reader] = {}
+        self._seats = Shares(READERS)
+        loop.watch(listener.sock.fileno(), self._accept)
+
+    def publish(self, events: list[Event]) -> None:
+        """Tell every reader what it may know."""
+        for reader in list(self._readers.values()):
+            if reader.scope.everything:
+                data = json_lines(events)
+            else:
+                data = json_lines([event for event in events if reader.scope.holds(event.uid)])
+            if data:
+                self._say(reader, data)
+
+    def finish(self, seconds: float) -> None:
+        """Take no one in any more, and give those who are here the time to take what waits for them."""
+        until = time.monotonic() + seconds
+        self._loop.unwatch(self._listener.sock.fileno())
+        self._listener.remove()
+        while any(reader.out for reader in self._readers.values()) and (left := until - time.monotonic()) > 0:
+            self._loop.turn(left)
+        for reader in list(self._readers.values()):
+            self._drop(reader)
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.sock.accept()
+        except OSError:  # gone again, or no descriptor is left just now: who waits still waits
+            return
+        reader = _Reader(sock, self._audience)
+        if not self._seats.take(reader.uid, 1):
+            sock.close()
+            return
+        self._readers[sock.fileno()] = reader
+        self._loop.poller.watch(sock.fileno(), READ, lambda _bits: self._on_ready(reader))
+
+    def _say(self, reader: _Reader, data: bytes) -> None:
+        if len(reader.out) + len(data) > READER_BUFFER and reader.out:
+            self._log(f"a reader of the output socket, uid {reader.uid}, was too slow and has been dropped")
+            self._drop(reader)
+            return
+        watched = bool(reader.out)
+        reader.out += data
+        self._send(reader)
+        if reader.out and not watched:
+            self._loop.poller.change(reader.sock.fileno(), READ | WRITE)
+
+    def _send(self, reader: _Reader) -> None:
+        try:
+            sent = reader.sock.send(reader.out, SEND)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(reader)
+            return
+        reader.out = reader.out[sent:]
+
+    def _on_ready(self, reader: _Reader) -> None:
+        try:
+            if not reader.sock.recv(4096, DONT_WAIT):
+                self._drop(reader)
+                return
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(reader)
+            return
+        if reader.out:
+            self._send(reader)
+            if not reader.out and reader.sock.fileno() in self._readers:
+                self._loop.poller.change(reader.sock.fileno(), READ)
+
+    def _drop(self, reader: _Reader) -> None:
+        descriptor = reader.sock.fileno()
+        if self._readers.pop(descriptor, None) is None:
+            return
+        self._loop.poller.forget(descriptor)
+        reader.sock.close()
+        reader.out = b""
+        self._seats.give_back(reader.uid, 1)

@@ -1,0 +1,73 @@
+"""Events for people's eyes: indented JSON or YAML, in colours on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from observatory.events import Event
+
+LONGEST: Final = 64 * 1024
+"""Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
+it pretty would take longer than others can be kept waiting."""
+
+# JSON has control characters below 0x20 only as escapes, but not those that a terminal may also take for commands.
+_COMMANDS = re.compile("[\x7f-\x9f]")
+
+
+def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
+    """Indented JSON. Raises ImportError with a sentence if colours are asked for and Pygments is missing."""
+    paint = _painter("json") if colours else None
+
+    def render(line: bytes) -> str:
+        text = msgspec.json.format(line, indent=2).decode()
+        text = _COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        return paint(text) if paint else f"{text}\n"
+
+    return lambda events: _rendered(events, render)
+
+
+def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
+    """YAML, a document for each event. Raises ImportError with a sentence if PyYAML is missing."""
+    try:
+        import yaml  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ImportError("--pretty-yaml needs PyYAML: install claude-observatory[pretty]") from None
+    paint = _painter("yaml") if colours else None
+
+    def render(line: bytes) -> str:
+        text = yaml.safe_dump(json.loads(line), explicit_start=True, sort_keys=False, allow_unicode=True, width=110)
+        return paint(text) if paint else str(text)
+
+    return lambda events: _rendered(events, render)
+
+
+def _rendered(events: list[Event], render: Callable[[bytes], str]) -> bytes:
+    return b"".join([_one(event.line, render) for event in events])
+
+
+def _one(line: bytes, render: Callable[[bytes], str]) -> bytes:
+    if len(line) <= LONGEST:
+        try:
+            return render(line).encode()
+        except (RecursionError, msgspec.DecodeError):
+            pass
+    return line + b"\n"
+
+
+def _painter(language: str) -> Callable[[str], str]:
+    try:
+        from pygments import highlight  # noqa: PLC0415 - an extra
+        from pygments.formatters import TerminalFormatter  # noqa: PLC0415
+        from pygments.lexers import JsonLexer, YamlLexer  # noqa: PLC0415
+    except ImportError:
+        raise ImportError("colours need Pygments: install claude-observatory[pretty]") from None
+    lexer = JsonLexer() if language == "json" else YamlLexer()
+    formatter: Any = TerminalFormatter()
+    return lambda text: str(highlight(text, lexer, formatter))

@@ -1,0 +1,117 @@
+"""A whole service, put together from its settings, from its first socket to its last event."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from observatory.audience import ROOT, Audience
+from observatory.listening import Listener, Specification, listen
+from observatory.listening.surroundings import risks
+from observatory.listening.systemd import OUTPUT, notify, passed_listeners
+from observatory.output import DescriptorOutput, SocketOutput
+from observatory.service.loop import Loop
+from observatory.service.server import Server
+from observatory.store import Store, Sync, default_path, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from observatory.events import Event
+
+OUTPUT_GRACE: Final = 2.0
+"""Seconds that readers of the output get at the end to take what waits for them."""
+FORGET_EVERY: Final = 60.0
+"""Seconds between two lookings for events that are older than wanted."""
+FORGET_AGAIN: Final = 0.01
+"""Seconds between two deletions, as long as there is something to delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is wanted of a service."""
+
+    main: Specification
+    output: Specification | None = None
+    """The socket on which events are told as they come."""
+    formatter: Callable[[list[Event]], bytes] | None = None
+    """How events are written on standard output; None: they are not."""
+    database: str | None = None
+    sync: Sync = Sync.NORMAL
+    readers: int | None = None
+    """The gid whose members read everyone's events."""
+    retain: int | None = None
+    """Seconds after which an event is deleted; None: never."""
+
+
+def serve(settings: Settings, log: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Main thread only. Raises ListenError or StoreError if it can't begin."""
+    _fill_standard_streams()
+    with contextlib.ExitStack() as undo:
+        passed = passed_listeners(os.environ)
+        listener = _listener(undo, passed.pop("main", None), settings.main)
+        output = None
+        if settings.output is not None or OUTPUT in passed:
+            output = _listener(undo, passed.pop(OUTPUT, None), settings.output)
+        store = open_store(settings.database or default_path(listener.path), settings.sync)
+        undo.callback(store.close)
+        loop = Loop()
+        undo.callback(loop.close)
+        audience = Audience(os.geteuid(), settings.readers)
+        outputs: list[DescriptorOutput | SocketOutput] = []
+        if settings.formatter is not None:
+            outputs.append(DescriptorOutput(loop, 1, settings.formatter, log))
+        if output is not None:
+            outputs.append(SocketOutput(loop, output, audience, log))
+        server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
+        ending: list[signal.Signals] = []
+        with loop.signals((signal.SIGTERM, signal.SIGINT), ending.append):
+            server.start()
+            _announce(listener, output, log)
+            if settings.retain is not None:
+                _forget(loop, store, settings.retain)
+            while not ending:
+                server.turn()
+            log(f"ending: {ending[0].name}")
+            notify("STOPPING=1", os.environ)
+            server.finish()
+            for each in outputs:
+                each.finish(OUTPUT_GRACE)
+
+
+def _listener(undo: contextlib.ExitStack, passed: Listener | None, wanted: Specification | None) -> Listener:
+    if passed is None:
+        assert wanted is not None
+        passed = listen(wanted)
+    undo.callback(passed.sock.close)
+    undo.callback(passed.remove)
+    return passed
+
+
+def _announce(listener: Listener, output: Listener | None, log: Callable[[str], None]) -> None:
+    for each, what in ((listener, ""), (output, " for the readers of events")):
+        if each is not None:
+            log(f"listening on {each.path} mode {each.mode:04o} owner {each.owner} group {each.group}{what}")
+    for each in (listener, output):
+        if each is not None:
+            for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):
+                log(f"warning: {risk}")
+    notify("READY=1", os.environ)
+
+
+def _forget(loop: Loop, store: Store, retain: int) -> None:
+    more = store.forget(time.time_ns() // 1000 - retain * 1_000_000)
+    loop.call_later(FORGET_AGAIN if more else FORGET_EVERY, lambda: _forget(loop, store, retain))
+
+
+def _fill_standard_streams() -> None:
+    """Where a standard stream is closed, the next file to be opened gets its number: it is not to be the database."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

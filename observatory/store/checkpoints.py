@@ -1,0 +1,66 @@
+"""Taking SQLite's write-ahead log into the database beside the work, so that no commit waits for the disk.
+
+A checkpoint writes and syncs, which takes milliseconds on a good disk and much more on a bad one. A thread with a
+connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
+anew once all of it is in the database, which while events keep coming it never is: when it has become long, what
+the thread has left over is taken in by `finish`, and that is little.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+from typing import Final
+
+EVERY: Final = 4 * 1024 * 1024
+"""Bytes appended after which the thread takes the log in."""
+LONGEST: Final = 64 * 1024 * 1024
+"""Bytes appended after which the log has to begin anew."""
+
+_PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class Checkpoints:
+    """The checkpoints of one database."""
+
+    def __init__(self, path: str, sync: str) -> None:
+        self._path = path
+        self._sync = sync
+        self._since_last = 0
+        self._log = 0
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._under_way = False
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
+        self._thread.start()
+
+    def appended(self, size: int, writer: sqlite3.Connection) -> None:
+        """Take note of a commit of about `size` bytes, and see to it that the log doesn't grow for ever."""
+        self._since_last += size
+        if self._since_last < EVERY or self._under_way:
+            return
+        self._log += self._since_last
+        self._since_last = 0
+        if self._log >= LONGEST:
+            with contextlib.suppress(sqlite3.Error):
+                _, length, done = writer.execute(_PASSIVE).fetchone()
+                if length == done:
+                    self._log = 0
+            return
+        self._under_way = True
+        self._wanted.put(True)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._wanted.put(False)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA synchronous = {self._sync}")
+            while self._wanted.get():
+                # A full or a locked disk is the business of whoever appends; here it's tried again later.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute(_PASSIVE).fetchone()
+                self._under_way = False

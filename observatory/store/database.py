@@ -1,0 +1,238 @@
+"""Events on disk, in SQLite: append, and read in slices.
+
+`append` returns when the events are committed, in one transaction. The database is in WAL mode, so a process that
+is killed loses nothing that was committed; what a power cut can take is said by `Sync`.
+
+There are two tables. `event` is what was committed; it has no index but its id, so that a commit writes one or two
+pages whatever has gathered before. `facet` is the same less the lines, small and indexed by what may be asked for.
+It lags behind: `index` brings it up to date, some hundred events in one transaction, and until then a reading
+looks through the newest events themselves.
+
+Nothing that is asked of an open store takes long: answers come in slices, and whoever asks comes back for more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from observatory.events import Event
+    from observatory.store.checkpoints import Checkpoints
+
+INDEX_EVERY: Final = 256
+"""Events that are worth a transaction of the index."""
+PATIENCE: Final = 0.25
+"""Seconds that a commit waits for a lock which some other program holds on the database."""
+SLICE_ROWS: Final = 256
+SLICE_BYTES: Final = 256 * 1024
+SLICE_SECONDS: Final = 0.002
+"""What one slice may be, or take, at most; a line that is longer than all of it is a slice by itself."""
+WINDOW: Final = 4096
+"""Ids that are looked through at once: so many rows are read at most before the clock is looked at."""
+
+PAGE: Final = 4096
+"""Bytes that a short event is estimated to add to the log: the page that it's written in."""
+
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
+
+
+class NotStored(Exception):  # noqa: N818 - an outcome that the caller answers, not a fault
+    """None of the events was committed, and why, in a few words. The store is still good."""
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which events are asked for; None: any."""
+
+    session: str | None = None
+    tool: str | None = None
+    name: str | None = None
+    uid: int | None = None
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """A slice of an answer, oldest first; up to and with the id `seen`, there is nothing else."""
+
+    lines: list[bytes]
+    seen: int
+
+
+class Ids(msgspec.Struct, frozen=True):
+    """A slice of an answer, newest first; down to and with the id `seen`, there is nothing else."""
+
+    ids: list[int]
+    seen: int
+
+
+class Store:
+    """An open database. Use `open_store`, which sees to it that there is one process at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, checkpoints: Checkpoints, lock: int) -> None:
+        self._connection = connection
+        self._checkpoints = checkpoints
+        self._lock = lock
+        self._cursor = connection.cursor()
+        self._patient = False
+        self._wait_for_locks(PATIENCE)
+        self.last_id = self._number("SELECT max(id) FROM event")
+        """The newest committed event; 0 if there was none."""
+        self._indexed = self._number("SELECT max(id) FROM facet")
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit all of these, in their order. Raises NotStored if they could not be."""
+        cursor = self._cursor
+        rows = [(e.id, e.time, e.name, e.uid, e.session, e.tool, e.line) for e in events]
+        try:
+            if len(rows) == 1:
+                cursor.execute(_INSERT, rows[0])  # a transaction of its own
+            else:
+                cursor.execute("BEGIN IMMEDIATE")
+                cursor.executemany(_INSERT, rows)
+                cursor.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            # Each turn of the service comes here: it's not to wait again and again for a lock that stays.
+            self._wait_for_locks(0)
+            raise NotStored(str(error)) from error
+        self.last_id = events[-1].id
+        if not self._patient:
+            self._wait_for_locks(PATIENCE)
+        self._checkpoints.appended(sum([len(event.line) + PAGE for event in events]), self._connection)
+
+    @property
+    def unindexed(self) -> int:
+        """How many events wait to be indexed."""
+        return max(0, self.last_id - self._indexed)
+
+    def index(self) -> None:
+        """Index some of what was committed since the last time. If the database can't be written: another time."""
+        through = min(self.last_id, self._indexed + 4 * INDEX_EVERY)
+        if through <= self._indexed:
+            return
+        try:
+            self._cursor.execute(_INDEX, (self._indexed, through))
+        except sqlite3.Error:
+            self._undo()
+            return
+        self._indexed = through
+
+    def forward(self, query: Query, after: int, through: int, limit: int) -> Rows:
+        """The next of the events with after < id <= through, oldest first, up to `limit` of them."""
+        lines: list[bytes] = []
+        seen, size = after, 0
+        until = time.monotonic() + SLICE_SECONDS
+        limit = min(limit, SLICE_ROWS)
+        while seen < through:
+            end = min(through, self._window_end(seen))
+            sql, values = _selection("event.id, event.line", query, lagging=seen >= self._indexed)
+            with self._reading(f"{sql} ORDER BY 1", (*values, seen, end)) as rows:
+                for number, line in rows:
+                    seen = number
+                    size += len(line)
+                    lines.append(line)
+                    if len(lines) >= limit or size >= SLICE_BYTES:
+                        return Rows(lines, seen)
+            seen = end
+            if time.monotonic() > until:
+                break
+        return Rows(lines, seen)
+
+    def backward(self, query: Query, before: int, limit: int) -> Ids:
+        """The next of the events with an id below `before`, newest first, up to `limit` of them."""
+        ids: list[int] = []
+        seen = before
+        until = time.monotonic() + SLICE_SECONDS
+        while seen > 1:
+            after = self._window_start(seen)
+            sql, values = _selection("event.id", query, lagging=after >= self._indexed)
+            with self._reading(f"{sql} ORDER BY 1 DESC LIMIT ?", (*values, after, seen - 1, limit - len(ids))) as rows:
+                ids.extend(number for (number,) in rows)
+            if len(ids) >= limit:
+                return Ids(ids, ids[-1])
+            seen = after + 1
+            if time.monotonic() > until:
+                break
+        return Ids(ids, seen)
+
+    def forget(self, before: int) -> bool:
+        """Delete some of the oldest events, as far as they're from before that time (microseconds since the
+        epoch); whether there may be more. The newest event always stays: its number must not be given again.
+        """
+        old = 0
+        with self._reading(
+            "SELECT id, time FROM event WHERE id < ? ORDER BY id LIMIT ?", (self.last_id, SLICE_ROWS)
+        ) as rows:
+            for number, made in rows:
+                if made >= before:
+                    break
+                old = number
+        if not old:
+            return False
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            self._cursor.execute("DELETE FROM event WHERE id <= ?", (old,))
+            self._cursor.execute("DELETE FROM facet WHERE id <= ?", (old,))
+            self._cursor.execute("COMMIT")
+        except sqlite3.Error:
+            self._undo()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the database; SQLite takes its log in and removes it."""
+        self._checkpoints.close()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _window_end(self, after: int) -> int:
+        """The end of the ids to look through next: all of them indexed, or none."""
+        end = min(self.last_id, after + WINDOW)
+        return min(end, self._indexed) if after < self._indexed else end
+
+    def _window_start(self, before: int) -> int:
+        start = max(0, before - 1 - WINDOW)
+        return max(start, self._indexed) if before - 1 > self._indexed else start
+
+    @contextlib.contextmanager
+    def _reading(self, sql: str, values: tuple[object, ...]) -> Iterator[sqlite3.Cursor]:
+        cursor = self._connection.execute(sql, values)
+        try:
+            yield cursor
+        finally:
+            cursor.close()  # else its view of the database stays, and the log can't be taken in
+
+    def _undo(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.rollback()
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        self._patient = seconds > 0
+        self._cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+    def _number(self, sql: str) -> int:
+        value: int | None = self._cursor.execute(sql).fetchone()[0]
+        return value or 0
+
+
+def _selection(columns: str, query: Query, *, lagging: bool) -> tuple[str, tuple[object, ...]]:
+    """SQL for events whose ids are in a range, which is its last two parameters."""
+    wanted = [(column, value) for column, value in msgspec.structs.asdict(query).items() if value is not None]
+    values = tuple(value for _, value in wanted)
+    if lagging or not wanted:
+        tables, sign = "event", ""
+    else:
+        # One index is used, that of the first column, which is the one with the fewest events to a value. The sign
+        # takes the others out of the planner's choice, who knows nothing of how many there are.
+        tables, sign = "facet JOIN event ON event.id = facet.id", "+"
+    table = tables.split()[0]
+    conditions = [f"{sign if place else ''}{table}.{column} = ?" for place, (column, _) in enumerate(wanted)]
+    conditions += [f"{table}.id > ?", f"{table}.id <= ?"]
+    return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)}", values  # noqa: S608 - no value in it

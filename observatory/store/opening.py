@@ -1,0 +1,163 @@
+"""Opening a database, or making it: private, of the right version, and for one process at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from observatory.store.checkpoints import Checkpoints
+from observatory.store.database import Store
+
+START_PATIENCE: Final = 5.0
+"""Seconds to wait for a lock that some other program holds on the database."""
+CACHE: Final = 8 * 1024
+"""Kibibytes of pages that SQLite keeps in memory."""
+
+_FAILED, _NOT_PERMITTED = 1, 77
+
+
+class Sync(Enum):
+    """When the disk must have written what was committed. A killed process loses nothing with either."""
+
+    NORMAL = "normal"
+    """At checkpoints. A power cut may take the last commits, and leaves a sound database."""
+    FULL = "full"
+    """At each commit, before its events are acknowledged. A power cut takes nothing, if the disk tells the truth."""
+
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE event (
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT,
+            line BLOB NOT NULL
+        )""",
+        "CREATE TABLE facet (id INTEGER PRIMARY KEY, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT)",
+        "CREATE INDEX facet_by_name ON facet (name)",
+        "CREATE INDEX facet_by_uid ON facet (uid)",
+        "CREATE INDEX facet_by_session ON facet (session) WHERE session IS NOT NULL",
+        "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
+    ),
+)
+"""Statements that take a database from the version that is their place in this list to the next one."""
+
+
+class StoreError(Exception):
+    """Why there is no store: one sentence for a person, and the exit status that belongs to it."""
+
+    def __init__(self, sentence: str, status: int = _FAILED) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
+    """Open the database at `path`, or make it, for this process alone. Raises StoreError.
+
+    The file is its owner's only (0600), whatever the umask, and never another user's.
+    """
+    lock = _lock(path)
+    try:
+        _make_private(path)
+        connection = sqlite3.connect(path, timeout=START_PATIENCE, isolation_level=None)
+        try:
+            _prepare(connection, path, sync)
+            return Store(connection, Checkpoints(path, sync.name), lock)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreError(f"cannot use the database {path}: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the database {path} has version {version}, and this program knows {len(MIGRATIONS)} at most:"
+            " use a newer one, or another --database"
+        )
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreError(f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database")
+    connection.execute(f"PRAGMA synchronous = {sync.name}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+
+
+def _make_private(path: str) -> None:
+    descriptor = _open(path)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise StoreError(f"the database {path} is no regular file: use another --database")
+        if found.st_uid != os.geteuid():
+            raise StoreError(
+                f"the database {path} belongs to uid {found.st_uid}: use another --database", _NOT_PERMITTED
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)  # before SQLite has any lock on the file: closing it later would end that lock
+
+
+def _lock(path: str) -> int:
+    descriptor = _open(f"{path}.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreError(f"another server uses the database {path}: give this one another --database") from None
+    return descriptor
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except PermissionError:
+        raise StoreError(
+            f"uid {os.geteuid()} may not open {path} to write: use another --database", _NOT_PERMITTED
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"{path} is a symbolic link, which is not followed: use another --database") from None
+        raise StoreError(f"cannot open {path}: {error.strerror}; use another --database") from None
+
+
+def default_path(socket_path: str) -> str:
+    """Where the events of a socket's server are kept if nobody says: in the user's state directory, made if need be.
+
+    `$STATE_DIRECTORY` (systemd.exec(5)), `$XDG_STATE_HOME/claude-observatory` or `~/.local/state/claude-observatory`.
+    Each socket has its own: two servers of one user don't meet. Raises StoreError.
+    """
+    given, state = os.environ.get("STATE_DIRECTORY"), os.environ.get("XDG_STATE_HOME")
+    if given:
+        directory = Path(given.split(":")[0])
+    else:
+        directory = Path(state or os.path.expanduser("~/.local/state")) / "claude-observatory"
+    if not directory.is_absolute():  # also a ~ of which nobody knows whose home it is, where a Path would raise
+        raise StoreError(f"there is no state directory ({directory}): set HOME, or say where by --database")
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the directory {directory} for the database: {error.strerror}; say where by --database",
+            _NOT_PERMITTED if isinstance(error, PermissionError) else _FAILED,
+        ) from None
+    name = os.path.abspath(socket_path).strip("/").replace("/", "-")
+    return str(directory / f"{name}.sqlite3")
