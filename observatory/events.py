@@ -143,9 +143,9 @@ def _read_other(body: bytes | bytearray) -> tuple[bytes, _Said]:
         return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:-1], _Said()
     if type(value) is not dict:
         return _encode({"_value": value})[1:-1], _Said()
-    fields = {key: field for key, field in value.items() if not key.startswith("_")}
-    said = _Said(*(fields.get(name) for name in _Said.__struct_fields__))
-    return _encode(fields)[1:-1], said
+    for key in [key for key in value if key.startswith("_")]:
+        del value[key]
+    return _encode(value)[1:-1], _Said(*(value.get(name) for name in _Said.__struct_fields__))
 
 
 _NOT_JSON = object()

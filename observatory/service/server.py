@@ -19,6 +19,7 @@ import msgspec
 from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp
 from observatory.identity import peer_credentials
+from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.service.connection import DONT_WAIT, Connection
 from observatory.service.notices import Notices
 from observatory.service.poller import READ, WRITE
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
     from observatory.identity import PeerCredentials
+    from observatory.lifetimes import Ended
     from observatory.listening import Listener
     from observatory.service.loop import Loop
     from observatory.store import Store
@@ -92,11 +94,13 @@ class Server:
         self._notice = Notices(log)
         self._buffer = memoryview(bytearray(RECEIVE))
         self._connections: set[Connection] = set()
+        self._seats = Shares(_descriptors())
         self._pending: list[tuple[Connection, Request, str | None]] = []
+        self._ended: list[Ended] = []
+        self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append)
         self._deadlines: dict[Connection, float] = {}
         self._speaking: dict[Connection, None] = {}
         self._followers: dict[Connection, None] = {}
-        self._seats = Shares(_descriptors())
         self.memory = Shares(MEMORY)
         self._accepting = False
         self._at_once = 1
@@ -117,7 +121,7 @@ class Server:
             left = next(iter(self._deadlines.values())) - time.monotonic()
             seconds = max(0.0, left if seconds is None else min(left, seconds))
         self._loop.turn(seconds)
-        while self._pending:
+        while self._pending or self._ended:
             self._commit()
         if self._speaking:
             self._speak()
@@ -146,6 +150,7 @@ class Server:
             self.turn(left)
         for connection in list(self._connections):
             self._close(connection)
+        self._lifetimes.close()
 
     # Accepting.
 
@@ -492,15 +497,20 @@ class Server:
         for connection, request, name in pending:
             number += 1
             events.append(compose(number, now, ts, name, connection.peer, request.body))
+        for ended in self._ended:
+            number += 1
+            events.append(ended.event(number, now, ts))
         try:
             self._store.append(events)
         except NotStored as error:
             self._not_stored(pending, error)
             return
-        for connection, request, _ in pending:
+        self._ended.clear()
+        for (connection, request, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
             connection.waiting -= 1
             if connection.closed:
                 continue
+            self._lifetimes.seen(connection.sock, connection.peer, event.name, event.session)
             try:
                 connection.say(_STORED if request.keep_alive else _STORED_LAST)
             except OSError:
@@ -519,6 +529,9 @@ class Server:
 
     def _not_stored(self, pending: list[tuple[Connection, Request, str | None]], error: NotStored) -> None:
         self._notice("store", f"events could not be stored ({error}): {len(pending)} were refused with 503")
+        if self._ended:  # these are nobody's to send again
+            ended, self._ended[:] = self._ended[:], []
+            self._loop.call_later(1.0, lambda: self._ended.extend(ended))
         for connection, request, _ in pending:
             connection.waiting -= 1
             if connection.closed:
@@ -576,4 +589,4 @@ def _descriptors() -> int:
         soft = 1 << 20
     with contextlib.suppress(OSError):
         soft -= len(os.listdir("/dev/fd"))
-    return max(8, soft - RESERVE)
+    return max(8, soft - soft // SHARE_OF_DESCRIPTORS - RESERVE)
