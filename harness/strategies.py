@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
 from harness.world import (
     AclEntry,
     Attempt,
-    Kind,
     Node,
     Operation,
     SocketState,
@@ -28,7 +27,9 @@ from harness.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+_T = TypeVar("_T")
 
 TOPS: Final = ("/w", "/tmp", "/run", "/home")
 """The directories in which drawn worlds lie."""
@@ -44,16 +45,53 @@ MISSING: Final = "nothing"
 ENDINGS: Final = ("", "/", "/.", "/..", "//", "/nothing", "/../nothing")
 
 
-def _weighted(**weights: int) -> st.SearchStrategy[str]:
-    return st.sampled_from([name for name, weight in weights.items() for _ in range(weight)])
+_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract"]
+_Shape = Literal["plain", "relative", "dotted", "through", "name", "path", "address", "winding"]
+_Aim = Literal["absolute", "sibling", "up", "here", "missing", "itself", "root"]
+_Entry = Literal["user", "group", "owning group", "mask"]
 
+
+def _weighted(weights: Mapping[_T, int]) -> st.SearchStrategy[_T]:
+    return st.sampled_from([choice for choice, weight in weights.items() for _ in range(weight)])
+
+
+_SORTS: Mapping[_Sort, int] = {"socket": 6, "directory": 8, "file": 2, "symlink": 6, "mount": 3, "abstract": 1}
+_TYPES: Mapping[SocketType, int] = {"stream": 6, "dgram": 1, "seqpacket": 1}
+_STATES: Mapping[SocketState, int] = {"listening": 6, "stale": 1, "bound": 1}
+_ENTRIES: Mapping[_Entry, int] = {"user": 4, "group": 4, "owning group": 2, "mask": 1}
+_AIMS: Mapping[_Aim, int] = {
+    "absolute": 4,
+    "sibling": 4,
+    "up": 1,
+    "here": 2,
+    "missing": 1,
+    "itself": 1,
+    "root": 1,
+}
+_OPERATIONS: Mapping[Operation, int] = {
+    "connect": 9,
+    "unlink": 6,
+    "rename": 8,
+    "bind": 5,
+    "chmod": 4,
+    "stat": 3,
+    "readlink": 2,
+}
+_SHAPES: Mapping[_Shape, int] = {
+    "plain": 16,
+    "relative": 2,
+    "dotted": 1,
+    "through": 3,
+    "name": 1,
+    "path": 1,
+    "address": 1,
+    "winding": 2,
+}
 
 _small = st.integers(0, 31)
 _bits = st.integers(0, 7)
 _modes = st.one_of(st.sampled_from(OBJECT_MODES), st.integers(0, 0o777))
-_directory_modes = st.one_of(
-    st.sampled_from(DIRECTORY_MODES), st.sampled_from(DIRECTORY_MODES), st.integers(0, 0o3777)
-)
+_directory_modes = st.one_of(st.sampled_from(DIRECTORY_MODES), st.sampled_from(DIRECTORY_MODES), st.integers(0, 0o3777))
 
 
 class _UserSpec(NamedTuple):
@@ -64,29 +102,29 @@ class _UserSpec(NamedTuple):
 
 
 class _NodeSpec(NamedTuple):
-    kind: Any
+    kind: _Sort
     parent: int
     name: str
     owner: int
     group: int
     mode: int
-    acl: Sequence[tuple[str, int, int]]
-    type: Any
-    state: Any
-    target: tuple[str, int, str]
+    acl: Sequence[tuple[_Entry, int, int]]
+    type: SocketType
+    state: SocketState
+    target: tuple[_Aim, int, str]
     read_only: bool
 
 
 class _AttemptSpec(NamedTuple):
     user: int
-    operation: Any
+    operation: Operation
     object: int
-    shape: str
+    shape: _Shape
     ending: str
     second: int
     second_ending: str
     mode: int
-    type: Any
+    type: SocketType
     cwd: int
 
 
@@ -96,28 +134,22 @@ _users = st.builds(
     st.sampled_from([*UIDS, 1001, 1002]),
     _gids,
     st.frozensets(_gids, max_size=2),
-    st.one_of(
-        st.none(), st.none(), st.none(), st.frozensets(st.sampled_from(CAPABILITIES), max_size=2)
-    ),
+    st.one_of(st.none(), st.none(), st.none(), st.frozensets(st.sampled_from(CAPABILITIES), max_size=2)),
 )
 _acls = st.one_of(
     st.just(()),
     st.just(()),
-    st.lists(
-        st.tuples(_weighted(user=4, group=4, owning=2, mask=1), st.integers(0, 3), _bits), min_size=1, max_size=3
-    ),
+    st.lists(st.tuples(_weighted(_ENTRIES), st.integers(0, 3), _bits), min_size=1, max_size=3),
 )
-_kinds = _weighted(socket=6, directory=8, file=2, symlink=6, mount=3, abstract=1)
-_types = st.sampled_from(["stream", "stream", "stream", "dgram", "seqpacket"])
-_states = st.sampled_from(["listening", "listening", "listening", "stale", "bound"])
-_targets = st.tuples(
-    _weighted(absolute=4, sibling=4, up=1, here=2, missing=1, itself=1, root=1), _small, st.sampled_from(["", "", "", "/"])
-)
+_sorts = _weighted(_SORTS)
+_types = _weighted(_TYPES)
+_states = _weighted(_STATES)
+_targets = st.tuples(_weighted(_AIMS), _small, st.sampled_from(["", "", "", "/"]))
 
 
 @st.composite
 def _node_specs(draw: st.DrawFn) -> _NodeSpec:
-    kind = draw(_kinds)
+    kind = draw(_sorts)
     directory = kind in {"directory", "mount"}
     own = kind not in {"symlink", "abstract"}
     return _NodeSpec(
@@ -135,9 +167,9 @@ def _node_specs(draw: st.DrawFn) -> _NodeSpec:
     )
 
 
-_operations = _weighted(connect=10, unlink=5, rename=7, bind=5, chmod=4, stat=3, readlink=2)
-_shapes = _weighted(plain=12, relative=2, dotted=1, through=2, long=1, name=1, address=2, winding=2)
-_endings = st.sampled_from(["", "", "", "", "", "", "", "", "", "", *ENDINGS])
+_operations = _weighted(_OPERATIONS)
+_shapes = _weighted(_SHAPES)
+_endings = st.sampled_from([*([""] * 12), *ENDINGS])
 
 
 @st.composite
@@ -158,7 +190,7 @@ def _attempt_specs(draw: st.DrawFn) -> _AttemptSpec:
     )
 
 
-def worlds(max_nodes: int = 9, max_attempts: int = 10) -> st.SearchStrategy[World]:
+def worlds(max_nodes: int = 12, max_attempts: int = 12) -> st.SearchStrategy[World]:
     """Whole worlds, with at least one node and one attempt."""
     return st.builds(
         _fit,
@@ -169,9 +201,7 @@ def worlds(max_nodes: int = 9, max_attempts: int = 10) -> st.SearchStrategy[Worl
     )
 
 
-def _fit(
-    users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attempts: Sequence[_AttemptSpec]
-) -> World:
+def _fit(users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attempts: Sequence[_AttemptSpec]) -> World:
     named: dict[str, User] = {}
     for number, spec in enumerate(users):
         name = f"u{number}"
@@ -180,8 +210,8 @@ def _fit(
         named[name] = User(name, spec.uid, gid, groups, spec.capabilities)
     own = {name: 3000 + number for number, name in enumerate(named)}
     world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named.values())))
-    for spec in nodes:
-        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, spec)))
+    for drawn in nodes:
+        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, drawn)))
         if not any(problems(candidate)):
             world = candidate
     made = tuple(_attempt(world, top, spec) for spec in attempts)
@@ -205,7 +235,7 @@ def _node(world: World, top: str, spec: _NodeSpec) -> Node:
     owners = sorted({user.uid for user in world.users})
     owner = owners[spec.owner % len(owners)]
     if spec.kind == "abstract":
-        state = "listening" if spec.state == "stale" or spec.type == "dgram" else spec.state
+        state: SocketState = "listening" if spec.state == "stale" or spec.type == "dgram" else spec.state
         return Node(f"@{spec.name[:9]}", "socket", mode=0o755, type=spec.type, state=state)
     if spec.kind == "symlink":
         return Node(path, "symlink", owner=owner, mode=0o777, target=_target(world, top, path, spec.target))
@@ -234,12 +264,12 @@ def _acl(world: World, spec: _NodeSpec) -> tuple[AclEntry, ...]:
         elif tag == "group":
             entry = AclEntry("group", gids[who % len(gids)], permissions)
         else:
-            entry = AclEntry("group" if tag == "owning" else "mask", None, permissions)
+            entry = AclEntry("mask" if tag == "mask" else "group", None, permissions)
         entries[entry.tag, entry.who if isinstance(entry.who, int) else None] = entry
     return tuple(entries.values())
 
 
-def _target(world: World, top: str, path: str, drawn: tuple[str, int, str]) -> str:
+def _target(world: World, top: str, path: str, drawn: tuple[_Aim, int, str]) -> str:
     sort, number, slash = drawn
     known = [node.path for node in world.nodes if not node.path.startswith("@")] or [top]
     there = known[number % len(known)]
@@ -259,7 +289,7 @@ def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
     path = _object(world, top, spec.object, spec.operation)
     cwd: str | None = None
     if not path.startswith("@"):
-        path, cwd = _shaped(world, top, path, spec)
+        path, cwd = _shaped(world, path, spec)
         path += spec.ending
     rename = spec.operation == "rename"
     second = _object(world, top, spec.second, "bind") + spec.second_ending if rename else None
@@ -287,7 +317,7 @@ def _object(world: World, top: str, number: int, operation: str) -> str:
     return known[half % len(known)]
 
 
-def _shaped(world: World, top: str, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:
+def _shaped(world: World, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:
     """The same path in another guise, and the working directory that it needs."""
     if spec.shape == "relative":
         directories = [node.path for node in world.nodes if node.kind == "directory"] or ["/"]
@@ -301,7 +331,7 @@ def _shaped(world: World, top: str, path: str, spec: _AttemptSpec) -> tuple[str,
         return f"{links[spec.cwd % len(links)]}/{name}", None
     if spec.shape == "name":
         return f"{parent}/{'x' * (255 + spec.cwd % 2)}", None
-    if spec.shape == "long":
+    if spec.shape == "path":
         return _padded(path, 4094 + spec.cwd % 3), None
     if spec.shape == "address":
         return _padded(path, 107 + spec.cwd % 3), None
@@ -314,6 +344,3 @@ def _padded(path: str, size: int) -> str:
     """The path made longer, to a number of bytes, by slashes and dots that mean nothing."""
     missing = size - len(path.encode())
     return path if missing < 0 else "/" * (missing % 2) + "/." * (missing // 2) + path
-
-
-_ = (Kind, Operation, SocketState, SocketType)

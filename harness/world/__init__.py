@@ -3,6 +3,7 @@
 from harness.world.check import complete, problems
 from harness.world.error import WorldError
 from harness.world.model import (
+    DEFAULT_MODES,
     AclEntry,
     Attempt,
     Kind,
@@ -17,6 +18,7 @@ from harness.world.model import (
 from harness.world.toml import dumps, load, loads
 
 __all__ = [
+    "DEFAULT_MODES",
     "AclEntry",
     "Attempt",
     "Kind",
