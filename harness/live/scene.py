@@ -74,8 +74,8 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
         if component.kind == "socket"
     }
     doubts += [
-        f"no socket of this network namespace is open behind {path}; a server in another one (a container) can't be "
-        "seen from here without root, and it is taken to be there"
+        f"no open socket is to be seen behind {path}; its server may run where this process can't look (the host, "
+        "another container, or any of them without root), so it is taken to be there"
         for path, listener in listeners.items()
         if not listener.certain
     ]

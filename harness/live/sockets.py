@@ -31,6 +31,8 @@ TCP_LISTEN, TCP_CLOSE = 10, 7  # net/tcp_states.h, which Unix sockets use too
 
 _TYPES: Final[Mapping[int, SocketType]] = {1: "stream", 2: "dgram", 5: "seqpacket"}
 _LISTENS: Final = 0x10000  # __SO_ACCEPTCON in the flags of /proc/net/unix
+FIRST_PID_NAMESPACE: Final = "pid:[4026531836]"
+"""PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     with contextlib.suppress(OSError):
         ours = open_sockets()
         matches = [one for one in ours if one.file == (device, file.st_ino & 0xFFFFFFFF)]
-        matches = matches or [one for one in ours if _leads_to(one.name, file, root)]
+        matches = matches or [
+            one for one in ours if (one.file is None or one.file[0] != device) and _leads_to(one.name, file, root)
+        ]
         if matches:
             return _summary(matches)
     others, blind = _elsewhere(file)
@@ -145,9 +149,9 @@ def _leads_to(name: str, file: os.stat_result, root: str) -> bool:
 
 
 def _elsewhere(file: os.stat_result) -> tuple[list[OpenSocket], bool]:
-    """The sockets of other network namespaces behind a file, and whether there are any that we may not look into."""
-    blind = False
+    """The sockets of other network namespaces behind a file, and whether there may be any that we can't look into."""
     try:
+        blind = os.readlink("/proc/self/ns/pid") != FIRST_PID_NAMESPACE
         seen = {os.readlink("/proc/self/ns/net")}
         pids = [name for name in os.listdir("/proc") if name.isdecimal()]
     except OSError:

@@ -26,9 +26,9 @@
         element("span", { class: "who" }, step.mode === null ? "" : `${step.owner}:${step.group}`),
         name,
       );
-      for (const note of step.notes ?? []) name.append(element("span", { class: "note" }, note));
-      if (here) for (const entry of step.acl ?? []) name.append(element("span", { class: "note" }, entry));
-      if (refuses) name.append(element("strong", {}, "refuses here"));
+      for (const note of step.notes ?? []) name.append(" ", element("span", { class: "note" }, note));
+      if (here) for (const entry of step.acl ?? []) name.append(" ", element("span", { class: "note" }, entry));
+      if (refuses) name.append(" ", element("strong", {}, "refuses here"));
       list.append(row);
     });
     return list;
@@ -56,7 +56,8 @@
     for (const difference of verdict.differences) body.append(element("p", { class: "difference" }, difference));
     body.append(tree(verdict));
     if (verdict.at === null) body.append(element("p", {}, `decided at ${verdict.atPath}`));
-    const details = [needs(verdict), verdict.class && `class: ${verdict.class}`, verdict.because].filter(Boolean);
+    const because = verdict.why.includes(verdict.because) ? null : verdict.because;
+    const details = [needs(verdict), verdict.class && `class: ${verdict.class}`, because].filter(Boolean);
     body.append(
       section(
         verdict.oracle === "ok" ? "Why it is allowed" : "Why it is refused",
@@ -146,8 +147,9 @@
     radio.addEventListener("change", () => {
       document.body.dataset.show = radio.value;
       for (const row of table.tBodies[0].rows) {
+        row.classList.remove("empty");
         const wanted = [...row.querySelectorAll("button")].some((button) => button.offsetParent !== null);
-        row.classList.toggle("empty", !wanted);
+        if (!wanted) row.classList.add("empty");
       }
       const shown = buttons();
       if (shown.length && !shown.some((button) => button.tabIndex === 0)) {

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import pwd
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.live.accounts import Account, SystemAccounts, accounts_below
+from harness.live.subject import SubjectError, myself, numbers, user
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_users_of_another_root_are_those_of_its_files(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\nali:x:1000:1000::/:/bin/sh\nbroken\nodd:x:one:2::/:/\n")
+    (etc / "group").write_text("ali:x:1000:\ndocker:x:999:ali,bob\nweb:x:33:ali\nbad:x:n:\n")
+    accounts = accounts_below(str(tmp_path))
+    assert accounts.user("ali") == Account("ali", 1000, 1000, (33, 999))
+    assert accounts.user(0) == Account("root", 0, 0, ())
+    assert accounts.user("odd") is None
+    assert accounts.group(999) == "docker"
+    assert accounts.gid("web") == 33
+    assert accounts.gid("bad") is None
+
+
+def test_a_root_without_these_files_has_nobody(tmp_path: Path) -> None:
+    assert accounts_below(str(tmp_path)).user(0) is None
+
+
+def test_a_user_of_this_machine_has_the_groups_of_a_new_login() -> None:
+    own = pwd.getpwuid(os.getuid())
+    account = SystemAccounts().user(own.pw_name)
+    assert account is not None
+    assert account.uid == own.pw_uid
+    assert own.pw_gid not in account.groups
+
+
+@pytest.mark.parametrize("name", ["no-such-user-at-all", "4294967294"])
+def test_nobody_of_that_name_is_said_in_a_sentence(name: str) -> None:
+    with pytest.raises(SubjectError, match=f"no user of this machine is named {name}"):
+        user(name)
+
+
+def test_numbers_need_no_user() -> None:
+    somebody = numbers(3_000_000, None, ["3000001", "root"])
+    assert somebody.name == "uid-3000000"
+    assert somebody.principal.gid == 3_000_000
+    assert somebody.principal.groups == (0, 3_000_001)
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "groups", "said"),
+    [
+        (-1, None, [], "-1 is no id"),
+        (1, 2**32 - 1, [], "4294967295 is no id"),
+        (1, 1, ["no-such-group"], "no group of this machine is named no-such-group"),
+    ],
+)
+def test_a_number_that_is_no_id_is_refused(uid: int, gid: int | None, groups: list[str], said: str) -> None:
+    with pytest.raises(SubjectError, match=said):
+        numbers(uid, gid, groups)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="/proc/PID/status is Linux's")
+def test_this_process_is_who_it_is() -> None:
+    me = myself()
+    assert (me.principal.uid, me.principal.gid) == (os.geteuid(), os.getegid())
+    assert set(me.principal.groups) == set(os.getgroups())
+    assert me.root == "/"

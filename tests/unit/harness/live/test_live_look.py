@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.live.look import Sight, look
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="components are looked at by /proc/self/fd")
+
+
+def kinds(sight: Sight, below: Path) -> list[tuple[str, str]]:
+    prefix = f"{below}/"
+    return [
+        (component.path.removeprefix(prefix), component.kind)
+        for component in sight.components
+        if component.path.startswith(prefix)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path.resolve()
+
+
+def test_every_component_is_seen_once_down_to_the_socket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "link").symlink_to("a/./b")
+    monkeypatch.chdir(folder / "a" / "b")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+    sight = look(f"{folder}/link/../b/s")
+    assert kinds(sight, folder) == [("link", "symlink"), ("a", "directory"), ("a/b", "directory"), ("a/b/s", "socket")]
+    assert sight.hidden is None
+    assert sight.components[0].path == "/"
+
+
+def test_what_is_not_there_ends_the_way(folder: Path) -> None:
+    assert kinds(look(f"{folder}/none/s"), folder) == []
+    (folder / "file").touch()
+    assert kinds(look(f"{folder}/file/s"), folder) == [("file", "file")]
+
+
+def test_a_loop_of_symlinks_ends(folder: Path) -> None:
+    (folder / "a").symlink_to("b")
+    (folder / "b").symlink_to("a")
+    assert kinds(look(f"{folder}/a"), folder) == [("a", "symlink"), ("b", "symlink")]
+
+
+def test_a_symlink_at_the_end_is_left_alone_where_it_is_not_followed(folder: Path) -> None:
+    (folder / "target").touch()
+    (folder / "link").symlink_to(folder / "target")
+    assert kinds(look(f"{folder}/link", follow=False), folder) == [("link", "symlink")]
+    assert kinds(look(f"{folder}/link"), folder) == [("link", "symlink"), ("target", "file")]
+
+
+def test_dots_never_lead_out_of_a_root(folder: Path) -> None:
+    (folder / "root" / "in").mkdir(parents=True)
+    (folder / "outside").touch()
+    sight = look("/in/../../../outside", root=str(folder / "root"))
+    assert [component.path for component in sight.components] == ["/", "/in"]
+
+
+def test_a_path_may_be_longer_than_a_system_call_takes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    name = "d" * 200
+    for _ in range(30):
+        os.mkdir(name)
+        os.chdir(name)
+    sight = look(f"{folder}/" + "/".join([name] * 30))
+    assert len(kinds(sight, folder)) == 30
+
+
+def test_a_name_that_is_too_long_ends_the_way(folder: Path) -> None:
+    assert kinds(look(f"{folder}/{'x' * 300}"), folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere; tests/integration asks as an ordinary user")
+def test_what_may_not_be_looked_at_is_named(folder: Path) -> None:
+    (folder / "closed" / "s").mkdir(parents=True)
+    (folder / "closed").chmod(0)
+    try:
+        sight = look(f"{folder}/closed/s/t")
+    finally:
+        (folder / "closed").chmod(0o700)
+    assert sight.hidden == f"{folder}/closed/s"
+
+
+def test_no_descriptor_is_left_open(folder: Path) -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    look(f"{folder}/../{folder.name}/x")
+    assert sorted(os.listdir("/proc/self/fd")) == before
