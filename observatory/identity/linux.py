@@ -206,9 +206,13 @@ def _long_answer(sock: socket.socket, option: int) -> bytes | Unavailable:
         if library.getsockopt(sock.fileno(), SOL_SOCKET, option, buffer, ctypes.byref(length)) == 0:
             return buffer.raw[: length.value]
         error = ctypes.get_errno()
-        # On ERANGE the kernel writes the length that it needs. Groups never change, a label may.
-        if error != errno.ERANGE or length.value <= room:
-            raise OSError(error, os.strerror(error))
+        # On ERANGE the kernel writes the length that it needs; an emulator may not. Groups never change, a
+        # label may.
+        if error == errno.ERANGE and length.value > room:
+            continue
+        if error in _OUTCOMES:
+            return _OUTCOMES[error]
+        raise OSError(error, os.strerror(error))
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""`observatory.identity` itself, run by Debian's own Pythons of other architectures under user-mode emulation."""
