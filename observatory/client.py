@@ -29,6 +29,10 @@ TIMEOUT: Final = 10.0
 """Seconds to wait for the server, except for an event to come."""
 
 
+READ: Final = 256 * 1024
+"""Bytes taken from the server at once, at most."""
+
+
 class ClientError(Exception):
     """Why there is no answer: one sentence for a person."""
 
@@ -136,11 +140,15 @@ class Client:
 
         Raises ClientError, also when the server ends in the middle of an event.
         """
+        rest = b""
         with self._get("/events", parameters) as response, self._clear():
-            while line := response.readline():
-                if not line.endswith(b"\n"):
-                    raise UnavailableError(f"the server at {self.path} ended in the middle of an event")
-                yield line[:-1]
+            # Not readline(): it takes a connection that breaks off between two chunks for the end.
+            while data := response.read1(READ):
+                *whole, rest = (rest + data).split(b"\n")
+                yield from whole
+            cut = bool(rest or response.length)
+        if cut:
+            raise UnavailableError(f"the server at {self.path} ended in the middle of an event")
 
     def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The same as `lines`, read. Raises ClientError."""
@@ -203,7 +211,7 @@ def _refusal(path: str, error: OSError) -> ClientError:
         return ForbiddenError(
             f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way"
         )
-    if number is None:  # the path itself: too long, or with a zero byte in it
+    if number is None:  # the path itself is too long
         return MistakenError(f"{path!r} can't be a socket's path: {error}")
     if number in {errno.ECONNRESET, errno.EPIPE}:
         return UnavailableError(f"the server at {path} ended the conversation")

@@ -98,7 +98,7 @@ def _reach(path: Path, found: os.stat_result) -> str:
         who = "everybody on this machine"
     else:
         owner = [f"{user_name(found.st_uid)} (its owner)"] if found.st_mode & stat.S_IWUSR else []
-        group = [_members(found.st_gid)] if found.st_mode & stat.S_IWGRP else []
+        group = [_group(found.st_gid)] if found.st_mode & stat.S_IWGRP else []
         who = ", ".join(dict.fromkeys(["root", *owner, *group]))
     text = f"may connect: {who}"
     closed = [directory for directory in path.parents if not directory.stat().st_mode & stat.S_IXOTH]
@@ -113,22 +113,26 @@ def _reach(path: Path, found: os.stat_result) -> str:
 
 def _searchers(found: os.stat_result) -> list[str]:
     owner = [user_name(found.st_uid)] if found.st_mode & stat.S_IXUSR else []
-    group = [_members(found.st_gid)] if found.st_mode & stat.S_IXGRP else []
+    group = [_group(found.st_gid)] if found.st_mode & stat.S_IXGRP else []
     return list(dict.fromkeys(["root", *owner, *group]))
 
 
-def _members(gid: int) -> str:
-    """A group with those who are in it: named there, or having it as their own."""
+def _group(gid: int) -> str:
+    return f"group {group_name(gid)} ({', '.join(sorted(_members(gid))) or 'nobody is in it'})"
+
+
+def _members(gid: int) -> set[str]:
+    """Those who are in a group: named there, or having it as their own."""
     try:
         named = set(grp.getgrgid(gid).gr_mem)
     except KeyError:
         named = set()
-    named |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
-    return f"group {group_name(gid)} ({', '.join(sorted(named)) or 'nobody is in it'})"
+    return named | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
 
 
 def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
     """Can every directory above be searched, and may nobody else change what is in it?"""
+    shared = ""
     for directory in reversed(path.parents):
         try:
             found = directory.stat()
@@ -157,8 +161,7 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
                 f"directory of root's or your own",
             )
             return
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-            who = "everybody" if found.st_mode & stat.S_IWOTH else _members(found.st_gid)
+        if not found.st_mode & stat.S_ISVTX and (who := _writers(found, trusted)):
             yield Finding(
                 "directories",
                 False,
@@ -166,9 +169,22 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
                 f"`chmod +t {directory}`, or choose another directory",
             )
             return
+        if found.st_mode & stat.S_IWOTH:
+            shared = (
+                f"; while no server runs, anybody can take a name in {directory}, and hooks send such a server nothing"
+            )
     yield Finding(
-        "directories", True, f"every directory above {path} can be searched, and only you or root can replace it"
+        "directories", True, f"you can search every directory above {path}, and nobody else can replace it{shared}"
     )
+
+
+def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
+    """Who may write in a directory and should not be able to."""
+    if found.st_mode & stat.S_IWOTH:
+        return "everybody"
+    if found.st_mode & stat.S_IWGRP and _members(found.st_gid) - {user_name(uid) for uid in trusted}:
+        return _group(found.st_gid)
+    return None
 
 
 def _server(client: Client) -> Finding:

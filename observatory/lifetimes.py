@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from observatory.events import trusted_fields
+from observatory.events import Event, trusted_fields
 from observatory.identity.linux import peer_pidfd
 from observatory.identity.model import PeerCredentials, Unavailable
 from observatory.identity.process import open_ancestor
@@ -60,15 +60,16 @@ class Ended:
     peer: PeerCredentials
     """The credentials of the hook by which the process was found."""
 
-    def words(self) -> tuple[str, bytes]:
-        """The event that says so: its trusted fields, as `trusted_fields` gives them, and its body.
+    def event(self, number: int, time: int, ts: str) -> Event:
+        """The event that says so, as `observatory.events.compose` makes those of clients.
 
-        `_peer_*` name the process that ended, `_session_pid` says that the kernel reported it: a client that
-        claims a SessionDead can't have that field.
+        `_peer_*` name the process that ended. `_session_pid` says that the kernel reported it: a client that claims
+        a SessionDead can't have that field.
         """
         process = PeerCredentials(self.pid, self.peer.uid, self.peer.gid, self.peer.groups)
-        body = {"session_id": self.session, "hook_event_name": DEAD}
-        return f'{trusted_fields(process)},"_session_pid":{self.pid}', msgspec.json.encode(body)
+        said = msgspec.json.encode({"session_id": self.session, "hook_event_name": DEAD})
+        head = f'{{"_id":{number},"_ts":"{ts}","_event":"{DEAD}",{trusted_fields(process)},"_session_pid":{self.pid},'
+        return Event(number, time, DEAD, self.peer.uid, self.session, None, head.encode() + said[1:])
 
 
 @dataclass(slots=True)

@@ -44,7 +44,6 @@ class Session:
     started: str
     last: str
     last_event: str
-    events: int
     pid: int | None
 
 
@@ -61,7 +60,6 @@ class _Tale:
     project: str | None = None
     last: str = ""
     last_event: str = ""
-    events: int = 0
     pid: int | None = None
 
     def settle(self, base: State) -> None:
@@ -105,7 +103,6 @@ def _session(uid: int | None, session_id: str, tale: _Tale) -> Session:
         tale.started,
         tale.last,
         tale.last_event,
-        tale.events,
         tale.pid,
     )
 
@@ -114,7 +111,6 @@ def _read(tale: _Tale, event: dict[str, Any]) -> None:
     name = str(event.get("_event"))
     if tale.base in _OVER and name != "SessionStart":
         return  # a hook that outlived its session
-    tale.events += 1
     tale.last, tale.last_event = str(event.get("_ts")), name
     if isinstance(cwd := event.get("cwd"), str):
         tale.project = cwd

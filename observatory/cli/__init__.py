@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,11 @@ def _commands() -> tuple[ModuleType, ...]:
         serve,
         sessions,
         uninstall_hooks,
+        web,
         whoami,
     )
 
-    return serve, events, sessions, whoami, doctor, install_hooks, uninstall_hooks, completion
+    return serve, events, sessions, web, whoami, doctor, install_hooks, uninstall_hooks, completion
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Nobody reads the output any more (`| head`). Python would try once more to write what is left, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     return status

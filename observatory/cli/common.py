@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from observatory.cli import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
 
@@ -79,10 +78,3 @@ def stop(options: argparse.Namespace, error: Stop) -> int:
     """Say why a command stopped; its exit status."""
     print(f"observatory {options.command}: {error}", file=sys.stderr)
     return error.status
-
-
-def lost_reader() -> NoReturn:
-    """End as other filters do when nobody reads their output any more (`| head`)."""
-    # Python would try once more to write what is left, and complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(0)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from observatory.cli import DONE, UNAVAILABLE, USAGE
-from observatory.cli.common import Stop, add_server_options, client, lost_reader, server_errors, stop
+from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 
 if TYPE_CHECKING:
     import argparse
@@ -77,8 +77,6 @@ def run(options: argparse.Namespace) -> int:
             raise Stop(f"the server at {server.path} has ended", UNAVAILABLE)
     except Stop as error:
         return stop(options, error)
-    except BrokenPipeError:
-        lost_reader()
     return DONE
 
 
@@ -104,6 +102,7 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 
 
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    from observatory.cli.table import printable
     from observatory.client import user_name
 
     for event in events:
@@ -112,7 +111,7 @@ def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
             str(event.get("_ts", ""))[:19].replace("T", " "),
             user_name(event.get("_peer_uid")),
             str(event.get("_event", "")),
-            str(event.get("session_id", ""))[:8],
+            printable(str(event.get("session_id", "")))[:8],
             str(event.get("tool_name", "")),
             what(event),
         )

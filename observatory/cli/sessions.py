@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli import DONE
-from observatory.cli.common import Stop, add_server_options, client, lost_reader, server_errors, stop
+from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 
 if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
+    from observatory.client import Client
     from observatory.sessions import Session
 
 HEADINGS: Final = ("SESSION", "USER", "STATE", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
+LATEST: Final = 1000
+"""So many of all events are looked at for sessions whose start was not recorded."""
+TAIL: Final = 128
+"""So many of a session's events tell its state."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,16 +42,39 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         with server_errors():
-            found = sessions(client(options).events({}))
+            found = sessions(relevant(client(options)))
         if options.json:
             _print_json(found)
         else:
             _print_table(found)
     except Stop as error:
         return stop(options, error)
-    except BrokenPipeError:
-        lost_reader()
     return DONE
+
+
+def relevant(server: Client) -> list[dict[str, Any]]:
+    """The events that tell each session's state, out of perhaps millions: where it began and ended, and its latest."""
+    from observatory.events import LONGEST_NAME
+    from observatory.sessions import DEAD
+
+    events: dict[int, dict[str, Any]] = {}
+    over: dict[tuple[int | None, str], bool] = {}
+
+    def take(query: dict[str, str]) -> None:
+        events.update((event["_id"], event) for event in server.events(query))
+
+    for name in ("SessionStart", "SessionEnd", DEAD):
+        take({"event": name})
+    take({"limit": str(LATEST)})
+    for _, event in sorted(events.items()):
+        session = event.get("session_id")
+        if isinstance(session, str) and 0 < len(session) <= LONGEST_NAME:
+            key = event.get("_peer_uid"), session
+            over[key] = event.get("_event") in {"SessionEnd", DEAD}
+    for uid, session in [key for key, is_over in over.items() if not is_over]:
+        user = {} if uid is None else {"user": str(uid)}
+        take({"session": session, "limit": str(TAIL), **user})
+    return [event for _, event in sorted(events.items())]
 
 
 def _print_json(found: list[Session]) -> None:
@@ -60,7 +88,7 @@ def _print_json(found: list[Session]) -> None:
 def _print_table(found: list[Session]) -> None:
     from datetime import UTC, datetime
 
-    from observatory.cli.table import print_table
+    from observatory.cli.table import print_table, printable
     from observatory.client import user_name
 
     now = datetime.now(UTC)
@@ -68,7 +96,7 @@ def _print_table(found: list[Session]) -> None:
         HEADINGS,
         [
             (
-                session.session_id[:8],
+                printable(session.session_id)[:8],
                 user_name(session.uid),
                 session.state,
                 session.tool or "",

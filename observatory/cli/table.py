@@ -61,7 +61,7 @@ def _print_rich(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for number, heading in enumerate(headings):
         last = number == len(headings) - 1
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if last else None)
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=None if last else 24)
     for row in rows:
         # As Text, since rich takes square brackets in a str for markup.
         table.add_row(*(Text(cell) for cell in row))

@@ -64,7 +64,7 @@ def test_what_was_there_stays_before_what_is_new_and_in_its_own_spelling() -> No
     [
         '{"a": 1}\n',
         '{\r\n  "a": 1\r\n}\r\n',
-        '{\n    "hooks": {\n        "Stop": [\n            {\n                "a": []\n            }\n        ]\n    }}',
+        '{\n    "hooks": {\n        "Stop": [\n            {\n                "a": 1\n            }\n        ]\n    }}',
         '{"hooks": {"Stop": [{"matcher": "x", "hooks": [{"command": "true"}]}], "Z": []}, "b": [1,2]}',
         '\ufeff{\n\t"a": {}\n}',
     ],

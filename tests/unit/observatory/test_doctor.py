@@ -1,0 +1,309 @@
+"""The doctor finds what is wrong and says what to do about it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory import doctor
+from observatory.cli import main
+from observatory.client import ClientError, ForbiddenError, UnavailableError
+from observatory.doctor import Finding, examine, status
+from observatory.hooks import events, files, settings
+from observatory.hooks.command import Recipient
+from tests.unit.observatory.test_client_commands import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="o-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def server(directory: Path) -> Iterator[Server]:
+    made = Server(directory)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) -> dict[str, Finding]:
+    return {finding.about: finding for finding in examine(str(path), trusted, directories)}
+
+
+def install(directory: Path, path: Path | str, names: tuple[str, ...] = events.LISTENED) -> Path:
+    claude = directory / ".claude"
+    claude.mkdir(exist_ok=True)
+    (claude / "settings.json").write_text(settings.install("{}", settings.handlers(names, Recipient(str(path), ()))))
+    return claude
+
+
+def bound(path: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    return sock
+
+
+def test_all_is_well(
+    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    install(directory, server.socket)
+    assert main(["doctor", "--socket", str(server.socket)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", "socket"],
+        ["ok", "reach"],
+        ["ok", "directories"],
+        ["ok", "server"],
+        ["ok", "curl"],
+        ["ok", "hooks"],
+        ["ok", "event"],
+    ]
+    assert f"{server.socket} is a socket with mode 0660, owner" in lines[0]
+    assert "may connect: root" in lines[1]
+    assert len(server.events("--event", "ObservatoryDoctor")) == 1
+
+
+def test_no_socket(directory: Path) -> None:
+    found = look(directory / "o.sock")
+    assert found["socket"].sentence == f"there is no {directory}/o.sock; start a server with `observatory serve`"
+    assert isinstance(found["server"].error, UnavailableError)
+    assert "event" not in found
+
+
+def test_something_else_is_there(directory: Path) -> None:
+    (directory / "o.sock").write_text("")
+    assert "is no socket; move it away" in look(directory / "o.sock")["socket"].sentence
+
+
+def test_a_symbolic_link_is_named_with_its_target(directory: Path) -> None:
+    bound(directory / "real").close()
+    (directory / "o.sock").symlink_to(directory / "real")
+    found = look(directory / "o.sock")["socket"]
+    assert not found.ok
+    assert "is a symbolic link" in found.sentence
+    assert found.sentence.endswith(f"name the socket itself: {directory.resolve()}/real")
+
+
+@root_only
+def test_another_users_socket_is_not_to_be_trusted_unless_one_says_so(directory: Path) -> None:
+    path = directory / "o.sock"
+    bound(path).close()
+    os.chown(path, 4001, 4001)
+    found = look(path)["socket"]
+    assert not found.ok
+    assert "was made by 4001, not by you or root" in found.sentence
+    assert "say --server-user 4001" in found.sentence
+    assert look(path, trusted=frozenset({4001}))["socket"].ok
+
+
+@pytest.mark.parametrize(
+    ("mode", "who"),
+    [
+        (0o666, "everybody on this machine"),
+        (0o222, "everybody on this machine"),
+        (0o600, "root"),
+        (0o060, "root, group root ("),
+        (0o444, "root"),
+    ],
+)
+def test_who_may_connect_is_told_by_the_write_bits(directory: Path, mode: int, who: str) -> None:
+    path = directory / "o.sock"
+    with bound(path):
+        path.chmod(mode)
+        owner = "" if os.geteuid() == 0 else ", "
+        assert look(path)["reach"].sentence.startswith(f"may connect: {who}{owner}".rstrip(", "))
+
+
+def test_a_closed_directory_narrows_who_may_connect(directory: Path) -> None:
+    path = directory / "o.sock"
+    with bound(path):
+        path.chmod(0o666)
+        directory.chmod(0o700)
+        assert f"; of those, {directory} lets through root" in look(path)["reach"].sentence
+        directory.chmod(0o755)
+        assert "lets through" not in look(path)["reach"].sentence
+
+
+def test_a_directory_where_anybody_may_replace_the_socket_is_named(directory: Path) -> None:
+    path = directory / "o.sock"
+    directory.chmod(0o777)
+    found = look(path)["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"{directory} can be written by everybody and has no sticky bit")
+    directory.chmod(0o1777)
+    found = look(path)["directories"]
+    assert found.ok
+    assert f"anybody can take a name in {directory}" in found.sentence
+
+
+@root_only
+def test_a_directory_of_another_user_is_named(directory: Path) -> None:
+    os.chown(directory, 4001, 4001)
+    found = look(directory / "o.sock")["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"{directory} belongs to 4001, who can put another socket at")
+
+
+@root_only
+def test_a_group_is_a_risk_only_if_somebody_else_is_in_it(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory.chmod(0o775)
+    monkeypatch.setattr(doctor, "_members", lambda gid: {"root"})
+    assert look(directory / "o.sock")["directories"].ok
+    monkeypatch.setattr(doctor, "_members", lambda gid: {"root", "eve"})
+    found = look(directory / "o.sock")["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"{directory} can be written by group root (eve, root)")
+
+
+@root_only
+def test_the_directory_that_cannot_be_searched_is_named(directory: Path) -> None:
+    closed = directory / "closed"
+    (closed / "below").mkdir(parents=True)
+    directory.chmod(0o755)
+    closed.chmod(0o700)
+    with bound(closed / "below" / "o.sock"):
+        os.seteuid(4001)
+        try:
+            found = look(closed / "below" / "o.sock")
+        finally:
+            os.seteuid(0)
+    assert found["directories"].sentence.startswith(f"{closed} (mode 0700, root:root) can't be searched by you")
+    assert isinstance(found["server"].error, ForbiddenError)
+
+
+def test_a_missing_directory_is_named(directory: Path) -> None:
+    assert look(directory / "a" / "o.sock")["directories"].sentence == f"there is no directory {directory}/a"
+
+
+def test_a_stale_socket_has_no_server(directory: Path) -> None:
+    path = directory / "o.sock"
+    bound(path).close()
+    found = look(path)
+    assert found["socket"].ok
+    assert found["server"].sentence.startswith(f"nobody listens at {path}")
+
+
+@pytest.mark.parametrize("version", ["curl 7.30.0 (x)\nFeatures: IPv6", ""])
+def test_a_curl_that_is_too_old_is_named(directory: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    fake = directory / "curl"
+    fake.write_text(f"#!/bin/sh\nprintf '%s' '{version}'\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
+    assert look(directory / "o.sock")["curl"].sentence.startswith(f"{fake} can't speak to a Unix socket")
+
+
+def test_a_machine_without_curl_is_told_what_to_install(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(directory))
+    assert look(directory / "o.sock")["curl"].sentence.startswith("there is no curl")
+
+
+def test_hooks_that_are_missing_or_send_elsewhere_are_told(directory: Path) -> None:
+    path = directory / "o.sock"
+    assert look(path, directory / ".claude")["hooks"].sentence.startswith("none are installed; run `observatory")
+    claude = install(directory, "/elsewhere")
+    assert f"sends to /elsewhere, not to {path}" in look(path, claude)["hooks"].sentence
+    install(directory, path, events.LISTENED[1:])
+    assert "has no hook for PreToolUse; run install-hooks again" in look(path, claude)["hooks"].sentence
+    install(directory, path)
+    assert look(path, claude)["hooks"].ok
+
+
+def test_one_scope_with_all_hooks_is_enough(directory: Path) -> None:
+    claude = install(directory, directory / "o.sock")
+    assert look(directory / "o.sock", directory / "nothing", claude)["hooks"].ok
+
+
+@pytest.mark.parametrize(
+    ("text", "ok", "says"),
+    [
+        ('{"disableAllHooks": true}', False, "has disableAllHooks: no hook runs"),
+        ('{"enabledPlugins": {"observatory@somewhere": true}}', True, "enables the plugin"),
+        ('{"enabledPlugins": {"observatory@somewhere": false}}', False, "none are installed"),
+        ("{", False, "was not touched: it is not JSON"),
+    ],
+)
+def test_other_settings_that_matter_are_told(directory: Path, text: str, ok: bool, says: str) -> None:
+    claude = directory / ".claude"
+    claude.mkdir()
+    (claude / "settings.json").write_text(text)
+    found = look(directory / "o.sock", claude)["hooks"]
+    assert found.ok is ok
+    assert says in found.sentence
+
+
+def test_an_event_that_does_not_arrive_is_missed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "hook_command", lambda event, recipient: "cat >/dev/null")
+    assert "has not arrived" in look(server.socket)["event"].sentence
+
+
+def test_a_hook_that_takes_too_long_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "HOOK_SECONDS", 0.0)
+    found = look(server.socket)["event"]
+    assert not found.ok
+    assert "which holds up every session" in found.sentence
+
+
+def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.Client, "whoami", lambda self: {"uid": None})
+    found = look(server.socket)["server"]
+    assert not found.ok
+    assert "sees you as unknown" in found.sentence
+
+
+def test_the_worst_trouble_decides_the_exit_status() -> None:
+    well, ill = Finding("a", True, "-"), Finding("b", False, "-")
+    down = Finding("c", False, "-", UnavailableError("-"))
+    closed = Finding("d", False, "-", ForbiddenError("-"))
+    assert status([well]) is None
+    assert status([well, ill]) is ClientError
+    assert status([ill, down]) is UnavailableError
+    assert status([down, closed]) is ForbiddenError
+
+
+def test_the_command_goes_on_after_the_first_trouble(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.chdir(directory)
+    assert main(["doctor", "--socket", str(directory / "o.sock")]) == 69
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert [line.split()[:2] for line in said.out.splitlines()] == [
+        ["LOOK", "socket"],
+        ["ok", "directories"],
+        ["LOOK", "server"],
+        ["ok", "curl"],
+        ["LOOK", "hooks"],
+    ]
+
+
+def test_a_server_without_hooks_is_a_failure(
+    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.chdir(directory)
+    assert main(["doctor", "--socket", str(server.socket)]) == 1
+    assert "LOOK  hooks        none are installed" in capsys.readouterr().out
+
+
+def test_the_settings_are_only_read(directory: Path) -> None:
+    claude = install(directory, directory / "o.sock")
+    before = (claude / "settings.json").read_bytes()
+    look(directory / "o.sock", claude)
+    assert (claude / "settings.json").read_bytes() == before
+    assert not files.backup_path(claude / "settings.json").exists()

@@ -1,0 +1,284 @@
+"""A session's process is found by the hook's ancestors, and its end is what the kernel says."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory import lifetimes
+from observatory.identity import PeerCredentials, Unavailable, peer_credentials
+from observatory.lifetimes import SESSIONS_A_USER, Ended, Lifetimes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open(2): Linux 5.3")
+
+# A session: it runs a hook by a shell whenever it's told to, as Claude Code does, in a session of its own (setsid).
+SESSION = """
+import subprocess, sys
+for line in sys.stdin:
+    subprocess.run(line, shell=True, start_new_session=True, executable=sys.argv[1])
+    print("done", flush=True)
+"""
+HOOK = (
+    "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'x'); "
+    "sys.exit(0 if s.recv(1) else 1)"
+)
+
+
+class Loop:
+    """As much of a server's loop as this needs: descriptors that are watched, and a listening socket."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "o.sock"
+        self.poll = select.poll()
+        self.callbacks: dict[int, Callable[[], None]] = {}
+        self.ended: list[Ended] = []
+        self.lifetimes = Lifetimes(self.watch, self.unwatch, self.ended.append)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        self.listener.settimeout(10)
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self.poll.register(descriptor, select.POLLIN)
+        self.callbacks[descriptor] = callback
+
+    def unwatch(self, descriptor: int) -> None:
+        self.poll.unregister(descriptor)
+        del self.callbacks[descriptor]
+
+    def turn(self, seconds: float = 0) -> None:
+        for descriptor, _ in self.poll.poll(seconds * 1000):
+            self.callbacks[descriptor]()
+
+    def take(self, event: str, session: str | None) -> PeerCredentials:
+        """Accept one hook, note its event while it waits, and answer it."""
+        connection, _ = self.listener.accept()
+        with connection:
+            connection.settimeout(10)
+            connection.recv(1)
+            peer = peer_credentials(connection)
+            assert peer is not None
+            self.lifetimes.seen(connection, peer, event, session)
+            connection.sendall(b"x")
+        return peer
+
+    def close(self) -> None:
+        self.lifetimes.close()
+        assert self.callbacks == {}
+        self.listener.close()
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+    monkeypatch.setattr(lifetimes, "INTERVAL", 0)
+    with tempfile.TemporaryDirectory(prefix="o-") as name:
+        made = Loop(Path(name))
+        yield made
+        made.close()
+
+
+class Process:
+    """A session's process, with hooks to run."""
+
+    def __init__(self, loop: Loop, shell: str) -> None:
+        self.loop = loop
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SESSION, shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.pid = self.process.pid
+
+    def run(self, command: str) -> None:
+        assert self.process.stdin is not None
+        print(command, file=self.process.stdin, flush=True)
+
+    def hook(self, event: str, session: str | None) -> PeerCredentials:
+        self.run(f'{{ {sys.executable} -c "{HOOK}" {self.loop.path} || true; }}')
+        peer = self.loop.take(event, session)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "done\n"
+        return peer
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+@contextmanager
+def session(loop: Loop, shell: str = "sh") -> Iterator[Process]:
+    made = Process(loop, shutil.which(shell) or shell)
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_death_of_a_sessions_process_is_reported_once_and_names_it(loop: Loop, shell: str) -> None:
+    with session(loop, shell) as process:
+        peer = process.hook("SessionStart", "s")
+        loop.turn()
+        assert loop.ended == [], "it lives"
+        process.process.send_signal(signal.SIGKILL)
+        loop.turn(10)
+    assert loop.ended == [Ended("s", process.pid, peer)]
+    assert loop.callbacks == {}
+
+
+def test_a_session_that_says_that_it_ends_does_not_die(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        process.hook("SessionEnd", "s")
+    loop.turn()
+    assert loop.ended == []
+
+
+def test_an_event_in_the_middle_of_a_session_is_as_good_as_its_start(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("PreToolUse", "s")
+    loop.turn(10)
+    assert [ended.session for ended in loop.ended] == ["s"]
+
+
+def test_two_sessions_of_one_process_both_die_with_it(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "one")
+        process.hook("SessionStart", "two")
+    while len(loop.ended) < 2:
+        loop.turn(10)
+    assert sorted(ended.session for ended in loop.ended) == ["one", "two"]
+
+
+def test_a_hook_that_outlives_its_session_does_not_revive_it(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        process.run(f'{{ {sys.executable} -c "{HOOK}" {loop.path} || true; }}')
+        connection, _ = loop.listener.accept()
+    with connection:
+        loop.turn(10)
+        assert len(loop.ended) == 1
+        # Its shell is now a child of whoever collects orphans, who lives on.
+        loop.lifetimes.seen(connection, peer_credentials(connection), "PreToolUse", "s")
+        assert loop.callbacks == {}
+        connection.sendall(b"x")
+
+
+def test_a_session_that_is_resumed_can_die_again(loop: Loop) -> None:
+    for _ in range(2):
+        with session(loop) as process:
+            process.hook("SessionStart", "s")
+        loop.turn(10)
+    assert [ended.session for ended in loop.ended] == ["s", "s"]
+    assert loop.ended[0].pid != loop.ended[1].pid
+
+
+def test_events_without_a_session_or_with_an_absurd_one_open_nothing(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("Stop", None)
+        process.hook("Stop", "x" * 257)
+        assert loop.callbacks == {}
+
+
+def test_a_user_with_many_sessions_has_the_latest_watched(loop: Loop) -> None:
+    with session(loop) as process:
+        process.run(f'{{ {sys.executable} -c "{HOOK}" {loop.path} || true; }}')
+        connection, _ = loop.listener.accept()
+        with connection:
+            peer = peer_credentials(connection)
+            for number in range(SESSIONS_A_USER + 3):
+                loop.lifetimes.seen(connection, peer, "SessionStart", str(number))
+            assert len(loop.callbacks) == SESSIONS_A_USER
+            connection.sendall(b"x")
+        process.kill()
+        while len(loop.ended) < SESSIONS_A_USER:
+            loop.turn(10)
+    assert {ended.session for ended in loop.ended} == {str(number) for number in range(3, SESSIONS_A_USER + 3)}
+
+
+def test_sessions_take_no_more_than_a_part_of_the_descriptors(loop: Loop) -> None:
+    loop.lifetimes._room = 2
+    with session(loop) as process:
+        for name in ("one", "two", "three"):
+            process.hook("SessionStart", name)
+        assert len(loop.callbacks) == 2
+        process.hook("SessionEnd", "one")
+        process.hook("SessionStart", "three")
+        assert len(loop.callbacks) == 2
+
+
+def test_nobody_can_make_the_server_look_all_day(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifetimes, "INTERVAL", 3600)
+    looks: list[str] = []
+    monkeypatch.setattr(lifetimes, "_session_process", lambda sock, peer: looks.append(""))
+    a, b = socket.socketpair()
+    with a, b:
+        for number in range(100):
+            loop.lifetimes.seen(a, PeerCredentials(1, 7, 7, ()), "Stop", str(number))
+        loop.lifetimes.seen(a, PeerCredentials(1, 8, 8, ()), "Stop", "of another user")
+    assert len(looks) == 2
+
+
+def test_a_kernel_without_a_handle_of_the_peer_is_served_by_the_pid(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifetimes, "peer_pidfd", lambda sock: Unavailable.OPTION)
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+    loop.turn(10)
+    assert [ended.pid for ended in loop.ended] == [process.pid]
+
+
+@pytest.mark.parametrize("unavailable", [Unavailable.REAPED, Unavailable.PEER])
+def test_a_peer_of_which_nothing_is_known_is_not_watched(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, unavailable: Unavailable
+) -> None:
+    monkeypatch.setattr(lifetimes, "peer_pidfd", lambda sock: unavailable)
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        assert loop.callbacks == {}
+
+
+def test_no_descriptor_is_left_behind(loop: Loop) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with session(loop) as process:
+            process.hook("SessionStart", "s")
+            process.hook("Stop", "s")
+        loop.turn(10)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_event_says_whose_session_it_was_in_fields_that_no_client_can_send() -> None:
+    now = time.time_ns() // 1000
+    event = Ended('s"\u00e9', 42, PeerCredentials(99, 1000, 1001, (5, 6))).event(7, now, "2026-01-01T00:00:00Z")
+    assert (event.id, event.time, event.name, event.uid, event.session) == (7, now, "SessionDead", 1000, 's"\u00e9')
+    assert json.loads(event.line) == {
+        "_id": 7,
+        "_ts": "2026-01-01T00:00:00Z",
+        "_event": "SessionDead",
+        "_peer_pid": 42,
+        "_peer_uid": 1000,
+        "_peer_gid": 1001,
+        "_peer_groups": [5, 6],
+        "_session_pid": 42,
+        "session_id": 's"\u00e9',
+        "hook_event_name": "SessionDead",
+    }
