@@ -1,0 +1,34 @@
+"""The plugin is made from the same table of events, and the same command, as installed hooks."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from observatory.hooks import events
+from observatory.hooks.command import Recipient, hook_command
+from observatory.hooks.plugin import hooks_json
+
+ROOT = Path(__file__).parents[3]
+PLUGIN = ROOT / "contrib" / "claude-plugin"
+
+
+def test_the_committed_hooks_are_what_the_table_gives() -> None:
+    committed = (PLUGIN / "hooks" / "hooks.json").read_text()
+    assert committed == hooks_json(), "make it anew: python -m observatory.hooks.plugin > hooks/hooks.json"
+
+
+def test_each_event_that_the_oldest_client_knows_has_one_hook() -> None:
+    hooks = json.loads(hooks_json())["hooks"]
+    assert set(events.ALL) - set(hooks) == {"WorktreeCreate", "PreModelSwitch", "PostModelSwitch", "DirectoryAdded"}
+    for event, groups in hooks.items():
+        assert [hook["command"] for group in groups for hook in group["hooks"]] == [
+            hook_command(event, Recipient(None))
+        ]
+
+
+def test_the_manifest_names_this_version_and_this_licence() -> None:
+    manifest = json.loads((PLUGIN / ".claude-plugin" / "plugin.json").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (manifest["version"], manifest["license"]) == (project["version"], project["license"])
