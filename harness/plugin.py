@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from harness.place import Engine, Place
 
 _COUNTED = "harness counted "
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "answers, else namespace)",
     )
     group.addoption("--image", default=None, metavar="NAME", help="the image for engines that have images")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker of pytest-xdist, and so its places, end with the process that started it, however that ends."""
+    if hasattr(config, "workerinput") and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker takes 5 s to notice by itself
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
