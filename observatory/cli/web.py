@@ -1,0 +1,95 @@
+"""`observatory web`: the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observatory.cli import DONE, FAILED
+from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+
+if TYPE_CHECKING:
+    import argparse
+
+    from observatory.feed.source import Source
+    from observatory.web.gate import Gate
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `web`."""
+    parser = subparsers.add_parser(
+        "web",
+        help="show sessions and events in the browser",
+        description="Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they "
+        "come. Prints a link with a token, which lets one browser in, once; then the next link.",
+    )
+    add_server_options(parser)
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: one that is free)")
+    parser.set_defaults(run=run)
+
+
+def _port(text: str) -> int:
+    import argparse
+
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number up to 65535")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page until SIGINT or SIGTERM."""
+    try:
+        return _serve(options)
+    except Stop as error:
+        return stop(options, error)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    try:
+        import starlette  # noqa: F401 - is it there?
+        import uvicorn
+    except ImportError as error:
+        raise Stop(f"{error.name} is missing; install claude-observatory[web]") from None
+    from observatory.feed.feed import Feed
+    from observatory.web.app import application
+    from observatory.web.gate import Gate
+    from observatory.web.port import listen
+
+    source = _source(options)
+    try:
+        sock = listen(options.port)
+    except OSError as error:
+        raise Stop(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}", FAILED) from error
+    feed = Feed(source)
+    gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
+    feed.start()
+    _print(f"Showing {source.name}. Open this in your browser; it works once:", gate)
+    try:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                gate,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=200,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        server.run(sockets=[sock])
+    finally:
+        feed.stop()
+    return DONE
+
+
+def _source(options: argparse.Namespace) -> Source:
+    """Where the events come from; whoever may not read them is told now. Raises Stop."""
+    from observatory.feed.source import ServerSource
+
+    server = client(options)
+    with server_errors():
+        server.whoami()
+    return ServerSource(server)
+
+
+def _print(sentence: str, gate: Gate) -> None:
+    print(f"{sentence}\n  {gate.link()}", flush=True)

@@ -1,0 +1,87 @@
+"""Where events come from: a server's socket, or whatever else can follow, fetch and count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from observatory.client import Client
+
+
+class SourceError(Exception):
+    """Why no events come just now: one sentence for a person."""
+
+
+class DeniedError(SourceError):
+    """The reader may not have them; trying again without a change is of no use."""
+
+
+class Source(Protocol):
+    """Events in an order that does not change, each with its place in it: a number that grows."""
+
+    name: str
+    """What a person calls it."""
+
+    def newest(self) -> int:
+        """The place of the newest event; 0 if there is none. Raises SourceError."""
+        ...
+
+    def follow(self, after: int | None, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Events after that place, or with `None` the newest ones, `limit` at most, and then what comes.
+
+        Each with its place and its line of JSON. Ends when the source does. Raises SourceError.
+        """
+        ...
+
+    def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
+        """The events of after < place <= through. Raises SourceError."""
+        ...
+
+
+class ServerSource:
+    """The events of one server, as far as the kernel lets its client see them. Their place is their `_id`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.name = client.path
+
+    def newest(self) -> int:
+        """The id of the newest event."""
+        return max((place for place, _ in self._lines({"limit": "1"})), default=0)
+
+    def follow(self, after: int | None, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Events after that id, or the newest, and then what comes."""
+        start = {"limit": str(limit)} if after is None else {"after": str(after)}
+        return self._lines({**start, "follow": "1"})
+
+    def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
+        """The events of these ids."""
+        if through <= after:
+            return
+        # No more than so many ids lie between; those that others sent are not shown.
+        for place, line in self._lines({"after": str(after), "limit": str(through - after)}):
+            if place > through:
+                return
+            yield place, line
+
+    def _lines(self, parameters: dict[str, str]) -> Iterator[tuple[int, bytes]]:
+        from observatory.client import ClientError, ForbiddenError  # noqa: PLC0415 - a source needs no client
+
+        try:
+            for line in self._client.lines(parameters):
+                yield place_of(line), line
+        except ForbiddenError as error:
+            raise DeniedError(str(error)) from error
+        except ClientError as error:
+            raise SourceError(str(error)) from error
+
+
+def place_of(line: bytes) -> int:
+    """The `_id` of an event's line, which is its first field. Raises SourceError for what is no event."""
+    start, _, rest = line.partition(b":")
+    number, _, _ = rest.partition(b",")
+    if start != b'{"_id"' or not number.isdigit():
+        raise SourceError("the server's answer is not made of events")
+    return int(number)

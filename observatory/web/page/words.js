@@ -1,0 +1,68 @@
+// How times, numbers and states are put into words.
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false });
+const grouped = new Intl.NumberFormat(undefined);
+
+let second = -1;
+let secondText = "";
+
+/** A time of day to the second. Most events of a batch share one. */
+export function timeOfDay(time) {
+  const whole = Math.floor(time / 1000);
+  if (whole !== second) {
+    second = whole;
+    secondText = clock.format(time);
+  }
+  return secondText;
+}
+
+export const milliseconds = (time) => "." + String(time % 1000).padStart(3, "0");
+export const dayOf = (time) => day.format(time);
+export const dateAndTime = (time) => full.format(time);
+export const number = (value) => grouped.format(value);
+
+/** How long, roughly: "now", "12 s", "3 min", "2 h", "5 d". */
+export function span(milliseconds) {
+  const seconds = Math.max(0, milliseconds / 1000);
+  if (seconds < 1.5) return "now";
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86400)} d`;
+}
+
+export const ago = (time, now) => (now - time < 1500 ? "just now" : `${span(now - time)} ago`);
+export const plural = (count, one, many = one + "s") => `${number(count)} ${count === 1 ? one : many}`;
+
+export const KINDS = ["other", "prompts", "tools", "waiting", "turns", "sessions", "failures"];
+
+/** A session's mood: what its state means to whom it belongs to. */
+export function mood(state) {
+  if (state.startsWith("waiting")) return "waiting";
+  if (state === "working" || state === "running a tool") return "working";
+  return { ended: "ended", dead: "dead" }[state] ?? "idle";
+}
+
+/** A session's state as a sentence of two or three words. */
+export function stateWords(card) {
+  switch (card.state) {
+    case "running a tool": return `Running ${card.tool || "a tool"}`;
+    case "waiting for permission": return card.tool ? `Asks to use ${card.tool}` : "Asks for permission";
+    case "waiting for input": return "Waits for your answer";
+    case "working": return "Thinking";
+    case "fresh": return "Just started";
+    case "idle": return "Idle";
+    case "ended": return "Ended";
+    case "dead": return card.pid ? `Died (process ${card.pid})` : "Died";
+    default: return card.state;
+  }
+}
+
+/** A path's last part, and what is before it. */
+export function pathParts(path) {
+  const whole = path.replace(/\/+$/, "");
+  const cut = whole.lastIndexOf("/");
+  return { base: whole.slice(cut + 1) || "/", parent: cut > 0 ? whole.slice(0, cut) : "" };
+}
