@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -72,6 +73,29 @@ def integration(session: nox.Session) -> None:
     """Several users in a real place try to reach real servers; `-- --engine docker,namespace` chooses where."""
     install(session, "harness")
     pytest(session, "tests/integration")
+
+
+# A program that a session looks for, and the Debian packages that bring it.
+PROGRAMS = {
+    "cc": ["gcc", "libc6-dev"],
+    "chromedriver": ["chromium-driver"],
+    "chromium": ["chromium"],
+    "curl": ["curl"],
+    "dockerd": ["docker.io", "iptables"],
+    "mmdebstrap": ["mmdebstrap"],
+    "newuidmap": ["uidmap"],
+    "setfacl": ["acl"],
+}
+
+
+@nox.session(python=False)
+def machine(session: nox.Session) -> None:
+    """Install by apt what the other sessions look for and this machine lacks. Needs root, and Debian or Ubuntu."""
+    lacking = [package for program, packages in PROGRAMS.items() if not shutil.which(program) for package in packages]
+    if lacking:
+        session.run("apt-get", "update", "-qq", external=True)
+        session.env["DEBIAN_FRONTEND"] = "noninteractive"
+        session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking, external=True, silent=True)
 
 
 @nox.session
