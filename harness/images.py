@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from harness.place import PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import docker
 
@@ -41,10 +41,10 @@ class Image:
     present: bool
 
 
-def name_of(suite: str) -> str:
-    """The name of the image of a suite: it changes with everything that goes in."""
+def name_of(suite: str, extra: Sequence[str] = ()) -> str:
+    """The name of the image of a suite with extra packages: it changes with everything that goes in."""
     digest = hashlib.sha256()
-    for part in (suite, *PACKAGES, *_UNUSED, dockerfile().read_text(encoding="utf-8")):
+    for part in (suite, *PACKAGES, *extra, *_UNUSED, dockerfile().read_text(encoding="utf-8")):
         digest.update(part.encode() + b"\0")
     return f"{REPOSITORY}:{suite}-{digest.hexdigest()[:12]}"
 
@@ -61,16 +61,17 @@ def images(client: docker.DockerClient) -> list[Image]:
     return [Image(suite, name_of(suite), _present(client, name_of(suite))) for suite in SUITES]
 
 
-def ensure(client: docker.DockerClient, suite: str = SUITES[0]) -> str:
+def ensure(client: docker.DockerClient, suite: str = SUITES[0], extra: Sequence[str] = ()) -> str:
     """The name of a suite's image, which is made now if the engine lacks it, with progress on standard error.
 
-    Raises PlaceError if it can't be made.
+    `extra` are Debian packages to have on top of what every place needs. Raises PlaceError if it can't be made.
     """
-    name = name_of(suite)
+    name = name_of(suite, extra)
     if not _present(client, name):
-        with _locked(f"image-{suite}"):
+        base = ensure(client, suite) if extra else None
+        with _locked(f"image-{name.partition(':')[2]}"):
             if not _present(client, name):
-                _build(client, name, _base(client, suite))
+                _build(client, name, base or _base(client, suite), extra)
     return name
 
 
@@ -142,7 +143,7 @@ def _base(client: docker.DockerClient, suite: str) -> str:
 _UNUSED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 
 
-def _build(client: docker.DockerClient, name: str, base: str) -> None:
+def _build(client: docker.DockerClient, name: str, base: str, extra: Sequence[str]) -> None:
     from docker.errors import APIError, BuildError  # noqa: PLC0415 - docker's library is large
 
     _say(f"building {name} on {base}")
@@ -150,7 +151,7 @@ def _build(client: docker.DockerClient, name: str, base: str) -> None:
         client.images.build(
             path=str(dockerfile().parent),
             tag=name,
-            buildargs={"BASE": base, "PACKAGES": " ".join(PACKAGES)},
+            buildargs={"BASE": base, "PACKAGES": " ".join((*PACKAGES, *extra))},
             network_mode="host",
             rm=True,
             forcerm=True,
