@@ -79,10 +79,11 @@ def compose(
     that the body gives itself.
     """
     inside, said = _read(body)
-    if name is None:
-        name = said.hook_event_name if type(said.hook_event_name) is str else None
-    if name is None or len(name) > LONGEST_NAME:
-        name = name[:LONGEST_NAME] if name else UNKNOWN_NAME
+    if not name:
+        own = said.hook_event_name
+        name = own if type(own) is str and own else UNKNOWN_NAME
+    if len(name) > LONGEST_NAME:
+        name = name[:LONGEST_NAME]
     session, tool = said.session_id, said.tool_name
     head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)}'.encode()
     return Event(

@@ -96,7 +96,7 @@ class RequestReader:
         """Read on. Never raises for anything that a peer can send."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self.refusal is None and not self.ended:
                 self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP/1.1 request: {error}.")
             return
@@ -221,12 +221,12 @@ def answer(
     body: bytes = b"",
     *,
     keep_alive: bool,
-    content_type: str = "text/plain; charset=utf-8",
+    content_type: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A whole response. An empty body has no Content-Type."""
+    """A whole response."""
     head = [f"HTTP/1.1 {status.value} {status.phrase}", f"Content-Length: {len(body)}"]
-    if body:
+    if content_type is not None:
         head.append(f"Content-Type: {content_type}")
     if not keep_alive:
         head.append("Connection: close")
@@ -236,7 +236,8 @@ def answer(
 
 def refusal_answer(refusal: Refusal, *, keep_alive: bool = False, fields: Mapping[str, str] | None = None) -> bytes:
     """The response to something that can't be accepted: its sentence, and by default the end of the connection."""
-    return answer(refusal.status, f"{refusal.sentence}\n".encode(), keep_alive=keep_alive, fields=fields)
+    body = f"{refusal.sentence}\n".encode()
+    return answer(refusal.status, body, keep_alive=keep_alive, content_type="text/plain; charset=utf-8", fields=fields)
 
 
 def stream_head(content_type: str, *, keep_alive: bool, chunks: bool) -> bytes:

@@ -86,10 +86,10 @@ class EventStream:
         """What there is to say of events just committed, if it's live; empty for none."""
         lines = []
         for event in events:
-            if self._left > 0 and matches(self._wish.query, event):
+            if self._left > 0 and event.id > self._seen and matches(self._wish.query, event):
                 lines.append(event.line)
                 self._left -= 1
-        self._seen = events[-1].id
+        self._seen = max(self._seen, events[-1].id)
         if self._left <= 0:
             self.phase = Phase.DONE
         return self._framed(lines)

@@ -132,8 +132,8 @@ class Store:
         limit = min(limit, SLICE_ROWS)
         while seen < through:
             end = min(through, self._window_end(seen))
-            sql, values = _selection("event.id, event.line", query, lagging=seen >= self._indexed)
-            with self._reading(f"{sql} ORDER BY 1", (*values, seen, end)) as rows:
+            sql, values = _selection(query, lines=True, lagging=seen >= self._indexed)
+            with self._reading(sql, (*values, seen, end)) as rows:
                 for number, line in rows:
                     seen = number
                     size += len(line)
@@ -152,8 +152,8 @@ class Store:
         until = time.monotonic() + SLICE_SECONDS
         while seen > 1:
             after = self._window_start(seen)
-            sql, values = _selection("event.id", query, lagging=after >= self._indexed)
-            with self._reading(f"{sql} ORDER BY 1 DESC LIMIT ?", (*values, after, seen - 1, limit - len(ids))) as rows:
+            sql, values = _selection(query, lines=False, lagging=after >= self._indexed)
+            with self._reading(f"{sql} DESC LIMIT ?", (*values, after, seen - 1, limit - len(ids))) as rows:
                 ids.extend(number for (number,) in rows)
             if len(ids) >= limit:
                 return Ids(ids, ids[-1])
@@ -222,17 +222,15 @@ class Store:
         return value or 0
 
 
-def _selection(columns: str, query: Query, *, lagging: bool) -> tuple[str, tuple[object, ...]]:
-    """SQL for events whose ids are in a range, which is its last two parameters."""
+def _selection(query: Query, *, lines: bool, lagging: bool) -> tuple[str, tuple[object, ...]]:
+    """SQL for ids, and lines, of events whose ids are in a range, which is its last two parameters; in that order."""
     wanted = [(column, value) for column, value in msgspec.structs.asdict(query).items() if value is not None]
-    values = tuple(value for _, value in wanted)
-    if lagging or not wanted:
-        tables, sign = "event", ""
-    else:
-        # One index is used, that of the first column, which is the one with the fewest events to a value. The sign
-        # takes the others out of the planner's choice, who knows nothing of how many there are.
-        tables, sign = "facet JOIN event ON event.id = facet.id", "+"
-    table = tables.split()[0]
+    table, sign = ("event", "") if lagging or not wanted else ("facet", "+")
+    columns = f"{table}.id, event.line" if lines else f"{table}.id"
+    tables = "facet JOIN event ON event.id = facet.id" if lines and table == "facet" else table
+    # One index is used, that of the first column, which is the one with the fewest events to a value. The sign takes
+    # the others out of the choice of the planner, who knows nothing of how many there are.
     conditions = [f"{sign if place else ''}{table}.{column} = ?" for place, (column, _) in enumerate(wanted)]
     conditions += [f"{table}.id > ?", f"{table}.id <= ?"]
-    return f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)}", values  # noqa: S608 - no value in it
+    sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {table}.id"  # noqa: S608 - no values
+    return sql, tuple(value for _, value in wanted)

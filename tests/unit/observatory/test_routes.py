@@ -1,0 +1,50 @@
+"""Which request means what."""
+
+from __future__ import annotations
+
+import pytest
+
+from observatory.service.routes import Action, NoRoute, Route, route
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "action", "parameters"),
+    [
+        (b"POST", b"/hook", Action.HOOK, {}),
+        (b"POST", b"/hook?event=Stop", Action.HOOK, {"event": "Stop"}),
+        (b"POST", b"http://localhost/hook?event=Stop", Action.HOOK, {"event": "Stop"}),
+        (b"POST", b"/hook?event=a%20b%C3%A9+c", Action.HOOK, {"event": "a b\u00e9 c"}),
+        (b"POST", b"/hook?event=%FF", Action.HOOK, {"event": "\ufffd"}),
+        (b"POST", b"/hook?event=first&event=second&x", Action.HOOK, {"event": "first", "x": ""}),
+        (b"POST", b"/hook?event=#fragment", Action.HOOK, {"event": ""}),
+        (b"GET", b"/health", Action.HEALTH, {}),
+        (b"HEAD", b"/health", Action.HEALTH, {}),
+        (b"GET", b"/whoami", Action.WHOAMI, {}),
+        (b"GET", b"/events?after=5&follow=1", Action.EVENTS, {"after": "5", "follow": "1"}),
+        (b"POST", b"/hook?" + b"x" * 1000, Action.HOOK, {"x" * 1000: ""}),
+    ],
+)
+def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Action, parameters: dict[str, str]):
+    assert route(method, target) == Route(action, parameters)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "allow"),
+    [
+        (b"GET", b"/", 404, None),
+        (b"GET", b"/hooks", 404, None),
+        (b"POST", b"/hook/", 404, None),
+        (b"POST", b"//hook", 404, None),
+        (b"OPTIONS", b"*", 404, None),
+        (b"GET", b"/hook", 405, "POST"),
+        (b"PUT", b"/hook", 405, "POST"),
+        (b"POST", b"/health", 405, "GET, HEAD"),
+        (b"HEAD", b"/events", 405, "GET"),
+        (b"GET", b"hook", 400, None),
+        (b"GET", b"http://", 400, None),
+    ],
+)
+def test_a_target_that_leads_nowhere_is_refused(method: bytes, target: bytes, status: int, allow: str | None):
+    found = route(method, target)
+    assert isinstance(found, NoRoute)
+    assert (found.refusal.status, found.allow) == (status, allow)

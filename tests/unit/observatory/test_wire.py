@@ -1,0 +1,280 @@
+"""HTTP as bytes: which requests are read, which are refused and how, and what the answers look like."""
+
+from __future__ import annotations
+
+import io
+from http import HTTPStatus
+from http.client import HTTPResponse
+
+import pytest
+
+from observatory.wire import (
+    MAX_BODY,
+    MAX_HEAD,
+    Refusal,
+    RequestReader,
+    answer,
+    chunk,
+    refusal_answer,
+    stream_head,
+)
+
+CHUNKED = b"POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def read(*pieces: bytes) -> RequestReader:
+    reader = RequestReader()
+    for piece in pieces:
+        reader.feed(piece)
+    return reader
+
+
+def only(reader: RequestReader) -> tuple[bytes, bytes, bytes, bool]:
+    assert reader.refusal is None
+    (request,) = reader.requests
+    return request.method, request.target, bytes(request.body), request.keep_alive
+
+
+def status(*pieces: bytes) -> HTTPStatus:
+    reader = read(*pieces)
+    assert reader.refusal is not None
+    assert reader.refusal.sentence.endswith(".")
+    return reader.refusal.status
+
+
+def test_a_post_is_read_with_its_target_and_body():
+    reader = read(b"POST /hook?event=A HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    assert only(reader) == (b"POST", b"/hook?event=A", b"{}", True)
+
+
+def test_a_get_has_no_body():
+    assert only(read(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")) == (b"GET", b"/health", b"", True)
+
+
+def test_connection_close_and_http_1_0_end_the_connection():
+    assert not only(read(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))[3]
+    assert not only(read(b"GET / HTTP/1.0\r\n\r\n"))[3]
+    assert only(read(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"))[3]
+
+
+def test_only_http_1_1_takes_chunks_in_an_answer():
+    assert read(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").requests[0].takes_chunks
+    assert not read(b"GET / HTTP/1.0\r\n\r\n").requests[0].takes_chunks
+
+
+def test_pipelined_requests_are_read_in_order():
+    one = b"POST /hook?event=%d HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d"
+    reader = read(b"".join(one % (n, n) for n in range(9)))
+    assert [(r.target, bytes(r.body)) for r in reader.requests] == [
+        (b"/hook?event=%d" % n, b"%d" % n) for n in range(9)
+    ]
+
+
+def test_what_follows_the_last_request_of_a_connection_is_ignored():
+    reader = read(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert only(reader)[1] == b"/a"
+    assert reader.ended
+
+
+def test_empty_lines_before_a_request_are_ignored():
+    assert only(read(b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"))[0] == b"GET"
+
+
+def test_a_chunked_body_is_put_together_and_its_extensions_and_trailers_are_dropped():
+    reader = read(CHUNKED + b'3;name="v"\r\n{"a\r\n4\r\n":1}\r\n0\r\nHost: y\r\nExpect: z\r\n\r\n')
+    assert only(reader)[2] == b'{"a":1}'
+
+
+def test_a_body_is_counted_while_it_comes():
+    reader = read(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", b"abc", b"de")
+    assert (reader.in_request, reader.body_size) == (True, 5)
+    reader.feed(b"fghij")
+    assert (reader.in_request, reader.body_size) == (False, 0)
+    assert bytes(reader.requests[0].body) == b"abcdefghij"
+
+
+def test_an_expectation_of_100_continue_is_told_until_the_body_comes():
+    head = b"POST /hook HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
+    reader = read(head)
+    assert reader.expects_continue
+    reader.feed(b"{}")
+    assert not reader.expects_continue
+    assert not read(head + b"{").expects_continue
+
+
+def test_any_other_expectation_is_refused():
+    assert status(b"POST /hook HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\nContent-Length: 2\r\n\r\n") == 417
+
+
+def test_a_body_of_exactly_the_limit_is_read():
+    reader = read(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % MAX_BODY, b"a" * MAX_BODY)
+    assert len(only(reader)[2]) == MAX_BODY
+
+
+def test_a_body_that_is_too_long_is_refused_by_its_length_before_it_comes():
+    assert status(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)) == 413
+
+
+def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long_and_no_longer_held():
+    piece = b"100000\r\n" + b"a" * 0x100000 + b"\r\n"
+    reader = read(CHUNKED, *[piece] * 16)
+    assert reader.refusal is None
+    reader.feed(piece)
+    assert reader.refusal is not None
+    assert reader.refusal.status == 413
+    reader.feed(piece * 3)
+    assert reader.requests == []
+
+
+def test_a_head_that_is_too_long_is_refused_however_it_is_made_long():
+    line = b"GET / HTTP/1.1\r\nHost: x\r\n"
+    assert status(line + b"A: " + b"a" * MAX_HEAD + b"\r\n\r\n") == 431
+    assert status(line + b"A: b\r\n" * (MAX_HEAD // 32) + b"\r\n") == 431
+    assert status(b"GET /" + b"a" * MAX_HEAD + b" HTTP/1.1\r\nHost: x\r\n\r\n") == 431
+
+
+def test_a_head_without_end_is_refused_before_its_end():
+    assert status(b"GET / HTTP/1.1\r\nHost: x\r\nA: ", *[b"a" * 1000] * (MAX_HEAD // 1000 + 1)) == 431
+    assert status(b"GET /", *[b"a" * 1000] * (MAX_HEAD // 1000 + 1)) == 431
+
+
+def test_a_post_without_a_length_is_refused():
+    assert status(b"POST /hook HTTP/1.1\r\nHost: x\r\n\r\n") == 411
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="a TLS ClientHello"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="SSH"),
+        pytest.param(b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", id="no method"),
+        pytest.param(b"GET  HTTP/1.1\r\nHost: x\r\n\r\n", id="no target"),
+        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", id="no version"),
+        pytest.param(b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", id="a space after the version"),
+        pytest.param(b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", id="a space in the target"),
+        pytest.param(b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", id="a control character in the target"),
+        pytest.param(b"GET / HTTP/1.1\nHost: x\n\n", id="bare line feeds"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", id="a bare carriage return"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", id="a space before the colon"),
+        pytest.param(b"GET / HTTP/1.1\r\n: x\r\nHost: x\r\n\r\n", id="a field without a name"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", id="a folded field"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA\0: b\r\n\r\n", id="a null in a name"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n", id="a null in a value"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", id="two Hosts"),
+        pytest.param(b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", id="a tunnel"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", id="an upgrade"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
+            id="an upgrade with a body",
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="a negative length"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\na", id="a signed length"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\na", id="a hexadecimal length"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1 1\r\n\r\na", id="a length with a space"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \r\n\r\n", id="an empty length"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\n" % (b"9" * 30), id="a length of 2^99"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", id="two lengths"
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\na", id="a list of lengths"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="a length and chunks",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+            id="chunks and a length",
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", id="another coding"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", id="chunked not as the last"
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", id="almost chunked"
+        ),
+        pytest.param(CHUNKED + b"x\r\n", id="a chunk of no size"),
+        pytest.param(CHUNKED + b"\r\n", id="a chunk of an empty size"),
+        pytest.param(CHUNKED + b"-1\r\n", id="a chunk of negative size"),
+        pytest.param(CHUNKED + b"0x1\r\na\r\n", id="a chunk of hexadecimal size"),
+        pytest.param(CHUNKED + b"1\na\r\n0\r\n\r\n", id="a chunk size that ends with a line feed"),
+        pytest.param(CHUNKED + b"1\r\nab\r\n0\r\n\r\n", id="a chunk longer than its size"),
+        pytest.param(CHUNKED + b"1\r\na0\r\n\r\n", id="a chunk without end"),
+        pytest.param(CHUNKED + b"fffffffffffffffff\r\n", id="a chunk of 2^68"),
+        pytest.param(CHUNKED + b"1 \r\na\r\n0\r\n\r\n", id="a space after a chunk's size"),
+    ],
+)
+def test_what_is_no_request_is_refused(request_: bytes):
+    reader = read(request_)
+    assert reader.requests == []
+    assert reader.refusal is not None
+    assert reader.refusal.status in {400, 413}
+    assert "\n" not in reader.refusal.sentence
+
+
+def test_what_was_complete_before_a_fault_is_still_there():
+    reader = read(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n\0")
+    assert [request.target for request in reader.requests] == [b"/a"]
+    assert reader.refusal is not None
+
+
+def test_a_reader_that_was_closed_is_not_in_a_cycle():
+    import gc
+    import weakref
+
+    class Watched(RequestReader):
+        __slots__ = ("__weakref__",)
+
+    gc.disable()
+    try:
+        reader = Watched()
+        reader.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        gone = weakref.ref(reader)
+        reader.close()
+        del reader
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+class _Bytes:
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return self._file
+
+
+def parsed(data: bytes, method: str = "POST") -> HTTPResponse:
+    """By the standard library's client, which knows nothing of this server."""
+    response = HTTPResponse(_Bytes(data), method=method)  # type: ignore[arg-type]
+    response.begin()
+    return response
+
+
+def test_an_answer_without_a_body_has_length_zero_and_no_type():
+    with parsed(answer(HTTPStatus.OK, keep_alive=True)) as response:
+        assert (response.status, response.read(), response.will_close) == (200, b"", False)
+        assert response.getheader("Content-Type") is None
+
+
+def test_an_answer_says_how_long_it_is_and_whether_the_connection_ends():
+    whole = answer(HTTPStatus.OK, b"{}", keep_alive=False, content_type="application/json", fields={"A": "b"})
+    with parsed(whole) as response:
+        assert (response.status, response.read(), response.will_close) == (200, b"{}", True)
+        assert (response.getheader("Content-Type"), response.getheader("A")) == ("application/json", "b")
+
+
+def test_a_refusal_is_one_sentence_on_one_line_and_ends_the_connection():
+    with parsed(refusal_answer(Refusal(HTTPStatus.BAD_REQUEST, "No."))) as response:
+        assert (response.status, response.read(), response.will_close) == (400, b"No.\n", True)
+
+
+def test_a_stream_is_in_chunks_or_ends_with_the_connection():
+    with parsed(
+        stream_head("text/plain", keep_alive=True, chunks=True) + chunk(b"abc") + chunk(b"d" * 300) + chunk(b"")
+    ) as response:
+        assert (response.read(), response.will_close) == (b"abc" + b"d" * 300, False)
+    with parsed(stream_head("text/plain", keep_alive=True, chunks=False) + b"abc") as response:
+        assert (response.read(), response.will_close) == (b"abc", True)
