@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -100,10 +102,14 @@ def machine(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's checks and the formatting."""
+    """Ruff's checks and the formatting; the workflows by their schema, actionlint and zizmor, all offline."""
     install(session, "lint", project=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("actionlint", "-shellcheck=", "-pyflakes=", *workflows)
+    session.run("zizmor", "--offline", "--quiet", *workflows)
 
 
 @nox.session
@@ -112,6 +118,14 @@ def types(session: nox.Session) -> None:
     install(session, "types")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session(name="all-jobs", python=False)
+def all_jobs(session: nox.Session) -> None:
+    """CI's last job: every job that it needs has succeeded, by the workflow's own account in $NEEDS."""
+    results = {name: need["result"] for name, need in json.loads(os.environ["NEEDS"]).items()}
+    if any(result != "success" for result in results.values()) or not results:
+        session.error(f"not every job succeeded: {results}")
 
 
 @nox.session
