@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from harness.scenarios import Story
     from harness.world import World
 
+EXPLAINED = 400
+"""In a world of more attempts nobody reads what would turn each refusal, and finding that out takes long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -55,7 +58,7 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
     attempt turns on them, the claim is held against the oracle under the world's sysctls, and the kernel
     against the oracle under its own.
     """
-    decisions = predict(world, world.attempts, linux(facts.sysctls))
+    decisions = predict(world, world.attempts, linux(facts.sysctls), changes=len(world.attempts) <= EXPLAINED)
     foreign = {name: value for name, value in world.sysctls.items() if facts.sysctls.get(name, value) != value}
     claimed = predict(world, world.attempts, linux({**facts.sysctls, **foreign})) if foreign else decisions
     verdicts: list[Verdict] = []

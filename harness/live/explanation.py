@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.report.drawing import operation_and_path, reason, tree
@@ -31,9 +33,18 @@ def explain(subject: Subject, scene: Scene, finding: Finding) -> list[Line]:
     ]
     if finding.conclusive:
         lines += [(Span("  fix    ", "dim"), Span(visible(remedy), "strong")) for remedy in finding.remedies]
-        lines += reason(decision, first=not finding.remedies, widening=False)
+        spoken = tuple(replace(change, text=_spoken(change.text, subject)) for change in decision.changes)
+        lines += reason(replace(decision, changes=spoken), first=not finding.remedies, widening=False)
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in finding.notes]
     return lines
+
+
+def _spoken(text: str, subject: Subject) -> str:
+    """A change as a command of this machine, where a uid without a name can't be called by one."""
+    if subject.database is None:
+        text = re.sub(r"usermod -aG (\S+) \S+( && )?", r"give the process the supplementary group \1\2", text)
+        text = text.removesuffix("  # and log in again")
+    return re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)
 
 
 def _who(subject: Subject) -> str:

@@ -185,8 +185,15 @@ def _dialog() -> Iterator[str]:
 def _data(run: Run) -> dict[str, object]:
     """What the script shows when a cell is opened. A path's steps are stored once for all who try it."""
     trails = Trails(run.world)
-    steps: dict[tuple[Step, ...], int] = {}
-    verdicts = [_verdict(verdict, trails, steps) for verdict in run.verdicts]
+    drawn: dict[int, int] = {}
+    steps: list[tuple[Step, ...]] = []
+    verdicts: list[dict[str, object]] = []
+    for verdict in run.verdicts:
+        trail = trails.deciding(verdict.attempt, verdict.decision.at)
+        if id(trail) not in drawn:  # a trail that is asked for again is the same object
+            drawn[id(trail)] = len(steps)
+            steps.append(trail)
+        verdicts.append(_verdict(verdict, trail, drawn[id(trail)]))
     return {
         "reproduce": visible(run.reproduce),
         "trails": [[_step(run.world, step) for step in trail] for trail in steps],
@@ -194,13 +201,12 @@ def _data(run: Run) -> dict[str, object]:
     }
 
 
-def _verdict(verdict: Verdict, trails: Trails, steps: dict[tuple[Step, ...], int]) -> dict[str, object]:
+def _verdict(verdict: Verdict, trail: tuple[Step, ...], number: int) -> dict[str, object]:
     attempt, decision, observation = verdict.attempt, verdict.decision, verdict.observation
-    trail = trails.deciding(attempt, decision.at)
     seen = observation.credentials
     return {
         "title": f"{visible(attempt.user)} {operation_and_path(attempt)}",
-        "trail": steps.setdefault(trail, len(steps)),
+        "trail": number,
         "outcome": observation.outcome,
         "observedAt": None if observation.at is None else visible(observation.at),
         "oracle": decision.outcome,

@@ -37,6 +37,7 @@ class Trails:
 
     def __init__(self, world: World) -> None:
         self._nodes, self._binds = _tree(world)
+        self._known: dict[tuple[str, bool], tuple[Step, ...]] = {}
 
     def of(self, attempt: Attempt) -> tuple[Step, ...]:
         """The steps of an attempt's path, from the root to the object or to what stops a lookup first."""
@@ -57,6 +58,11 @@ class Trails:
 
     def to(self, path: str, *, follow: bool = True) -> tuple[Step, ...]:
         """The steps to an absolute path; `follow` says whether a symlink at its end is followed."""
+        if (path, follow) not in self._known:
+            self._known[path, follow] = self._walk(path, follow=follow)
+        return self._known[path, follow]
+
+    def _walk(self, path: str, *, follow: bool) -> tuple[Step, ...]:
         steps = [Step("/", "/", self._node("/"), 0)]
         pending = [part for part in path.split("/") if part not in {"", "."}]
         here, links = "/", 0
