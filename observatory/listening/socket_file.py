@@ -120,7 +120,10 @@ def listen(wanted: Specification) -> Listener:
 
 def _finish(sock: socket.socket, wanted: Specification) -> Listener:
     """From a bound socket that nobody may connect to, to a listening one with the group and the mode asked for."""
-    with _own_file(wanted.path) as (handle, inode):
+    with _handle(wanted.path) as (handle, found):
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
+            raise ListenError(f"{wanted.path} was replaced by someone else while it was being made")
+        inode = (found.st_dev, found.st_ino)
         try:
             _set_group(handle, wanted)
             os.chmod(handle, wanted.mode)
@@ -171,28 +174,57 @@ def _bind(sock: socket.socket, path: str, *, may_replace: bool) -> None:
 
 def _remove_stale(path: str, *, may_replace: bool) -> None:
     """Remove what a dead server of our own uid left at `path`. Raises ListenError if it's anything else."""
-    found = os.lstat(path)
-    if not stat.S_ISSOCK(found.st_mode):
-        raise ListenError(f"{path} is taken by {_kind(found.st_mode)}, which stays as it is: choose another --socket")
-    if found.st_uid != os.geteuid():
-        raise ListenError(f"{path} is a socket of uid {found.st_uid}, not of uid {os.geteuid()}, and stays as it is")
+    try:
+        with _handle(path) as (handle, found):
+            if not stat.S_ISSOCK(found.st_mode):
+                raise ListenError(
+                    f"{path} is taken by {_kind(found.st_mode)}, which stays as it is: choose another --socket"
+                )
+            if found.st_uid != os.geteuid():
+                raise ListenError(
+                    f"{path} is a socket of uid {found.st_uid}, not of uid {os.geteuid()}, and stays as it is:"
+                    " choose another --socket"
+                )
+            if _is_live(handle, path, stat.S_IMODE(found.st_mode)):
+                raise ListenError(f"a server already listens on {path}")
+            inode = (found.st_dev, found.st_ino)
+    except FileNotFoundError:
+        return  # it has gone by itself
+    if not may_replace:
+        raise ListenError(f"{path} is a dead server's, and its directory can't be locked to replace it: remove it")
+    _unlink(path, inode)
+
+
+def _is_live(handle: str, path: str, mode: int) -> bool:
+    """Whether anyone listens on a socket of ours. Raises ListenError if that can't be told."""
+    try:
+        return _answers(handle, path)
+    except PermissionError:
+        pass
+    # The mode keeps its own owner out, as 0066 does. To let in the owner, who could anyway, lets in no one else.
+    os.chmod(handle, mode | 0o200)
+    try:
+        return _answers(handle, path)
+    finally:
+        os.chmod(handle, mode)
+
+
+def _answers(handle: str, path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
-            probe.connect(path)
+            probe.connect(handle)
         except ConnectionRefusedError:
-            pass
-        except (BlockingIOError, PermissionError, OSError) as error:
-            if error.errno != errno.EAGAIN:
-                raise ListenError(
-                    f"cannot tell whether a server lives behind {path} ({error.strerror}): remove it if none does"
-                ) from None
-            raise ListenError(f"a server already listens on {path}") from None
-        else:
-            raise ListenError(f"a server already listens on {path}")
-    if not may_replace:
-        raise ListenError(f"{path} is a dead server's, and its directory cannot be locked to replace it: remove it")
-    os.unlink(path)
+            return False
+        except PermissionError:
+            raise
+        except OSError as error:
+            if error.errno == errno.EAGAIN:  # so many wait there that there's no room for one more
+                return True
+            raise ListenError(
+                f"cannot tell whether a server lives behind {path} ({error.strerror}): remove it if none does"
+            ) from None
+        return True
 
 
 def _kind(mode: int) -> str:
@@ -229,19 +261,18 @@ def _check_path(path: str) -> None:
 
 
 @contextlib.contextmanager
-def _own_file(path: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """A name for the socket just bound that can't be made to mean another file, and its device and inode."""
+def _handle(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """A name for the file that is now at `path` which can't be made to mean another one, and what that file is.
+
+    Only Linux has such names (open(2), O_PATH); elsewhere, and where /proc is not mounted, it's the path itself.
+    """
     if not hasattr(os, "O_PATH"):
-        found = os.lstat(path)
-        yield path, (found.st_dev, found.st_ino)
+        yield path, os.lstat(path)
         return
     descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-            raise ListenError(f"{path} was replaced by someone else while it was being made")
         handle = f"/proc/self/fd/{descriptor}"
-        yield handle if Path(handle).exists() else path, (found.st_dev, found.st_ino)
+        yield handle if Path(handle).exists() else path, os.fstat(descriptor)
     finally:
         os.close(descriptor)
 
