@@ -2,6 +2,7 @@
 
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
-from harness.oracle.rules import Rules, linux
+from harness.oracle.grid import Grid, grid
+from harness.oracle.rules import Rules, freebsd, linux, xnu
 
-__all__ = ["Change", "Decision", "Rules", "decide", "linux", "predict"]
+__all__ = ["Change", "Decision", "Grid", "Rules", "decide", "freebsd", "grid", "linux", "predict", "xnu"]

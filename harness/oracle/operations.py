@@ -88,7 +88,7 @@ class Trial:
 
     def refuse(self, usual: str, at: str, why: str) -> Refused:
         """A refusal with this kernel's errno for what POSIX calls `usual`."""
-        return Refused(self.rules.error(usual), at, why)
+        return Refused(self.rules.error(self.attempt.operation, usual), at, why)
 
 
 def _bytes(text: str) -> int:
@@ -134,6 +134,19 @@ def parent(trial: Trial) -> None:
     """The path up to its last component."""
     trial.ending = trial.walk.parent(trial.attempt.path)
     trial.at = trial.last.path
+
+
+def parent_behind_links(trial: Trial) -> None:
+    """The path up to its last component, which is followed as long as it is a symlink."""
+    parent(trial)
+    for _ in range(trial.rules.symlinks + 1):
+        number = trial.entry(trial.last)
+        if number is None or trial.system.inodes[number].kind != "symlink":
+            return
+        walk = Walk(trial.system, trial.principal, trial.rules, trial.last.directory)
+        trial.ending = walk.parent(trial.system.inodes[number].target)
+        trial.at = trial.last.path
+    raise trial.refuse("ELOOP", trial.at, f"more than {trial.rules.symlinks} symlinks lead here")
 
 
 def second_parent(trial: Trial) -> None:
@@ -305,7 +318,7 @@ def not_sticky(trial: Trial) -> None:
 def _not_sticky(trial: Trial, ending: Ending) -> None:
     directory = trial.system.inodes[ending.directory.inode]
     owner = _victim(trial, ending)[1].uid
-    owns = trial.principal.uid in {owner, directory.uid} or capable(trial.principal, "CAP_FOWNER")
+    owns = trial.principal.uid in {owner, directory.uid} or capable(trial.principal, "CAP_FOWNER", trial.rules)
     if directory.mode & STICKY and not owns:
         raise trial.refuse(
             "EPERM",
@@ -454,7 +467,7 @@ def writable_mount_of_it(trial: Trial) -> None:
 
 def ownership(trial: Trial) -> None:
     """It is one's own, or CAP_FOWNER."""
-    if trial.principal.uid != trial.inode.uid and not capable(trial.principal, "CAP_FOWNER"):
+    if trial.principal.uid != trial.inode.uid and not capable(trial.principal, "CAP_FOWNER", trial.rules):
         raise trial.refuse(
             "EPERM", trial.at, f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and CAP_FOWNER may chmod"
         )
@@ -464,7 +477,7 @@ def change_mode(trial: Trial) -> None:
     """Effect of chmod. Without membership in the thing's group or CAP_FSETID the setgid bit is dropped in silence."""
     assert trial.attempt.mode is not None
     mode = trial.attempt.mode
-    if not member(trial.principal, trial.inode.gid) and not capable(trial.principal, "CAP_FSETID"):
+    if not member(trial.principal, trial.inode.gid) and not capable(trial.principal, "CAP_FSETID", trial.rules):
         mode &= ~SETGID
     trial.system = trial.system.with_inode(trial.spot.inode, dataclasses.replace(trial.inode, mode=mode))
 
@@ -475,6 +488,7 @@ STEPS: Mapping[str, Callable[[Trial], None]] = {
     "follow": follow,
     "no follow": no_follow,
     "parent": parent,
+    "parent behind links": parent_behind_links,
     "second parent": second_parent,
     "write": write,
     "socket": is_socket,

@@ -42,7 +42,7 @@ def permission(principal: Principal, inode: Inode, wanted: int, rules: Rules) ->
         return Permission(True, wanted, entitlement)
     on = "directory" if inode.kind == "directory" else "other"
     for override in rules.overrides:
-        if override.on == on and not wanted & ~override.bits and capable(principal, override.capability):
+        if override.on == on and not wanted & ~override.bits and capable(principal, override.capability, rules):
             return Permission(True, wanted, entitlement, override.capability)
     return Permission(False, wanted, entitlement)
 
@@ -56,9 +56,9 @@ def applying(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> E
     return Entitlement("other", 0, None)
 
 
-def capable(principal: Principal, capability: str) -> bool:
-    """Whether the principal has a capability. Uid 0 has all unless its set is given."""
-    if principal.capabilities is None:
+def capable(principal: Principal, capability: str, rules: Rules) -> bool:
+    """Whether the principal has a capability. Uid 0 has all unless its set is given and the kernel knows of such."""
+    if principal.capabilities is None or not rules.capabilities:
         return principal.uid == 0
     return capability in principal.capabilities
 

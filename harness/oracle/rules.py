@@ -31,7 +31,8 @@ class Rules:
 
     `verified` says what these rules were held against. `classes` are tried in order; the first that matches
     applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
-    whose group a new file gets. `errors` are the errno names that differ from POSIX's.
+    whose group a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it
+    whole. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
     """
 
     name: str
@@ -44,14 +45,15 @@ class Rules:
     abstract: bool = True
     classes: tuple[ClassRule, ...] = ("owner", "acl", "group", "other")
     acl_needs_group_bits: bool = True
+    capabilities: bool = True
     overrides: tuple[Override, ...] = ()
     protected_symlinks: bool = False
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def error(self, usual: str) -> str:
+    def error(self, operation: str, usual: str) -> str:
         """This kernel's errno for what POSIX calls `usual`."""
-        return self.errors.get(usual, usual)
+        return self.errors.get(f"{operation} {usual}", usual)
 
 
 _OVERRIDES: Final = (
@@ -119,6 +121,14 @@ LINUX_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+_BSD_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **{name: steps for name, steps in LINUX_STEPS.items() if not name.endswith("abstract")},
+        "connect": ("address", "follow", "socket", "write", "open", "type", "listening"),
+    }
+)
+
+
 def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
     """Linux with the sysctls of a place (`fs.protected_symlinks`); what is absent counts as 0."""
     return Rules(
@@ -128,6 +138,49 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
         sun_path=108,
         path_max=4096,
         overrides=_OVERRIDES,
-        errors=MappingProxyType({"ENOTSOCK": "ECONNREFUSED"}),
+        errors=MappingProxyType({"connect ENOTSOCK": "ECONNREFUSED"}),
         protected_symlinks=bool((sysctls or {}).get("fs.protected_symlinks", 0)),
+    )
+
+
+def freebsd() -> Rules:
+    """FreeBSD. It is asked whether a thing is a socket before any permission is."""
+    return Rules(
+        name="freebsd",
+        verified="read in sys/kern/uipc_usrreq.c (connect, bind), sys/sys/param.h, sys/sys/un.h; not observed on a "
+        "running kernel; rename and chmod are taken to be Linux's",
+        steps=_BSD_STEPS,
+        sun_path=104,
+        path_max=1024,
+        symlinks=32,
+        abstract=False,
+        acl_needs_group_bits=False,
+        capabilities=False,
+        overrides=_OVERRIDES,
+        new_group="directory",
+        errors=MappingProxyType({"unlink EISDIR": "EPERM"}),
+    )
+
+
+def xnu() -> Rules:
+    """The kernel of macOS. As FreeBSD; and bind follows a symlink at the path's end, and has no POSIX ACLs."""
+    return Rules(
+        name="xnu",
+        verified="read in bsd/kern/uipc_usrreq.c (connect, bind), bsd/sys/param.h, bsd/sys/un.h; not observed on a "
+        "running kernel; rename and chmod are taken to be Linux's",
+        steps=MappingProxyType(
+            {
+                **_BSD_STEPS,
+                "bind": tuple("parent behind links" if step == "parent" else step for step in _BSD_STEPS["bind"]),
+            }
+        ),
+        sun_path=104,
+        path_max=1024,
+        symlinks=32,
+        abstract=False,
+        classes=("owner", "group", "other"),
+        capabilities=False,
+        overrides=_OVERRIDES,
+        new_group="directory",
+        errors=MappingProxyType({"unlink EISDIR": "EPERM"}),
     )
