@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Flaky
 
 from harness.oracle import linux, predict
+from harness.place import PlaceError
 from harness.strategies import worlds
 from harness.verdict import Verdict, judge
 from harness.world import DEFAULT_MODES, problems
@@ -95,6 +96,7 @@ class _Batch:
         self.worlds = 0
         self.attempts = 0
         self.smallest: World | None = None
+        self.unbuilt: PlaceError | None = None
 
     def run(self, count: int, number: int) -> None:
         @seed(number)
@@ -110,12 +112,19 @@ class _Batch:
             if self.smallest is None:
                 self.worlds += 1
                 self.attempts += len(world.attempts)
-            if self.differing(world):
+            try:
+                differs = bool(self.differing(world)) and self.unbuilt is None
+            except PlaceError as error:
+                self.unbuilt = error
+                return
+            if differs:
                 self.smallest = world
                 raise _Differs
 
         with contextlib.suppress(_Differs, Flaky):  # flaky: two runs of a world differed; what was seen last stands
             each()
+        if self.unbuilt is not None:
+            raise self.unbuilt
 
 
 def smallest(world: World, differing: Callable[[World], tuple[Verdict, ...]]) -> World:
