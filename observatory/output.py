@@ -63,7 +63,8 @@ class DescriptorOutput:
         self._size = 0
         self._missed: tuple[int, int] | None = None
         self._descriptor: int | None = descriptor
-        self._write, self._may_wait = _way_to_write(descriptor)
+        self._closing = contextlib.ExitStack()
+        self._write, self._may_wait = _way_to_write(descriptor, self._closing)
 
     def publish(self, events: list[Event]) -> None:
         """Write events, or remember them."""
@@ -90,6 +91,8 @@ class DescriptorOutput:
         if self._waiting and self._descriptor is not None:
             self._loop.poller.forget(self._descriptor)
             self._log("the reader of standard output did not take everything: the rest is in the database")
+        self._descriptor = None
+        self._closing.close()
 
     def _try(self, data: bytes) -> bytes:
         """Write what can be written without waiting; what's left. If the reader has gone, nothing is left."""
@@ -125,16 +128,17 @@ class DescriptorOutput:
             self._log(f"standard output's reader was too slow: it missed the events {first} to {last} of the database")
 
 
-def _way_to_write(descriptor: int) -> tuple[Callable[[memoryview], int], bool]:
+def _way_to_write(descriptor: int, closing: contextlib.ExitStack) -> tuple[Callable[[memoryview], int], bool]:
     """How to write to a descriptor, and whether that may wait, so that it has to be asked first."""
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
-        sock = socket.socket(fileno=os.dup(descriptor))
+        sock = closing.enter_context(socket.socket(fileno=os.dup(descriptor)))
         return (lambda data: sock.send(data, SEND)), False
     if stat.S_ISFIFO(kind) or os.isatty(descriptor):
         # Opened once more, it's a file description of our own, which alone doesn't wait: on Linux, and if we may.
         with contextlib.suppress(OSError):
             own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            closing.callback(os.close, own)
             return (lambda data: os.write(own, data)), False
         # A pipe that has room at all has it for PIPE_BUF bytes (pipe(7)).
         return (lambda data: os.write(descriptor, data[: select.PIPE_BUF])), True

@@ -42,8 +42,11 @@ def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
     paint = _painter("yaml") if colours else None
 
     def render(line: bytes) -> str:
-        text = yaml.safe_dump(json.loads(line), explicit_start=True, sort_keys=False, allow_unicode=True, width=110)
-        return paint(text) if paint else str(text)
+        text = line.decode()
+        readable = _COMMANDS.search(text) is None  # else everything beyond ASCII is written as escapes
+        value = json.loads(text)
+        text = yaml.safe_dump(value, explicit_start=True, sort_keys=False, allow_unicode=readable, width=110)
+        return paint(text) if paint else text
 
     return lambda events: _rendered(events, render)
 

@@ -53,7 +53,7 @@ def _adopted(descriptor: int) -> Listener:
         or not name
     ):
         raise ListenError(
-            f"systemd passes descriptor {descriptor}, which is no listening Unix stream socket with a name"
+            f"systemd passes descriptor {descriptor}, which is no listening Unix stream socket with a path"
         )
     sock.setblocking(False)
     made = os.stat(name)

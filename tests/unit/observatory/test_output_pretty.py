@@ -1,0 +1,79 @@
+"""Events for people's eyes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import pytest
+
+from observatory.events import Event
+from observatory.output_pretty import LONGEST, pretty_json, pretty_yaml
+
+yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
+pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+SAID = {"_id": 1, "_event": "Stop", "text": "a\nb \u00e9 \x1b[31m", "list": [1, {"a": None}], "yes": True, "no": "no"}
+
+
+def event(line: bytes | None = None) -> Event:
+    return Event(1, 1, "Stop", None, None, None, json.dumps(SAID).encode() if line is None else line)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_json_is_indented_and_says_the_same(colours: bool):
+    data = pretty_json(colours=colours)([event(), event()])
+    assert bool(COLOUR.search(data)) == colours
+    plain = COLOUR.sub(b"", data).decode()
+    assert plain.count("\n  ") > 6
+    decoder, found, place = json.JSONDecoder(), [], 0
+    while place < len(plain):
+        value, place = decoder.raw_decode(plain, place)
+        found.append(value)
+        place = re.compile(r"\s*").match(plain, place).end()  # type: ignore[union-attr]
+    assert found == [SAID, SAID]
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_yaml_has_a_document_for_each_event_and_says_the_same(colours: bool):
+    data = pretty_yaml(colours=colours)([event(), event()])
+    assert bool(COLOUR.search(data)) == colours
+    assert list(yaml.safe_load_all(COLOUR.sub(b"", data))) == [SAID, SAID]
+
+
+@pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0)])
+def test_nothing_that_a_terminal_takes_for_a_command_gets_through(pretty, code: int):
+    said = {"a": f"x{chr(code)}y"}
+    for line in (json.dumps(said), json.dumps(said, ensure_ascii=False)):
+        text = pretty(colours=False)([event(line.encode())]).decode()
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+
+
+@pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b'{"a":"' + b"x" * LONGEST + b'"}', id="long"),
+        pytest.param(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}", id="deep"),
+    ],
+)
+def test_what_is_too_long_or_too_deep_is_written_as_it_is(pretty, line: bytes):
+    data = pretty(colours=True)([event(line)])
+    assert json.loads(COLOUR.sub(b"", data)) == json.loads(line)
+
+
+@pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
+def test_numbers_beyond_those_of_a_machine_are_written_somehow(pretty):
+    assert b"1e999" in pretty(colours=False)([event(b'{"a":1e999}')]) or b".inf" in pretty(colours=False)(
+        [event(b'{"a":1e999}')]
+    )
+
+
+@pytest.mark.parametrize(("pretty", "missing"), [(pretty_yaml, "yaml"), (pretty_json, "pygments")])
+def test_what_is_missing_is_named_with_what_to_install(pretty, missing: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=r"install claude-observatory\[pretty\]"):
+        pretty(colours=True)
