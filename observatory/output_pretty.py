@@ -42,10 +42,14 @@ def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
     paint = _painter("yaml") if colours else None
 
     def render(line: bytes) -> str:
-        text = line.decode()
-        readable = _COMMANDS.search(text) is None  # else everything beyond ASCII is written as escapes
-        value = json.loads(text)
-        text = yaml.safe_dump(value, explicit_start=True, sort_keys=False, allow_unicode=readable, width=110)
+        value = json.loads(line)
+
+        def dump(*, readable: bool) -> str:
+            return str(yaml.safe_dump(value, explicit_start=True, sort_keys=False, allow_unicode=readable, width=110))
+
+        text = dump(readable=True)
+        if _COMMANDS.search(text):
+            text = dump(readable=False)  # everything beyond ASCII as escapes
         return paint(text) if paint else text
 
     return lambda events: _rendered(events, render)

@@ -138,6 +138,7 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said
         assert 0 < got < 2000
         assert b"".join(lines[:got]) == json_lines([event(number, 2000) for number in range(1, got + 1)])
         assert log == [f"standard output's reader was too slow: it missed the events {got + 1} to 2000 of the database"]
+        out.finish(0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
