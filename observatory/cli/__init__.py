@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, UNAVAILABLE, NOT_PERMITTED = 0, 1, 2, 69, 77
 """Exit statuses: done; failed; usage; no server there (EX_UNAVAILABLE); not permitted (EX_NOPERM)."""
+
+
+_WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "completion"})
+"""The subcommands that neither make a Unix socket nor connect to one."""
 
 
 def _commands() -> tuple[ModuleType, ...]:
@@ -43,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand. Each sets `run` on its options: a function of the options that returns the exit status."""
     options = parser().parse_args(arguments)
+    if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):
+        sentence = f"this platform ({sys.platform}) has no Unix sockets, so there is no server here"
+        print(f"observatory {options.command}: {sentence}", file=sys.stderr)
+        return UNAVAILABLE
     try:
         status: int = options.run(options)
         sys.stdout.flush()
