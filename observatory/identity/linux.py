@@ -195,7 +195,7 @@ def _long_answer(sock: socket.socket, option: int) -> bytes | Unavailable:
     if data is not Unavailable.SHORT:
         return data
     try:
-        import ctypes  # here, since it is heavy, and almost nobody has so many groups
+        import ctypes  # noqa: PLC0415 - heavy, and almost nobody has so many groups
     except ImportError:
         return Unavailable.SHORT
     library = ctypes.CDLL(None, use_errno=True)
