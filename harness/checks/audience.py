@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.bench import OUTSIDE
 from harness.checks.forgery import IDENTITY_HEADERS
 from harness.checks.model import Check, Finding, broken, held, not_applicable
 
@@ -33,7 +32,7 @@ def attack(bench: Bench) -> Finding:
         remark = f" (not from outside its user namespace: {why})"
     else:
         bench.lay()
-        with bench.serve(before=OUTSIDE) as running:
+        with bench.serve(outside=True) as running:
             bench.open_to_all(running)
             outside, _ = _read_all(bench, running, (bench.owner, "member", "stranger"))
             faults += [f"from outside its user namespace {fault}" for fault in outside]

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from harness.checks import delivery
 from harness.checks.cast import STATE, Layout, cast, directory, lay
 from harness.checks.probes.speak import dialect
+from harness.place import PlaceError
 from harness.subjects.model import Asked
-from harness.world import Attempt, Node, Principal
+from harness.world import Node, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.place import Completed, Observation, Place, Process
     from harness.subjects.model import Subject
-    from harness.world import World
+    from harness.world import Attempt, World
 
 ROOT = Principal(0, 0)
 LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
@@ -35,7 +36,7 @@ class StartError(Exception):
     """A server that did not start, in one sentence."""
 
 
-class ProbeError(Exception):
+class ProbeError(PlaceError):
     """A probe that failed by itself: the check can't say anything."""
 
 
@@ -67,6 +68,11 @@ class Running:
         return self._said[token]
 
 
+def _person(principal: Principal) -> dict[str, Any]:
+    """A principal as the probes take one."""
+    return {"uid": principal.uid, "gid": principal.gid, "groups": list(principal.groups)}
+
+
 class Bench:
     """A place, a subject and what is asked of it. One bench serves all checks of a subject, one after the other."""
 
@@ -79,6 +85,7 @@ class Bench:
         self.cast = cast(owner, self.group)
         self.world = self.cast
         self.directory = directory("own")
+        self._attendant: Process | None = None
         self.path = place.run(["sh", "-c", 'printf %s "$PATH"'], ROOT).stdout
 
     # The world
@@ -88,6 +95,7 @@ class Bench:
         self.world = lay(self.cast, layout, self.owner, extra)
         self.directory = directory(layout)
         self.place.build(self.world)
+        self._attendant = None  # building a world ends what ran in the last one
         self.subject.prepare(self)
 
     @property
@@ -95,9 +103,9 @@ class Bench:
         """Where the server will be: an endpoint or a pattern."""
         return self.subject.endpoint(self.directory)
 
-    def asked(self, *, mode: int | None = None) -> Asked:
+    def asked(self) -> Asked:
         """What a start in this world asks of the server."""
-        return Asked(self.endpoint, self.mode if mode is None else mode, self.group, STATE)
+        return Asked(self.endpoint, self.mode, self.group, STATE)
 
     @property
     def socket_group(self) -> str | int:
@@ -110,13 +118,7 @@ class Bench:
 
     def person(self, name: str) -> dict[str, Any]:
         """A user as the probes take one."""
-        principal = self.principal(name)
-        return {
-            "label": name,
-            "uid": principal.uid,
-            "gid": principal.gid,
-            "groups": list(principal.groups),
-        }
+        return {"label": name, **_person(self.principal(name))}
 
     def attempt(self, *attempts: Attempt) -> list[Observation]:
         """Let users of the world try something."""
@@ -142,10 +144,15 @@ class Bench:
         *,
         umask: int = 0o022,
         files: int | None = None,
-        before: Sequence[str] = (),
+        outside: bool = False,
     ) -> Running:
-        """Start the server and do not wait. `before` are words in front of its command, `files` its descriptor limit."""
-        asked = self.asked()
+        """Start the server and do not wait.
+
+        `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no group but
+        its user's exists, so that none is asked for.
+        """
+        asked = replace(self.asked(), group=None) if outside else self.asked()
+        before = OUTSIDE if outside else ()
         command = [*before, *self.subject.arguments(asked)]
         if files is not None:
             command = [*LIMITED, str(files), *command]
@@ -157,7 +164,7 @@ class Bench:
             umask=self.umask(umask),
         )
         # unshare(1) ignores the gentle signals while it waits for its child, and takes the child along when killed.
-        return Running(process, asked.socket, signal.SIGKILL if before else self.subject.stop)
+        return Running(process, asked.socket, signal.SIGKILL if outside else self.subject.stop)
 
     def ready(self, running: Running) -> None:
         """Wait until it answers root. Raises StartError."""
@@ -174,11 +181,9 @@ class Bench:
         running.endpoint = said["endpoint"]
 
     @contextlib.contextmanager
-    def serve(
-        self, *, umask: int = 0o022, files: int | None = None, before: Sequence[str] = ()
-    ) -> Iterator[Running]:
+    def serve(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> Iterator[Running]:
         """A server that answers; ended afterwards with all that it started. Raises StartError."""
-        running = self.start(umask=umask, files=files, before=before)
+        running = self.start(umask=umask, files=files, outside=outside)
         try:
             self.ready(running)
             yield running
@@ -247,8 +252,13 @@ class Bench:
 
     def descriptors(self, running: Running) -> dict[str, Any]:
         """What the server's processes hold open."""
-        seen: dict[str, Any] = self.probe("descriptors", self.principal(self.owner), pid=running.pid)
+        seen: dict[str, Any] = self.probe("descriptors", self.inspector(running), pid=running.pid)
         return seen
+
+    def inspector(self, running: Running) -> Principal:
+        """Who may look into the server's processes: root with CAP_SYS_PTRACE, else the server's own user."""
+        looked = self.root("ls", f"/proc/{running.pid}/fd")
+        return ROOT if looked.status == 0 else self.principal(self.owner)
 
     def doors(self, running: Running) -> list[str]:
         """Every address at which the server's processes listen."""
@@ -274,13 +284,31 @@ class Bench:
     def probe_lines(
         self, probe: str, who: Principal = ROOT, /, *, timeout: float = 120.0, **arguments: Any
     ) -> list[Any]:
-        """Run a probe to its end: all JSON values that it printed."""
-        done = self.place.run(
-            delivery.BOOT, who, input=delivery.order(probe, arguments), timeout=timeout, umask=0o022
-        )
+        """Run a probe to its end: all JSON values that it printed. Raises ProbeError, TimeoutError."""
+        if who.capabilities is not None:
+            return self._probe_apart(probe, who, timeout, arguments)
+        if self._attendant is None:
+            self._attendant = self.place.start(delivery.BOOT, ROOT)
+            self._attendant.send(delivery.attend())
+        person = None if who == ROOT else _person(who)
+        self._attendant.send(delivery.order(probe, arguments, person))
+        try:
+            said = json.loads(self._attendant.read_line(timeout=timeout))
+        except (EOFError, TimeoutError) as error:
+            self._attendant = None
+            if isinstance(error, TimeoutError):
+                raise
+            raise ProbeError(f"the probe {probe} failed: {error}") from None
+        if said["status"] != 0 or not said["output"]:
+            raise ProbeError(f"the probe {probe} failed: {said['error'] or 'it said nothing'}")
+        return [json.loads(line) for line in said["output"].splitlines()]
+
+    def _probe_apart(self, probe: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
+        """A probe in a process that the place itself gives its capabilities."""
+        done = self.place.run(delivery.BOOT, who, input=delivery.once(probe, arguments), timeout=timeout)
         if done.status != 0 or not done.stdout:
-            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            raise ProbeError(f"the probe {probe} ended with {done.status}: {said}")
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ProbeError(f"the probe {probe} failed: {said}")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     @contextlib.contextmanager
@@ -293,7 +321,7 @@ class Bench:
         """
         process = self.place.start(delivery.BOOT, who)
         try:
-            process.send(delivery.order(probe, arguments))
+            process.send(delivery.once(probe, arguments))
             try:
                 said = json.loads(process.read_line(timeout=120.0))
             except EOFError as error:

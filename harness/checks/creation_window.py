@@ -60,24 +60,22 @@ def _judge(bench: Bench, outside: list[str]) -> Finding:
         leftovers=[bench.endpoint] if bench.endpoint.startswith("/") else [],
         timeout=bench.subject.starts * bench.subject.patience,
     )
-    hammered = {who: said["tries"].get("ok", 0) for who, said in starts["outsiders"].items()}
+    got_in = [who for who, said in starts["outsiders"].items() if "ok" in said["tries"]]
     tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())
     evidence: dict[str, Any] = {"steps": steps, "starts": starts}
     faults = []
     if steps.get("breaches"):
         first = steps["breaches"][0]
         faults.append(
-            f"{first['who']} got in at the {first['stop']}th stop of a start taken one system call at a time, "
+            f"{first['who']} got in at stop {first['stop']} of a start taken one system call at a time, "
             f"when the mode was {first['mode']}"
         )
-    for who, count in hammered.items():
-        if count:
-            faults.append(f"{who} got in {count} times during {bench.subject.starts} starts")
+    faults += [f"{who} got in during start {starts['starts']} at full speed" for who in got_in]
     if faults:
         return broken("; ".join(faults), **evidence)
-    if starts["starts"] < bench.subject.starts:
-        missing = bench.subject.starts - starts["starts"]
-        return broken(f"{missing} of {bench.subject.starts} starts never answered", **evidence)
+    if starts["ready"] < starts["starts"]:
+        missing = starts["starts"] - starts["ready"]
+        return broken(f"{missing} of {starts['starts']} starts never answered", **evidence)
     stepped = (
         steps["untraceable"]
         if "untraceable" in steps

@@ -23,7 +23,16 @@ def _sources() -> dict[str, str]:
     return found
 
 
-def order(probe: str, arguments: dict[str, object]) -> str:
-    """The first line of a probe's standard input."""
-    message = {"sources": _sources(), "probe": f"{PACKAGE}.{probe}", "arguments": arguments}
-    return json.dumps(message) + "\n"
+def once(probe: str, arguments: dict[str, object]) -> str:
+    """Standard input for one probe in a process of its own; what follows is the probe's own input."""
+    return json.dumps({"sources": _sources(), "probe": probe, "arguments": arguments}) + "\n"
+
+
+def attend() -> str:
+    """Standard input for a process that carries out orders."""
+    return json.dumps({"sources": _sources()}) + "\n"
+
+
+def order(probe: str, arguments: dict[str, object], person: dict[str, object] | None) -> str:
+    """One order for such a process: `person` is who the probe is to be, `None` the one whom it is started as."""
+    return json.dumps({"probe": probe, "arguments": arguments, "person": person}) + "\n"

@@ -18,12 +18,14 @@ def attack(bench: Bench) -> Finding:
     bench.lay()
     with bench.serve() as running:
         bench.open_to_all(running)
+        inspector = bench.inspector(running)
         said = bench.probe(
             "many",
-            bench.principal(bench.owner),
+            inspector,
             endpoint=running.endpoint,
             speaks=bench.subject.speaks,
             pid=running.pid,
+            person=bench.person(bench.owner) if inspector.uid == 0 else None,
             connections=CONNECTIONS,
             seconds=10.0,
         )

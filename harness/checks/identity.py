@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.bench import OUTSIDE
 from harness.checks.cast import UNMAPPED_BUT_VALID
 from harness.checks.model import Check, Finding, broken, held, not_applicable
 
@@ -124,7 +123,7 @@ def _from_outside(bench: Bench) -> tuple[list[str], str]:
         return [], f" (not from outside its user namespace: {why})"
     bench.lay()
     faults: list[str] = []
-    with bench.serve(before=OUTSIDE) as running:
+    with bench.serve(outside=True) as running:
         bench.open_to_all(running)
         for name in (bench.owner, "stranger"):
             lines = bench.probe_lines(

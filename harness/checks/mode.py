@@ -16,6 +16,8 @@ HOLDS = (
     "its owner and its group admit."
 )
 
+ONLY_CONNECT = {"speaks": "nothing", "token": "", "seconds": 10.0}
+
 
 def attack(bench: Bench) -> Finding:
     """Start it, read the mode, let everyone connect, and hold both against what was asked."""
@@ -25,6 +27,8 @@ def attack(bench: Bench) -> Finding:
 
 
 def _judge(bench: Bench, path: str) -> Finding:
+    if bench.no_path:
+        return _without_file(bench, path)
     there = bench.look(path)[path]
     assert there is not None
     if bench.subject.fixed_mode is None:
@@ -49,6 +53,25 @@ def _judge(bench: Bench, path: str) -> Finding:
         return broken("; ".join(faults), **evidence)
     admitted = ", ".join(user for user, outcome in outcomes.items() if outcome == "ok")
     return held(f"{modes}; in get {admitted}, and the other {_others(outcomes)} do not", **evidence)
+
+
+def _without_file(bench: Bench, endpoint: str) -> Finding:
+    """Nothing there can have a mode: let everyone in who gets in, and hold that against the mode that was asked for."""
+    world = bench.with_socket(f"{bench.directory}/socket", bench.mode)
+    attempts = [Attempt(user.name, "connect", f"{bench.directory}/socket") for user in world.users]
+    decisions = predict(world, attempts, linux(bench.place.facts.sysctls))
+    outcomes = {
+        user.name: bench.probe("question", bench.principal(user.name), endpoint=endpoint, **ONLY_CONNECT)["kind"]
+        for user in world.users
+    }
+    wrong = [
+        attempt.user
+        for attempt, decision in zip(attempts, decisions, strict=True)
+        if decision.outcome != "ok" and outcomes[attempt.user] == "accepted"
+    ]
+    evidence = {"mode": "none", "outcomes": outcomes}
+    said = f"{endpoint} has no mode: of those whom {bench.mode:04o} keeps out, in got "
+    return broken(said + ", ".join(wrong), **evidence) if wrong else held(said + "nobody", **evidence)
 
 
 def _others(outcomes: dict[str, str]) -> int:

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from harness.report.text import visible
@@ -31,7 +30,7 @@ def print_result(result: CheckResult, stream: TextIO) -> None:
         soft_wrap=True,
     )
     if result.verdict == "broken":
-        console.print(Padding(Text(f"again: {result.reproduce}", style="dim"), (0, 0, 0, INDENT)), soft_wrap=True)
+        console.print(Text(f"{'':{INDENT}}again: {result.reproduce}", style="dim"), soft_wrap=True)
 
 
 def print_summary(results: Sequence[CheckResult], facts: Facts, stream: TextIO) -> None:

@@ -10,8 +10,12 @@ from harness.checks.model import Check, Finding, broken, held, not_applicable
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
-HOLDS = "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for."
+HOLDS = (
+    "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for. (Under 777, where a "
+    "process can't use the files that it makes, not to start is as safe.)"
+)
 UMASKS = (0o000, 0o022, 0o077, 0o777)
+USELESS = 0o777
 
 
 def attack(bench: Bench) -> Finding:
@@ -20,7 +24,8 @@ def attack(bench: Bench) -> Finding:
         return not_applicable("it has no option for the mode: the umask is the only way to ask for one")
     if bench.no_path:
         return not_applicable(bench.no_path)
-    modes = {}
+    modes: dict[str, str] = {}
+    refused = ""
     for umask in UMASKS:
         bench.lay()
         try:
@@ -28,11 +33,13 @@ def attack(bench: Bench) -> Finding:
                 there = bench.look(running.endpoint)[running.endpoint]
                 modes[f"{umask:03o}"] = "none" if there is None else f"{there['mode']:04o}"
         except StartError as error:
-            return broken(f"under umask {umask:03o} {error}", modes=modes)
+            if umask != USELESS:
+                return broken(f"under umask {umask:03o} {error}", modes=modes)
+            refused = f"; under umask {umask:03o} it does not start ({error})"
     wrong = [f"{mode} under umask {umask}" for umask, mode in modes.items() if mode != f"{bench.mode:04o}"]
     if wrong:
         return broken(f"{bench.mode:04o} should be the mode; it is {', '.join(wrong)}", modes=modes)
-    return held(f"{bench.mode:04o} under umask {', '.join(modes)}", modes=modes)
+    return held(f"{bench.mode:04o} under umask {', '.join(modes)}{refused}", modes=modes)
 
 
 CHECK = Check("umask", HOLDS, attack)

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.checks.terminal import print_result, print_summary
     from harness.cli import AGREE, DISAGREE, USAGE
     from harness.engines import choose
+    from harness.subjects.images import image_for
 
     if not options.words:
         return _list()
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         return USAGE
     engine = choose(options.engine)
     question = Question(options.mode, options.owner or subject.owner, options.group or subject.group)
-    image = options.image or (subject.image if engine.name != "namespace" else None)
+    image = options.image or image_for(subject, engine)
     mounts = (*options.mount, *subject.install(engine, image))
     results: list[CheckResult] = []
     with engine.open(image=image, mounts=mounts) as place:

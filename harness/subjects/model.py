@@ -39,7 +39,8 @@ class Subject:
     """A server under test, and how to deal with it. Kinds of servers with ways of their own are subclasses.
 
     `command` is what starts it in the foreground, with `{socket}`, `{mode}` (octal, four digits), `{group}`, `{state}`
-    and `{directory}` (the socket's) where they belong. `speaks` is the name of its dialect; `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, and
+    and `{directory}` (the socket's) where they belong. `{umask}` is what umask(1) would need for the mode. `speaks` is the name of its dialect; `packages` are Debian's packages
+    of it, and `suite` the release whose they are; `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, and
     `patience` how many seconds a start or a stop may take.
     """
 
@@ -49,7 +50,8 @@ class Subject:
     speaks: str = "nothing"
     owner: str = "alice"
     group: str | None = None
-    image: str | None = None
+    suite: str = "bookworm"
+    packages: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_mode: int | None = None
@@ -63,7 +65,8 @@ class Subject:
         """How this server is told a mode."""
         if self.fixed_mode is not None:
             return "itself"
-        return "option" if any("{mode}" in part for part in self.command) else "umask"
+        told = any(name in part for part in self.command for name in ("{mode}", "{umask}"))
+        return "option" if told else "umask"
 
     @property
     def takes_group(self) -> bool:
@@ -71,7 +74,7 @@ class Subject:
         return any("{group}" in part for part in self.command)
 
     def endpoint(self, directory: str) -> str:
-        """Where it will be reached when told to listen in that directory: an endpoint, or a pattern of paths."""
+        """Where it will be reached when told to listen in that directory: an endpoint, or a pattern for a path."""
         return f"{directory}/server.sock"
 
     def arguments(self, asked: Asked) -> list[str]:
@@ -107,6 +110,7 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
     values = {
         "socket": asked.socket,
         "mode": f"{asked.mode:04o}",
+        "umask": f"{0o777 & ~asked.mode:#o}",
         "state": asked.state,
         "directory": asked.socket.rpartition("/")[0],
         "group": asked.group or "",
@@ -114,7 +118,7 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
     filled: list[str] = []
     for part in command:
         if "{group}" in part and asked.group is None:
-            if part == "{group}" and filled and filled[-1].startswith("-"):
+            if not part.startswith("-") and filled and filled[-1].startswith("-"):
                 filled.pop()
             continue
         for name, value in values.items():

@@ -1,6 +1,6 @@
 """Servers that are broken on purpose: each differs from the reference by one method, in which lies one fault.
 
-`python3 mutants.py NAME --socket PATH --mode MODE [--group GROUP]` runs one; `reference` runs the unbroken server.
+`python3 -m tests.mutants.mutants NAME --socket PATH --mode MODE [--group GROUP]` runs one; `reference` runs the unbroken server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import struct
 import sys
 import urllib.parse
 
-from reference import IDLE, Connection, Peer, Server, main
+from tests.mutants.reference import IDLE, Connection, Peer, Server, main
 
 MUTANTS: dict[str, tuple[type[Server], str]] = {}
 """Each mutant's class, and the check that is meant to catch it."""

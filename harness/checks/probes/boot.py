@@ -1,12 +1,16 @@
-"""The first thing that runs of a probe: takes the others' sources from standard input and calls `main`.
+"""The first thing that runs of a probe: takes the probes' sources from standard input and calls them.
 
-Sent as `python3 -c`. The first line on standard input is `{"sources": {module: text}, "probe": module, "arguments": {...}}`.
+Sent as `python3 -c`. The first line on standard input is `{"sources": {module: text}}`. With `"probe"` and `"arguments"` in it, that
+probe is called once, and the rest of standard input is the probe's. Without, every further line is an order
+`{"probe", "arguments", "person"}`: a child becomes that person (`null`: stays who we are) and calls the probe, and a line
+`{"status", "output", "error"}` answers. So a probe costs a fork and not the start of an interpreter.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -15,6 +19,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
+    from typing import Any
+
+WARM = ("look", "question", "ready", "change", "descriptors", "speak.hooks", "person")
+"""What is imported before the first order."""
 
 
 class Sent(MetaPathFinder, Loader):
@@ -27,10 +35,8 @@ class Sent(MetaPathFinder, Loader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Answer for what was sent, and for the packages around it."""
-        if fullname in self.sources or any(name.startswith(fullname + ".") for name in self.sources):
-            package = any(name.startswith(fullname + ".") for name in self.sources)
-            return ModuleSpec(fullname, self, is_package=package)
-        return None
+        package = any(name.startswith(fullname + ".") for name in self.sources)
+        return ModuleSpec(fullname, self, is_package=package) if package or fullname in self.sources else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the text."""
@@ -38,11 +44,56 @@ class Sent(MetaPathFinder, Loader):
         exec(compile(text, module.__name__, "exec"), module.__dict__)  # noqa: S102 - that is its work
 
 
+def load(name: str) -> Any:
+    """A probe's module."""
+    return importlib.import_module("harness.checks.probes." + name)
+
+
+def attend() -> None:
+    """Carry out orders until there are no more."""
+    for name in WARM:
+        load(name)
+    for line in sys.stdin:
+        order = json.loads(line)
+        hear, say = os.pipe()
+        complain, complaint = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _carry_out(order, say, complaint)
+        os.close(say)
+        os.close(complaint)
+        with os.fdopen(hear) as output, os.fdopen(complain) as error:
+            answer = {"output": output.read(), "error": error.read()}
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"status": status, **answer}), flush=True)
+
+
+def _carry_out(order: dict[str, Any], output: int, error: int) -> None:
+    status = 1
+    try:
+        nowhere = os.open("/dev/null", os.O_RDONLY)
+        for number, descriptor in enumerate((nowhere, output, error)):
+            os.dup2(descriptor, number)
+        os.closerange(3, 64)
+        if order["person"] is not None:
+            load("person").become(order["person"])
+        load(order["probe"]).main(**order["arguments"])
+        sys.stdout.flush()
+        status = 0
+    except BaseException as failure:  # noqa: BLE001 - whatever it was, it is said, and the child ends here
+        os.write(2, f"{type(failure).__name__}: {failure}".encode())
+    finally:
+        os._exit(status)
+
+
 def main() -> None:
-    """Take the order, make the modules importable, call the probe."""
+    """Make the modules importable and call what is to be called."""
     order = json.loads(sys.stdin.readline())
     sys.meta_path.insert(0, Sent(order["sources"]))
-    importlib.import_module(order["probe"]).main(**order["arguments"])
+    if "probe" in order:
+        load(order["probe"]).main(**order["arguments"])
+    else:
+        attend()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a server holds open: its descriptors, its processes, the doors that it listens on.
 
-Runs as the server's own user, since /proc/PID/fd opens to nobody else without CAP_SYS_PTRACE (proc(5)).
+Runs as root or as the server's own user: /proc/PID/fd opens to nobody else, and to root with CAP_SYS_PTRACE only (proc(5)).
 """
 
 from __future__ import annotations

@@ -1,14 +1,23 @@
-"""A thousand connections, and how many descriptors the server holds before and after. Runs as the server's own user."""
+"""A thousand connections of somebody, and how many descriptors the server holds before and after.
+
+Counted as who we are, who may look into the server's processes; connected as `person`, where one is given.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
+from typing import TYPE_CHECKING
 
 from harness.checks.probes.descriptors import descriptors, tree
 from harness.checks.probes.endpoint import connect
 from harness.checks.probes.speak import ask, dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 WARM = 20
 SETTLE = 5.0
@@ -37,18 +46,37 @@ def settled(pid: int, limit: int | None) -> int:
     return now
 
 
-def main(endpoint: str, speaks: str, pid: int, connections: int, seconds: float) -> None:
+@contextlib.contextmanager
+def acting_as(person: dict[str, Any] | None) -> Iterator[None]:
+    """Take on a person's effective ids for a while: those are what a server sees."""
+    if person is None:
+        yield
+        return
+    os.setegid(person["gid"])
+    os.seteuid(person["uid"])
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def main(
+    endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float
+) -> None:
     """Print `before, after, answered, broken_off`; every fifth connection is broken off in the middle of its request."""
-    for number in range(WARM):
-        ask(endpoint, speaks, f"warm-{number}", seconds)
+    with acting_as(person):
+        for number in range(WARM):
+            ask(endpoint, speaks, f"warm-{number}", seconds)
     before = settled(pid, None)
     answered = broken_off = 0
-    for number in range(connections):
-        if number % 5 == 4:
-            with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
-                dialect(speaks).begin(connection)
-                broken_off += 1
-        elif ask(endpoint, speaks, f"many-{number}", seconds).answered:
-            answered += 1
+    with acting_as(person):
+        for number in range(connections):
+            if number % 5 == 4:
+                with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
+                    dialect(speaks).begin(connection)
+                    broken_off += 1
+            elif ask(endpoint, speaks, f"many-{number}", seconds).answered:
+                answered += 1
     after = settled(pid, before)
     print(json.dumps({"before": before, "after": after, "answered": answered, "broken_off": broken_off}))

@@ -1,7 +1,7 @@
 """A server is started again and again, while people who may not connect hammer at the door. Runs as root.
 
-Each of them is a process that tries to connect without a pause from before the first start to after the last; one success is
-a breach. Beside them root watches the mode.
+Each of them is a process that tries to connect without a pause from before the first start to after the last, or until it gets in:
+one success is a breach, and ends the series. Beside them root watches the mode.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from harness.checks.probes import launch
-from harness.checks.probes.endpoint import connect, find, name
+from harness.checks.probes.endpoint import find, knock
 from harness.checks.probes.person import become
 from harness.checks.probes.ready import wait
 
@@ -31,13 +31,14 @@ def main(
     seconds: float,
     leftovers: list[str],
 ) -> None:
-    """Print `starts` that became ready, `modes` seen, and `breaches`: who got in, how often, at what mode."""
+    """Print `starts` made, how many were `ready`, `modes` seen, and for each of the `outsiders` what became of the tries."""
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
     keep = frozenset(pid for pid, _ in hammers.values())
     modes: set[int] = set()
-    ready = 0
-    for _ in range(starts):
+    made = ready = 0
+    while made < starts and not any(_has_ended(pid) for pid in keep):
+        made += 1
         pid = launch.start(launch.Order(**order))
         watched = _watch(endpoint, speaks, pid, seconds)
         modes |= watched or set()
@@ -46,13 +47,18 @@ def main(
         for left in leftovers:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(left)
-    breaches = {}
-    for label, (pid, results) in hammers.items():
+    results = {}
+    for label, (pid, hear) in hammers.items():
         os.kill(pid, signal.SIGTERM)
+        with os.fdopen(hear) as said:
+            results[label] = json.loads(said.read())
         os.waitpid(pid, 0)
-        with os.fdopen(results) as said:
-            breaches[label] = json.loads(said.read())
-    print(json.dumps({"starts": ready, "modes": sorted(modes), "outsiders": breaches}))
+    print(json.dumps({"starts": made, "ready": ready, "modes": [f"{mode:04o}" for mode in sorted(modes)], "outsiders": results}))
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended; it stays to be waited for (waitid(2), WNOWAIT)."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | None:
@@ -77,19 +83,17 @@ def _hammer(endpoint: str, person: dict[str, Any]) -> tuple[int, int]:
         os.close(hear)
         become(person)
         tries: dict[str, int] = {}
-        modes: set[int] = set()
+        breach: str | None = None
         going = [True]
         signal.signal(signal.SIGTERM, lambda *_: going.clear())
         while going:
-            try:
-                connect(endpoint, 1.0).close()
-                outcome = "ok"
+            outcome = knock(endpoint)
+            if outcome == "ok":
+                going.clear()
                 with contextlib.suppress(OSError):
-                    modes.add(stat.S_IMODE(os.lstat(find(endpoint) or "").st_mode))
-            except OSError as error:
-                outcome = name(error)
+                    breach = f"{stat.S_IMODE(os.lstat(find(endpoint) or '').st_mode):04o}"
             tries[outcome] = tries.get(outcome, 0) + 1
         with os.fdopen(say, "w") as result:
-            json.dump({"tries": tries, "modes": sorted(modes)}, result)
+            json.dump({"tries": tries, "mode": breach}, result)
     finally:
         os._exit(0)

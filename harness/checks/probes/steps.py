@@ -14,7 +14,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from harness.checks.probes import launch
-from harness.checks.probes.endpoint import connect, find, name
+from harness.checks.probes.endpoint import find, knock
 from harness.checks.probes.person import become
 from harness.checks.probes.ready import wait
 
@@ -42,7 +42,7 @@ def ptrace(request: int, pid: int, data: int = 0) -> None:
 def main(
     endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float
 ) -> None:
-    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who got in at what mode.
+    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in, at what mode.
 
     Where tracing is not allowed, print `{"untraceable": sentence}`.
     """
@@ -60,7 +60,7 @@ def main(
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
     last: tuple[int, ...] | None = None
-    while True:
+    while len(found["breaches"]) < len(people):
         try:
             stopped, status = os.waitpid(-1, WALL)
         except ChildProcessError:
@@ -106,7 +106,10 @@ def _try_all(
     now = (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
     if now != last:
         found["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
+    already = {breach["who"] for breach in found["breaches"]}
     for label, (_, orders, answers) in people.items():
+        if label in already:
+            continue
         orders.write("\n")
         orders.flush()
         outcome = answers.readline().strip()
@@ -133,12 +136,7 @@ def _trier(endpoint: str, person: dict[str, Any]) -> tuple[int, IO[str], IO[str]
         become(person)
         with os.fdopen(say, "w") as answers, os.fdopen(told) as orders:
             for _ in orders:
-                try:
-                    connect(endpoint, 1.0).close()
-                    outcome = "ok"
-                except OSError as error:
-                    outcome = name(error)
-                print(outcome, file=answers, flush=True)
+                print(knock(endpoint), file=answers, flush=True)
     finally:
         os._exit(0)
 

@@ -1,0 +1,140 @@
+"""PostgreSQL with peer authentication: the role is the name of the uid that connected."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.checks.model import broken, held
+from harness.place import PlaceError
+from harness.subjects.model import Subject
+
+if TYPE_CHECKING:
+    from harness.checks.bench import Bench, Running
+    from harness.checks.model import Finding
+
+TEMPLATE = "/var/lib/harness-postgresql"
+"""A database that was made once in a place; each world gets a copy."""
+MAPPED = ("colleague", "member", "kin")
+"""Users who may log in beside the server's own; the others have a uid without a role."""
+HBA = "local all all peer map=harness\n"
+"""pg_hba.conf: whoever comes through the socket is who the kernel says, translated by the map."""
+
+
+@dataclass(frozen=True)
+class PostgreSQL(Subject):
+    """One major version of the server."""
+
+    programs: str = ""
+
+    def endpoint(self, directory: str) -> str:
+        """The name is fixed by the protocol."""
+        return f"{directory}/.s.PGSQL.5432"
+
+    def admits(self, label: str) -> bool:
+        """Only those whom the map knows have a role."""
+        return label in (*MAPPED, self.owner)
+
+    def prepare(self, bench: Bench) -> None:
+        """Give the server a database of its own, with a role for each user whom the map knows."""
+        template = f"{TEMPLATE}-{bench.owner}"
+        if bench.root("test", "-d", template).status != 0:
+            self._make_template(bench, template)
+        data = f"{bench.asked().state}/data"
+        self._must(bench, bench.root("cp", "-a", template, data))
+
+    def _make_template(self, bench: Bench, template: str) -> None:
+        owner = bench.principal(bench.owner)
+        self._must(
+            bench, bench.root("install", "-d", "-o", str(owner.uid), "-g", str(owner.gid), "-m", "0700", template)
+        )
+        initdb = [f"{self.programs}/initdb", "-D", template, "-U", bench.owner, "--no-sync", "--locale=C.UTF-8"]
+        self._must(bench, bench.place.run([*initdb, "--auth=peer"], owner, timeout=60.0))
+        statements = [f"CREATE ROLE {name} LOGIN" for name in MAPPED]
+        statements += [f"CREATE SCHEMA {name} AUTHORIZATION {name}" for name in MAPPED]
+        single = [f"{self.programs}/postgres", "--single", "-D", template, "-F", "postgres"]
+        self._must(bench, bench.place.run(single, owner, input="\n".join(statements) + "\n", timeout=60.0))
+        mapping = "".join(f"harness {name} {name}\n" for name in (*MAPPED, bench.owner))
+        write = ["sh", "-c", 'printf %s "$1" > "$0/pg_hba.conf"; printf %s "$2" > "$0/pg_ident.conf"']
+        self._must(bench, bench.place.run([*write, template, HBA, mapping], owner))
+
+    def _must(self, bench: Bench, done: Any) -> None:
+        del bench
+        if done.status != 0:
+            words = " ".join((done.stderr or done.stdout).split())
+            raise PlaceError(f"a database for {self.name} could not be made: {words[-300:]}")
+
+    def audience(self, bench: Bench) -> Finding:
+        """A role's table is not read by another role, nor by a user without a role; the superuser reads it."""
+        bench.lay()
+        table = "member.secret"
+        with bench.serve() as running:
+            bench.open_to_all(running)
+            wrote = _sql(
+                bench, running, "member", f"create table {table} as select 'of member' as content; select content from {table}"
+            )
+            asked = {
+                name: _sql(bench, running, name, f"select content from {table}")
+                for name in ("colleague", "stranger", bench.owner)
+            }
+        if not wrote["rows"]:
+            return broken(f"member could not write a table of its own: {wrote}")
+        faults = [f"{name} read {table}: {asked[name]['rows']}" for name in ("colleague", "stranger") if asked[name]["kind"] == "accepted"]
+        if faults:
+            return broken("; ".join(faults), **asked)
+        if asked[bench.owner]["kind"] != "accepted":
+            return broken(f"the superuser {bench.owner} could not read {table}: {asked[bench.owner]['rows']}", **asked)
+        said = "; ".join(f"{name} got {asked[name]['rows'][0][0]!r}" for name in ("colleague", "stranger"))
+        return held(f"member's table is not read by others ({said}); the superuser {bench.owner} reads it", **asked)
+
+    def child_descriptors(self, bench: Bench, running: Running) -> list[str] | None:
+        """COPY TO PROGRAM runs a command in a backend of the superuser's."""
+        output = f"{bench.asked().state}/descriptors"
+        program = f"cat >/dev/null; ls -l /proc/self/fd > {output}"
+        done = _sql(bench, running, bench.owner, f"copy (select 1) to program '{program}'")
+        if done["kind"] != "accepted":
+            raise PlaceError(f"{self.name} did not run a program for its superuser: {done['rows']}")
+        listing = bench.root("cat", output).stdout
+        return _above_standard(listing)
+
+
+def _above_standard(listing: str) -> list[str]:
+    """The descriptors of `ls -l /proc/self/fd` above 2, without that of the listing itself and of its pipes' ends."""
+    found = []
+    for line in listing.splitlines():
+        name, arrow, what = line.rpartition(" -> ")
+        if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
+            found.append(f"{name.split()[-1]} ({what})")
+    return found
+
+
+def _sql(bench: Bench, running: Running, who: str, statement: str) -> dict[str, Any]:
+    said: dict[str, Any] = bench.probe(
+        "statement", bench.principal(who), endpoint=running.endpoint, statement=statement, seconds=10.0
+    )
+    return said
+
+
+def _version(major: int, suite: str) -> PostgreSQL:
+    programs = f"/usr/lib/postgresql/{major}/bin"
+    return PostgreSQL(
+        name="postgresql" if suite == "bookworm" else f"postgresql-{major}",
+        about=f"PostgreSQL {major} of Debian {suite} with peer authentication",
+        command=(
+            *(f"{programs}/postgres", "-D", "{state}/data", "-F"),
+            *("-c", "listen_addresses=", "-c", "max_connections=256", "-c", "unix_socket_directories={directory}"),
+            *("-c", "unix_socket_permissions={mode}", "-c", "unix_socket_group={group}"),
+        ),
+        speaks="postgresql",
+        owner="postgres",
+        suite=suite,
+        packages=(f"postgresql-{major}",),
+        stop=signal.SIGINT,
+        patience=20.0,
+        programs=programs,
+    )
+
+
+POSTGRESQL = _version(15, "bookworm")
+POSTGRESQL_17 = _version(17, "trixie")

@@ -1,0 +1,167 @@
+"""Oracles with one rule wrong each. A search that does not find every one of them is no search.
+
+Most are other data: another order of steps, a step left out, another number. The rest replace one function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from harness.oracle import operations, permission, predict, walk
+from harness.oracle.permission import Entitlement, Permission
+from harness.oracle.rules import Override
+from harness.oracle.walk import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from harness.oracle import Decision, Rules
+    from harness.oracle.filesystem import Inode
+    from harness.oracle.operations import Trial
+    from harness.world import Attempt, Principal, World
+
+
+@dataclass(frozen=True)
+class WrongOracle:
+    """`name` says what it gets wrong; `rules` changes the data; `patches` are (owner, name, value to stand there)."""
+
+    name: str
+    rules: Callable[[Rules], Rules] = lambda rules: rules
+    patches: tuple[tuple[object, str, object], ...] = ()
+
+    def __call__(self, world: World, attempts: Sequence[Attempt], rules: Rules) -> list[Decision]:
+        """What it says instead of `harness.oracle.predict`."""
+        with contextlib.ExitStack() as stack:
+            for owner, name, value in self.patches:
+                patch = mock.patch.dict(owner, {name: value}) if isinstance(owner, dict) else None
+                stack.enter_context(patch or mock.patch.object(owner, name, value))
+            return predict(world, attempts, self.rules(rules))
+
+
+def _with(**changes: object) -> Callable[[Rules], Rules]:
+    return lambda rules: dataclasses.replace(rules, **changes)  # type: ignore[arg-type]
+
+
+def _without(operation: str, step: str) -> Callable[[Rules], Rules]:
+    return lambda rules: _steps(rules, operation, tuple(name for name in rules.steps[operation] if name != step))
+
+
+def _before(operation: str, early: str, late: str) -> Callable[[Rules], Rules]:
+    """The step `early` is made just before `late`, which it should follow."""
+
+    def change(rules: Rules) -> Rules:
+        names = [name for name in rules.steps[operation] if name != early]
+        names.insert(names.index(late), early)
+        return _steps(rules, operation, tuple(names))
+
+    return change
+
+
+def _steps(rules: Rules, operation: str, steps: tuple[str, ...]) -> Rules:
+    assert steps != rules.steps[operation]
+    return dataclasses.replace(rules, steps=MappingProxyType({**rules.steps, operation: steps}))
+
+
+def _behind_links(rules: Rules) -> Rules:
+    steps = tuple("parent behind links" if step == "parent" else step for step in rules.steps["bind"])
+    return _steps(rules, "bind", steps)
+
+
+def _reads_and_writes(trial: Trial) -> None:
+    trial.want(trial.spot, permission.READ | permission.WRITE)
+
+
+def _only_the_gid(principal: Principal, gid: int) -> bool:
+    return principal.gid == gid
+
+
+def _root_is_almighty(principal: Principal, capability: str, rules: Rules) -> bool:
+    del rules
+    return principal.uid == 0 or capability in (principal.capabilities or ())
+
+
+def _without_mask(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> Entitlement | None:
+    if inode.acl is None:
+        return None
+    whole = dataclasses.replace(inode, mode=inode.mode | 0o070)
+    masked = permission._acl(principal, inode, wanted, rules)
+    return masked and permission._acl(principal, whole, wanted, rules)
+
+
+def _first_group_settles_it(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> Entitlement | None:
+    found = permission._acl(principal, inode, 0, rules)
+    return found if found is None or found.applied == "acl group" else permission._acl(principal, inode, wanted, rules)
+
+
+def _any_class_will_do(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> Entitlement:
+    found = [rule(principal, inode, wanted, rules) for rule in permission.CLASSES.values()]
+    bits = 0
+    for entitlement in filter(None, found):
+        bits |= entitlement.bits
+    return Entitlement("other", bits, None)
+
+
+def _reading_is_enough(self: walk.Walk, directory: object) -> None:
+    inode = self.system.inodes[directory.inode]  # type: ignore[attr-defined]
+    answer: Permission = permission.permission(self.principal, inode, permission.READ, self.rules)
+    if not answer.granted:
+        raise Refused("EACCES", directory.path, "", answer, directory.inode)  # type: ignore[attr-defined]
+
+
+def _missing_names_first(self: walk.Walk, directory: object) -> None:
+    del self, directory
+
+
+SEARCH_ONLY = (Override("CAP_DAC_OVERRIDE", "directory", 7), Override("CAP_DAC_OVERRIDE", "other", 6))
+
+WRONG = (
+    WrongOracle("the group class comes before the owner", _with(classes=("group", "owner", "acl", "other"))),
+    WrongOracle("the owner class is forgotten", _with(classes=("acl", "group", "other"))),
+    WrongOracle("the ACL is forgotten", _with(classes=("owner", "group", "other"))),
+    WrongOracle("the ACL counts even if the group bits are zero", _with(acl_needs_group_bits=False)),
+    WrongOracle("the ACL has no mask", patches=((permission.CLASSES, "acl", _without_mask),)),
+    WrongOracle(
+        "the first matching group of an ACL settles it", patches=((permission.CLASSES, "acl", _first_group_settles_it),)
+    ),
+    WrongOracle("the most generous class counts", patches=((permission, "applying", _any_class_will_do),)),
+    WrongOracle("supplementary groups don't count", patches=((permission, "member", _only_the_gid),)),
+    WrongOracle("uid 0 needs no capabilities", patches=((permission, "capable", _root_is_almighty),)),
+    WrongOracle("CAP_DAC_READ_SEARCH passes nothing", _with(overrides=SEARCH_ONLY)),
+    WrongOracle(
+        "CAP_DAC_READ_SEARCH passes writing too",
+        _with(overrides=(*SEARCH_ONLY, Override("CAP_DAC_READ_SEARCH", "directory", 7))),
+    ),
+    WrongOracle("CAP_DAC_OVERRIDE passes directories only", _with(overrides=SEARCH_ONLY[:1])),
+    WrongOracle("connect needs r as well as w", patches=((operations.STEPS, "write", _reads_and_writes),)),
+    WrongOracle("connect needs no permission", _without("connect", "write")),
+    WrongOracle("connect looks for the listener before permission", _before("connect", "open", "write")),
+    WrongOracle("connect looks at the type before permission", _before("connect", "type", "write")),
+    WrongOracle("bind asks for permission before it looks for the name", _before("bind", "may create", "absent")),
+    WrongOracle("bind follows a symlink at the end", _behind_links),
+    WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable mount", "absent")),
+    WrongOracle("bind makes sockets regardless of the umask", patches=((operations, "UMASK", 0),)),
+    WrongOracle("a new socket has its directory's group", _with(new_group="directory")),
+    WrongOracle("reading is enough to search a directory", patches=((walk.Walk, "search", _reading_is_enough),)),
+    WrongOracle("directories need not be searchable", patches=((walk.Walk, "search", _missing_names_first),)),
+    WrongOracle("one symlink more is followed", _with(symlinks=41)),
+    WrongOracle("one symlink less is followed", _with(symlinks=39)),
+    WrongOracle("a name may have 256 bytes", _with(name_max=256)),
+    WrongOracle("a path may have 4096 bytes", _with(path_max=4097)),
+    WrongOracle("sun_path has room for a NUL more", _with(sun_path=107)),
+    WrongOracle("unlink ignores the sticky bit", _without("unlink", "not sticky")),
+    WrongOracle("rename ignores the sticky bit", _without("rename", "not sticky")),
+    WrongOracle("unlink looks for a directory before permission", _before("unlink", "not a directory", "may delete")),
+    WrongOracle("unlink says EROFS last", _before("unlink", "present", "writable mount")),
+    WrongOracle("a slash at the end of a new name does not matter", _without("bind", "no closing slash")),
+    WrongOracle("rename crosses mounts", _without("rename", "same mount")),
+    WrongOracle("rename moves what is mounted upon", _without("rename", "neither mounted upon")),
+    WrongOracle("rename moves a directory into itself", _without("rename", "not into itself")),
+    WrongOracle("rename moves directories that it may not write", _without("rename", "may move a directory")),
+    WrongOracle("chmod needs no ownership", _without("chmod", "ownership")),
+)
+"""Every one of them."""
