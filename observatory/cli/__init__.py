@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNAVAILABLE
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may have been closed from the start
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

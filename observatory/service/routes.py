@@ -112,7 +112,7 @@ def _number(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
-        raise ValueError(f"{name}= takes a whole number.")
+        raise ValueError(f"The parameter {name}= takes a whole number.")
     return int(text)
 
 
@@ -124,4 +124,4 @@ def _uid(text: str | None) -> int | None:
     try:
         return pwd.getpwnam(text).pw_uid
     except (KeyError, ValueError):
-        raise ValueError("user= is a uid, or the name of a user of this machine.") from None
+        raise ValueError("The parameter user= takes a uid, or the name of a user of this machine.") from None

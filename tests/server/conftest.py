@@ -1,0 +1,50 @@
+"""Real servers, started as anyone starts them, on this machine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.server.running import Running, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether everything is done as often as it was promised, which takes many minutes: `OBSERVATORY_FULL=1`."""
+    return os.environ.get("OBSERVATORY_FULL", "") not in {"", "0"}
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Short, as a socket's path has a hundred bytes at most, and open to every user of this machine to look into."""
+    with tempfile.TemporaryDirectory(prefix="o") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.fixture
+def serve(directory: Path) -> Iterator[Callable[..., Running]]:
+    """Start `observatory serve` in `directory`; each is ended with the test, and must not have failed."""
+    running: list[Running] = []
+
+    def begin(*arguments: str, **options: object) -> Running:
+        running.append(start(directory, *arguments, **options))  # type: ignore[arg-type]
+        return running[-1]
+
+    yield begin
+    for server in running:
+        server.end()
+        assert "Traceback" not in server.log_text(), server.log_text()
+
+
+@pytest.fixture
+def server(serve: Callable[..., Running]) -> Running:
+    """One server, as it is without any options."""
+    return serve()

@@ -1,0 +1,266 @@
+"""What is promised to every client and every reader of the output."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.server.running import Connection, Running, post, read_answer, read_to_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ME = {"_peer_pid": os.getpid(), "_peer_uid": os.geteuid(), "_peer_gid": os.getegid()}
+
+
+def test_an_event_is_answered_with_200_and_nothing(server: Running):
+    with server.connect() as sock:
+        sock.sendall(post(b'{"session_id":"s"}', "PreToolUse"))
+        assert read_answer(sock) == (200, b"")
+
+
+def test_an_event_is_in_the_database_when_it_is_answered(server: Running):
+    for number in range(20):
+        assert server.send({"n": number}) == 200
+        assert [event["n"] for event in server.stored()] == list(range(number + 1))
+
+
+def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: Running):
+    server.send({"session_id": "s", "hook_event_name": "Other", "_peer_uid": 4, "_id": 9, "a": [1]}, "PreToolUse")
+    (event,) = server.stored()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("_ts"))
+    assert sorted(event.pop("_peer_groups")) == sorted(os.getgroups())
+    said = {"session_id": "s", "hook_event_name": "Other", "a": [1]}
+    assert event == {"_id": 1, "_event": "PreToolUse", **ME, **said}
+
+
+def test_lines_are_written_in_the_order_in_which_they_were_committed(server: Running):
+    for number in range(50):
+        server.send({"n": number})
+    server.end()
+    assert server.printed() == server.stored()
+    assert [event["_id"] for event in server.printed()] == list(range(1, 51))
+
+
+def test_numbers_go_on_after_a_restart(serve: Callable[..., Running]):
+    for number in range(1, 4):
+        server = serve()
+        server.send()
+        server.end()
+        assert [event["_id"] for event in server.stored()] == list(range(1, number + 1))
+
+
+def test_the_command_that_hooks_are_made_of_works_as_it_is(server: Running, need: Callable[[str, str], str]):
+    need("curl", "curl")
+    hook = (
+        f"curl -s --connect-timeout 2 --max-time 5 --unix-socket {server.path} -X POST "
+        "-H 'Content-Type: application/json' -d @- 'http://localhost/hook?event=SessionStart' || true"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", hook], input=b'{"session_id":"s",\n"cwd":"/"}\n', capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    (event,) = server.stored()
+    assert (event["_event"], event["session_id"], event["cwd"]) == ("SessionStart", "s", "/")
+    assert event["_peer_pid"] != os.getpid()
+
+
+def test_curl_sends_a_large_body_after_it_was_told_to_go_on(server: Running, need: Callable[[str, str], str]):
+    need("curl", "curl")
+    body = json.dumps({"text": "x" * 3_000_000}).encode()
+    done = subprocess.run(
+        ["curl", "-s", "-v", "--unix-socket", server.path, "--data-binary", "@-", "http://localhost/hook?event=Stop"],
+        input=body,
+        capture_output=True,
+        check=False,
+    )
+    assert b"< HTTP/1.1 100 Continue" in done.stderr
+    assert b"< HTTP/1.1 200 OK" in done.stderr
+    assert len(server.stored()[0]["text"]) == 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [(b"[1]", {"_value": [1]}), (b"no json", {"_raw": "no json"}), (b"", {"_raw": ""}), (b"null", {"_value": None})],
+)
+def test_what_is_no_object_is_kept_all_the_same(server: Running, body: bytes, kept: dict[str, object]):
+    assert server.send(body) == 200
+    (event,) = server.stored()
+    assert kept.items() <= event.items()
+
+
+def test_health_is_ok(server: Running):
+    assert server.get("/health") == (200, b'{"status":"ok"}')
+
+
+def test_whoami_is_what_the_kernel_says_of_the_caller(server: Running):
+    status, body = server.get("/whoami")
+    said = json.loads(body)
+    assert status == 200
+    assert said.pop("groups") is not None
+    assert said == {"pid": os.getpid(), "uid": os.geteuid(), "gid": os.getegid()}
+
+
+def test_whoami_is_whoever_connected_and_not_whoever_speaks(server: Running):
+    speak = "import os, sys; os.write(int(sys.argv[1]), b'GET /whoami HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')"
+    with server.connect() as sock:
+        descriptor = sock.fileno()
+        child = subprocess.Popen([sys.executable, "-c", speak, str(descriptor)], pass_fds=[descriptor])
+        assert child.wait() == 0
+        assert json.loads(read_answer(sock, "GET")[1])["pid"] == os.getpid()
+
+
+def test_a_head_request_gets_the_head_alone(server: Running):
+    with server.connect() as sock:
+        sock.sendall(b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = read_to_end(sock)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"GET /hook HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (b"POST /hook HTTP/1.1\r\nHost: x\r\n\r\n", 411),
+        (b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 16777217\r\n\r\n", 413),
+        (b"POST /hook HTTP/1.1\r\nHost: x\r\nExpect: other\r\nContent-Length: 1\r\n\r\n", 417),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 65536 + b"\r\n\r\n", 431),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /events?limit=x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_one_sentence(server: Running, request_: bytes, status: int):
+    with server.connect() as sock:
+        sock.sendall(request_)
+        found, body = read_answer(sock)
+    assert found == status
+    assert re.fullmatch(rb"[A-Z/][^\n]*\.\n", body)
+    assert server.stored() == []
+
+
+def test_a_wrong_method_says_which_are_right(server: Running):
+    connection = Connection(server.path)
+    connection.request("DELETE", "/hook")
+    response = connection.getresponse()
+    assert (response.status, response.getheader("Allow")) == (405, "POST")
+    connection.close()
+
+
+def test_an_environment_variable_says_where_to_listen_if_no_option_does(serve: Callable[..., Running], directory: Path):
+    from tests.server.running import command, environment
+
+    with subprocess.Popen(
+        command("serve"),
+        env=environment(directory, CLAUDE_UNIX_HOOK_WATCHER=f"{directory}/w", XDG_STATE_HOME=f"{directory}/state"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"listening on %b/w mode 0660 " % str(directory).encode())
+        process.terminate()
+        assert process.wait() == 0
+    (database,) = (directory / "state/claude-observatory").glob("*.sqlite3")
+    assert database.name == f"{str(directory)[1:].replace('/', '-')}-w.sqlite3"
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_and_takes_its_own_socket_away(server: Running, directory: Path, number):
+    server.send()
+    (directory / "other").touch()
+    assert server.end(number) == 0
+    assert sorted(path.name for path in directory.iterdir()) == ["other", "s.db", "s.db.lock", "s.out"]
+
+
+def test_another_s_socket_that_has_taken_its_place_is_not_taken_away(server: Running, directory: Path):
+    (directory / "s").unlink()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(server.path)
+        assert server.end() == 0
+        assert (directory / "s").is_socket()
+
+
+def test_both_pretty_formats_are_written_and_the_database_has_lines(serve: Callable[..., Running], directory: Path):
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
+    for name, option in (("j", "--pretty-json"), ("y", "--pretty-yaml")):
+        server = serve(option, name=name)
+        server.send({"session_id": "s"})
+        server.end()
+        text = server.output.read_text()
+        assert text.count("\n") > 5
+        assert "\x1b" not in text
+        assert (yaml.safe_load(text) if name == "y" else json.loads(text)) == server.stored()[0]
+
+
+def test_the_output_socket_replaces_standard_output_unless_it_is_to_be_both(
+    serve: Callable[..., Running], directory: Path
+):
+    for tee in (False, True):
+        server = serve("--output-socket", f"{directory}/out", "--mode", "0640", *(["--tee"] if tee else []))
+        assert stat.S_IMODE((directory / "out").stat().st_mode) == 0o640
+        with socket.socket(socket.AF_UNIX) as reader:
+            reader.settimeout(20)
+            reader.connect(f"{directory}/out")
+            got = b""
+            while not got:  # a reader gets what comes once it was accepted, and events need not wait for that
+                server.send({"tee": tee})
+                reader.settimeout(0.2)
+                try:
+                    got = reader.recv(65536)
+                except TimeoutError:
+                    continue
+        assert json.loads(got.splitlines()[0])["tee"] is tee
+        server.end()
+        assert not (directory / "out").exists()
+        assert [event["tee"] for event in server.printed()] == ([True] * len(server.printed()) if tee else [])
+    assert len(server.printed()) > 0
+
+
+def test_standard_output_that_nobody_reads_holds_up_nobody(serve: Callable[..., Running]):
+    reading, writing = os.pipe()
+    server = serve(stdout=writing)
+    os.close(writing)
+    body = b'{"x":"' + b"x" * 1_000_000 + b'"}'
+    for _ in range(20):
+        assert server.send(body) == 200
+    assert len(server.stored()) == 20
+    os.close(reading)
+    assert server.send() == 200
+    server.wait_for("standard output is closed")
+    assert server.end() == 0
+
+
+def test_standard_streams_that_are_closed_are_not_mixed_up_with_the_database(serve: Callable[..., Running]):
+    shell = shutil.which("sh")
+    assert shell is not None
+    server = serve(prefix=[shell, "-c", 'exec "$@" <&- >&-', "sh"])
+    assert server.send({"n": 1}) == 200
+    assert server.end() == 0
+    assert [event["n"] for event in server.stored()] == [1]
+
+
+def test_old_events_are_deleted_if_that_is_asked_for_and_the_newest_stays(serve: Callable[..., Running]):
+    import sqlite3
+
+    server = serve()
+    for number in range(3):
+        server.send({"n": number})
+    server.end()
+    with sqlite3.connect(server.database) as connection:
+        connection.execute("UPDATE event SET time = time - 3600 * 1000000 * 25 WHERE id < 3")
+    connection.close()
+    again = serve("--retain", "1d")
+    assert [event["n"] for event in again.events()] == [2]
