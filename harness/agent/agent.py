@@ -104,6 +104,8 @@ def become(principal: Json) -> None:
         os.setgroups(principal["groups"])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
+        if (os.getresuid(), os.getresgid()) != ((uid, uid, uid), (gid, gid, gid)):
+            raise OSError(errno.EINVAL, "that id means 'leave it as it is'")  # (uid_t) -1
         if wanted is not None:
             _set_capabilities(wanted)
     except OSError as error:
@@ -502,20 +504,20 @@ class Walk:
         pending = [name for name in path.split("/")[::-1] if name]
         while pending:
             name = pending.pop()
-            refusal = self.search()
-            if refusal:
-                return refusal
-            if name == ".":
-                continue
-            if name == "..":
-                self.route += "/.."
-                self.at = os.path.dirname(self.at)
+            if name in (".", ".."):
+                refusal = self.search()
+                if refusal:
+                    return refusal
+                if name == "..":
+                    self.route += "/.."
+                    self.at = os.path.dirname(self.at)
                 continue
             route, here = os.path.join(self.route, name), os.path.join(self.at, name)
             try:
                 mode = os.lstat(route).st_mode
             except OSError as error:
-                self.at = here
+                if error.errno not in (errno.EACCES, errno.ENOTDIR):  # else it is the directory that refuses
+                    self.at = here
                 return _errno_name(error)
             if not stat.S_ISLNK(mode) or not (pending or follow or slash):
                 self.route, self.at = route, here
@@ -704,7 +706,7 @@ class Child:
     """A process that is one principal and tries what that principal tries, as `serve` has it.
 
     `serve` is called in the process with its end of the channel and does not return; `kept` are the descriptors that it
-    needs. Raises RefusalError if it can't be that principal, or not in that directory.
+    needs.
     """
 
     def __init__(
@@ -729,10 +731,15 @@ class Child:
                 os._exit(1)
         theirs.close()
         self._buffer = b""
-        said = self._read_line()
-        if said != b"ready":
-            self.end()
-            raise RefusalError(said.decode() or "a process that should become a user ended at once")
+        self._is_ready = False
+
+    def wait_until_ready(self) -> None:
+        """Wait until it is the principal. Raises RefusalError if it can't be that, or not in that directory."""
+        if not self._is_ready:
+            said = self._read_line()
+            if said != b"ready":
+                raise RefusalError(said.decode())
+            self._is_ready = True
 
     def attempt(self, attempts: list[list[Any]]) -> list[list[Any]]:
         """Have it try, in order: for each the outcome, the refusing component and the peer's address."""
@@ -839,7 +846,7 @@ class Agent:
         self._processes: dict[int, Process] = {}
         self._started = 0
         self._selector = selectors.DefaultSelector()
-        self._input = b""
+        self._input: list[bytes] = []
         self._watched: list[socket.socket] = []
 
     def main(self) -> None:
@@ -869,9 +876,11 @@ class Agent:
         piece = os.read(0, 1 << 20)
         if not piece:
             os._exit(0)
-        self._input += piece
-        *lines, self._input = self._input.split(b"\n")
-        for line in lines:
+        head, *rest = piece.split(b"\n")
+        self._input.append(head)
+        for start in rest:
+            line = b"".join(self._input)
+            self._input = [start]
             self._answer(json.loads(line))
 
     def _answer(self, request: Json) -> None:
@@ -905,19 +914,29 @@ class Agent:
 
     def do_attempt(self, request: Json) -> list[Any]:
         """Make attempts in order. Neighbours of one principal go to its child together."""
+        attempts, paths, principals = request["attempts"], request["paths"], request["principals"]
+        batches = _batches(attempts)
         done: list[Any] = []
-        attempts = request["attempts"]
-        start = 0
-        while start < len(attempts):
+        for number, (start, end) in enumerate(batches):
+            for ahead, _ in batches[number : number + AHEAD]:
+                who, _, cwd = attempts[ahead][:3]
+                if ahead == start or cwd is None:  # a directory may be another one by the time of its attempt
+                    self._child(principals[who], cwd)
             who, _, cwd = attempts[start][:3]
-            end = start
-            while end < len(attempts) and end - start < CHUNK and (attempts[end][0], attempts[end][2]) == (who, cwd):
-                end += 1
-            done += self._attempt(
-                self._child(request["principals"][who], cwd),
-                [[operation, *rest] for _, operation, _, *rest in attempts[start:end]],
-            )
-            start = end
+            child = self._child(principals[who], cwd)
+            try:
+                child.wait_until_ready()
+                done += self._attempt(
+                    child,
+                    [
+                        [operation, paths[path], None if to is None else paths[to], mode, kind]
+                        for _, operation, _, path, to, mode, kind in attempts[start:end]
+                    ],
+                )
+            except RefusalError:
+                self._children = {key: it for key, it in self._children.items() if it is not child}
+                child.end()
+                raise
         return done
 
     def do_grid(self, request: Json) -> list[list[str]]:
@@ -938,6 +957,7 @@ class Agent:
         for mode in request["modes"]:
             os.chmod(request["directory"], mode)
             for child in self._grid:
+                child.wait_until_ready()
                 child.go()
             found.append([child.outcomes(len(paths)).hex() for child in self._grid])
         return found
@@ -1058,14 +1078,17 @@ class Agent:
     # Attempts
 
     def _child(self, principal: Json, cwd: str | None) -> Child:
+        """The child that is this principal in that directory; of those that were not asked for lately, some end."""
         key = json.dumps(principal, sort_keys=True) + (ANYWHERE if cwd is None else cwd)
-        if key not in self._children:
+        child = self._children.pop(key, None)
+        if child is None:
             directory = "/" if cwd is None else os.path.realpath(cwd)
             protected = bool(self.facts["sysctls"].get("fs.protected_symlinks"))
-            self._children[key] = Child(
-                principal, directory, lambda channel: _serve_attempts(channel, directory, protected)
-            )
-        return self._children[key]
+            child = Child(principal, directory, lambda channel: _serve_attempts(channel, directory, protected))
+            if len(self._children) >= CHILDREN:
+                self._children.pop(next(iter(self._children))).end()
+        self._children[key] = child
+        return child
 
     def _attempt(self, child: Child, attempts: list[list[Any]]) -> list[Any]:
         for operation, path, to, *_ in attempts:
@@ -1104,8 +1127,23 @@ class Agent:
                     row[2] = credentials
 
 
+CHILDREN = 64
+"""Principals' children that are alive at the same time."""
+AHEAD = 8
+"""Children that are started before it is their turn."""
 ANYWHERE = " anywhere"
 """Marks the children that stand in no directory of the world and so outlive it."""
+
+
+def _batches(attempts: list[Any]) -> list[tuple[int, int]]:
+    """Neighbouring attempts of one principal in one directory, as ranges of at most CHUNK."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for number, (who, _, cwd, *_) in enumerate(attempts):
+        if number - start >= CHUNK or (attempts[start][0], attempts[start][2]) != (who, cwd):
+            found.append((start, number))
+            start = number
+    return [*found, (start, len(attempts))] if attempts else []
 
 
 def _above(descriptor: int) -> int:

@@ -82,21 +82,30 @@ def encode_principal(principal: Principal) -> Json:
 
 
 def encode_attempts(world: World, attempts: Sequence[Attempt]) -> Json:
-    """Attempts, each with the number of its principal in a list beside them."""
+    """Attempts, each with the numbers of its principal and its paths in lists beside them."""
+    users: dict[str, int] = {}
     principals: dict[Principal, int] = {}
-    rows = [
-        (
-            principals.setdefault(world.principal(attempt.user), len(principals)),
-            attempt.operation,
-            attempt.cwd,
-            attempt.path,
-            attempt.to,
-            attempt.mode,
-            attempt.type,
+    paths: dict[str, int] = {}
+    rows = []
+    for attempt in attempts:
+        if attempt.user not in users:
+            users[attempt.user] = principals.setdefault(world.principal(attempt.user), len(principals))
+        rows.append(
+            (
+                users[attempt.user],
+                attempt.operation,
+                attempt.cwd,
+                paths.setdefault(attempt.path, len(paths)),
+                None if attempt.to is None else paths.setdefault(attempt.to, len(paths)),
+                attempt.mode,
+                attempt.type,
+            )
         )
-        for attempt in attempts
-    ]
-    return {"principals": [encode_principal(principal) for principal in principals], "attempts": rows}
+    return {
+        "principals": [encode_principal(principal) for principal in principals],
+        "paths": list(paths),
+        "attempts": rows,
+    }
 
 
 def decode_observation(row: Sequence[Any]) -> Observation:

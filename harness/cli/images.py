@@ -31,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
         raise PlaceError(f"no image is made of {unknown[0]!r}; there are {', '.join(SUITES)}")
     engine = choose(options.engine)
     assert isinstance(engine, DockerEngine)
-    for suite in options.suites:
-        print(ensure(engine.client, suite))
-    if not options.suites:
-        for image in images(engine.client):
-            print(f"{image.suite:10} {image.name:50} {'made' if image.present else 'not made yet'}")
+    with engine.connected() as client:
+        for suite in options.suites:
+            print(ensure(client, suite))
+        if not options.suites:
+            for image in images(client):
+                print(f"{image.suite:10} {image.name:50} {'made' if image.present else 'not made yet'}")
     return AGREE

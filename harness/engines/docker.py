@@ -24,7 +24,7 @@ from harness.engines.mounts import parse
 from harness.place import Interpreter, PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from docker.models.containers import Container
     from testcontainers.core.container import DockerContainer
@@ -42,47 +42,52 @@ class DockerEngine:
     name = "docker"
 
     def __init__(self) -> None:
-        self._client: docker.DockerClient | None = None
         self._interpreters: dict[str, Interpreter] = {}
 
-    @property
-    def client(self) -> docker.DockerClient:
-        """The engine's API. Raises PlaceError if none answers."""
-        if self._client is None:
-            try:
-                self._client = docker.from_env(timeout=120)
-            except DockerException as error:
-                raise PlaceError(f"no Docker engine answers: {_why(error)}") from None
-        return self._client
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[docker.DockerClient]:
+        """The engine's API, as long as it is needed. Raises PlaceError if none answers, or for what it refuses."""
+        try:
+            client = docker.from_env(timeout=120)
+        except DockerException as error:
+            raise PlaceError(f"no Docker engine answers: {_why(error)}") from None
+        try:
+            yield client
+        except (APIError, DockerException) as error:
+            raise PlaceError(f"the Docker engine says: {_why(error)}") from None
+        finally:
+            client.close()
 
     def available(self) -> str | None:
         """`None` if an engine answers, else what to install or change."""
         try:
-            if not self.client.ping():
-                return "the Docker engine answers, but not to a ping: look at its log"
-        except (PlaceError, DockerException) as error:
-            return f"no Docker engine answers ({_why(error)}): install docker.io and start dockerd, or set DOCKER_HOST"
+            with self.connected() as client:
+                client.ping()
+        except PlaceError as error:
+            return f"{error}; install docker.io and start dockerd, or set DOCKER_HOST"
         return None
 
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in an image. Raises PlaceError if there is none."""
-        name = self._image(image)
-        if name not in self._interpreters:
-            program = "import platform; print(*platform.python_version_tuple()[:2], platform.machine())"
-            try:
-                said = self.client.containers.run(
-                    name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint=""
-                )
-            except (APIError, DockerException) as error:
-                raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None
-            major, minor, machine = said.decode().split()
-            self._interpreters[name] = Interpreter(f"{major}.{minor}", f"{machine}-manylinux_2_28")
+        with self.connected() as client:
+            name = self._image(client, image)
+            if name not in self._interpreters:
+                program = "import platform; print(*platform.python_version_tuple()[:2], platform.machine())"
+                try:
+                    said = client.containers.run(
+                        name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint=""
+                    )
+                except APIError as error:
+                    raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None
+                major, minor, machine = said.decode().split()
+                self._interpreters[name] = Interpreter(f"{major}.{minor}", f"{machine}-manylinux_2_28")
         return self._interpreters[name]
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
         """Make a place. Raises PlaceError with a sentence."""
         binds = [parse(mount) for mount in mounts]
-        name = self._image(image)
+        with self.connected() as client:
+            name = self._image(client, image)
         # Our containers end by themselves; Ryuk would be one more image to pull.
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
@@ -111,11 +116,11 @@ class DockerEngine:
             transport.close()
             raise
 
-    def _image(self, image: str | None) -> str:
+    def _image(self, client: docker.DockerClient, image: str | None) -> str:
         if image is None or image in images.SUITES:
-            return images.ensure(self.client, image or images.SUITES[0])
+            return images.ensure(client, image or images.SUITES[0])
         try:
-            self.client.images.get(image)
+            client.images.get(image)
         except ImageNotFound:
             raise PlaceError(
                 f"the Docker engine has no image named {image}: pull it, or name one of {', '.join(images.SUITES)}"
@@ -173,6 +178,7 @@ class Attachment:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._file.close()
+        self._socket.close()
         _discard(self._container)
 
     def diagnosis(self) -> str:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import TYPE_CHECKING
-
-import pytest
 
 from harness.agent.agent import Entry, Walk, refusing_component
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this platform has no Unix sockets")
+    import pytest
 
 
 def where(operation: str, path: str, outcome: str, cwd: Path, to: str | None = None) -> str | None:
@@ -75,14 +71,6 @@ def test_a_path_that_ends_in_dots_names_the_directory_that_they_mean(tmp_path: P
     assert Entry(f"{tmp_path}/d/.", str(tmp_path)).at == f"{tmp_path}/d"
     assert Entry(f"{tmp_path}/d/..", str(tmp_path)).at == str(tmp_path)
     assert Entry("/", str(tmp_path)).at == "/"
-
-
-@pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() == 0, reason="root is refused nothing; engines try this as users"
-)
-def test_a_directory_without_search_permission_refuses_and_not_what_is_in_it(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0o600)
-    assert where("connect", f"{tmp_path}/closed/x", "EACCES", tmp_path) == f"{tmp_path}/closed"
 
 
 def test_what_no_trial_can_tell_is_not_guessed(tmp_path: Path) -> None:

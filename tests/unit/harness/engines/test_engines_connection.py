@@ -94,7 +94,7 @@ def test_a_message_may_come_in_pieces(connect: Any) -> None:
 
 def test_what_the_agent_could_not_do_is_its_own_sentence(connect: Any) -> None:
     connection, _ = connect(lambda request: [{"id": request["id"], "failed": "the node /x cannot be made"}])
-    with pytest.raises(PlaceError, match="^the node /x cannot be made$"):
+    with pytest.raises(PlaceError, match=r"^the node /x cannot be made$"):
         connection.request("build")
 
 

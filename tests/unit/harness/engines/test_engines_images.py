@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from types import SimpleNamespace
@@ -59,8 +60,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ran.append(command)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(images.subprocess, "run", run)
-    monkeypatch.setattr(images.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     return ran
 
 
@@ -87,7 +88,7 @@ def test_without_a_registry_the_base_is_made_of_debian_s_packages(
 def test_without_a_registry_and_mmdebstrap_it_is_said_what_to_install(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     engine: Any = FakeEngine(registry=False)
     with pytest.raises(PlaceError, match="apt-get install mmdebstrap"):
         images.ensure(engine)
@@ -124,7 +125,7 @@ def test_a_tree_is_made_for_the_python_of_the_place_and_kept(tmp_path: Path, mon
         (tmp_path / target).mkdir()
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(images.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     requirements = tmp_path / "core.txt"
     requirements.write_text("msgspec==1\n")
     engine = engine_with("3.13", "x86_64-manylinux_2_28")
@@ -143,7 +144,7 @@ def test_a_tree_that_cannot_be_made_says_why_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        images.subprocess,
+        subprocess,
         "run",
         lambda command, **_: subprocess.CompletedProcess(command, 1, "", "resolving\nno version of msgspec"),
     )

@@ -1,0 +1,303 @@
+"""What a place is, whichever engine made it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.place import Credentials, PlaceError
+from harness.world import Attempt, Node, Principal, User, World, complete, problems
+from tests.integration.engines.worlds import COMMON, EXPECTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.place import Engine, Place
+
+ROOT = Principal(0, 0)
+ALI = Principal(1500, 1500, (2000,))
+WEB = World("web", groups={"web": 2000}, users=(User("root", 0, 0), User("ali", 1500, 1500, ("web",))))
+
+
+def observed(place: Place) -> list[tuple[str, str, str, str, str | None]]:
+    place.build(COMMON)
+    seen = place.attempt(COMMON.attempts)
+    return [
+        (attempt.user, attempt.operation, attempt.path, observation.outcome, observation.at)
+        for attempt, observation in zip(COMMON.attempts, seen, strict=True)
+    ]
+
+
+def test_the_common_world_makes_sense() -> None:
+    assert list(problems(COMMON)) == []
+
+
+def test_every_engine_observes_the_same(place: Place) -> None:
+    assert observed(place) == list(EXPECTED)
+
+
+def test_a_world_leaves_nothing_for_the_next_one(place: Place) -> None:
+    """The effects of attempts are undone too, and whatever root did to the place's own directories."""
+    first = observed(place)
+    wild = World(
+        "wild",
+        users=(User("root", 0, 0),),
+        nodes=(Node("/srv", "directory", mode=0o000), Node("/etc/x/y", "file"), Node("/new/m", "mount", fs="tmpfs")),
+    )
+    place.build(wild)
+    done = place.attempt(
+        [
+            Attempt("root", "bind", "/opt/left"),
+            Attempt("root", "chmod", "/tmp", mode=0o700),
+            Attempt("root", "rename", "/new", to="/home/new"),
+            Attempt("root", "rename", "/mnt", to="/opt/moved"),
+        ]
+    )
+    assert [each.outcome for each in done[:3]] == ["ok", "ok", "ok"]
+    place.build(WEB)
+    listing = place.run(["find", "/srv", "/etc/x", "/new", "/opt", "/home", "/mnt", "-maxdepth", "0"], ROOT)
+    assert listing.stdout.split() == ["/srv", "/opt", "/home", "/mnt"]
+    assert place.run(["stat", "-c", "%a %n", "/srv", "/tmp", "/mnt"], ROOT).stdout.split("\n")[:3] == [
+        "755 /srv",
+        "1777 /tmp",
+        "755 /mnt",
+    ]
+    assert place.run(["find", "/opt/left", "/opt/moved", "/home/new"], ROOT).stdout == ""
+    assert observed(place) == first
+
+
+def test_both_sides_name_the_same_process(place: Place) -> None:
+    place.build(COMMON)
+    rows = [Attempt(user, "connect", "/tmp/seq", type="seqpacket") for user in ("ali", "bob", "ali", "root", "bare")]
+    seen = place.attempt(rows)
+    assert [each.credentials for each in seen] == [each.process for each in seen]
+    assert [
+        each.credentials and (each.credentials.uid, each.credentials.gid, each.credentials.groups) for each in seen
+    ] == [
+        (1500, 1500, (2000,)),
+        (1501, 2000, ()),
+        (1500, 1500, (2000,)),
+        (0, 0, ()),
+        (0, 0, ()),
+    ]
+    assert seen[0].credentials == seen[2].credentials != seen[1].credentials
+
+
+def test_users_are_known_by_name_inside(place: Place) -> None:
+    place.build(WEB)
+    said = place.run(["id"], WEB.principal("ali"))
+    assert said.stdout == "uid=1500(ali) gid=1500(ali) groups=1500(ali),2000(web)\n"
+
+
+def test_an_attempt_before_any_world_is_refused_in_words(engine: Engine) -> None:
+    with engine.open() as empty, pytest.raises(PlaceError, match="no world has been built"):
+        empty.attempt([Attempt("root", "stat", "/")])
+
+
+def test_a_node_that_cannot_be_made_is_named(place: Place) -> None:
+    world = World("bad", users=(User("root", 0, 0),), nodes=(Node("/proc/x", "directory"),))
+    with pytest.raises(PlaceError, match=r"the directory /proc/x cannot be made here: "):
+        place.build(world)
+
+
+def test_a_user_that_cannot_be_is_said_and_the_place_lives_on(place: Place) -> None:
+    """2**32 - 1 is 'leave it as it is' to setresuid(2), so no process can have it."""
+    with pytest.raises(PlaceError, match="no process can become uid 4294967295"):
+        place.start(["true"], Principal(2**32 - 1, 1))
+    assert place.run(["true"], ROOT).status == 0
+
+
+def test_abstract_names_are_the_place_s_own(engine: Engine, place: Place) -> None:
+    world = World("abstract", users=(User("root", 0, 0),), nodes=(Node("@mine", "socket"),))
+    place.build(world)
+    with engine.open() as other:
+        other.build(WEB)
+        (elsewhere,) = other.attempt([Attempt("root", "connect", "@mine")])
+    (here,) = place.attempt([Attempt("root", "connect", "@mine")])
+    assert (here.outcome, elsewhere.outcome) == ("ok", "ECONNREFUSED")
+
+
+def test_what_is_brought_in_can_be_read_and_not_changed(engine: Engine, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "file").write_text("from outside\n")
+    with engine.open(mounts=[f"{tmp_path}:/opt/in"]) as place:
+        assert place.run(["cat", "/opt/in/file"], ALI).stdout == "from outside\n"
+        assert place.run(["touch", "/opt/in/new"], ROOT).status != 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_command_that_was_brought_in_is_found(engine: Engine, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "greet").write_text("#!/usr/bin/env python3\nprint('hello')\n")
+    (tmp_path / "bin" / "greet").chmod(0o755)
+    with engine.open(mounts=[f"{tmp_path}:/opt/tool"]) as place:
+        assert place.run(["greet"], ALI).stdout == "hello\n"
+
+
+def test_the_loopback_interface_is_up(place: Place) -> None:
+    program = (
+        "import socket\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(server.getsockname())\n"
+        "print('connected')\n"
+    )
+    assert place.run(["python3", "-c", program], ALI).stdout == "connected\n"
+
+
+def test_a_place_whose_agent_ends_says_so(engine: Engine) -> None:
+    """Nobody in the place can kill the agent, but it can be left without anyone to speak to."""
+    with engine.open() as place:
+        place.build(WEB)
+        sleeper = place.start(["sleep", "infinity"], ALI)
+        place.close()
+        with pytest.raises(PlaceError, match="the place ended before its process"):
+            sleeper.wait()
+        with pytest.raises(PlaceError, match="the place has ended"):
+            place.run(["true"], ROOT)
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_is_who_it_was_started_as(place: Place) -> None:
+    place.build(WEB)
+    program = "import os; print(os.getresuid(), os.getresgid(), sorted(os.getgroups()), os.getpid())"
+    process = place.start(["python3", "-c", program], ALI)
+    ids = "(1500, 1500, 1500)"
+    assert process.wait().stdout == f"{ids} {ids} [2000] {process.pid}\n"
+
+
+@pytest.mark.parametrize(
+    ("principal", "effective"),
+    [
+        (Principal(1500, 1500), 0),
+        (Principal(1500, 1500, (), frozenset({"CAP_DAC_READ_SEARCH"})), 1 << 2),
+        (Principal(0, 0, (), frozenset()), 0),
+        (Principal(0, 0, (), frozenset({"CAP_CHOWN", "CAP_FOWNER"})), 1 << 0 | 1 << 3),
+    ],
+)
+def test_a_process_has_the_capabilities_that_were_named_even_after_an_exec(
+    place: Place, principal: Principal, effective: int
+) -> None:
+    said = place.run(["grep", "CapEff", "/proc/self/status"], principal).stdout
+    assert int(said.split()[1], 16) == effective
+
+
+def test_root_has_the_place_s_capabilities(place: Place) -> None:
+    said = place.run(["grep", "CapEff", "/proc/self/status"], ROOT).stdout
+    assert int(said.split()[1], 16) & (1 << 1 | 1 << 2 | 1 << 21)
+
+
+def test_lines_go_both_ways_and_the_streams_stay_apart(place: Place) -> None:
+    process = place.start(["sh", "-c", 'read a; echo "out $a"; echo "err $a" >&2; read b; echo "end $b"'], ALI)
+    process.send("one\n")
+    assert (process.read_line(), process.read_line("stderr")) == ("out one", "err one")
+    process.close_input()
+    assert process.wait().stdout == "end \n"
+
+
+def test_more_input_than_a_pipe_holds_arrives(place: Place) -> None:
+    text = "x" * 3_000_000
+    assert place.run(["wc", "-c"], ALI, input=text).stdout.strip() == "3000000"
+
+
+def test_more_output_than_a_pipe_holds_arrives(place: Place) -> None:
+    assert len(place.run(["head", "-c", "3000000", "/dev/zero"], ALI).stdout) == 3_000_000
+
+
+def test_the_end_of_a_process_is_its_status_or_its_signal(place: Place) -> None:
+    assert place.run(["sh", "-c", "exit 7"], ALI).status == 7
+    process = place.start(["sleep", "infinity"], ALI)
+    process.signal(signal.SIGTERM)
+    assert process.wait().status == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        process.signal(signal.SIGTERM)
+
+
+def test_a_descendant_that_keeps_the_streams_does_not_keep_the_end_back(place: Place) -> None:
+    began = time.monotonic()
+    assert place.run(["sh", "-c", "sleep 30 & echo started"], ALI).stdout == "started\n"
+    assert time.monotonic() - began < 10
+
+
+def test_a_process_that_takes_too_long_is_ended(place: Place) -> None:
+    with pytest.raises(TimeoutError, match="did not end within"):
+        place.run(["sh", "-c", "echo $$; exec sleep 1000"], ALI, timeout=0.3)
+
+
+def test_many_processes_run_at_once(place: Place) -> None:
+    processes = [place.start(["sh", "-c", f"read a; exit {number}"], ALI) for number in range(40)]
+    for process in processes:
+        process.close_input()
+    assert [process.wait(30).status for process in processes] == list(range(40))
+
+
+def test_umask_directory_and_environment_are_what_was_asked_for(place: Place) -> None:
+    place.build(WEB)
+    said = place.run(
+        ["sh", "-c", "umask; pwd; echo $COLOUR $HOME."],
+        ALI,
+        umask=0o077,
+        directory="/tmp",
+        environment={"COLOUR": "red"},
+    )
+    assert said.stdout.split() == ["0077", "/tmp", "red", "."]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [(["no-such-thing"], "No such file"), (["/etc/passwd"], "Permission denied")]
+)
+def test_a_command_that_cannot_be_started_is_an_error_in_words(place: Place, command: list[str], said: str) -> None:
+    with pytest.raises(PlaceError, match=f"{command[0]} cannot be started: .*{said}"):
+        place.start(command, ALI)
+
+
+def test_processes_of_an_earlier_world_end_with_it(place: Place) -> None:
+    place.build(WEB)
+    process = place.start(["sleep", "infinity"], ALI)
+    place.build(COMMON)
+    assert process.wait().status == -signal.SIGKILL
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_deep_path_long_names_many_users_and_ten_thousand_attempts_take_less_than_ten_seconds(place: Place) -> None:
+    deep = "/srv/" + "/".join("d" * 18 for _ in range(200))
+    users = (User("root", 0, 0), *(User(f"u{number}", 10_000 + number, 10_000 + number) for number in range(1000)))
+    world = complete(
+        World(
+            "large",
+            users=users,
+            nodes=(Node(f"{deep}/s", "socket", mode=0o666), Node("/tmp/" + "n" * 255, "file")),
+            attempts=tuple(
+                Attempt(f"u{number // 100}", "stat", deep + ("/s" if number % 10 else "/nothing"))
+                for number in range(10_000)
+            ),
+        )
+    )
+    assert len(world.nodes[0].path) > 3800
+    began = time.monotonic()
+    place.build(world)
+    seen = place.attempt(world.attempts)
+    took = time.monotonic() - began
+    assert [each.outcome for each in seen] == ["ENOENT", *["ok"] * 9] * 1000
+    assert {each.at for each in seen} == {None, f"{deep}/nothing"}
+    assert took < 10
+
+
+def test_ids_of_thirty_one_bits_and_more_are_not_negative(place: Place) -> None:
+    large = 2**32 - 2
+    world = World(
+        "large-ids",
+        users=(User("root", 0, 0), User("big", large, large, (2**31,))),
+        nodes=(Node("/tmp/s", "socket", mode=0o666),),
+    )
+    place.build(world)
+    (seen,) = place.attempt([Attempt("big", "connect", "/tmp/s")])
+    assert isinstance(seen.credentials, Credentials)
+    assert (seen.credentials.uid, seen.credentials.gid, seen.credentials.groups) == (large, large, (2**31,))
