@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
 from harness.checks.bench import Bench, StartError
-from harness.checks.model import CheckResult, Finding, broken
+from harness.checks.model import CheckResult
+from harness.finding import Finding, broken
 from harness.place import PlaceError
 
 if TYPE_CHECKING:

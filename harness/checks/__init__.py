@@ -21,7 +21,8 @@ from harness.checks import (
     traversal,
     umask,
 )
-from harness.checks.model import Check, CheckResult, CheckVerdict, Finding
+from harness.checks.model import Check, CheckResult
+from harness.finding import CheckVerdict, Finding
 
 CHECKS: tuple[Check, ...] = tuple(
     module.CHECK

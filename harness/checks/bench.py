@@ -221,9 +221,7 @@ class Bench:
         seconds = self.subject.patience
         said = self.probe("change", path=path, inode=inode, pid=running.pid, seconds=seconds)
         if said["changed"] and said["alive"]:
-            said = self.probe(
-                "ready", endpoint=path, speaks=self.subject.speaks, pid=running.pid, seconds=seconds
-            )
+            said = self.probe("ready", endpoint=path, speaks=self.subject.speaks, pid=running.pid, seconds=seconds)
         return not said["alive"]
 
     def served(self, running: Running) -> str:

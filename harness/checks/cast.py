@@ -66,9 +66,7 @@ def lay(world: World, layout: Layout, owner: str, extra: Iterable[Node] = ()) ->
             Node(f"{TOP}/way", "directory", "root", "root", 0o755),
             Node(OWN, "directory", owner, gid, 0o755),
         ]
-    return World(
-        name=world.name, about=world.about, groups=world.groups, users=world.users, nodes=(*nodes, *extra)
-    )
+    return World(name=world.name, about=world.about, groups=world.groups, users=world.users, nodes=(*nodes, *extra))
 
 
 def directory(layout: Layout) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
@@ -39,7 +40,9 @@ def attack(bench: Bench) -> Finding:
     if said["refusal"]:
         opened += f" (then {said['refusal']})"
     if answer["kind"] != "accepted":
-        return broken(f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer)
+        return broken(
+            f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer
+        )
     return held(f"{opened}; {other} was answered after {answer['seconds']:.3f} s", flood=said, answer=answer)
 
 

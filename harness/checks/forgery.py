@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.identity import compare
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
-HOLDS = (
-    "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server goes by the kernel."
-)
+HOLDS = "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server goes by the kernel."
 IDENTITY_HEADERS = {
     "X-Peer-Uid": "0",
     "X-Peer-Gid": "0",

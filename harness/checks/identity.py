@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.cast import UNMAPPED_BUT_VALID
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +139,9 @@ def _from_outside(bench: Bench) -> tuple[list[str], str]:
             said = {**lines[0], "token": lines[0]["token"]}
             seen = bench.seen(running, said) if said["kind"] == "accepted" else None
             if seen is None:
-                faults.append(f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})")
+                faults.append(
+                    f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})"
+                )
                 continue
             mapped = name == bench.owner
             due = {key: said["process"][key] if mapped else None for key in ("uid", "gid")} | {"pid": None}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check, Finding, broken, held
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check, Finding, broken, held
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held
 from harness.oracle import linux, predict
 from harness.world import Attempt
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
@@ -37,7 +38,9 @@ def attack(bench: Bench) -> Finding:
     if said["held"] < PEERS:
         seen = f"the stranger could open {said['held']} only ({said['refusal']}); {other}"
     return held(
-        f"{seen} was answered after {answer['seconds']:.3f} s (before: {calm['seconds']:.3f} s)", calm=calm, answer=answer
+        f"{seen} was answered after {answer['seconds']:.3f} s (before: {calm['seconds']:.3f} s)",
+        calm=calm,
+        answer=answer,
     )
 
 

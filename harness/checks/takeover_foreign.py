@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.cast import TOP
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 from harness.world import Node
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def _change(path: str, before: dict[str, Any] | None, after: dict[str, Any] | No
     if before["inode"] != after["inode"]:
         return f"{path} was replaced by a {after['kind']}"
     parts = [
-        f"{key} {_word(key, before[key])} became {_word(key, after[key])}" for key in before if before[key] != after[key]
+        f"{key} {_word(key, before[key])} became {_word(key, after[key])}"
+        for key in before
+        if before[key] != after[key]
     ]
     return f"{path}: {', '.join(parts)}"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check, Finding, broken, held, not_applicable
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
-HOLDS = "While a server lives, a second start in the same way leaves its socket alone, and clients still reach the first."
+HOLDS = (
+    "While a server lives, a second start in the same way leaves its socket alone, and clients still reach the first."
+)
 
 
 def attack(bench: Bench) -> Finding:

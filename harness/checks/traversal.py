@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.model import Check, Finding, broken, held
+from harness.checks.model import Check
+from harness.finding import Finding, broken, held
 from harness.oracle import linux, predict
 from harness.world import Attempt, Node
 
@@ -101,7 +102,7 @@ def _without_path(bench: Bench, running: Running) -> Finding:
     ]
     return broken(
         f"{running.endpoint} lies behind no directory: {', '.join(got_in)} got in, and nothing in the file system can stop them",
-        outcomes={name: "ok" for name in got_in},
+        outcomes=dict.fromkeys(got_in, "ok"),
     )
 
 

@@ -119,7 +119,10 @@ def _subject(options: argparse.Namespace) -> Subject:
             f"nothing in {shlex.join(words)!r} says where the socket goes: write {{socket}} where its path belongs"
         )
     return Subject(
-        name=words[0].rpartition("/")[2], about=shlex.join(words), command=tuple(words), speaks=options.speaks or "nothing"
+        name=words[0].rpartition("/")[2],
+        about=shlex.join(words),
+        command=tuple(words),
+        speaks=options.speaks or "nothing",
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.checks.model import not_applicable
+from harness.finding import not_applicable
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
-    from harness.checks.model import Finding
+    from harness.finding import Finding
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 
 def image_for(subject: Subject, engine: Engine) -> str | None:
-    """The name of an image with the subject's packages, made now if the engine lacks it; `None` where there are no images.
+    """The name of an image with the subject's packages, made now if the engine lacks it; `None` without images.
 
     Raises PlaceError if it can't be made.
     """
-    client = getattr(engine, "client", None)
-    return None if client is None else images.ensure(client, subject.suite, subject.packages)
+    connected = getattr(engine, "connected", None)
+    if connected is None:
+        return None
+    with connected() as client:
+        return images.ensure(client, subject.suite, subject.packages)

@@ -6,13 +6,13 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from harness.checks.model import not_applicable
+from harness.finding import not_applicable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.checks.bench import Bench, Running
-    from harness.checks.model import Finding
+    from harness.finding import Finding
     from harness.place import Engine
 
 ModeBy = Literal["option", "umask", "itself"]

@@ -6,13 +6,13 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.model import broken, held
+from harness.finding import broken, held
 from harness.place import PlaceError
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
-    from harness.checks.model import Finding
+    from harness.finding import Finding
 
 TEMPLATE = "/var/lib/harness-postgresql"
 """A database that was made once in a place; each world gets a copy."""
@@ -72,7 +72,10 @@ class PostgreSQL(Subject):
         with bench.serve() as running:
             bench.open_to_all(running)
             wrote = _sql(
-                bench, running, "member", f"create table {table} as select 'of member' as content; select content from {table}"
+                bench,
+                running,
+                "member",
+                f"create table {table} as select 'of member' as content; select content from {table}",
             )
             asked = {
                 name: _sql(bench, running, name, f"select content from {table}")
@@ -80,7 +83,11 @@ class PostgreSQL(Subject):
             }
         if not wrote["rows"]:
             return broken(f"member could not write a table of its own: {wrote}")
-        faults = [f"{name} read {table}: {asked[name]['rows']}" for name in ("colleague", "stranger") if asked[name]["kind"] == "accepted"]
+        faults = [
+            f"{name} read {table}: {asked[name]['rows']}"
+            for name in ("colleague", "stranger")
+            if asked[name]["kind"] == "accepted"
+        ]
         if faults:
             return broken("; ".join(faults), **asked)
         if asked[bench.owner]["kind"] != "accepted":

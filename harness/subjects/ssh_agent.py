@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.checks.model import broken, held
+from harness.finding import broken, held
 from harness.place import PlaceError
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
-    from harness.checks.model import Finding
+    from harness.finding import Finding
 
 ASKPASS = """#!/bin/sh
 ls -l /proc/self/fd > "$0.descriptors"
@@ -37,7 +37,9 @@ class SshAgent(Subject):
         """Put a program in the agent's way of asking its user, and make a key."""
         owner = bench.principal(bench.owner)
         state = bench.asked().state
-        script = f'printf %s "$1" > "$0/askpass" && chmod 0700 "$0/askpass" && ssh-keygen -q -t ed25519 -N "" -f "$0/key"'
+        script = (
+            'printf %s "$1" > "$0/askpass" && chmod 0700 "$0/askpass" && ssh-keygen -q -t ed25519 -N "" -f "$0/key"'
+        )
         done = bench.place.run(["sh", "-c", script, state, ASKPASS], owner)
         if done.status != 0:
             raise PlaceError(f"no key could be made for ssh-agent: {done.stderr.strip()}")

@@ -44,7 +44,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = []
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
-            rows += [json.loads(str(row)) for name, row in report.user_properties if name == ROW and report.when == "call"]
+            rows += [
+                json.loads(str(row)) for name, row in report.user_properties if name == ROW and report.when == "call"
+            ]
     if not rows:
         return
     names = [check.name for check in CHECKS]

@@ -80,7 +80,7 @@ def _carry_out(order: dict[str, Any], output: int, error: int) -> None:
         load(order["probe"]).main(**order["arguments"])
         sys.stdout.flush()
         status = 0
-    except BaseException as failure:  # noqa: BLE001 - whatever it was, it is said, and the child ends here
+    except BaseException as failure:
         os.write(2, f"{type(failure).__name__}: {failure}".encode())
     finally:
         os._exit(status)

@@ -61,9 +61,7 @@ def acting_as(person: dict[str, Any] | None) -> Iterator[None]:
         os.setegid(0)
 
 
-def main(
-    endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float
-) -> None:
+def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float) -> None:
     """Print `before, after, answered, broken_off`; every fifth connection is broken off in the middle of its request."""
     with acting_as(person):
         for number in range(WARM):

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 
-def main(
-    endpoint: str, speaks: str, people: list[dict[str, Any]], each: int, seed: int, seconds: float
-) -> None:
+def main(endpoint: str, speaks: str, people: list[dict[str, Any]], each: int, seed: int, seconds: float) -> None:
     """Print one JSON line for each connection: `label, token, process, kind, text, seen`."""
     started = [_start(endpoint, speaks, person, each, seconds) for person in people]
     connected = [json.loads(answers.readline()) for _, answers in started]
@@ -42,9 +40,7 @@ def main(
         os.wait()
 
 
-def _start(
-    endpoint: str, speaks: str, person: dict[str, Any], each: int, seconds: float
-) -> tuple[IO[str], IO[str]]:
+def _start(endpoint: str, speaks: str, person: dict[str, Any], each: int, seconds: float) -> tuple[IO[str], IO[str]]:
     """One person as a process: what it is told, and what it says."""
     told, tell = os.pipe()
     hear, say = os.pipe()

@@ -53,7 +53,11 @@ def main(
         with os.fdopen(hear) as said:
             results[label] = json.loads(said.read())
         os.waitpid(pid, 0)
-    print(json.dumps({"starts": made, "ready": ready, "modes": [f"{mode:04o}" for mode in sorted(modes)], "outsiders": results}))
+    print(
+        json.dumps(
+            {"starts": made, "ready": ready, "modes": [f"{mode:04o}" for mode in sorted(modes)], "outsiders": results}
+        )
+    )
 
 
 def _has_ended(pid: int) -> bool:

@@ -39,9 +39,7 @@ def ptrace(request: int, pid: int, data: int = 0) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def main(
-    endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float
-) -> None:
+def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float) -> None:
     """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in, at what mode.
 
     Where tracing is not allowed, print `{"untraceable": sentence}`.

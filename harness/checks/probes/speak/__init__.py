@@ -52,7 +52,7 @@ def ask_on(connection: socket.socket, speaks: str, token: str, claims: Claims = 
     """Make one request on an open connection."""
     try:
         return dialect(speaks).ask(connection, token, claims)
-    except (socket.timeout, BlockingIOError):
+    except (TimeoutError, BlockingIOError):
         return Answer("silent")
     except (EOFError, ConnectionResetError, BrokenPipeError):
         return Answer("closed")
