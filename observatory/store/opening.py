@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -127,8 +128,15 @@ def _lock(path: str) -> int:
 
 
 def _open(path: str) -> int:
+    """Open a file to read and write; make it if there is none, 0600 under every umask. Raises StoreError."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        try:
+            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return os.open(path, flags)
+        os.fchmod(descriptor, 0o600)
+        return descriptor
     except PermissionError:
         raise StoreError(
             f"uid {os.geteuid()} may not open {path} to write: use another --database", _NOT_PERMITTED
@@ -153,7 +161,11 @@ def default_path(socket_path: str) -> str:
     if not directory.is_absolute():  # also a ~ of which nobody knows whose home it is, where a Path would raise
         raise StoreError(f"there is no state directory ({directory}): set HOME, or say where by --database")
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (*reversed(directory.parents), directory):
+            if not part.is_dir():
+                with contextlib.suppress(FileExistsError):
+                    part.mkdir(mode=0o700)
+                    part.chmod(0o700)  # under every umask
     except OSError as error:
         raise StoreError(
             f"cannot make the directory {directory} for the database: {error.strerror}; say where by --database",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.place import Engine
 
 REACH = "tests/integration/test_reach.py"
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:randomly", "-n", "0", "-x")
 WINDOW = "tests/integration/test_window.py"
 
 
@@ -88,8 +89,7 @@ def test_the_suite_fails_when(name: str, engine: Engine, tmp_path: Path) -> None
     assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"
     module.write_text(text.replace(fault.right, fault.wrong))
     suite = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:randomly", "-n", "0", "-x", "--engine", engine.name]
-        + [fault.tests, "-k", fault.chosen],
+        [*PYTEST, "--engine", engine.name, "-k", fault.chosen, fault.tests],
         cwd=ROOT,
         env={**os.environ, SERVER_SOURCE: str(source)},
         stdin=subprocess.DEVNULL,
