@@ -29,11 +29,12 @@ def _commands() -> tuple[ModuleType, ...]:
         serve,
         sessions,
         uninstall_hooks,
+        watch,
         web,
         whoami,
     )
 
-    return serve, events, sessions, web, whoami, doctor, install_hooks, uninstall_hooks, completion
+    return serve, events, sessions, watch, web, whoami, doctor, install_hooks, uninstall_hooks, completion
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, FAILED
@@ -63,6 +64,9 @@ def _serve(options: argparse.Namespace) -> int:
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     feed.start()
     _print(f"Showing {source.name}. Open this in your browser; it works once:", gate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # When uvicorn has ended for a signal it sends that to its process again, to which it is the way to end.
+        signal.signal(number, lambda *_: None)
     try:
         server = uvicorn.Server(
             uvicorn.Config(

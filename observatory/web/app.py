@@ -169,12 +169,17 @@ class _Looks:
 
         def look() -> list[int]:
             found = self._feed.source.between(max(after, through - SEARCHED), through)
-            return [place for place, line in found if wanted in line.decode().lower().encode()]
+            return [place for place, line in found if wanted in _plain(line).decode().lower().encode()]
 
         try:
             return _json(await run_in_threadpool(look))
         except SourceError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _plain(line: bytes) -> bytes:
+    """The same event with no more escapes than JSON must have: senders may escape what they like."""
+    return _encode(msgspec.json.decode(line)) if b"\\u" in line else line
 
 
 class _Numbers(msgspec.Struct):

@@ -92,7 +92,7 @@ export class Cards {
   #group({ key, title, moods }) {
     const count = el("span.n");
     const list = el("ul");
-    const head = el(key === "over" ? "summary" : "h2", {}, title, count);
+    const head = el(key === "over" ? "summary" : "h3", {}, title, count);
     const element = el(key === "over" ? "details.group.over" : "section.group", { hidden: true }, head, list);
     return { key, moods, element, list, count };
   }

@@ -1,0 +1,54 @@
+"""`observatory watch`: sessions and events in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from observatory.cli import DONE, USAGE
+from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `watch`."""
+    parser = subparsers.add_parser(
+        "watch",
+        help="show sessions and events in the terminal",
+        description="Show sessions, and events as they come, as far as one may see them; with filters, and each event "
+        "with what the kernel proves apart from what its sender claims. Works over ssh.",
+    )
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it until the user has seen enough."""
+    try:
+        return _watch(options)
+    except Stop as error:
+        return stop(options, error)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    if not (all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
+        raise Stop("this needs a terminal; `observatory events --follow` writes lines", USAGE)
+    try:
+        from observatory.watch.app import WatchApp
+    except ImportError as error:
+        raise Stop(f"{error.name} is missing; install claude-observatory[watch]") from None
+    from observatory.feed.feed import Feed
+    from observatory.feed.source import ServerSource
+
+    server = client(options)
+    with server_errors():
+        server.whoami()
+    feed = Feed(ServerSource(server))
+    feed.start()
+    try:
+        WatchApp(feed).run()
+    finally:
+        feed.stop()
+    return DONE

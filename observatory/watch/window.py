@@ -1,0 +1,147 @@
+"""Which of the latest events are shown: those that match the filter, held still while someone reads."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from observatory.feed.feed import KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from observatory.feed.row import Row
+
+NAMES: Final = ("event", "tool", "session", "user", "host")
+"""What can be asked for by name, as in `tool=Bash`."""
+SLACK: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows match: `wanted` gives beginnings of fields, by name, and `words` what the line must contain."""
+
+    wanted: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.wanted or self.words)
+
+    def matches(self, row: Row) -> bool:
+        """Whether a row does."""
+        for name, start in self.wanted:
+            if not str(getattr(row, name) or "").lower().startswith(start):
+                return False
+        if not self.words:
+            return True
+        line = "\n".join((row.what, row.event, row.tool, row.project, row.session, row.user)).lower()
+        return all(word in line for word in self.words)
+
+
+def read_filter(text: str) -> Filter:
+    """A filter as a person writes it: `tool=Bash session=4f2a npm test`. Every text is one; case does not count."""
+    wanted: list[tuple[str, str]] = []
+    words: list[str] = []
+    for word in text.lower().split():
+        name, sign, value = word.partition("=")
+        if sign and name in NAMES:
+            if value:
+                wanted.append((name, value))
+        else:
+            words.append(word)
+    return Filter(tuple(wanted), tuple(words))
+
+
+class Window:
+    """The latest rows, and those of them that are shown, newest first."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._rows: list[Row] = []
+        self._hits: list[Row] = self._rows
+        self._held: int | None = None
+        self.paused = False
+        """While it is, nothing lets go of what is held."""
+        self.filter = Filter()
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Take rows that follow those that are there."""
+        self._rows.extend(rows)
+        if self._hits is not self._rows:
+            self._hits.extend(row for row in rows if self.filter.matches(row))
+        if len(self._rows) > self._kept + SLACK:
+            del self._rows[: len(self._rows) - self._kept]
+            if self._hits is not self._rows:
+                del self._hits[: bisect_left(self._hits, self._rows[0].place, key=_place)]
+
+    def clear(self) -> None:
+        """Forget every row."""
+        self._rows = []
+        self.choose(self.filter)
+
+    def choose(self, wanted: Filter) -> None:
+        """Show those that match this filter."""
+        self.filter = wanted
+        self._hits = [row for row in self._rows if wanted.matches(row)] if wanted else self._rows
+
+    def hold(self, on: bool) -> None:
+        """Show no row that comes after now; or all that have come."""
+        if not on:
+            self._held = self._held if self.paused else None
+        elif self._held is None:
+            self._held = self._rows[-1].place if self._rows else 0
+
+    @property
+    def held(self) -> bool:
+        """Whether it holds still."""
+        return self._held is not None
+
+    def __len__(self) -> int:
+        return len(self._hits) if self._held is None else bisect_right(self._hits, self._held, key=_place)
+
+    @property
+    def waiting(self) -> int:
+        """How many matching rows have come while it holds still."""
+        return len(self._hits) - len(self)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, matching or not."""
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Row:
+        """A shown row, from the newest. Raises IndexError."""
+        size = len(self)
+        if not 0 <= index < size:
+            raise IndexError(index)
+        return self._hits[size - 1 - index]
+
+    def index_of(self, place: int | None) -> int | None:
+        """Where the row of that place is, if it's shown."""
+        if place is None:
+            return None
+        found = bisect_left(self._hits, place, key=_place)
+        size = len(self)
+        return size - 1 - found if found < size and self._hits[found].place == place else None
+
+    def pause(self, on: bool) -> None:
+        """Hold still whatever happens, or no more."""
+        self.hold(True)
+        self.paused = on
+        self.hold(on)
+
+    def counts(self, since: int, width: int, bars: int) -> list[int]:
+        """How many matching rows there are in each of `bars` spans of `width` milliseconds from `since` on."""
+        found = [0] * bars
+        for row in reversed(self._hits):
+            bar = (row.time - since) // width
+            if bar < 0:
+                break
+            if bar < bars:
+                found[bar] += 1
+        return found
+
+
+def _place(row: Row) -> int:
+    return row.place
