@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from observatory.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
 from observatory.hooks import events, files
 from observatory.hooks.command import Recipient, hook_command, socket_of
+from observatory.hooks.program import client_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -235,7 +236,7 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
         sockets = {
             socket_of(str(hook.get("command"))) for each in hooks.values() for hook in each if isinstance(hook, dict)
         }
-        missing = [event for event in events.LISTENED if event not in hooks]
+        missing = [event for event in events.listened(client_version()) if event not in hooks]
         if sockets != {socket}:
             named = ", ".join(sorted(str(other) for other in sockets))
             wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")

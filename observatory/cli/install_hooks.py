@@ -24,8 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "install-hooks",
         help="add hooks to Claude Code's settings",
-        description="Add a hook for every event to Claude Code's settings. All else in the file stays as it is, byte "
-        "for byte; the file as it was is kept beside it. Prints the change.",
+        description="Add a hook for every event to Claude Code's settings: for those that `claude --version` knows, or "
+        "for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it "
+        "was is kept beside it. Prints the change.",
     )
     add_scope(parser)
     parser.add_argument("--socket", metavar="PATH", help=SOCKET_HELP)
@@ -80,10 +81,12 @@ def run(options: argparse.Namespace) -> int:
 def _install(options: argparse.Namespace) -> int:
     from observatory.hooks import events, files, settings
     from observatory.hooks.command import Recipient
+    from observatory.hooks.program import client_version
 
     recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(server_uids(options))))
     path = files.settings_path(settings_directory(options.everywhere))
-    wanted = settings.handlers(events.LISTENED, recipient)
+    version = client_version()
+    wanted = settings.handlers(events.listened(version), recipient)
     change = files.plan_install(path, wanted)
     show(change)
     if not change.changes:
@@ -96,6 +99,9 @@ def _install(options: argparse.Namespace) -> int:
             "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
         print(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}")
+    if unknown := [event for event in events.listened(None) if event not in wanted]:
+        here = ".".join(map(str, version or ()))
+        print(f"Left out, as Claude Code {here} doesn't know them yet: {', '.join(unknown)}.")
     return DONE
 
 

@@ -11,9 +11,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-CONNECT_SECONDS: Final = "0.4"
-TOTAL_SECONDS: Final = "0.9"
-"""The most that a server which hangs can cost a hook: with the start of the processes, less than a second."""
+CONNECT_SECONDS: Final = "0.3"
+TOTAL_SECONDS: Final = "0.7"
+"""The most that curl waits for a server that hangs: with the start of the processes, even on a busy machine, a hook
+then takes less than a second."""
 
 CLIENT_SECONDS: Final = 2
 """After this the client itself ends the hook, whatever it hangs on (a dead network file system, say)."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 from observatory.hooks.command import Recipient
-from observatory.hooks.events import LISTENED_BY_PLUGIN
+from observatory.hooks.events import OLDEST_FOR_PLUGIN, listened
 from observatory.hooks.settings import handlers
 
 
 def hooks_json() -> str:
     """The plugin's hooks. A plugin is the same for everyone, so the environment says where the socket is."""
-    hooks = {event: [{"hooks": [handler]}] for event, handler in handlers(LISTENED_BY_PLUGIN, Recipient(None)).items()}
-    return json.dumps({"hooks": hooks}, indent=2, ensure_ascii=False) + "\n"
+    hooks = handlers(listened(OLDEST_FOR_PLUGIN), Recipient(None))
+    groups = {event: [{"hooks": [handler]}] for event, handler in hooks.items()}
+    return json.dumps({"hooks": groups}, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

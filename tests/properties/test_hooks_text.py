@@ -94,7 +94,7 @@ def test_what_is_installed_is_found(text: str) -> None:
 def test_a_text_is_either_refused_with_a_sentence_or_stays_json(text: str) -> None:
     sentence = None
     try:
-        new = settings.install(text, settings.handlers(events.LISTENED, Recipient("/tmp/o.sock")))
+        new = settings.install(text, settings.handlers(events.listened(None), Recipient("/tmp/o.sock")))
     except document.MalformedError as error:
         sentence = str(error)
     else:

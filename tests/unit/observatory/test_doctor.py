@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
 
 
+@pytest.fixture(autouse=True)
+def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is installed on this machine, no client's version is known, so that all events count."""
+    monkeypatch.setattr(doctor, "client_version", lambda: None)
+
+
 @pytest.fixture
 def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="o-") as name:
@@ -43,7 +49,7 @@ def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) 
     return {finding.about: finding for finding in examine(str(path), trusted, directories)}
 
 
-def install(directory: Path, path: Path | str, names: tuple[str, ...] = events.LISTENED) -> Path:
+def install(directory: Path, path: Path | str, names: tuple[str, ...] = events.listened(None)) -> Path:
     claude = directory / ".claude"
     claude.mkdir(exist_ok=True)
     (claude / "settings.json").write_text(settings.install("{}", settings.handlers(names, Recipient(str(path), ()))))
@@ -217,10 +223,18 @@ def test_hooks_that_are_missing_or_send_elsewhere_are_told(directory: Path) -> N
     assert look(path, directory / ".claude")["hooks"].sentence.startswith("none are installed; run `observatory")
     claude = install(directory, "/elsewhere")
     assert f"sends to /elsewhere, not to {path}" in look(path, claude)["hooks"].sentence
-    install(directory, path, events.LISTENED[1:])
+    install(directory, path, events.listened(None)[1:])
     assert "has no hook for PreToolUse; run install-hooks again" in look(path, claude)["hooks"].sentence
     install(directory, path)
     assert look(path, claude)["hooks"].ok
+
+
+def test_an_event_that_the_client_does_not_know_is_not_missed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claude = install(directory, directory / "o.sock", events.listened((2, 1, 197)))
+    found = look(directory / "o.sock", claude)["hooks"]
+    assert "has no hook for PreModelSwitch, PostModelSwitch, DirectoryAdded" in found.sentence
+    monkeypatch.setattr(doctor, "client_version", lambda: (2, 1, 197))
+    assert look(directory / "o.sock", claude)["hooks"].ok
 
 
 def test_one_scope_with_all_hooks_is_enough(directory: Path) -> None:

@@ -19,8 +19,8 @@ from observatory.hooks.command import Recipient
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WANTED = settings.handlers(events.LISTENED, Recipient("/tmp/o.sock"))
-OTHER = settings.handlers(events.LISTENED, Recipient("/tmp/other.sock"))
+WANTED = settings.handlers(events.listened(None), Recipient("/tmp/o.sock"))
+OTHER = settings.handlers(events.listened(None), Recipient("/tmp/other.sock"))
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
 
 
@@ -29,6 +29,12 @@ def path(tmp_path: Path) -> Path:
     directory = tmp_path / ".claude"
     directory.mkdir()
     return directory / "settings.json"
+
+
+@pytest.fixture(autouse=True)
+def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is installed on this machine, no client's version is known, so that all events are installed."""
+    monkeypatch.setattr("observatory.hooks.program.client_version", lambda: None)
 
 
 def install(path: Path, wanted: dict[str, settings.Handler] = WANTED) -> None:
