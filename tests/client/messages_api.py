@@ -1,111 +1,127 @@
 """A stand-in of the Messages API on loopback: enough of its streaming form for Claude Code to take a turn.
 
-The first request of a conversation is answered with one call of Bash, the next, which carries that call's result,
-with a sentence that ends the turn. Run as a program it prints its address and serves until its input ends.
+What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the client
+run a command, and `{"gate": PATH}` has the last answer wait until someone opens that named pipe for writing. Without
+either, and once a command's result has come, it says `LAST_WORDS` and ends the turn.
 
-Source of the form: the Messages API's documentation of streaming (server-sent events).
+Run as a program it prints its address and serves until its input ends. Source of the form: the Messages API's
+documentation of streaming (server-sent events). Standard library only.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 LAST_WORDS = "That is all."
+_NO = b'{"type":"error","error":{"type":"not_found_error","message":"There is nothing here."}}'
 
 
-def events(request: dict[str, Any], command: str) -> list[dict[str, Any]]:
-    """The events that answer one request."""
+def texts(content: Any) -> str:
+    """The text of a message's content, which is a string or a list of blocks."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(block.get("text", "") for block in content if block.get("type") == "text")
+
+
+def wanted(messages: list[dict[str, Any]]) -> dict[str, str]:
+    """What the latest prompt asks for; nothing if it is no prompt of a test."""
+    for message in reversed(messages):
+        found = re.findall(r"do:(\{[^{}]*\})", texts(message["content"])) if message["role"] == "user" else []
+        if found:
+            asked: dict[str, str] = json.loads(found[-1])
+            return asked
+    return {}
+
+
+def answers_a_call(messages: list[dict[str, Any]]) -> bool:
+    """Whether the last message carries the result of a tool."""
+    content = messages[-1]["content"] if messages else ""
+    return not isinstance(content, str) and any(block.get("type") == "tool_result" for block in content)
+
+
+def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The content block that answers a request: its start, its only delta, and why the answer stops."""
     messages = request.get("messages", [])
-    tools = {tool.get("name") for tool in request.get("tools", [])}
-    last = messages[-1]["content"] if messages else ""
-    has_result = isinstance(last, list) and any(block.get("type") == "tool_result" for block in last)
-    if "Bash" in tools and not has_result:
-        start: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
-        said = json.dumps({"command": command, "description": "What the tests ask for"})
-        delta: dict[str, Any] = {"type": "input_json_delta", "partial_json": said}
-        reason = "tool_use"
-    else:
-        start, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": LAST_WORDS}, "end_turn"
-    return [
-        {
-            "type": "message_start",
-            "message": {
-                "id": "msg_1",
-                "type": "message",
-                "role": "assistant",
-                "model": request.get("model", "stand-in"),
-                "content": [],
-                "stop_reason": None,
-                "stop_sequence": None,
-                "usage": {"input_tokens": 1, "output_tokens": 1},
-            },
-        },
+    asked = wanted(messages) if "Bash" in {tool.get("name") for tool in request.get("tools", [])} else {}
+    if "bash" in asked and not answers_a_call(messages):
+        said = json.dumps({"command": asked["bash"], "description": "What the test asks for"})
+        start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Bash", "input": {}}
+        return start, {"type": "input_json_delta", "partial_json": said}, "tool_use"
+    if "gate" in asked:
+        Path(asked["gate"]).read_bytes()
+    return {"type": "text", "text": ""}, {"type": "text_delta", "text": LAST_WORDS}, "end_turn"
+
+
+def stream(request: dict[str, Any]) -> bytes:
+    """The server-sent events that answer one request."""
+    start, delta, reason = block(request)
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": request.get("model", "stand-in"),
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+    stopped = {"stop_reason": reason, "stop_sequence": None}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": start},
         {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
-        {
-            "type": "message_delta",
-            "delta": {"stop_reason": reason, "stop_sequence": None},
-            "usage": {"output_tokens": 2},
-        },
+        {"type": "message_delta", "delta": stopped, "usage": {"output_tokens": 2}},
         {"type": "message_stop"},
     ]
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the client's requests; the server's `command` is what Bash is asked to run."""
+    """Answers the client's requests."""
 
     protocol_version = "HTTP/1.1"
-    server: StandIn
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-        if self.path.split("?")[0] != "/v1/messages":
-            self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error","message":"-"}}')
+        if self.path.partition("?")[0] != "/v1/messages" or not request.get("stream"):
+            self._send(404, "application/json", _NO)
             return
-        answer = events(request, self.server.command)
-        if request.get("stream"):
-            body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in answer).encode()
-            self._send(200, "text/event-stream", body)
-            return
-        message = answer[0]["message"] | {"content": [{"type": "text", "text": LAST_WORDS}], "stop_reason": "end_turn"}
-        self._send(200, "application/json", json.dumps(message).encode())
+        self._send(200, "text/event-stream", stream(request))
 
     def do_GET(self) -> None:
-        self._send(404, "application/json", b'{"type":"error","error":{"type":"not_found_error","message":"-"}}')
+        self._send(404, "application/json", _NO)
 
     def do_HEAD(self) -> None:
-        self.do_GET()
+        self._send(404, "application/json", b"")
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the address is all that is read of this program."""
 
 
 class StandIn(ThreadingHTTPServer):
-    """The server, and the command that it has Bash run."""
+    """The server; a request that waits at a gate does not keep it from ending."""
 
     daemon_threads = True
-
-    def __init__(self, command: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.command = command
+    block_on_close = False
 
 
 def main() -> None:
     """Serve until the input ends."""
-    with StandIn(sys.argv[1]) as server:
+    with StandIn(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
         sys.stdin.read()
