@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, FAILED
@@ -46,14 +45,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     try:
-        import starlette  # noqa: F401 - is it there?
-        import uvicorn
+        from observatory.web.app import application
+        from observatory.web.gate import Gate
+        from observatory.web.port import listen, serve
     except ImportError as error:
         raise Stop(f"{error.name} is missing; install claude-observatory[web]") from None
     from observatory.feed.feed import Feed
-    from observatory.web.app import application
-    from observatory.web.gate import Gate
-    from observatory.web.port import listen
 
     source = _source(options)
     try:
@@ -64,22 +61,8 @@ def _serve(options: argparse.Namespace) -> int:
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     feed.start()
     _print(f"Showing {source.name}. Open this in your browser; it works once:", gate)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # When uvicorn has ended for a signal it sends that to its process again, to which it is the way to end.
-        signal.signal(number, lambda *_: None)
     try:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                gate,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=200,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        server.run(sockets=[sock])
+        serve(gate, sock, feed.stop)
     finally:
         feed.stop()
     return DONE

@@ -79,8 +79,14 @@ class Feed:
         self._thread.start()
 
     def stop(self) -> None:
-        """Follow no more. The thread may wait for the source for ever: it's left to the process's end."""
+        """Follow no more, and tell all who listen. The thread may wait for its source: the process's end ends it."""
         self._stopping.set()
+        self._tell_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, in the feed's thread, when there is news; what is returned ends that."""
@@ -186,6 +192,9 @@ class Feed:
         if state == self._state:
             return
         self._state = state
+        self._tell_all()
+
+    def _tell_all(self) -> None:
         with self._lock:
             listeners = tuple(self._listeners)
         for listener in listeners:

@@ -111,7 +111,7 @@ class _Looks:
                 "kept": KEPT,
             }
             yield _said("hello", hello)
-            while True:
+            while not feed.stopped:
                 news_came.clear()
                 news = feed.news(place, version, generation, FIRST if not place else None)
                 batch: dict[str, Any] = {}

@@ -126,6 +126,7 @@ class Gate:
         # Not a redirect: where the link was followed from another site, a browser would not send the new cookie along.
         answer = HTMLResponse(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Observatory</title>'
+            '<link rel="icon" href="/page/icon.svg">'
             f'<meta http-equiv="refresh" content="0;url=/#key={self._key}">'
         )
         answer.set_cookie(COOKIE, browser, httponly=True, samesite="strict", path="/")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from starlette.types import ASGIApp
 
 
 def listen(port: int) -> socket.socket:
@@ -17,3 +27,27 @@ def listen(port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+class _Server(uvicorn.Server):
+    """A server that ends its streams when it's told to end: otherwise it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT or SIGTERM came."""
+        super().handle_exit(sig, frame)
+        self._end_streams()
+
+
+def serve(app: ASGIApp, sock: socket.socket, end_streams: Callable[[], None]) -> None:
+    """Serve an application on a listening socket until SIGINT or SIGTERM. Main thread only."""
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # When uvicorn has ended for a signal it sends that to its process again, to which it is the way to end.
+        signal.signal(number, lambda *_: None)
+    _Server(config, end_streams).run(sockets=[sock])

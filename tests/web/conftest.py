@@ -187,6 +187,12 @@ class Page:
         self.run("document.querySelector('.row:not([hidden])').click()")
         self.wait("return Boolean(document.querySelector('.drawer .proved'))")
 
+    def spent(self) -> float:
+        """Milliseconds that the page's script and layout have taken so far."""
+        metrics = self.chromium.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        wanted = {"ScriptDuration", "LayoutDuration", "RecalcStyleDuration"}
+        return 1000 * float(sum(metric["value"] for metric in metrics if metric["name"] in wanted))
+
     def keep_picture(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)
         assert self.chromium.save_screenshot(str(ARTIFACTS / f"{name}.png"))
