@@ -7,6 +7,7 @@ of no more use (RFC 9112, sections 2.2, 6.3 and 9.6).
 
 from __future__ import annotations
 
+from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,7 +64,7 @@ class RequestReader:
         "requests",
     )
 
-    requests: list[Request]
+    requests: deque[Request]
     """Complete, unanswered, in order. Whoever answers them takes them out."""
     refusal: Refusal | None
     """Set once, after everything in `requests`; nothing is read from the connection any more."""
@@ -77,7 +78,7 @@ class RequestReader:
     """The last complete request asked for the connection to be closed: what follows it is ignored."""
 
     def __init__(self) -> None:
-        self.requests = []
+        self.requests = deque()
         self.refusal = None
         self.expects_continue = False
         self.in_request = False

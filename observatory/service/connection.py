@@ -23,12 +23,14 @@ class Connection:
         "charged",
         "closed",
         "draining",
+        "fresh",
         "last",
         "out",
         "peer",
         "reader",
         "sock",
         "stream",
+        "taken",
         "uid",
         "waiting",
         "watched",
@@ -39,12 +41,16 @@ class Connection:
         self.peer = peer
         self.uid = None if peer is None else peer.uid
         self.reader = RequestReader()
-        self.out = b""
+        self.out = bytearray()
         """What is to be sent as soon as the kernel takes it."""
         self.stream: EventStream | None = None
         """The answer that is being given."""
         self.waiting = 0
         """Events of this connection that are not committed yet."""
+        self.taken = 0
+        """Other requests that were taken up in this turn."""
+        self.fresh = True
+        """Nothing has been answered yet."""
         self.watched = 0
         """What the poller waits for."""
         self.charged = 0
@@ -65,4 +71,13 @@ class Connection:
         except BlockingIOError:
             sent = 0
         if sent < len(data):
-            self.out = data[sent:]
+            self.out += memoryview(data)[sent:]
+
+    def flush(self) -> int:
+        """Send what was kept; how much of it the kernel took. Raises OSError if the peer is gone."""
+        try:
+            sent = self.sock.send(self.out, SEND)
+        except BlockingIOError:
+            return 0
+        del self.out[:sent]
+        return sent

@@ -47,8 +47,14 @@ GRACE: Final = 2.0
 """Seconds that requests which have begun get to complete when the server ends."""
 ACCEPTS: Final = 64
 """Connections accepted in one turn at most."""
-RECEIVE: Final = 256 * 1024
+RECEIVE: Final = 128 * 1024
 """Bytes read from one connection in one turn at most."""
+REQUESTS: Final = 64
+"""Requests of one connection that are taken up in one turn at most."""
+WORK: Final = 1024 * 1024
+"""Bytes that are read from one user's connections in one turn, at most one connection more; each connection counts
+for `CONNECTION` besides."""
+CONNECTION: Final = 16 * 1024
 DRAIN: Final = 32 * 1024 * 1024
 """Bytes read and thrown away after a refusal, so that a peer which is still sending gets to read why."""
 FOLLOWER_BUFFER: Final = 1024 * 1024
@@ -100,6 +106,8 @@ class Server:
         self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append)
         self._deadlines: dict[Connection, float] = {}
         self._speaking: dict[Connection, None] = {}
+        self._unfinished: dict[Connection, None] = {}
+        self._work: dict[int | None, int] = {}
         self._followers: dict[Connection, None] = {}
         self.memory = Shares(MEMORY)
         self._accepting = False
@@ -115,12 +123,15 @@ class Server:
 
     def turn(self, seconds: float | None = None) -> None:
         """One turn: whatever is ready, waiting `seconds` for it at most."""
-        if self._speaking:
+        if self._speaking or self._unfinished:
             seconds = 0
         elif self._deadlines:
             left = next(iter(self._deadlines.values())) - time.monotonic()
             seconds = max(0.0, left if seconds is None else min(left, seconds))
+        self._work.clear()
         self._loop.turn(seconds)
+        if self._unfinished:
+            self._take_up()
         while self._pending or self._ended:
             self._commit()
         if self._speaking:
@@ -141,10 +152,11 @@ class Server:
                     self._commit()
         self._pause_accepting()
         for connection in list(self._connections):
-            connection.last = True
             if connection.stream is not None and connection.stream.follows:
                 self._say(connection, connection.stream.end())
-            if not connection.closed:
+                if not connection.closed:
+                    self._spoken(connection, connection.stream)
+            else:
                 self._settle(connection)
         while self._connections and (left := until - time.monotonic()) > 0:
             self.turn(left)
@@ -218,6 +230,20 @@ class Server:
 
     # Reading.
 
+    def on_ready(self, connection: Connection) -> None:
+        """Called by the poller."""
+        if self._work.get(connection.uid, 0) >= WORK:
+            return  # this user has had its part of this turn: the poller calls again in the next one
+        if connection.watched == WRITE:
+            self._flush(connection)
+        elif connection.draining:
+            self._drain(connection)
+        elif connection.stream is not None:
+            if connection.stream.follows:
+                self._ignore(connection)
+        elif not connection.reader.requests:  # else it has said more than was taken up yet
+            self._receive(connection)
+
     def _receive(self, connection: Connection) -> None:
         try:
             size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
@@ -232,34 +258,44 @@ class Server:
             connection.last = True
             self._settle(connection)
             return
+        work = self._work
+        work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION
         connection.reader.feed(self._buffer[:size])
         self._handle(connection)
 
     def _handle(self, connection: Connection) -> None:
-        """Take up the requests of a connection, as far as none has to wait for the answer to one before it."""
+        """Take up the requests of a connection: so many in a turn, and only while it takes the answers."""
         reader = connection.reader
         requests = reader.requests
-        while requests and connection.stream is None and not connection.closed:
+        while requests and connection.stream is None and not connection.out:
             request = requests[0]
             found = route(request.method, request.target)
             if type(found) is Route and found.action is Action.HOOK:
-                del requests[0]
+                if connection.waiting == REQUESTS:
+                    return
+                requests.popleft()
                 connection.waiting += 1
                 self._pending.append((connection, request, found.parameters.get("event") or None))
                 continue
             if connection.waiting:
-                return
-            del requests[0]
-            if not request.keep_alive:
-                connection.last = True
+                return  # what was said before is to be committed first
+            requests.popleft()
+            self._answered(connection, request)
             if isinstance(found, NoRoute):
                 fields = {} if found.allow is None else {"Allow": found.allow}
                 self._say(connection, refusal_answer(found.refusal, keep_alive=request.keep_alive, fields=fields))
             else:
                 self._inform(connection, found, request)
-        if connection.waiting or connection.closed:
+            if connection.closed:
+                return
+            connection.taken += 1
+            if connection.taken == REQUESTS:
+                connection.taken = 0
+                self._unfinished[connection] = None
+                return
+        if connection.waiting:
             return
-        if connection.stream is None and not connection.last:
+        if not requests and connection.stream is None and not connection.last:
             if reader.refusal is not None:
                 self._refuse(connection, reader.refusal)
                 return
@@ -267,6 +303,19 @@ class Server:
                 reader.expects_continue = False
                 self._say(connection, CONTINUE)
         self._settle(connection)
+
+    def _take_up(self) -> None:
+        """Go on with those who had more to say than one turn takes."""
+        unfinished, self._unfinished = self._unfinished, {}
+        for connection in unfinished:
+            self._handle(connection)
+
+    def _answered(self, connection: Connection, request: Request) -> None:
+        """A request is about to be answered, or just was: what that means for its connection."""
+        connection.fresh = False
+        self._deadlines.pop(connection, None)
+        if not request.keep_alive:
+            connection.last = True
 
     def _inform(self, connection: Connection, found: Route, request: Request) -> None:
         peer = connection.peer
@@ -361,12 +410,12 @@ class Server:
                 self._spoken(connection, stream)
 
     def _flush(self, connection: Connection) -> None:
-        data, connection.out = connection.out, b""
-        self._say(connection, data)
-        if connection.closed:
+        try:
+            if connection.flush():
+                self._deadlines.pop(connection, None)
+        except OSError:
+            self._close(connection)
             return
-        if len(connection.out) < len(data):
-            self._deadlines.pop(connection, None)
         if connection.out or connection.draining:
             self._settle(connection)
         elif connection.stream is not None:
@@ -387,7 +436,7 @@ class Server:
             if connection.draining:
                 with contextlib.suppress(OSError):
                     connection.sock.shutdown(socket.SHUT_WR)
-            elif connection.last:
+            elif connection.last or (self._ending and not connection.reader.in_request and not connection.fresh):
                 self._close(connection)
                 return
             wanted = READ
@@ -395,7 +444,8 @@ class Server:
             wanted = READ
         else:
             return  # it's this server's turn to speak
-        if not self._charge(connection, connection.reader.body_size + len(connection.out)):
+        held = FOLLOWER_BUFFER if stream is not None and stream.follows else len(connection.out)
+        if not self._charge(connection, held + connection.reader.body_size):
             return
         if (stream is None or not stream.follows) and connection not in self._deadlines:
             self._deadlines[connection] = time.monotonic() + DEADLINE
@@ -429,17 +479,6 @@ class Server:
         self._close(connection)
         return False
 
-    def on_ready(self, connection: Connection) -> None:
-        """Called by the poller."""
-        if connection.watched == WRITE:
-            self._flush(connection)
-        elif connection.draining:
-            self._drain(connection)
-        elif connection.stream is not None:
-            self._ignore(connection)
-        else:
-            self._receive(connection)
-
     def _ignore(self, connection: Connection) -> None:
         """A follower says something: it has gone, or doesn't know that nobody listens."""
         try:
@@ -462,6 +501,7 @@ class Server:
             connection.stream = None
             self._followers.pop(connection, None)
             self._speaking.pop(connection, None)
+        self._unfinished.pop(connection, None)
         if connection.charged:
             self.memory.give_back(connection.uid, connection.charged)
         self._seats.give_back(connection.uid, 1)
@@ -516,7 +556,7 @@ class Server:
             except OSError:
                 self._close(connection)
                 continue
-            self._answered(connection, request)
+            self._go_on(connection, request)
         for publish in self._publish:
             publish(events)
         if self._followers:
@@ -539,16 +579,17 @@ class Server:
             refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"The event could not be stored: {error}.")
             self._say(connection, refusal_answer(refusal, keep_alive=request.keep_alive, fields={"Retry-After": "1"}))
             if not connection.closed:
-                self._answered(connection, request)
+                self._go_on(connection, request)
 
-    def _answered(self, connection: Connection, request: Request) -> None:
-        if not request.keep_alive:
-            connection.last = True
-            if not connection.out:
-                self._close(connection)
-                return
-        if not connection.waiting:
-            self._deadlines.pop(connection, None)
+    def _go_on(self, connection: Connection, request: Request) -> None:
+        self._answered(connection, request)
+        if connection.last and not connection.out:
+            self._close(connection)
+        elif connection.waiting:
+            return
+        elif connection.reader.requests:
+            self._unfinished[connection] = None
+        else:
             self._handle(connection)
 
     def _idle(self) -> None:

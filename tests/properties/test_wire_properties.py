@@ -61,7 +61,7 @@ def test_a_request_is_not_complete_before_its_last_byte(wanted: tuple):
     reader = RequestReader()
     for place in range(len(data) - 1):
         reader.feed(data[place : place + 1])
-        assert reader.requests == []
+        assert not reader.requests
         assert reader.refusal is None
     reader.feed(data[-1:])
     assert len(reader.requests) == 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PATIENCE = 20.0
@@ -195,9 +195,3 @@ def start(
     if wait:
         running.begin()
     return running
-
-
-def lines(sock: socket.socket) -> Iterator[bytes]:
-    """Lines as they come."""
-    with sock.makefile("rb") as file:
-        yield from file

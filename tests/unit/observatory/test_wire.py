@@ -123,7 +123,7 @@ def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long_and_no_longer_held(
     assert reader.refusal is not None
     assert reader.refusal.status == 413
     reader.feed(piece * 3)
-    assert reader.requests == []
+    assert not reader.requests
 
 
 def test_a_head_that_is_too_long_is_refused_however_it_is_made_long():
@@ -207,7 +207,7 @@ def test_a_post_without_a_length_is_refused():
 )
 def test_what_is_no_request_is_refused(request_: bytes):
     reader = read(request_)
-    assert reader.requests == []
+    assert not reader.requests
     assert reader.refusal is not None
     assert reader.refusal.status in {400, 413}
     assert "\n" not in reader.refusal.sentence
