@@ -53,9 +53,8 @@ def find(subject: Subject, scene: Scene) -> Finding:
     remedies: list[str] = []
     fresh = _after_login(subject)
     if fresh is not None:
-        lacking = ", ".join(
-            f"{subject.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in subject.principal.groups
-        )
+        now = {*subject.principal.groups, subject.principal.gid}
+        lacking = ", ".join(f"{subject.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in now)
         who = f"process {subject.process.pid} ({subject.process.name})" if subject.process else "this process"
         notes.append(f"{who} does not have all the groups that the user database gives {subject.name}: {lacking}")
         if decision.outcome != "ok" and _decide(subject, _with_groups(scene, fresh), rules).outcome == "ok":

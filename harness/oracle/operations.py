@@ -92,7 +92,7 @@ class Trial:
 
 
 def _bytes(text: str) -> int:
-    return len(text.encode())
+    return len(text.encode(errors="surrogateescape"))
 
 
 # --- what a path may look like ---------------------------------------------------------------------------------------

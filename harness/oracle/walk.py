@@ -129,7 +129,7 @@ class Walk:
             return directory
         if name == "..":
             return directory.above or directory
-        if len(name.encode()) > self.rules.name_max:
+        if len(name.encode(errors="surrogateescape")) > self.rules.name_max:
             limit = self.rules.name_max
             raise Refused("ENAMETOOLONG", directory.child(name), f"a name may have {limit} bytes, this one has more")
         spot = self.system.look(directory, name)

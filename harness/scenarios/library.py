@@ -62,8 +62,10 @@ def read(path: Path) -> Scenario:
 
 def _from_file(path: Path, source: str) -> Scenario:
     world = load(path)
-    story = tomllib.loads(path.read_text(encoding="utf-8")).get("scenario")
-    return Scenario(source, world, None if story is None else _story(path, story))
+    text = path.read_text(encoding="utf-8")
+    # A world may have ten thousand attempts: only what may tell a story is parsed once more for it.
+    table = tomllib.loads(text).get("scenario") if "scenario" in text else None
+    return Scenario(source, world, None if table is None else _story(path, table))
 
 
 def _story(path: Path, table: object) -> Story:

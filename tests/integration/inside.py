@@ -30,9 +30,7 @@ class Explained:
 
 def harness(place: Place, *arguments: str, principal: Principal = ROOT, directory: str = "/") -> Completed:
     """Run the command in the place."""
-    return place.run(
-        ["python3", "-m", "harness", *arguments], principal, environment=ENVIRONMENT, directory=directory
-    )
+    return place.run(["python3", "-m", "harness", *arguments], principal, environment=ENVIRONMENT, directory=directory)
 
 
 def explain(place: Place, *arguments: str, principal: Principal = ROOT, directory: str = "/") -> Explained:

@@ -1,0 +1,307 @@
+"""`harness explain` on a machine with users: what it says, what it can't know, and that it only looks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.world import Attempt, Principal, World, loads
+from tests.integration.inside import ENVIRONMENT, ROOT, explain, harness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.place import Place
+
+WORLD = """
+name = "explained"
+[groups]
+docker = 999
+web = 1200
+[users.ali]
+uid = 1000
+gid = 1000
+[users.bob]
+uid = 1001
+gid = 1001
+groups = ["docker"]
+[[nodes]]
+path = "/run/docker.sock"
+kind = "socket"
+group = "docker"
+mode = "0660"
+[[nodes]]
+path = "/home/ali"
+kind = "directory"
+owner = "ali"
+group = "ali"
+mode = "0700"
+[[nodes]]
+path = "/home/ali/open.sock"
+kind = "socket"
+owner = "ali"
+mode = "0777"
+[[nodes]]
+path = "/srv/dangling"
+kind = "symlink"
+target = "/srv/gone/app.sock"
+[[nodes]]
+path = "/srv/loop"
+kind = "symlink"
+target = "knot"
+[[nodes]]
+path = "/srv/knot"
+kind = "symlink"
+target = "loop"
+[[nodes]]
+path = "/srv/file"
+kind = "file"
+mode = "0666"
+[[nodes]]
+path = "/srv/acl.sock"
+kind = "socket"
+mode = "0660"
+acl = ["user:bob:rw-", "group::---"]
+[[nodes]]
+path = "/srv/nobody-listens.sock"
+kind = "socket"
+mode = "0666"
+state = "bound"
+[[nodes]]
+path = "/srv/frozen"
+kind = "mount"
+fs = "tmpfs"
+mode = "0777"
+options = ["ro"]
+"""
+ALI, BOB = Principal(1000, 1000), Principal(1001, 1001, (999,))
+
+
+@pytest.fixture
+def here(place: Place) -> Place:
+    """The place with its world."""
+    place.build(loads(WORLD))
+    return place
+
+
+@contextlib.contextmanager
+def running(place: Place, principal: Principal, *command: str) -> Iterator[int]:
+    """A process in the place that says when it is there: its pid."""
+    process = place.start(command or ("sh", "-c", "echo there; exec sleep 600"), principal)
+    try:
+        assert process.read_line() == "there"
+        yield process.pid
+    finally:
+        process.signal(9)
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "outcome", "at"),
+    [
+        ("/run/docker.sock", "ali", "EACCES", "/run/docker.sock"),
+        ("/run/docker.sock", "bob", "ok", None),
+        ("/home/ali/open.sock", "bob", "EACCES", "/home/ali"),
+        ("/home/ali/open.sock", "ali", "ok", None),
+        ("/srv/dangling", "ali", "ENOENT", "/srv/gone"),
+        ("/srv/loop", "ali", "ELOOP", "/srv/loop"),
+        ("/srv/file", "ali", "ECONNREFUSED", "/srv/file"),
+        ("/srv/file/below", "ali", "ENOTDIR", "/srv/file"),
+        ("/srv/acl.sock", "bob", "ok", None),
+        ("/srv/acl.sock", "ali", "EACCES", "/srv/acl.sock"),
+        ("/srv/nobody-listens.sock", "ali", "ECONNREFUSED", "/srv/nobody-listens.sock"),
+        ("@no-such-name", "ali", "ECONNREFUSED", "@no-such-name"),
+        ("/srv/" + "x" * 200, "ali", "EINVAL", "/srv/" + "x" * 200),
+    ],
+)
+def test_the_users_of_a_machine_are_told_what_the_kernel_will_tell_them(
+    here: Place, path: str, who: str, outcome: str, at: str | None
+) -> None:
+    told = explain(here, path, "--user", who)
+    assert (told.outcome, told.at) == (outcome, at), told.text
+    assert told.status == (0 if outcome == "ok" else 1)
+    assert told.why.endswith(".")
+    (seen,) = here.attempt([Attempt(who, "connect", path)])
+    assert seen.outcome == outcome
+
+
+def test_the_tree_shows_modes_and_owners_and_marks_what_refuses(here: Place) -> None:
+    text = explain(here, "/home/ali/open.sock", "--user", "bob").text
+    assert "    drwxr-xr-x  root root  └─ home\n" in text
+    assert "  > drwx------  ali  ali      └─ ali  <- EACCES: needs x (search), has nothing\n" in text
+    assert "    srwxrwxrwx  ali  root        └─ open.sock\n" in text
+
+
+def test_the_smallest_fix_is_named_first(here: Place) -> None:
+    assert "  fix    usermod -aG docker ali" in explain(here, "/run/docker.sock", "--user", "ali").text
+    assert (
+        "  fix    give the process the supplementary group docker\n"
+        in explain(here, "/run/docker.sock", "--uid", "5000").text
+    )
+
+
+def test_ids_and_groups_are_taken_as_they_are_given(here: Place) -> None:
+    assert (
+        explain(here, "/run/docker.sock", "--uid", "5000", "--gid", "5000", "--groups", "7", "docker").outcome == "ok"
+    )
+    assert explain(here, "/run/docker.sock", "--uid", "5000", "--gid", "999").outcome == "ok"
+    assert explain(here, "/run/docker.sock", "--uid", "5000", "--groups", "7,8").outcome == "EACCES"
+
+
+def test_whoever_asks_is_meant_where_nobody_is_named(here: Place) -> None:
+    assert explain(here, "/home/ali/open.sock", principal=ROOT).outcome == "ok"
+    assert explain(here, "/home/ali/open.sock", principal=BOB).at == "/home/ali"
+
+
+def test_a_process_without_the_group_is_told_to_log_in_again(here: Place) -> None:
+    with running(here, Principal(1001, 1001)) as old, running(here, BOB) as new:
+        told = explain(here, "/run/docker.sock", "--pid", str(old))
+        assert (told.outcome, told.at) == ("EACCES", "/run/docker.sock")
+        assert "  fix    log in again, or restart it: with the group docker (999) the answer is ok\n" in told.text
+        assert f"process {old} (sleep) does not have all the groups that the user database gives bob" in told.text
+        assert explain(here, "/run/docker.sock", "--pid", str(new)).outcome == "ok"
+
+
+def test_a_component_that_may_not_be_looked_at_is_named_and_nothing_is_claimed_of_it(here: Place) -> None:
+    told = explain(here, "/home/ali/open.sock", "--user", "ali", principal=BOB)
+    assert (told.outcome, told.at, told.status) == ("not known", "/home/ali/open.sock", 1)
+    assert "open.sock  (may not be looked at)" in told.text
+    assert "this process may not look at /home/ali/open.sock" in told.text
+    assert "run this as root" in told.text
+
+
+def test_what_can_be_seen_suffices_where_it_refuses(here: Place) -> None:
+    told = explain(here, "/home/ali/open.sock", "--uid", "5000", principal=BOB)
+    assert (told.outcome, told.at) == ("EACCES", "/home/ali")
+
+
+def test_a_read_only_mount_refuses_who_makes_a_name_there(here: Place) -> None:
+    told = explain(here, "/srv/frozen/s", "--user", "ali", "--operation", "bind")
+    assert told.outcome == "EROFS"
+    assert "frozen  (tmpfs ro" in told.text
+    (seen,) = here.attempt([Attempt("ali", "bind", "/srv/frozen/s")])
+    assert seen.outcome == "EROFS"
+
+
+def test_root_of_a_user_namespace_has_no_power_over_what_is_not_mapped_there(here: Place) -> None:
+    program = "import os; print('there', flush=True); os.read(0, 1)"
+    with running(here, ROOT, "unshare", "--user", "--map-root-user", "python3", "-c", program) as pid:
+        assert explain(here, "/home/ali/open.sock", "--pid", str(pid)).at == "/home/ali"
+        told = explain(here, "/home/ali/open.sock", "--pid", str(pid))
+        assert "has no number in root's user namespace" in told.text
+        assert explain(here, "/run/docker.sock", "--pid", str(pid)).outcome == "ok"
+    connect = "import socket; socket.socket(socket.AF_UNIX).connect('/home/ali/open.sock')"
+    seen = here.run(["unshare", "--user", "--map-root-user", "python3", "-c", connect], ROOT)
+    assert "PermissionError" in seen.stderr
+
+
+def test_explain_changes_nothing_and_connects_to_nobody(here: Place) -> None:
+    survey = (
+        "import os, sys\n"
+        "for top in ('/run', '/home', '/srv'):\n"
+        " for folder, names, files in os.walk(top):\n"
+        "  for name in ['.', *names, *files]:\n"
+        "   s = os.lstat(os.path.join(folder, name))\n"
+        "   print(folder, name, s.st_mode, s.st_uid, s.st_ctime_ns, s.st_mtime_ns)\n"
+        "print(open('/proc/net/unix').read().count('\\n'))\n"
+    )
+    before = here.run(["python3", "-c", survey], ROOT)
+    for operation in (["connect"], ["bind"], ["unlink"], ["chmod", "--mode", "0777"], ["rename", "--to", "/srv/x"]):
+        explain(here, "/run/docker.sock", "--user", "bob", "--operation", *operation)
+    assert here.run(["python3", "-c", survey], ROOT) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["/x", "--user", "nobody-of-that-name"], "no user of this machine is named nobody-of-that-name"),
+        (["/x", "--uid", "1", "--groups", "no-such-group"], "no group of this machine is named no-such-group"),
+        (["/x", "--pid", "999999"], "no process has pid 999999"),
+        (["/x", "--gid", "1"], "--gid and --groups go with --uid"),
+        (["/x", "--operation", "rename"], "rename, and rename alone, has a second path: --to PATH"),
+        (["/x", "--operation", "chmod"], "chmod, and chmod alone, has a mode: --mode MODE"),
+        (["/x", "--as-container", "nowhere"], "neither docker nor podman knows a running container 'nowhere'"),
+        ([""], "an empty path names nothing"),
+    ],
+)
+def test_a_question_that_makes_no_sense_gets_one_sentence(here: Place, arguments: Sequence[str], said: str) -> None:
+    done = harness(here, "explain", *arguments)
+    assert done.status == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_names_that_are_no_utf8_or_move_the_cursor_are_shown_as_escapes(here: Place) -> None:
+    make = "import os; os.makedirs(b'/srv/\\xff\\x1b[2J')"
+    assert here.run(["python3", "-c", make], ROOT).status == 0
+    words = "['python3', '-m', 'harness', 'explain', b'/srv/\\xff\\x1b[2J', '--uid', '1']"
+    ask = f"import os; os.execvp('python3', {words})"
+    done = here.run(["python3", "-c", ask], ROOT, environment={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"})
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    assert "\\udcff\\x1b[2J" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the root directory of another's process")
+def test_a_process_with_a_root_of_its_own_is_looked_at_from_outside(here: Place) -> None:
+    """The place's first process, named by its pid on the host or by its container, as the host's root sees it."""
+    who = whereabouts(here)
+    done = outside("explain", "/srv/acl.sock", *who)
+    assert done.returncode == 0, done.stderr
+    assert "user:bob:rw-" in done.stdout
+    assert "root [uid 0, gid 0" in done.stdout
+    missing = outside("explain", "/srv/nothing.sock", *who)
+    assert missing.returncode == 1
+    assert "ENOENT at /srv/nothing.sock" in missing.stdout
+    relative = outside("explain", "srv/acl.sock", *who)
+    assert relative.returncode == 0, relative.stderr
+
+
+def whereabouts(place: Place) -> list[str]:
+    """How `harness explain` on the host is told of the place's first process."""
+    command = place.interactive(ROOT)
+    if command[0] == "nsenter":
+        return ["--pid", command[command.index("--target") + 1]]
+    return ["--as-container", next(word for word in command[2:] if not word.startswith("-"))]
+
+
+def outside(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command on the host."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+def test_a_captured_refusal_is_refused_in_the_place_as_it_is_here(place: Place, tmp_path: Path) -> None:
+    """Captured on this very machine: a path that `nobody` may not pass."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    (folder / "inner").mkdir()
+    output = tmp_path / "world.toml"
+    path = str(folder / "inner" / "x")
+    done = outside("capture", path, "--uid", "64000", "--operation", "stat", "-o", str(output))
+    assert done.returncode == 0, done.stderr
+    assert f"harness run {shlex.quote(str(output))}" in done.stdout
+    world = loads(output.read_text(encoding="utf-8"))
+    (attempt,) = world.attempts
+    assert attempt.expect == "EACCES"
+    assert refused_alike(place, world)
+
+
+def refused_alike(place: Place, world: World) -> bool:
+    place.build(world)
+    (attempt,) = world.attempts
+    (seen,) = place.attempt(world.attempts)
+    return (seen.outcome, seen.at) == (attempt.expect, attempt.at)
