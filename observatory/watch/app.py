@@ -370,16 +370,15 @@ class WatchApp(App[None]):
         which = mood(card)
         project = card.project.rstrip("/").rpartition("/")[2] or card.session[:8]
         who = card.user if card.host is None else f"{card.user}@{card.host}"
+        room = max(10, self.query_one("#sessions").scrollable_content_region.width - 4)
         foot = [*([who] if len(self._users) > 1 else []), f"{span(now - card.started)} old", f"{card.events} events"]
         return Text.assemble(
             ("\u25cf ", MOODS[which]),
             (printable(project), "bold"),
             ("  " + span(now - card.since), "dim"),
             ("\n  " + printable(state_words(card)), MOODS[which]),
-            ("\n  " + printable(card.what or card.event)[:120], ""),
-            ("\n  " + printable(" \u00b7 ".join(foot)), "dim"),
-            no_wrap=True,
-            overflow="ellipsis",
+            ("\n  " + set_cell_size(printable(card.what or card.event), room), ""),
+            ("\n  " + set_cell_size(printable(" \u00b7 ".join(foot)), room), "dim"),
         )
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -1,0 +1,178 @@
+"""The terminal's screen, over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import select
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input, OptionList, Static
+
+from observatory.client import Client
+from observatory.feed.feed import Feed
+from observatory.feed.source import ServerSource
+from observatory.watch.app import Details, EventList, WatchApp
+from tests.web import story
+from tests.web.conftest import ARTIFACTS
+from tests.web.server import observatory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.pilot import Pilot
+
+    from tests.web.server import Server
+
+
+def watching(server: Server, look: Any, size: tuple[int, int] = (140, 40)) -> None:
+    """Run the screen without a terminal, and look at it."""
+
+    async def run() -> None:
+        feed = Feed(ServerSource(Client(str(server.socket))))
+        feed.start()
+        app = WatchApp(feed)
+        try:
+            async with app.run_test(size=size) as pilot:
+                await look(app, pilot)
+        finally:
+            feed.stop()
+
+    asyncio.run(run())
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
+    """Wait for the screen to come to something."""
+    for _ in range(300):
+        if true():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("the screen did not come to it")
+
+
+def lines(app: WatchApp) -> list[str]:
+    """The list's lines, as they are drawn."""
+    events = app.query_one(EventList)
+    return [events.render_line(y).text.rstrip() for y in range(min(events.size.height, len(app.window)))]
+
+
+def test_sessions_and_events_are_shown_as_they_come(server: Server) -> None:
+    story.tell(server.hooks())
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.query_one(OptionList).option_count == 6)
+        assert "2 agents wait for you, 2 at work, 1 idle." in str(app.query_one("#head", Static).render())
+        words = [str(app.query_one(OptionList).get_option_at_index(n).prompt) for n in range(6)]
+        assert "Asks to use Bash" in words[0] + words[1]
+        assert "Ended" in words[5]
+        assert "SessionEnd" in lines(app)[0]
+        server.hooks().say("Stop", session_id="new", message="just now")
+        await until(pilot, lambda: "just now" in lines(app)[0])
+        ARTIFACTS.mkdir(exist_ok=True)
+        app.save_screenshot("watch.svg", str(ARTIFACTS))
+
+    watching(server, look)
+
+
+def test_a_filter_a_pause_and_an_opened_event(server: Server) -> None:
+    hooks = server.hooks()
+    hooks.say("PreToolUse", session_id="abc", tool_name="Bash", tool_input={"command": "npm test"}, _peer_uid=4242)
+    hooks.say("PreToolUse", session_id="abc", tool_name="Edit", tool_input={"file_path": "/x"})
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 2)
+        await pilot.press("slash", *"tool=bash npm", "enter")
+        assert len(lines(app)) == 1
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Details))
+        proved = app.screen.query_one("#proved-text", Static)
+        await until(pilot, lambda: f"uid {os.geteuid()}" in str(proved.render()))
+        assert "4242" not in str(proved.render()) + str(app.screen.query_one("#claimed-text", Static).render())
+        await pilot.press("escape", "escape")
+        assert len(lines(app)) == 2
+        await pilot.press("p")
+        hooks.say("Stop", session_id="abc")
+        await until(pilot, lambda: app.window.waiting == 1)
+        assert len(lines(app)) == 2
+        await pilot.press("p")
+        assert "Stop" in lines(app)[0]
+
+    watching(server, look)
+
+
+def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server: Server) -> None:
+    story.tell(server.hooks())
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.query_one(OptionList).option_count == 6)
+        await pilot.press("s", "home", "enter")
+        assert app.query_one("#find", Input).value.startswith("session=0000000")
+        assert 0 < len(app.window) < app.window.total
+        await pilot.resize_terminal(70, 30)
+        await until(pilot, lambda: not app.query_one(OptionList).display)
+
+    watching(server, look)
+
+
+def test_a_server_that_goes_and_comes_back_is_told_and_nothing_is_lost(server: Server) -> None:
+    server.hooks().say("Stop", session_id="s", message="one")
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 1)
+        server.end()
+        await until(pilot, lambda: not app.feed.state.live)
+        server.start()
+        server.hooks().say("Stop", session_id="s", message="two")
+        await until(pilot, lambda: len(app.window) == 2)
+        assert [line.split()[-1] for line in lines(app)] == ["two", "one"]
+
+    watching(server, look)
+
+
+def test_what_a_sender_writes_cannot_steer_the_terminal(server: Server) -> None:
+    server.hooks().say("Stop", session_id="\x1b[31ms", message="\x1b]0;owned\x07\u202egnorw", cwd="/\x9b31m")
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 1 and app.query_one(OptionList).option_count == 1)
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Details))
+        await until(pilot, lambda: "gnorw" in str(app.screen.query_one("#claimed-text", Static).render()))
+        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert shown.replace("\n", "").isprintable()
+
+    watching(server, look)
+
+
+def test_it_runs_in_a_real_terminal_and_quits(server: Server) -> None:
+    story.tell(server.hooks())
+    parent, child = pty.openpty()
+    os.set_blocking(parent, False)
+    process = observatory("watch", "--socket", str(server.socket), stdin=child, stdout=child, stderr=child)
+    os.close(child)
+    seen = b""
+    try:
+        while b"2 agents wait for you" not in seen:
+            assert select.select([parent], [], [], 30)[0], seen[-500:]
+            seen += os.read(parent, 65536)
+        os.write(parent, b"q")
+        while process.poll() is None and select.select([parent], [], [], 30)[0]:
+            try:
+                os.read(parent, 65536)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(parent)
+
+
+def test_without_a_terminal_it_says_what_to_use_instead(server: Server) -> None:
+    process = observatory("watch", "--socket", str(server.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate() == (
+        "",
+        "observatory watch: this needs a terminal; `observatory events --follow` writes lines\n",
+    )
+    assert process.returncode == 2
