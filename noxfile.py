@@ -21,17 +21,7 @@ nox.options.sessions = ["tests"]
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "locks"
 
-HARNESS = [
-    "pyproject.toml",
-    "--extra",
-    "harness",
-    "--extra",
-    "pretty",
-    "--group",
-    "tests",
-    "--group",
-    "build",
-]
+HARNESS = ["pyproject.toml", "--all-extras", "--group", "tests", "--group", "build"]
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
