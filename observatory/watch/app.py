@@ -255,13 +255,14 @@ class WatchApp(App[None]):
     CSS = """
     Screen { background: $background; }
     #head { height: 1; padding: 0 1; }
-    #sessions { width: 38; border: round $panel; padding: 0 1; background: $background; }
+    #sessions, #find, #events { border-title-color: $text-muted; scrollbar-size-vertical: 1; }
+    #sessions { width: 38; height: 1fr; border: round $foreground 25%; padding: 0 1; background: $background; }
     #sessions:focus { border: round $accent; }
     #right { width: 1fr; }
     #pulse { height: 2; margin: 0 1; }
-    #find { border: round $panel; height: 3; background: $background; }
+    #find { border: round $foreground 25%; height: 3; background: $background; }
     #find:focus { border: round $accent; }
-    #events { border: round $panel; height: 1fr; background: $background; }
+    #events { border: round $foreground 25%; height: 1fr; width: 1fr; background: $background; }
     #events:focus { border: round $accent; }
     #details { width: 90%; height: 90%; border: round $accent; padding: 1 2; background: $surface; }
     #proved { border: round $success; height: auto; padding: 0 1; }
