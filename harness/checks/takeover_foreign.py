@@ -78,12 +78,10 @@ def attack(bench: Bench) -> Finding:
         at_name = before[bench.endpoint]
         assert at_name is not None
         running = bench.start()
-        try:
-            ended = bench.settle(running, bench.endpoint, at_name["inode"])
-        finally:
-            if not ended:
-                bench.kill(running)
+        ended = bench.settle(running, bench.endpoint, at_name["inode"])
         after = bench.look(*obstacle.watched)
+        if not ended:
+            bench.kill(running)
         changes = [_change(path, before[path], after[path]) for path in obstacle.watched if before[path] != after[path]]
         evidence[obstacle.what] = changes or "untouched"
         faults += [f"{obstacle.what}: {change}" for change in changes]

@@ -62,19 +62,23 @@ def acting_as(person: dict[str, Any] | None) -> Iterator[None]:
 
 
 def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float) -> None:
-    """Print `before, after, answered, broken_off`; every fifth connection is broken off in the middle of its request."""
+    """Print `counts`, of before, between and after two rounds, `answered` and `broken_off`.
+
+    Every fifth connection is broken off in the middle of its request.
+    """
     with acting_as(person):
         for number in range(WARM):
             ask(endpoint, speaks, f"warm-{number}", seconds)
-    before = settled(pid, None)
+    counts = [settled(pid, None)]
     answered = broken_off = 0
-    with acting_as(person):
-        for number in range(connections):
-            if number % 5 == 4:
-                with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
-                    dialect(speaks).begin(connection)
-                    broken_off += 1
-            elif ask(endpoint, speaks, f"many-{number}", seconds).answered:
-                answered += 1
-    after = settled(pid, before)
-    print(json.dumps({"before": before, "after": after, "answered": answered, "broken_off": broken_off}))
+    for turn in range(2):
+        with acting_as(person):
+            for number in range(connections):
+                if number % 5 == 4:
+                    with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
+                        dialect(speaks).begin(connection)
+                        broken_off += 1
+                elif ask(endpoint, speaks, f"many-{turn}-{number}", seconds).answered:
+                    answered += 1
+        counts.append(settled(pid, counts[-1]))
+    print(json.dumps({"counts": counts, "answered": answered, "broken_off": broken_off}))

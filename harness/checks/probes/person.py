@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def become(person: Mapping[str, Any]) -> None:
 
 
 def myself() -> dict[str, Any]:
-    """The effective ids and the supplementary groups of this process, from /proc (proc(5))."""
+    """The effective ids and the supplementary groups of this process, from /proc (proc(5)), and its user's name."""
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - few imports
         fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
     return {
@@ -26,4 +27,13 @@ def myself() -> dict[str, Any]:
         "uid": int(fields["Uid"].split()[1]),
         "gid": int(fields["Gid"].split()[1]),
         "groups": sorted({int(group) for group in fields["Groups"].split()}),
+        "user": user_name(os.geteuid()),
     }
+
+
+def user_name(uid: int) -> str | None:
+    """The name of a uid, where it has one."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None

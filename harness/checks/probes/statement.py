@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 
 from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.speak.postgresql import myself, query
+from harness.checks.probes.person import user_name
+from harness.checks.probes.speak.postgresql import query
 
 
 def main(endpoint: str, statement: str, seconds: float) -> None:
     """Print `kind` and `rows`; the server's refusal is the only row."""
     try:
         with connect(endpoint, seconds) as connection:
-            kind, rows = query(connection, myself(), statement)
+            kind, rows = query(connection, user_name(os.geteuid()) or "nobody", statement)
     except OSError as error:
         kind, rows = name(error), []
     print(json.dumps({"kind": kind, "rows": rows}))

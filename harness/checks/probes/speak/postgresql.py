@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import struct
 from typing import TYPE_CHECKING
 
+from harness.checks.probes.person import user_name
 from harness.checks.probes.speak.answer import Answer
 
 if TYPE_CHECKING:
@@ -28,18 +28,10 @@ def begin(connection: socket.socket) -> None:
 
 def ask(connection: socket.socket, token: str, claims: Claims) -> Answer:
     """Log in by the name of our uid, or by the name that is claimed, and ask who we are."""
-    kind, rows = query(connection, claims.user or myself(), "select current_user")
+    kind, rows = query(connection, claims.user or user_name(os.geteuid()) or str(os.geteuid()), "select current_user")
     if kind == "accepted" and rows and rows[0]:
         return Answer(kind, rows[0][0], {"user": rows[0][0]})
     return Answer(kind, rows[0][0] if rows and rows[0] else "")
-
-
-def myself() -> str:
-    """The name of our effective uid, or its number where it has no name."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def query(connection: socket.socket, user: str, sql: str) -> tuple[str, list[list[str]]]:
