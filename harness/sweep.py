@@ -34,6 +34,14 @@ class Disagreement:
     expected: str
 
     @property
+    def sentence(self) -> str:
+        """What differs, for a person."""
+        return (
+            f"{self.user}, directory {self.directory_mode:04o}, socket {self.socket_mode:04o}: the kernel did "
+            f"{self.observed}, the oracle says {self.expected}"
+        )
+
+    @property
     def world(self) -> World:
         """The smallest world that shows it."""
         names = {"root", "owner", self.user}
@@ -43,7 +51,7 @@ class Disagreement:
         return replace(
             whole,
             name=f"grid-{self.user}-{self.directory_mode:03o}-{self.socket_mode:03o}",
-            about=f"The kernel did {self.observed}, the oracle says {self.expected}.",
+            about=self.sentence,
             users=tuple(user for user in whole.users if user.name in names),
             nodes=(directory, socket),
             attempts=(Attempt(self.user, "connect", socket.path),),
@@ -58,7 +66,7 @@ def world() -> World:
             groups={"team": 3000, "others": 3001},
             users=(
                 User("root", 0, 0),
-                User("owner", 3100, "others"),
+                User("owner", 3100, "team"),
                 User("member", 3101, "team"),
                 User("supplementary", 3102, "others", ("team",)),
                 User("stranger", 3103, "others"),

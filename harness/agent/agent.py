@@ -144,6 +144,9 @@ def acl_bytes(entries: list[tuple[str, int | None, int]]) -> bytes:
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, permissions, who) for tag, who, permissions in rows)
 
 
+NOTHING_THERE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP])
+
+
 def _remove(path: str) -> None:
     try:
         if stat.S_ISDIR(os.lstat(path).st_mode):
@@ -151,7 +154,7 @@ def _remove(path: str) -> None:
         else:
             os.unlink(path)
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):  # else there is no such thing
+        if error.errno not in NOTHING_THERE:
             raise
 
 
@@ -276,8 +279,8 @@ class Builder:
 
     def expect_new(self, path: str) -> None:
         """A user is about to make something here: it goes away with the world, unless it was there before."""
-        parent = os.path.realpath(os.path.dirname(path) or ".")
-        self._forget_later(os.path.join(parent, os.path.basename(path)))
+        parent = os.path.realpath(os.path.dirname(path.rstrip("/")) or "/")
+        self._forget_later(os.path.join(parent, os.path.basename(path.rstrip("/"))))
 
     def expect_change(self, path: str) -> None:
         """A user is about to change this one's mode: give it back with the world."""
@@ -471,7 +474,7 @@ def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str)
 
 
 MAXSYMLINKS = 40  # linux/namei.h
-NAME_MAX = 255  # linux/limits.h
+NAME_MAX, PATH_MAX = 255, 4096  # linux/limits.h
 
 
 def _errno_name(error: OSError) -> str:
@@ -595,6 +598,10 @@ def refusing_component(attempt: list[Any], outcome: str, cwd: str, protected_sym
     path: str = attempt[1]
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
+    if outcome == "ENAMETOOLONG":
+        for each in (path, attempt[2] or ""):
+            if len(os.fsencode(each)) >= PATH_MAX:
+                return each
     entry = Entry(path, cwd) if operation in ("bind", "unlink", "rename") else None
     walk = Walk(path, cwd, operation != "readlink") if entry is None else entry.directory
     if outcome == "EACCES" and protected_symlinks and walk.links:
@@ -928,6 +935,7 @@ class Agent:
                 child.wait_until_ready()
                 done += self._attempt(
                     child,
+                    cwd or "/",
                     [
                         [operation, paths[path], None if to is None else paths[to], mode, kind]
                         for _, operation, _, path, to, mode, kind in attempts[start:end]
@@ -1090,14 +1098,14 @@ class Agent:
         self._children[key] = child
         return child
 
-    def _attempt(self, child: Child, attempts: list[list[Any]]) -> list[Any]:
+    def _attempt(self, child: Child, cwd: str, attempts: list[list[Any]]) -> list[Any]:
         for operation, path, to, *_ in attempts:
             if operation == "bind" and not path.startswith("@"):
-                self._builder.expect_new(path)
+                self._builder.expect_new(os.path.join(cwd, path))
             elif operation == "rename":
-                self._builder.expect_new(to)
+                self._builder.expect_new(os.path.join(cwd, to))
             elif operation == "chmod":
-                self._builder.expect_change(path)
+                self._builder.expect_change(os.path.join(cwd, path))
         answers = child.attempt(attempts)
         process = None
         done = []

@@ -8,16 +8,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.world import dumps
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from rich.progress import Progress
 
-    from harness.sweep import Disagreement
+    from harness.place import Place
+    from harness.world import World
 
-SHOWN = 100
-"""How many disagreements are listed; all are counted."""
+SHOWN = 20
+"""How many disagreements are said and saved; all are counted."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,11 +31,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "sweep", help="hold the oracle against the kernel in every mode, then in random worlds"
     )
     add_place(parser)
+    parser.add_argument("--worlds", type=_count, default=1000, metavar="N", help="random worlds after the grid (1000)")
     parser.add_argument(
-        "--shard", type=_shard, default=(1, 1), metavar="K/N", help="only the K-th of N equal parts of the grid"
+        "--minutes", type=float, metavar="M", help="as many random worlds as these minutes allow instead"
+    )
+    parser.add_argument("--seed", type=_count, default=0, metavar="N", help="draw other random worlds (0)")
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="K/N", help="only the K-th of N equal parts of all that"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object for each disagreement, and a summary last")
     parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    import argparse
+
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count")
+    return int(text)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -48,25 +64,17 @@ def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
     from harness.cli import AGREE, DISAGREE
     from harness.engines import choose
-    from harness.sweep import MODES, WHO, sweep_grid
 
-    part, parts = options.shard
-    modes = MODES[part - 1 :: parts]
-    attempts = 0
-    disagreements: list[Disagreement] = []
+    found = _Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
-        grid = bar.add_task("grid", total=len(modes) * len(MODES) * len(WHO))
-        started = time.monotonic()
-        for made, differing in sweep_grid(place, modes):
-            attempts += made
-            disagreements += differing
-            bar.advance(grid, made)
-        seconds = time.monotonic() - started
         facts = place.facts
-    _report(disagreements, as_json=options.json)
+        began = time.monotonic()
+        _grid(place, options.shard, bar, found)
+        _random(place, options, bar, found)
+        seconds = time.monotonic() - began
     summary = {
-        "attempts": attempts,
-        "disagreements": len(disagreements),
+        "attempts": found.attempts,
+        "disagreements": found.disagreements,
         "seconds": round(seconds, 1),
         "engine": facts.engine,
         "kernel": facts.kernel,
@@ -77,7 +85,60 @@ def run(options: argparse.Namespace) -> int:
         print(
             "{attempts:,} attempts, {disagreements:,} disagreements, {seconds} s, {engine}, {kernel}".format(**summary)
         )
-    return DISAGREE if disagreements else AGREE
+    return DISAGREE if found.disagreements else AGREE
+
+
+class _Found:
+    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.attempts = 0
+        self.disagreements = 0
+
+    def add(self, world: World, differences: Sequence[str]) -> None:
+        """One disagreement and the smallest world that shows it."""
+        self.disagreements += 1
+        if self.disagreements > SHOWN:
+            return
+        file = Path(f"disagreement-{self.disagreements}.toml")
+        file.write_text(dumps(world), encoding="utf-8")
+        if self.as_json:
+            print(json.dumps({"world": str(file), "differences": list(differences)}))
+        else:
+            print("\n".join(differences), f"  harness run {file}", sep="\n")
+
+
+def _grid(place: Place, shard: tuple[int, int], bar: Progress, found: _Found) -> None:
+    from harness.sweep import MODES, WHO, sweep_grid
+
+    part, parts = shard
+    modes = MODES[part - 1 :: parts]
+    task = bar.add_task("grid", total=len(modes) * len(MODES) * len(WHO))
+    for attempts, differing in sweep_grid(place, modes):
+        found.attempts += attempts
+        for each in differing:
+            found.add(each.world, [each.sentence])
+        bar.advance(task, attempts)
+
+
+def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
+    from harness.random_sweep import random_sweep
+
+    part, parts = options.shard
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    count = len(range(part - 1, options.worlds, parts)) if until is None else sys.maxsize
+    task = bar.add_task("random worlds", total=None if until else count)
+    before = 0
+    for progress in random_sweep(place, count, options.seed * parts + part - 1):
+        found.attempts += progress.attempts - before
+        before = progress.attempts
+        if progress.found is not None:
+            differences = [text for verdict in progress.found.verdicts for text in verdict.differences]
+            found.add(progress.found.world, differences)
+        bar.update(task, completed=progress.worlds)
+        if until is not None and time.monotonic() >= until:
+            return
 
 
 def _bar() -> Progress:
@@ -91,32 +152,3 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
-
-
-def _report(disagreements: Sequence[Disagreement], *, as_json: bool) -> None:
-    for found in disagreements[:SHOWN]:
-        if as_json:
-            print(
-                json.dumps(
-                    {
-                        "user": found.user,
-                        "directory_mode": f"{found.directory_mode:04o}",
-                        "socket_mode": f"{found.socket_mode:04o}",
-                        "observed": found.observed,
-                        "expected": found.expected,
-                    }
-                )
-            )
-        else:
-            print(
-                f"{found.user}: directory {found.directory_mode:04o}, socket {found.socket_mode:04o}: the kernel did "
-                f"{found.observed}, the oracle says {found.expected}"
-            )
-    if len(disagreements) > SHOWN:
-        print(f"harness: {len(disagreements) - SHOWN:,} more disagreements", file=sys.stderr)
-    if disagreements:
-        from harness.world import dumps
-
-        world = disagreements[0].world
-        Path(f"{world.name}.toml").write_text(dumps(world), encoding="utf-8")
-        print(f"harness: the first one as a world: harness run {world.name}.toml", file=sys.stderr)
