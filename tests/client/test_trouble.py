@@ -114,5 +114,5 @@ def test_an_event_name_that_the_client_does_not_know_does_no_harm_in_settings(al
     assert alice.start(["sh", "-c", "mkdir -p .claude && cp settings.json .claude/"]).wait().status == 0
     alice.observatory("install-hooks", "--global", *WHERE)
     told, _ = session(alice, "")
-    assert told == without
+    assert told[:2] == without[:2]  # later versions say on standard error that they skip it
     assert len(alice.ask("events")) == HOOKS

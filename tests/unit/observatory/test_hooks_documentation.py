@@ -1,0 +1,68 @@
+"""What docs/hooks.md shows is what the code has, and its commands do what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from observatory.hooks.command import Recipient, hook_command
+from observatory.hooks.events import SINCE, listened
+from tests.unit.observatory.test_client_commands import Server
+
+TEXT = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
+
+
+def test_the_command_is_the_one_that_is_installed() -> None:
+    assert blocks("") == [hook_command("Stop", Recipient("/tmp/claude-observatory.sock")) + "\n"]
+
+
+def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None:
+    told: dict[str, str] = {}
+    for version, names in re.findall(r"^\| (before 2\.1\.33|\d+\.\d+\.\d+) \| (`.*`) \|$", TEXT, re.MULTILINE):
+        told |= dict.fromkeys(re.findall(r"`(\w+)`", names), version)
+    known = {event: ".".join(map(str, SINCE[event])) if event in SINCE else "before 2.1.33" for event in listened(None)}
+    assert told == known
+
+
+def test_the_commands_do_what_is_said_of_them() -> None:
+    (commands,) = blocks("sh")
+    with tempfile.TemporaryDirectory(prefix="o-") as name:
+        home = Path(name)
+        (home / "observatory").write_text(f'#!/bin/sh\nexec {sys.executable} -m observatory "$@"\n')
+        (home / "observatory").chmod(0o755)
+        server = Server(home)
+        environment = {
+            "HOME": name,
+            "PATH": f"{name}:/usr/bin:/bin",
+            "CLAUDE_UNIX_HOOK_WATCHER": str(server.socket),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        try:
+            said = []
+            for command in commands.splitlines():
+                done = subprocess.run(
+                    ["sh", "-c", command],
+                    cwd=name,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                said.append(done.stdout.splitlines())
+        finally:
+            server.close()
+        settings = home / ".claude" / "settings.json"
+        assert said[0][-1].startswith("Nothing was changed")
+        assert said[1][-1] == f"{settings} has 32 hooks, which send to {server.socket}."
+        assert [line.split()[0] for line in said[2]] == ["ok"] * 7
+        assert said[3][-1] == f"{settings} is removed: it held nothing but observatory's hooks."
+        assert not settings.exists()
