@@ -57,7 +57,7 @@ def _weighted(weights: Mapping[_T, int]) -> st.SearchStrategy[_T]:
 
 _SORTS: Mapping[_Sort, int] = {"socket": 6, "directory": 8, "file": 2, "symlink": 6, "mount": 3, "abstract": 1}
 _TYPES: Mapping[SocketType, int] = {"stream": 6, "dgram": 1, "seqpacket": 1}
-_STATES: Mapping[SocketState, int] = {"listening": 6, "stale": 1, "bound": 1}
+_STATES: Mapping[SocketState, int] = {"listening": 3, "stale": 1, "bound": 1}
 _ENTRIES: Mapping[_Entry, int] = {"user": 4, "group": 4, "owning group": 2, "mask": 1}
 _AIMS: Mapping[_Aim, int] = {
     "absolute": 4,
@@ -227,6 +227,12 @@ def _directories(world: World, top: str) -> list[str]:
     return found
 
 
+def _gids_of(world: World) -> list[int]:
+    """The groups that somebody is in."""
+    principals = [world.principal(user.name) for user in world.users]
+    return sorted({gid for principal in principals for gid in (principal.gid, *principal.groups)})
+
+
 def _node(world: World, top: str, spec: _NodeSpec) -> Node:
     directories = _directories(world, top)
     # Mostly the newest directory, so that worlds become deep; else any.
@@ -239,7 +245,7 @@ def _node(world: World, top: str, spec: _NodeSpec) -> Node:
         return Node(f"@{spec.name[:9]}", "socket", mode=0o755, type=spec.type, state=state)
     if spec.kind == "symlink":
         return Node(path, "symlink", owner=owner, mode=0o777, target=_target(world, top, path, spec.target))
-    gids = sorted(world.groups.values())
+    gids = _gids_of(world)
     node = Node(path, spec.kind, owner, gids[spec.group % len(gids)], spec.mode, acl=_acl(world, spec))
     if spec.kind == "socket":
         state = "listening" if spec.type == "dgram" and spec.state == "bound" else spec.state
@@ -256,7 +262,7 @@ def _node(world: World, top: str, spec: _NodeSpec) -> Node:
 
 def _acl(world: World, spec: _NodeSpec) -> tuple[AclEntry, ...]:
     uids = sorted({user.uid for user in world.users})
-    gids = sorted(world.groups.values())
+    gids = _gids_of(world)
     entries: dict[tuple[str, int | None], AclEntry] = {}
     for tag, who, permissions in spec.acl:
         if tag == "user":
@@ -308,7 +314,10 @@ def _object(world: World, top: str, number: int, operation: str) -> str:
     """What an attempt is about: a node, a name under a symlink or a mount, or nothing at all."""
     abstract = operation in {"connect", "bind"}
     known = [node.path for node in world.nodes if abstract or not node.path.startswith("@")] or [top]
+    sockets = [node.path for node in world.nodes if node.kind == "socket"]
     half, upper = number // 2, number % 2
+    if operation == "connect" and sockets and half % 2:
+        return sockets[half // 2 % len(sockets)]
     makes = operation in {"bind", "rename"}
     if upper == (0 if makes else 1) and number > 1:
         below = [path for path in known if not path.startswith("@")] or [top]

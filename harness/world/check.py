@@ -100,8 +100,8 @@ def complete(world: World) -> World:
 
 def problems(world: World) -> Iterator[Problem]:
     """Everything about a completed world that a place could not build or an oracle could not judge."""
-    yield from _names(world)
     yield from _users(world)
+    yield from _names(world)
     yield from _nodes(world)
     for index, attempt in enumerate(world.attempts):
         for key, sentence in _attempt(world, attempt):

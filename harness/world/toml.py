@@ -59,8 +59,8 @@ def loads(text: str, name: str = "world") -> World:
         for problem in problems(world):
             raise _ProblemFound(problem.where, problem.sentence)
     except _ProblemFound as found:
-        line = line_of(text, _as_written(document, found.where))
-        raise WorldError(f"{name}:{line}: {_spoken(found.where)}: {found.sentence}") from None
+        where = _as_written(document, found.where)
+        raise WorldError(f"{name}:{line_of(text, where)}: {_spoken(where)}: {found.sentence}") from None
     return world
 
 

@@ -94,8 +94,8 @@ def _without_mask(principal: Principal, inode: Inode, wanted: int, rules: Rules)
 
 
 def _first_group_settles_it(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> Entitlement | None:
-    found = permission._acl(principal, inode, 0, rules)
-    return found if found is None or found.applied == "acl group" else permission._acl(principal, inode, wanted, rules)
+    del wanted  # the first group has all of nothing
+    return permission._acl(principal, inode, 0, rules)
 
 
 def _any_class_will_do(principal: Principal, inode: Inode, wanted: int, rules: Rules) -> Entitlement:
