@@ -18,8 +18,7 @@ from observatory.wire import (
     refusal_answer,
     stream_head,
 )
-
-CHUNKED = b"POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+from tests.malformed import CHUNKED, MALFORMED
 
 
 def read(*pieces: bytes) -> RequestReader:
@@ -142,69 +141,7 @@ def test_a_post_without_a_length_is_refused():
     assert status(b"POST /hook HTTP/1.1\r\nHost: x\r\n\r\n") == 411
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="a TLS ClientHello"),
-        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="SSH"),
-        pytest.param(b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", id="no method"),
-        pytest.param(b"GET  HTTP/1.1\r\nHost: x\r\n\r\n", id="no target"),
-        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", id="no version"),
-        pytest.param(b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", id="a space after the version"),
-        pytest.param(b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", id="a space in the target"),
-        pytest.param(b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", id="a control character in the target"),
-        pytest.param(b"GET / HTTP/1.1\nHost: x\n\n", id="bare line feeds"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", id="a bare carriage return"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", id="a space before the colon"),
-        pytest.param(b"GET / HTTP/1.1\r\n: x\r\nHost: x\r\n\r\n", id="a field without a name"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", id="a folded field"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA\0: b\r\n\r\n", id="a null in a name"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n", id="a null in a value"),
-        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no Host"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", id="two Hosts"),
-        pytest.param(b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", id="a tunnel"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", id="an upgrade"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
-            id="an upgrade with a body",
-        ),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="a negative length"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\na", id="a signed length"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\na", id="a hexadecimal length"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1 1\r\n\r\na", id="a length with a space"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \r\n\r\n", id="an empty length"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\n" % (b"9" * 30), id="a length of 2^99"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", id="two lengths"
-        ),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\na", id="a list of lengths"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            id="a length and chunks",
-        ),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-            id="chunks and a length",
-        ),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", id="another coding"),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", id="chunked not as the last"
-        ),
-        pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", id="almost chunked"
-        ),
-        pytest.param(CHUNKED + b"x\r\n", id="a chunk of no size"),
-        pytest.param(CHUNKED + b"\r\n", id="a chunk of an empty size"),
-        pytest.param(CHUNKED + b"-1\r\n", id="a chunk of negative size"),
-        pytest.param(CHUNKED + b"0x1\r\na\r\n", id="a chunk of hexadecimal size"),
-        pytest.param(CHUNKED + b"1\na\r\n0\r\n\r\n", id="a chunk size that ends with a line feed"),
-        pytest.param(CHUNKED + b"1\r\nab\r\n0\r\n\r\n", id="a chunk longer than its size"),
-        pytest.param(CHUNKED + b"1\r\na0\r\n\r\n", id="a chunk without end"),
-        pytest.param(CHUNKED + b"fffffffffffffffff\r\n", id="a chunk of 2^68"),
-        pytest.param(CHUNKED + b"1 \r\na\r\n0\r\n\r\n", id="a space after a chunk's size"),
-    ],
-)
+@pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_request_is_refused(request_: bytes):
     reader = read(request_)
     assert not reader.requests

@@ -1,0 +1,100 @@
+"""Killed at any moment under load: whatever was acknowledged is there, once, and the next start needs no hand."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tests.server.running import Running, start, stored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLIENTS = 8
+
+
+class Load:
+    """Clients that send numbered events until the server is gone, and remember what was acknowledged."""
+
+    def __init__(self, server: Running, round_: int) -> None:
+        self._server = server
+        self._round = round_
+        self.acknowledged: list[str] = []
+        self._threads = [threading.Thread(target=self._send, args=(client,)) for client in range(CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self, client: int) -> None:
+        number = 0
+        while True:
+            name = f"{self._round}-{client}-{number}"
+            body = b'{"name":"%b","pad":"%b"}' % (name.encode(), b"x" * random.choice([0, 100, 5000, 60_000]))
+            try:
+                status = self._server.send(body)
+            except (OSError, EOFError, ValueError):
+                return  # the server was killed
+            if status == 200:
+                self.acknowledged.append(name)
+            number += 1
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool):
+    """200 moments if `OBSERVATORY_FULL=1`, else 12: one database lives through all of them."""
+    rounds = 200 if full else 12
+    acknowledged: list[str] = []
+    starts = []
+    for round_ in range(rounds):
+        begun = time.monotonic()
+        server = start(directory)
+        starts.append(time.monotonic() - begun)
+        load = Load(server, round_)
+        time.sleep(random.uniform(0.01, 0.5))  # not a handshake: the moment is to be any
+        server.kill()
+        load.join()
+        acknowledged += load.acknowledged
+        assert "Traceback" not in server.log_text()
+    first = start(directory, name="fresh")
+    begun = time.monotonic()
+    start(directory, name="fresher").end()
+    fresh = time.monotonic() - begun
+    first.end()
+
+    events = stored(server.database)
+    times = Counter(event["name"] for event in events)
+    median = statistics.median(starts)
+    print(f"{rounds} kills, {len(acknowledged)} acknowledged, {len(events)} stored, median start {median:.2f} s")
+    assert len(acknowledged) > rounds
+    assert [name for name in acknowledged if times[name] != 1] == []
+    assert [name for name, count in times.items() if count > 1] == []
+    assert [event["_id"] for event in events] == list(range(1, len(events) + 1))
+    # A start after a kill needs a second at most more than one that finds nothing, on a machine however busy.
+    assert median - fresh < 1
+
+
+def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged(directory: Path):
+    server = start(directory)
+    for number in range(10):
+        assert server.send({"n": number}) == 200
+        server.kill()
+        assert [event["n"] for event in server.stored()] == list(range(number + 1))
+        server = start(directory)
+    server.end()
+
+
+def test_what_was_written_but_not_acknowledged_may_be_there_and_nothing_else(directory: Path):
+    """An answer that was lost on the way is not an event that was lost: at most the ones under way are more."""
+    server = start(directory)
+    load = Load(server, 0)
+    time.sleep(0.3)
+    server.kill()
+    load.join()
+    more = {event["name"] for event in server.stored()} - set(load.acknowledged)
+    assert len(more) <= CLIENTS
