@@ -90,12 +90,16 @@ _LONGEST = 1024
 _UCRED = LINUX_UCRED.compiled(sys.byteorder)
 
 _OUTCOMES = {
-    errno.ENOPROTOOPT: Unavailable.OPTION,
-    errno.EOPNOTSUPP: Unavailable.OPTION,
-    errno.ENOSYS: Unavailable.OPTION,
-    errno.ENODATA: Unavailable.PEER,
-    errno.ENOTCONN: Unavailable.PEER,
-    errno.ERANGE: Unavailable.SHORT,
+    getattr(errno, name): outcome
+    for name, outcome in {
+        "ENOPROTOOPT": Unavailable.OPTION,
+        "EOPNOTSUPP": Unavailable.OPTION,
+        "ENOSYS": Unavailable.OPTION,
+        "ENODATA": Unavailable.PEER,
+        "ENOTCONN": Unavailable.PEER,
+        "ERANGE": Unavailable.SHORT,
+    }.items()
+    if hasattr(errno, name)  # WASI and OpenBSD know no ENODATA, and this module can be imported there too
 }
 
 
