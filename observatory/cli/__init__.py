@@ -25,6 +25,7 @@ def _commands() -> tuple[ModuleType, ...]:
         completion,
         doctor,
         events,
+        forward,
         install_hooks,
         serve,
         sessions,
@@ -34,7 +35,7 @@ def _commands() -> tuple[ModuleType, ...]:
         whoami,
     )
 
-    return serve, events, sessions, watch, web, whoami, doctor, install_hooks, uninstall_hooks, completion
+    return serve, events, sessions, watch, web, forward, whoami, doctor, install_hooks, uninstall_hooks, completion
 
 
 def parser() -> argparse.ArgumentParser:

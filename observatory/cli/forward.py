@@ -1,0 +1,176 @@
+"""`observatory forward`: events on their way to other machines."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from observatory.cli import DONE, UNAVAILABLE, USAGE
+from observatory.cli.common import Stop, add_server_options, client, server_errors, socket_path, stop
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from observatory.forward.cursor import Cursor
+    from observatory.forward.run import Forwarder
+
+SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `forward`."""
+    parser = subparsers.add_parser(
+        "forward",
+        help="send events on to NATS JetStream or to an OpenTelemetry collector",
+        description="Send a server's events on, as far as one may see them: from where the last run ended, and then as "
+        "they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, "
+        "and those of a host in their order; a collector may get some twice.",
+    )
+    add_server_options(parser)
+    parser.add_argument(
+        "--to",
+        metavar="URL",
+        required=True,
+        help="nats://HOST:PORT or tls://HOST:PORT (several, with commas), or otlp+http://HOST:PORT or otlp+https://...",
+    )
+    parser.add_argument("--host", metavar="NAME", help="this machine's name among the others (default: its hostname)")
+    parser.add_argument("--creds", metavar="FILE", help="NATS credentials")
+    parser.add_argument("--ca", metavar="FILE", help="who may have signed the other side's certificate (PEM)")
+    parser.add_argument("--cursor", metavar="FILE", help="where to keep how far it is (default: the state directory)")
+    parser.add_argument("--once", action="store_true", help="end when all that there is now has arrived")
+    parser.add_argument(
+        "--make-stream",
+        metavar="REPLICAS",
+        type=_replicas,
+        help="make the stream on NATS, in so many copies, and end; with --retain it keeps events for so long",
+    )
+    parser.add_argument("--retain", metavar="SPAN", type=_span, help="such as 90d or 12h; only with --make-stream")
+    parser.set_defaults(run=run)
+
+
+def _replicas(text: str) -> int:
+    import argparse
+
+    if text not in {"1", "3", "5"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1, 3 or 5")
+    return int(text)
+
+
+def _span(text: str) -> int:
+    import argparse
+
+    found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span such as 90d, 12h, 30m or 60s")
+    return int(found[1]) * SPANS[found[2]]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Forward until SIGINT or SIGTERM."""
+    try:
+        host = _host(options)
+        servers = options.to.split(",")
+        scheme = servers[0].partition("://")[0]
+        for url in servers:
+            _check_url(url, scheme)
+        for file in (options.creds, options.ca):
+            _check_file(file)
+        if options.retain is not None and options.make_stream is None:
+            raise Stop("--retain says what the stream keeps, and so goes with --make-stream", USAGE)
+        if scheme in {"nats", "tls"}:
+            return _to_nats(options, servers, host)
+        if options.make_stream is not None or options.creds is not None:
+            raise Stop("--make-stream and --creds are for NATS", USAGE)
+        return _to_otlp(options, host)
+    except Stop as error:
+        return stop(options, error)
+
+
+def _check_url(url: str, scheme: str) -> None:
+    parts = urlsplit(url)
+    known = {"nats", "tls", "otlp+http", "otlp+https"}
+    if parts.scheme not in known or parts.scheme != scheme or not parts.hostname:
+        raise Stop(
+            f"{url!r} is not nats://HOST:PORT, tls://HOST:PORT, otlp+http://HOST:PORT or otlp+https://...", USAGE
+        )
+
+
+def _check_file(path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise Stop(f"can't read {path}: {error.strerror}") from error
+
+
+def _host(options: argparse.Namespace) -> str:
+    """This machine's name as a token of a subject. Raises Stop."""
+    from observatory.forward.subject import token
+
+    name = options.host if options.host is not None else socket.gethostname().partition(".")[0]
+    if not name or len(name) > 64:
+        raise Stop("the host's name must have 1 to 64 characters; say it by --host", USAGE)
+    return token(name)
+
+
+def _to_nats(options: argparse.Namespace, servers: list[str], host: str) -> int:
+    import asyncio
+
+    try:
+        from observatory.forward import nats
+        from observatory.forward.subject import STREAM
+    except ImportError as error:
+        raise Stop(f"{error.name} is missing; install claude-observatory[fleet]") from None
+    access = nats.Access(tuple(servers), host, options.creds, options.ca)
+    if options.make_stream is not None:
+        try:
+            asyncio.run(nats.make_stream(access, options.make_stream, options.retain))
+        except nats.TroubleError as error:
+            raise Stop(str(error), UNAVAILABLE) from error
+        _log(f"the stream {STREAM} is there, in {options.make_stream} copies")
+        return DONE
+    return _forward(options, host, lambda cursor: nats.NatsForwarder(access, cursor, _log))
+
+
+def _to_otlp(options: argparse.Namespace, host: str) -> int:
+    try:
+        from observatory.forward.otlp import OtlpForwarder
+    except ImportError as error:
+        raise Stop(f"{error.name} is missing; install claude-observatory[otlp]") from None
+    endpoint = options.to.removeprefix("otlp+").rstrip("/")
+    if not urlsplit(endpoint).path:
+        endpoint += "/v1/logs"
+    return _forward(options, host, lambda cursor: OtlpForwarder(endpoint, host, cursor, _log, options.ca))
+
+
+def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Forwarder]) -> int:
+    import asyncio
+
+    from observatory.feed.source import ServerSource, SourceError
+    from observatory.forward.cursor import Cursor, CursorError, default_path
+    from observatory.forward.run import check, forward
+
+    server = client(options)
+    with server_errors():
+        server.whoami()
+    source = ServerSource(server)
+    path = Path(options.cursor) if options.cursor else default_path(socket_path(options), options.to, host)
+    try:
+        with Cursor(path) as cursor:
+            check(source, cursor, _log)
+            _log(f"forwarding what comes after event {cursor.position.id} of {source.name} to {options.to} as {host}")
+            asyncio.run(forward(lambda: make(cursor), source, cursor, _log, once=options.once))
+    except (CursorError, SourceError) as error:
+        raise Stop(str(error)) from error
+    return DONE
+
+
+def _log(sentence: str) -> None:
+    print(f"observatory forward: {sentence}", file=sys.stderr, flush=True)
