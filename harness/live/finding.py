@@ -76,10 +76,12 @@ def _decide(subject: Subject, scene: Scene, rules: Rules) -> Decision:
     bare = _without_capabilities(scene)
     for _ in range(len(scene.world.nodes) + 1):
         strict = decide(bare, scene.attempt, rules)
-        if strict.outcome == "ok" or not strict.needs or strict.at == decision.at:
+        if strict.outcome == "ok" or not strict.needs:
             return decision
         if strict.at in scene.unmapped:
             return strict
+        if strict.at == decision.at and decision.outcome != "ok":
+            return decision
         bare = replace(
             bare,
             nodes=tuple(replace(node, mode=0o777, acl=()) if node.path == strict.at else node for node in bare.nodes),

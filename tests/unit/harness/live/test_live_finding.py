@@ -1,0 +1,107 @@
+"""What is found about a scene, given the scene: no machine is looked at here."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from harness.live.accounts import Account, FileAccounts
+from harness.live.explanation import explain
+from harness.live.finding import Finding, find
+from harness.live.look import Component
+from harness.live.process import Running
+from harness.live.scene import Scene
+from harness.live.subject import Subject
+from harness.report.text import plain
+from harness.world import Attempt, Node, Principal, User, World, complete
+
+ALL = (range(2**32),)
+ACCOUNTS = FileAccounts((Account("ali", 1000, 1000, (999,)),), {"docker": 999})
+
+
+def scene(*nodes: Node, user: User, path: str = "/run/s", hidden: str | None = None, unmapped: str = "") -> Scene:
+    world = complete(World("w", users=(User("root", 0, 0), *([user] if user.uid else [])), nodes=nodes))
+    return Scene(world, Attempt(user.name, "connect", path), hidden, None, (), frozenset(unmapped.split()))
+
+
+def subject(user: User, *, groups: tuple[int, ...] = (), database: Account | None = None) -> Subject:
+    principal = Principal(user.uid, 0 if user.uid == 0 else 1000, groups, user.capabilities)
+    running = Running(7, "app", principal, "/", ALL, ALL)
+    return Subject(user.name, principal, ACCOUNTS, database, running)
+
+
+def judged(scene: Scene, user: User) -> Finding:
+    return find(subject(user), scene)
+
+
+ALI = User("ali", 1000, 1000)
+ROOT = User("root", 0, 0)
+SOCKET = Node("/run/s", "socket", 1000, 1000, 0o600)
+
+
+def test_what_may_not_be_looked_at_is_not_claimed_to_be_missing() -> None:
+    finding = judged(scene(Node("/run", "directory"), user=ALI, hidden="/run/s"), ALI)
+    assert not finding.conclusive
+    assert not finding.allowed
+
+
+def test_a_refusal_before_what_is_hidden_is_conclusive() -> None:
+    finding = judged(scene(Node("/run", "directory", mode=0o700), user=ALI, hidden="/run/s"), ALI)
+    assert finding.conclusive
+    assert finding.decision.at == "/run"
+
+
+def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below() -> None:
+    numbers = (stat.S_IFDIR | 0o700, 2, 1, 2, 0, 0, 4096, 0, 0, 0)
+    root = Component("/", "directory", os.stat_result(numbers), (), None)
+    closed = Scene(
+        *[getattr(scene(SOCKET, user=ALI), name) for name in ("world", "attempt", "hidden")], root, (), frozenset()
+    )
+    finding = judged(closed, ALI)
+    assert (finding.decision.outcome, finding.decision.at) == ("EACCES", "/")
+    assert "ali lacks x on /:" in finding.decision.why
+    text = plain(explain(subject(ALI), closed, finding))
+    assert "ali lacks x on /:" in text
+
+
+def test_capabilities_count_for_what_is_mapped_and_for_nothing_else() -> None:
+    closed = Node("/run", "directory", 1000, 1000, 0o700)
+    assert judged(scene(closed, SOCKET, user=ROOT), ROOT).decision.outcome == "ok"
+    below = judged(scene(closed, SOCKET, user=ROOT, unmapped="/run/s"), ROOT)
+    assert (below.decision.outcome, below.decision.at) == ("EACCES", "/run/s")
+    above = judged(scene(closed, SOCKET, user=ROOT, unmapped="/run"), ROOT)
+    assert (above.decision.outcome, above.decision.at) == ("EACCES", "/run")
+    assert any("has no number in root's user namespace" in note for note in above.notes)
+
+
+def test_an_unmapped_thing_that_is_open_to_all_refuses_nobody() -> None:
+    opened = Node("/run/s", "socket", 65534, 65534, 0o666)
+    assert judged(scene(opened, user=ROOT, unmapped="/run/s"), ROOT).decision.outcome == "ok"
+
+
+def test_old_groups_are_told_only_where_a_login_would_give_more() -> None:
+    socket = Node("/run/s", "socket", "root", 999, 0o660)
+    database = Account("ali", 1000, 1000, (999,))
+    old = find(subject(ALI, database=database), scene(socket, user=ALI))
+    assert old.remedies == ("log in again, or restart it: with the group docker (999) the answer is ok",)
+    assert old.notes == ("process 7 (app) does not have all the groups that the user database gives ali: docker (999)",)
+    member = User("ali", 1000, 1000, (999,))
+    new = find(subject(member, groups=(999,), database=database), scene(socket, user=member))
+    assert (new.remedies, new.notes, new.allowed) == ((), (), True)
+
+
+def test_old_groups_that_would_change_nothing_are_no_remedy() -> None:
+    socket = Node("/run/s", "socket", "root", 998, 0o660)
+    finding = find(subject(ALI, database=Account("ali", 1000, 1000, (999,))), scene(socket, user=ALI))
+    assert finding.remedies == ()
+    assert len(finding.notes) == 1
+
+
+def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
+    nobody = User("uid-5000", 5000, 5000)
+    socket = Node("/run/s", "socket", "root", 999, 0o660)
+    here = scene(socket, user=nobody)
+    text = plain(explain(subject(nobody), here, judged(here, nobody)))
+    assert "usermod" not in text
+    assert "uid-5000" not in text.partition("  fix ")[2]
+    assert "setfacl -m u:5000:" in text
