@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.cli import DONE, UNAVAILABLE, USAGE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+from observatory.cli.origin import add_origin_options, nats_source
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "to the group of `serve --readers`.",
     )
     add_server_options(parser)
+    add_origin_options(parser)
     parser.add_argument("--event", metavar="NAME", help="only events of this name")
     parser.add_argument("--session", metavar="ID", help="only events of this session")
     parser.add_argument("--tool", metavar="NAME", help="only events about this tool")
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
     try:
         with server_errors():
-            server, query = client(options), parameters(options)
+            query = parameters(options)
+            server = client(options) if options.origin is None else nats_source(options)
             if options.json:
                 _print_lines(server.lines(query))
             else:
@@ -109,7 +112,8 @@ def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
         yield (
             str(event.get("_id", "")),
             str(event.get("_ts", ""))[:19].replace("T", " "),
-            user_name(event.get("_peer_uid")),
+            # A uid is a user of the machine that said it, and names are those of this one.
+            f"{event.get('_peer_uid')}@{host}" if (host := event.get("_host")) else user_name(event.get("_peer_uid")),
             str(event.get("_event", "")),
             printable(str(event.get("session_id", "")))[:8],
             str(event.get("tool_name", "")),

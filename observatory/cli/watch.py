@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, USAGE
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+from observatory.cli.common import Stop, add_server_options, stop
+from observatory.cli.origin import add_origin_options, source
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "with what the kernel proves apart from what its sender claims. Works over ssh.",
     )
     add_server_options(parser)
+    add_origin_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -40,12 +42,8 @@ def _watch(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise Stop(f"{error.name} is missing; install claude-observatory[watch]") from None
     from observatory.feed.feed import Feed
-    from observatory.feed.source import ServerSource
 
-    server = client(options)
-    with server_errors():
-        server.whoami()
-    feed = Feed(ServerSource(server))
+    feed = Feed(source(options))
     feed.start()
     try:
         WatchApp(feed).run()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, FAILED
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+from observatory.cli.common import Stop, add_server_options, stop
+from observatory.cli.origin import add_origin_options, source
 
 if TYPE_CHECKING:
     import argparse
 
-    from observatory.feed.source import Source
     from observatory.web.gate import Gate
 
 
@@ -23,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "come. Prints a link with a token, which lets one browser in, once; then the next link.",
     )
     add_server_options(parser)
+    add_origin_options(parser)
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: one that is free)")
     parser.set_defaults(run=run)
 
@@ -52,30 +53,20 @@ def _serve(options: argparse.Namespace) -> int:
         raise Stop(f"{error.name} is missing; install claude-observatory[web]") from None
     from observatory.feed.feed import Feed
 
-    source = _source(options)
+    shown = source(options)
     try:
         sock = listen(options.port)
     except OSError as error:
         raise Stop(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}", FAILED) from error
-    feed = Feed(source)
+    feed = Feed(shown)
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     feed.start()
-    _print(f"Showing {source.name}. Open this in your browser; it works once:", gate)
+    _print(f"Showing {shown.name}. Open this in your browser; it works once:", gate)
     try:
         serve(gate, sock, feed.stop)
     finally:
         feed.stop()
     return DONE
-
-
-def _source(options: argparse.Namespace) -> Source:
-    """Where the events come from; whoever may not read them is told now. Raises Stop."""
-    from observatory.feed.source import ServerSource
-
-    server = client(options)
-    with server_errors():
-        server.whoami()
-    return ServerSource(server)
 
 
 def _print(sentence: str, gate: Gate) -> None:

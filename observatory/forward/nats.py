@@ -125,7 +125,8 @@ class NatsForwarder:
         self._bytes = 0
         self._move = asyncio.Event()
         self._trouble = ""
-        self._checked = False
+        self._unchecked = WINDOW
+        """So many events are still to be found missing in the stream before no more are looked for."""
         self.delivered = 0
         """Events acknowledged since the start."""
 
@@ -149,7 +150,7 @@ class NatsForwarder:
                         said = ""
                     await self._session(nc, backlog, stopping)
                 finally:
-                    await _drop(nc)
+                    await drop(nc)
             except TroubleError as error:
                 if str(error) != said:
                     said = str(error)
@@ -168,9 +169,6 @@ class NatsForwarder:
         await nc.subscribe(f"{prefix}.>", cb=self._on_ack)
         await nc.flush(int(CONNECT_PATIENCE))
         try:
-            if not self._checked:
-                await self._skip_stored(nc, backlog)
-                self._checked = True
             for item in list(self._items.values()):
                 if not item.acknowledged:
                     await self._publish(nc, prefix, item)
@@ -178,6 +176,8 @@ class NatsForwarder:
             while not (stopping.is_set() and not self._items):
                 self._move.clear()
                 while not stopping.is_set() and (room := self._room()) and (lines := backlog.take(room)):
+                    if self._unchecked > 0:
+                        lines = await self._missing(nc, lines)
                     for line in lines:
                         await self._publish(nc, prefix, self._remember(line))
                 with contextlib.suppress(TimeoutError):
@@ -258,40 +258,34 @@ class NatsForwarder:
             self._cursor.position = Position(last.id, last.ts)
             self._move.set()
 
-    async def _skip_stored(self, nc: Nats, backlog: Backlog) -> None:
-        """Leave out what the stream has already: it had been sent, and the cursor was not yet written."""
-        skipped = 0
-        while True:
-            # A moment, for the backlog may have just begun to read.
-            self._move.clear()
-            lines = backlog.take(WINDOW)
-            if not lines:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._move.wait(), SAVE)
-                lines = backlog.take(WINDOW)
+    async def _missing(self, nc: Nats, lines: list[bytes]) -> list[bytes]:
+        """Those that the stream does not have: the others had arrived, and the cursor was not yet written."""
+        try:
             addresses = [address(self._access.host, line) for line in lines]
             last = {subject: await _last(nc, subject) for subject in {to.subject for to in addresses}}
-            found = 0
-            for line, to in zip(lines, addresses, strict=True):
-                there = last[to.subject]
-                if there is not None and to.id <= there.id and to.ts <= there.ts:
-                    found += 1
-                    if not self._items:
-                        self._cursor.position = Position(to.id, to.ts)
-                else:
-                    self._remember(line)
-            skipped += found
-            if not found:
-                break
-        if skipped:
-            self._log(f"the stream has {skipped} events already that were not yet known to have arrived")
+        except TroubleError:
+            for line in lines:  # they are not lost: what the stream has of them, it drops
+                self._remember(line)
+            raise
+        missing = []
+        for line, to in zip(lines, addresses, strict=True):
+            there = last[to.subject]
+            if there is None or to.id > there.id or to.ts > there.ts:
+                missing.append(line)
+            elif not self._items and not missing:
+                self._cursor.position = Position(to.id, to.ts)
+        found = len(lines) - len(missing)
+        self._unchecked = WINDOW if found else self._unchecked - len(lines)
+        if found:
+            self._log(f"the stream has {found} events already that were not yet known to have arrived")
+        return missing
 
 
 _PREFIX_TOKENS: Final = 3
 """Tokens of an inbox before the message id: `_INBOX`, the host, and one of its own."""
 
 
-async def _drop(nc: Nats) -> None:
+async def drop(nc: Nats) -> None:
     """Close a connection, whatever state it is in."""
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
@@ -344,4 +338,4 @@ async def make_stream(access: Access, replicas: int, retain: float | None) -> No
     except (nats.errors.Error, TimeoutError) as error:
         raise TroubleError(f"can't make the stream {STREAM}: {error or type(error).__name__}") from error
     finally:
-        await _drop(nc)
+        await drop(nc)

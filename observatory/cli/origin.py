@@ -1,0 +1,61 @@
+"""Where a command's events come from: a server's socket, or with `--from` the hosts on a NATS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from observatory.cli import USAGE
+from observatory.cli.common import Stop, client, server_errors
+
+if TYPE_CHECKING:
+    import argparse
+
+    from observatory.feed.source import Source
+    from observatory.forward.reading import NatsSource
+
+
+def add_origin_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a NATS in place of a server."""
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="URL",
+        help="read the events of many hosts from nats://HOST:PORT or tls://HOST:PORT in place of a server's socket",
+    )
+    parser.add_argument("--creds", metavar="FILE", help="NATS credentials, with --from")
+    parser.add_argument("--ca", metavar="FILE", help="who may have signed NATS's certificate (PEM), with --from")
+
+
+def nats_source(options: argparse.Namespace) -> NatsSource:
+    """The hosts on the NATS that `--from` names. Raises Stop."""
+    servers = tuple(options.origin.split(","))
+    if not all(server.startswith(("nats://", "tls://")) for server in servers):
+        raise Stop(f"{options.origin!r} is not nats://HOST:PORT or tls://HOST:PORT", USAGE)
+    for path in (options.creds, options.ca):
+        if path is not None and not os.access(path, os.R_OK):
+            raise Stop(f"can't read {Path(path)}")
+    try:
+        from observatory.forward.nats import Access
+        from observatory.forward.reading import NatsSource
+    except ImportError as error:
+        raise Stop(f"{error.name} is missing; install claude-observatory[fleet]") from None
+    return NatsSource(Access(servers, f"reader-{os.getpid()}", options.creds, options.ca))
+
+
+def source(options: argparse.Namespace) -> Source:
+    """Where the events come from; whoever may not read them is told now. Raises Stop."""
+    from observatory.feed.source import ServerSource, SourceError
+
+    if options.origin is not None:
+        found = nats_source(options)
+        try:
+            found.newest()
+        except SourceError as error:
+            raise Stop(str(error)) from error
+        return found
+    server = client(options)
+    with server_errors():
+        server.whoami()
+    return ServerSource(server)

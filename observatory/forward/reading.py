@@ -1,0 +1,209 @@
+"""Events of many hosts, read from NATS JetStream.
+
+Their place is their sequence number in the stream. `_host` is put into each: the host that NATS let publish it, by
+its subject. Whatever a host wrote there itself is dropped: it's NATS that says who it is. All else in the event is
+what that host says, its kernel's word included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import nats.errors
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from observatory.client import UnavailableError
+from observatory.feed.source import SourceError
+from observatory.forward.nats import CONNECT_PATIENCE, TroubleError, connect, drop
+from observatory.forward.subject import ROOT, STREAM, host_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from nats.aio.client import Client as Nats
+    from nats.js.client import JetStreamContext
+
+    from observatory.forward.nats import Access
+
+AHEAD: Final = 4096
+"""Events that are read ahead of whoever takes them, at most."""
+_END: Final = object()
+
+
+class NatsSource:
+    """The events of all hosts in the stream that the reader's account may see."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.name = self.path = ",".join(access.servers)
+
+    def newest(self) -> int:
+        """The newest event's sequence number. Raises SourceError."""
+        return asyncio.run(self._newest())
+
+    def follow(self, after: int | None, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Events after that one, or the newest, and then what comes. Raises SourceError."""
+        return self._read(after, limit, None)
+
+    def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
+        """The events of these sequence numbers. Raises SourceError."""
+        return self._read(after, 0, through) if through > after else iter(())
+
+    def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
+        """The events that these parameters of `/events` select, as a Client gives them. Raises ClientError."""
+        limit = int(parameters["limit"]) if "limit" in parameters else None
+        after = int(parameters["after"]) if "after" in parameters else None
+        wanted = {
+            "_event": parameters.get("event"),
+            "session_id": parameters.get("session"),
+            "tool_name": parameters.get("tool"),
+            "_peer_uid": int(parameters["user"]) if "user" in parameters else None,
+        }
+        newest_only = limit is not None and after is None
+        try:
+            last = self.newest()
+            past: list[bytes] = []
+            if newest_only or "follow" not in parameters:
+                for _, line in self.between(after or 0, last):
+                    if _matches(line, wanted):
+                        past.append(line)
+                        if newest_only and len(past) > (limit or 0):
+                            del past[0]
+                        elif not newest_only and limit is not None and len(past) == limit:
+                            break
+                yield from past
+                after = last
+            if "follow" in parameters:
+                left = limit if limit is not None and not newest_only else None
+                for _, line in self.follow(after or 0, 0):
+                    if left == 0:
+                        return
+                    if _matches(line, wanted):
+                        yield line
+                        left = None if left is None else left - 1
+        except SourceError as error:
+            raise UnavailableError(str(error)) from error
+
+    def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The same as `lines`, read. Raises ClientError."""
+        for line in self.lines(parameters):
+            yield msgspec.json.decode(line, type=dict[str, Any])
+
+    def _read(self, after: int | None, limit: int, through: int | None) -> Iterator[tuple[int, bytes]]:
+        """Read in a thread of its own, whose loop NATS needs, and hand over in order."""
+        found: queue.Queue[Any] = queue.Queue(AHEAD)
+        stopping = threading.Event()
+
+        async def fill() -> None:
+            async for item in self._messages(after, limit, through):
+                while not stopping.is_set():
+                    try:
+                        found.put_nowait(item)
+                        break
+                    except queue.Full:
+                        await asyncio.sleep(0.01)
+                if stopping.is_set():
+                    return
+
+        def run() -> None:
+            end: object = _END
+            try:
+                asyncio.run(fill())
+            except SourceError as error:
+                end = error
+            while not stopping.is_set():
+                try:
+                    found.put(end, timeout=0.1)
+                except queue.Full:
+                    continue
+                return
+
+        threading.Thread(target=run, name="nats", daemon=True).start()
+        try:
+            while True:
+                item = found.get()
+                if item is _END:
+                    return
+                if isinstance(item, SourceError):
+                    raise item
+                yield item
+        finally:
+            stopping.set()
+
+    async def _newest(self) -> int:
+        nc = await self._connect()
+        try:
+            return (await self._stream(nc.jetstream(timeout=CONNECT_PATIENCE)))[1]
+        finally:
+            await drop(nc)
+
+    async def _connect(self) -> Nats:
+        try:
+            return await connect(self._access, f"_INBOX.{self._access.host}")
+        except TroubleError as error:
+            raise SourceError(str(error)) from error
+
+    async def _stream(self, jetstream: JetStreamContext) -> tuple[int, int]:
+        """The first and the last sequence number of the stream. Raises SourceError."""
+        try:
+            state = (await jetstream.stream_info(STREAM)).state
+        except NotFoundError:
+            raise SourceError(
+                f"{self.name} has no stream {STREAM}: `observatory forward --make-stream` makes it"
+            ) from None
+        except (nats.errors.Error, TimeoutError) as error:
+            raise SourceError(
+                f"{self.name} doesn't tell of the stream {STREAM}: {error or type(error).__name__}"
+            ) from error
+        return state.first_seq, state.last_seq
+
+    async def _messages(self, after: int | None, limit: int, through: int | None) -> AsyncIterator[tuple[int, bytes]]:
+        nc = await self._connect()
+        try:
+            jetstream = nc.jetstream(timeout=CONNECT_PATIENCE)
+            first, last = await self._stream(jetstream)
+            start = max(first, (last - limit if after is None else after) + 1)
+            if through is not None:
+                through = min(through, last)
+                if start > through:
+                    return
+            config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(1, start))
+            subscription = await jetstream.subscribe(f"{ROOT}.>", stream=STREAM, ordered_consumer=True, config=config)
+            while nc.is_connected:
+                try:
+                    message = await subscription.next_msg(timeout=1.0)
+                except TimeoutError:
+                    continue
+                place = message.metadata.sequence.stream
+                if through is not None and place > through:
+                    return
+                yield place, named(host_of(message.subject), message.data)
+                if place == through:
+                    return
+        except (nats.errors.Error, OSError) as error:
+            raise SourceError(f"lost {self.name}: {error or type(error).__name__}") from error
+        finally:
+            await drop(nc)
+
+
+def named(host: str, line: bytes) -> bytes:
+    """An event with the host that NATS authenticated, beside what that host says of who sent it."""
+    try:
+        event = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        event = {"_raw": line.decode(errors="backslashreplace")}
+    head = {key: event.pop(key) for key in ("_id", "_ts", "_event") if key in event}
+    event.pop("_host", None)
+    return msgspec.json.encode({**head, "_host": host, **event})
+
+
+def _matches(line: bytes, wanted: Mapping[str, object]) -> bool:
+    if all(value is None for value in wanted.values()):
+        return True
+    event = msgspec.json.decode(line, type=dict[str, Any])
+    return all(value is None or event.get(key) == value for key, value in wanted.items())
