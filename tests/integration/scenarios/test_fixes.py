@@ -1,0 +1,56 @@
+"""What a report names as a fix is one: the command is run in the place, and the refused user gets in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.oracle import linux, predict
+from harness.scenarios import Scenario, library
+from tests.integration.inside import ROOT
+
+if TYPE_CHECKING:
+    from harness.oracle import Change
+    from harness.place import Place
+    from harness.plugin import Tally
+    from harness.world import World
+
+COMMANDS = {"membership", "acl", "chmod", "chgrp", "chown", "unlink", "remount"}
+"""The kinds of changes that are commands; the others tell a person to start a server or to connect otherwise."""
+
+
+@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.source) for scenario in library()])
+def test_every_fix_that_is_named_turns_the_refusal(place: Place, scenario: Scenario, tally: Tally) -> None:
+    world = scenario.world
+    decisions = predict(world, world.attempts, linux(place.facts.sysctls), changes=True)
+    for number, decision in enumerate(decisions):
+        for change in decision.changes:
+            if set(change.what.split(" and ")) <= COMMANDS:
+                assert outcome_after(place, world, number, change) == "ok", change.text
+                tally(fixes=1)
+
+
+def outcome_after(place: Place, world: World, number: int, change: Change) -> str:
+    """How an attempt ends in the same world, after the same attempts before it, and after the change."""
+    commands = change.text.partition("  #")[0].split(" && ")
+    joins = [joined for command in commands if (joined := re.fullmatch(r"usermod -aG (\S+) (\S+)", command))]
+    for joined in joins:
+        world = with_group(world, joined[2], joined[1])
+    place.build(world)
+    place.attempt(world.attempts[:number])
+    for command in commands:
+        if not command.startswith("usermod "):
+            done = place.run(["sh", "-c", command], ROOT)
+            assert done.status == 0, f"{command}: {done.stderr}"
+    (seen,) = place.attempt([world.attempts[number]])
+    return seen.outcome
+
+
+def with_group(world: World, user: str, group: str) -> World:
+    """A world in which a user has logged in again, as a member of one more group."""
+    joined = int(group) if group.isdecimal() else group
+    users = tuple(replace(one, groups=(*one.groups, joined)) if one.name == user else one for one in world.users)
+    return replace(world, users=users)
