@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Stream = Literal["stdout", "stderr"]
+SAID = 2000
+"""Characters at the end of a process's output that are part of what is said of it."""
 
 
 class Transport(Protocol):
@@ -215,7 +217,7 @@ class AgentProcess:
 
     def _so_far(self) -> str:
         state = "the place is gone" if self._lost else "it runs" if self._status is None else f"exit {self._status}"
-        return f"{state}; stdout: {self._text('stdout')!r}; stderr: {self._text('stderr')!r}"
+        return f"{state}; stdout: {self._text('stdout')[-SAID:]!r}; stderr: {self._text('stderr')[-SAID:]!r}"
 
     def send(self, text: str) -> None:
         """Write to the process's standard input. Raises BrokenPipeError if it is closed."""
