@@ -109,7 +109,7 @@ async def connect(access: Access, inbox: str) -> Nats:
         )
     except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError, ValueError) as error:
         raise TroubleError(
-            f"can't connect to {' or '.join(access.servers)}: {error or type(error).__name__}"
+            f"can't connect to {' or '.join(access.servers)}: {str(error) or type(error).__name__}"
         ) from error
 
 
@@ -187,7 +187,7 @@ class NatsForwarder:
                     self._cursor.save()
                 self._watch(nc)
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise TroubleError(f"lost the connection: {error or type(error).__name__}") from error
+            raise TroubleError(f"lost the connection: {str(error) or type(error).__name__}") from error
 
     def _watch(self, nc: Nats) -> None:
         if self._trouble:
@@ -298,7 +298,9 @@ async def _last(nc: Nats, subject: str) -> Position | None:
     except nats.errors.NoRespondersError:
         raise TroubleError(f"there is no stream {STREAM} that can be asked what it has") from None
     except (nats.errors.Error, TimeoutError) as error:
-        raise TroubleError(f"the stream {STREAM} doesn't say what it has: {error or type(error).__name__}") from error
+        raise TroubleError(
+            f"the stream {STREAM} doesn't say what it has: {str(error) or type(error).__name__}"
+        ) from error
     if answer.headers and "Status" in answer.headers:
         if answer.headers["Status"] == "404":
             return None
@@ -336,6 +338,6 @@ async def make_stream(access: Access, replicas: int, retain: float | None) -> No
         except BadRequestError:  # it's there, and is another one
             await jetstream.update_stream(config)
     except (nats.errors.Error, TimeoutError) as error:
-        raise TroubleError(f"can't make the stream {STREAM}: {error or type(error).__name__}") from error
+        raise TroubleError(f"can't make the stream {STREAM}: {str(error) or type(error).__name__}") from error
     finally:
         await drop(nc)

@@ -158,7 +158,7 @@ class NatsSource:
             ) from None
         except (nats.errors.Error, TimeoutError) as error:
             raise SourceError(
-                f"{self.name} doesn't tell of the stream {STREAM}: {error or type(error).__name__}"
+                f"{self.name} doesn't tell of the stream {STREAM}: {str(error) or type(error).__name__}"
             ) from error
         return state.first_seq, state.last_seq
 
@@ -186,7 +186,7 @@ class NatsSource:
                 if place == through:
                     return
         except (nats.errors.Error, OSError) as error:
-            raise SourceError(f"lost {self.name}: {error or type(error).__name__}") from error
+            raise SourceError(f"lost {self.name}: {str(error) or type(error).__name__}") from error
         finally:
             await drop(nc)
 
