@@ -102,7 +102,7 @@ def _reach(path: Path, found: os.stat_result) -> str:
         group = [_group(found.st_gid)] if found.st_mode & stat.S_IWGRP else []
         who = ", ".join(dict.fromkeys(["root", *owner, *group]))
     text = f"may connect: {who}"
-    closed = [directory for directory in path.parents if not directory.stat().st_mode & stat.S_IXOTH]
+    closed = [directory for directory in _above(path) if not directory.stat().st_mode & stat.S_IXOTH]
     if closed:
         text += "".join(
             f"; of those, {directory} lets through {', '.join(_searchers(directory.stat()))}" for directory in closed
@@ -110,6 +110,12 @@ def _reach(path: Path, found: os.stat_result) -> str:
     if hasattr(os, "listxattr") and any("posix_acl" in name for name in os.listxattr(path)):
         text += "; its access control list says more: see getfacl"
     return text
+
+
+def _above(path: Path) -> tuple[Path, ...]:
+    """The directories that lead to a socket, nearest first, where they really are."""
+    parent = Path(os.path.realpath(path.parent))
+    return parent, *parent.parents
 
 
 def _searchers(found: os.stat_result) -> list[str]:
@@ -134,7 +140,7 @@ def _members(gid: int) -> set[str]:
 def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
     """Can every directory above be searched, and may nobody else change what is in it?"""
     shared = ""
-    for directory in reversed(path.parents):
+    for directory in reversed(_above(path)):
         try:
             found = directory.stat()
         except FileNotFoundError:

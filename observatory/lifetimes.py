@@ -26,7 +26,8 @@ import msgspec
 from observatory.events import Event, trusted_fields
 from observatory.identity.linux import peer_pidfd
 from observatory.identity.model import PeerCredentials, Unavailable
-from observatory.identity.process import open_ancestor
+from observatory.identity.process import Opened, describe, open_ancestor
+from observatory.remembered import Memory, Remembered, here
 from observatory.sessions import DEAD
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Lifetimes:
     """Watches the processes of sessions for a server's loop.
 
     `watch(descriptor, callback)` and `unwatch(descriptor)` are the loop's; `report` is called once for each session
-    whose process ends without a SessionEnd. Needs no thread and never waits.
+    whose process ends without a SessionEnd. `memory` outlives the server: see `restore`. Needs no thread and never
+    waits.
     """
 
     def __init__(
@@ -101,10 +103,13 @@ class Lifetimes:
         watch: Callable[[int, Callable[[], None]], None],
         unwatch: Callable[[int], None],
         report: Callable[[Ended], None],
+        memory: Memory | None = None,
     ) -> None:
         self._watch = watch
         self._unwatch = unwatch
         self._report = report
+        self._memory = memory
+        self._here = here()
         self._users: dict[int, _User] = {}
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
 
@@ -114,22 +119,41 @@ class Lifetimes:
             return
         user = self._users.setdefault(peer.uid, _User())
         if event == "SessionEnd":
-            self._forget(user, session)
-            _remember(user, session)
+            self._over(user, session, peer.uid)
         elif session not in user.held:
             if event == "SessionStart":
                 user.over.pop(session, None)
             if session not in user.over:
-                self._take(user, session, sock, peer)
+                self._take(user, peer.uid, session, sock, peer)
+
+    def restore(self) -> None:
+        """Take up the sessions of an earlier server's memory again, and report those that have ended meanwhile.
+
+        A process of another pid namespace of this boot is forgotten: nothing can be known of it here.
+        """
+        if self._memory is None or self._here is None or not hasattr(os, "pidfd_open"):
+            return
+        for entry in self._memory.sessions():
+            user = self._users.setdefault(entry.uid, _User())
+            peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
+            pidfd = _open_again(entry) if entry.where == self._here else None
+            if pidfd is not None:
+                self._hold(user, entry.session, _Held(pidfd, entry.pid, peer))
+                continue
+            self._over(user, entry.session, entry.uid)
+            if entry.where == self._here or entry.where.boot != self._here.boot:
+                self._report(Ended(entry.session, entry.pid, peer))
 
     def close(self) -> None:
-        """Forget every session."""
+        """Watch nobody any more. What is remembered stays so."""
         for user in self._users.values():
             for session in list(user.held):
-                self._forget(user, session)
+                self._let_go(user, session)
         self._users.clear()
+        if self._memory is not None:
+            self._memory.close()
 
-    def _take(self, user: _User, session: str, sock: socket.socket, peer: PeerCredentials) -> None:
+    def _take(self, user: _User, uid: int, session: str, sock: socket.socket, peer: PeerCredentials) -> None:
         now = time.monotonic()
         if now < user.next_look or self._room <= 0:
             return
@@ -138,34 +162,46 @@ class Lifetimes:
         if found is None:
             return
         if len(user.held) >= SESSIONS_A_USER:
-            self._forget(user, next(iter(user.held)))
-        pidfd, pid = found
-        user.held[session] = _Held(pidfd, pid, peer)
+            oldest = next(iter(user.held))
+            self._let_go(user, oldest)
+            self._no_more(uid, oldest)
+        pid, started = found.details.pid, found.details.started
+        self._hold(user, session, _Held(found.pidfd, pid, peer))
+        if self._memory is not None and self._here is not None:
+            self._memory.began(Remembered(self._here, uid, peer.gid, peer.groups, session, pid, started))
+
+    def _hold(self, user: _User, session: str, held: _Held) -> None:
+        user.held[session] = held
         self._room -= 1
-        self._watch(pidfd, lambda: self._ended(user, session))
+        self._watch(held.pidfd, lambda: self._ended(user, session))
 
     def _ended(self, user: _User, session: str) -> None:
         held = user.held[session]
-        self._forget(user, session)
-        _remember(user, session)
+        assert held.peer.uid is not None
+        self._over(user, session, held.peer.uid)
         self._report(Ended(session, held.pid, held.peer))
 
-    def _forget(self, user: _User, session: str) -> None:
+    def _over(self, user: _User, session: str, uid: int) -> None:
+        self._let_go(user, session)
+        self._no_more(uid, session)
+        user.over[session] = None
+        if len(user.over) > SESSIONS_A_USER:
+            user.over.popitem(last=False)
+
+    def _let_go(self, user: _User, session: str) -> None:
         held = user.held.pop(session, None)
         if held is not None:
             self._unwatch(held.pidfd)
             os.close(held.pidfd)
             self._room += 1
 
-
-def _remember(user: _User, session: str) -> None:
-    user.over[session] = None
-    if len(user.over) > SESSIONS_A_USER:
-        user.over.popitem(last=False)
+    def _no_more(self, uid: int, session: str) -> None:
+        if self._memory is not None:
+            self._memory.over(uid, session)
 
 
-def _session_process(sock: socket.socket, peer: PeerCredentials) -> tuple[int, int] | None:
-    """A descriptor of the session's process, and its pid; `None` where it can't be known."""
+def _session_process(sock: socket.socket, peer: PeerCredentials) -> Opened | None:
+    """The session's process, with a descriptor of it; `None` where it can't be known."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:
@@ -175,12 +211,24 @@ def _session_process(sock: socket.socket, peer: PeerCredentials) -> tuple[int, i
         if isinstance(hook, Unavailable):
             return None
         try:
-            opened = open_ancestor(hook, _is_no_shell)
+            return open_ancestor(hook, _is_no_shell)
         finally:
             os.close(hook)
     except OSError:  # no descriptor left, or the hook is gone
         return None
-    return None if opened is None else (opened.pidfd, opened.details.pid)
+
+
+def _open_again(entry: Remembered) -> int | None:
+    """A descriptor of a remembered process, if it still lives."""
+    try:
+        pidfd = os.pidfd_open(entry.pid)
+    except OSError:
+        return None
+    found = describe(pidfd)
+    if found is not None and found.started == entry.started:
+        return pidfd
+    os.close(pidfd)
+    return None
 
 
 def _is_no_shell(process: ProcessDetails) -> bool:

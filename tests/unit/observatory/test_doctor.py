@@ -157,6 +157,15 @@ def test_a_directory_where_anybody_may_replace_the_socket_is_named(directory: Pa
     assert f"anybody can take a name in {directory}" in found.sentence
 
 
+def test_a_directory_that_is_reached_by_a_link_is_looked_at_where_it_is(directory: Path) -> None:
+    (directory / "real").mkdir()
+    (directory / "real" / "inner").mkdir()
+    (directory / "real").chmod(0o777)
+    (directory / "link").symlink_to(directory / "real" / "inner")
+    found = look(directory / "link" / "o.sock")["directories"]
+    assert found.sentence.startswith(f"{directory.resolve()}/real can be written by everybody")
+
+
 @root_only
 def test_a_directory_of_another_user_is_named(directory: Path) -> None:
     os.chown(directory, 4001, 4001)

@@ -21,6 +21,7 @@ import pytest
 from observatory import lifetimes
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
 from observatory.lifetimes import SESSIONS_A_USER, Ended, Lifetimes
+from observatory.remembered import Memory, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,11 +49,22 @@ class Loop:
         self.poll = select.poll()
         self.callbacks: dict[int, Callable[[], None]] = {}
         self.ended: list[Ended] = []
-        self.lifetimes = Lifetimes(self.watch, self.unwatch, self.ended.append)
+        self.memory = directory / "sessions"
+        self.lifetimes = self.begin()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(self.path))
         self.listener.listen()
         self.listener.settimeout(10)
+
+    def begin(self) -> Lifetimes:
+        return Lifetimes(self.watch, self.unwatch, self.ended.append, Memory(self.memory))
+
+    def restart(self) -> None:
+        """A server ends, whose sessions go on, and another one starts."""
+        self.lifetimes.close()
+        assert self.callbacks == {}
+        self.lifetimes = self.begin()
+        self.lifetimes.restore()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         self.poll.register(descriptor, select.POLLIN)
@@ -254,6 +266,75 @@ def test_a_peer_of_which_nothing_is_known_is_not_watched(
     with session(loop) as process:
         process.hook("SessionStart", "s")
         assert loop.callbacks == {}
+
+
+def test_a_server_that_starts_again_goes_on_watching(loop: Loop) -> None:
+    with session(loop) as process:
+        peer = process.hook("SessionStart", "s")
+        loop.restart()
+        loop.turn()
+        assert loop.ended == []
+        process.process.send_signal(signal.SIGKILL)
+        loop.turn(10)
+    assert loop.ended == [Ended("s", process.pid, PeerCredentials(None, peer.uid, peer.gid, peer.groups))]
+    loop.restart()
+    assert len(loop.ended) == 1, "it was reported already"
+
+
+def test_a_session_that_died_while_no_server_ran_is_reported_by_the_next(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        process.hook("SessionStart", "ended")
+        process.hook("SessionEnd", "ended")
+        loop.lifetimes.close()
+    loop.lifetimes = loop.begin()
+    loop.lifetimes.restore()
+    assert [(ended.session, ended.pid) for ended in loop.ended] == [("s", process.pid)]
+    loop.restart()
+    assert len(loop.ended) == 1
+
+
+def test_a_pid_that_another_process_has_taken_is_not_the_session(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        loop.lifetimes.close()
+        line = json.loads(loop.memory.read_text())
+        loop.memory.write_text(json.dumps(line | {"started": line["started"] - 1}) + "\n")
+        loop.lifetimes = loop.begin()
+        loop.lifetimes.restore()
+        assert [ended.session for ended in loop.ended] == ["s"]
+        assert loop.callbacks == {}
+
+
+@pytest.mark.parametrize(
+    ("where", "ended"),
+    [(Where("another boot", "pid:[1]"), ["s"]), (Where("this boot", "pid:[2]"), [])],
+    ids=["after a reboot", "in another pid namespace"],
+)
+def test_a_pid_means_something_in_one_boot_and_one_namespace(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, where: Where, ended: list[str]
+) -> None:
+    monkeypatch.setattr(lifetimes, "here", lambda: Where("this boot", "pid:[1]"))
+    loop.restart()
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        monkeypatch.setattr(lifetimes, "here", lambda: where)
+        loop.restart()
+        assert [found.session for found in loop.ended] == ended
+        assert loop.callbacks == {}
+
+
+def test_a_session_that_was_forgotten_for_a_newer_one_is_not_remembered(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifetimes, "SESSIONS_A_USER", 1)
+    with session(loop) as process:
+        process.hook("SessionStart", "old")
+        process.hook("SessionStart", "new")
+        loop.lifetimes.close()
+    loop.lifetimes = loop.begin()
+    loop.lifetimes.restore()
+    assert [ended.session for ended in loop.ended] == ["new"]
 
 
 def test_no_descriptor_is_left_behind(loop: Loop) -> None:
