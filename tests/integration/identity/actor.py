@@ -1,0 +1,486 @@
+"""Peers of a server, run inside a place as root: `actor.py CASE PATH`.
+
+Each case sends events with a token, and says on a line of its own, as JSON, who opened the connection of each: its own
+record, which the server's is held against. Every step waits for the one before it; nothing sleeps.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+ALICE, BOB, CAROL, MALLORY = 1500, 1501, 1502, 1504
+HELPER = "/srv/helper"
+SETRESUID = {"x86_64": 117, "aarch64": 147}
+CLONE3 = 435
+PR_SET_DUMPABLE = 4
+CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
+
+
+def become(uid: int, gid: int | None = None, groups: list[int] | None = None) -> None:
+    """Be another user for good: real, effective and saved."""
+    gid = uid if gid is None else gid
+    os.setgroups(groups or [])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def myself(**other: object) -> dict[str, object]:
+    """Who this process is; what its connections must be taken for."""
+    return {
+        "pid": os.getpid(),
+        "uid": os.geteuid(),
+        "gid": os.getegid(),
+        "groups": sorted(os.getgroups()),
+        **other,
+    }
+
+
+def connect() -> socket.socket:
+    """A new connection to the server."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(PATH)
+    return sock
+
+
+def request(token: str, **fields: object) -> bytes:
+    """One event as HTTP."""
+    body = json.dumps({"token": token, **fields}).encode()
+    return b"POST /hook?event=Probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def speak(sock: socket.socket, token: str, **fields: object) -> None:
+    """Send one event and wait until it is taken."""
+    sock.sendall(request(token, **fields))
+    heard(sock)
+
+
+def heard(sock: socket.socket) -> None:
+    """Wait for the answer to one event."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        more = sock.recv(4096)
+        assert more, f"the server closed the connection after {answer!r}"
+        answer += more
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+def record(token: str, who: dict[str, object]) -> None:
+    """Say who opened the connection on which this token is sent."""
+    print(json.dumps({"token": token, **who}), flush=True)
+
+
+def child(work: Callable[[], object]) -> int:
+    """A process that does this and ends."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return pid
+
+
+def ended(pid: int) -> None:
+    """Wait for a child that does its work without a fault, and collect it."""
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, f"process {pid} ended with status {status}"
+
+
+def hand_over(channel: socket.socket, sock: socket.socket, words: str = "-") -> None:
+    """Pass a descriptor to whoever is at the channel's other end."""
+    socket.send_fds(channel, [words.encode()], [sock.fileno()])
+
+
+def handed_over(channel: socket.socket) -> tuple[socket.socket, str]:
+    """A descriptor that was passed, and the words that came with it."""
+    words, (descriptor,), _, _ = socket.recv_fds(channel, 1024, 1)
+    return socket.socket(fileno=descriptor), words.decode()
+
+
+def checked(result: int, what: str) -> int:
+    """The result of a C function that returns -1 for a fault."""
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+# The connection is one process's, the words another's
+
+
+def fork() -> None:
+    """Connect, fork; the child speaks."""
+    become(BOB)
+    sock = connect()
+    record("fork", myself())
+    ended(child(lambda: speak(sock, "fork")))
+
+
+def execute() -> None:
+    """Connect, then execute another program, set-user-ID to somebody else, which speaks."""
+    make_helper(CAROL)
+
+    def bob() -> None:
+        become(BOB)
+        sock = connect()
+        record("execute", myself())
+        sock.set_inheritable(True)
+        run_helper("speak", str(sock.fileno()), "execute")
+
+    ended(child(bob))
+
+
+def change_user() -> None:
+    """Connect as root, then become somebody else for good, then speak."""
+    sock = connect()
+    record("change-user", myself())
+    become(MALLORY)
+    speak(sock, "change-user")
+
+
+def become_for_a_moment() -> None:
+    """Be somebody else's effective user while connecting, and no longer."""
+    os.seteuid(BOB)
+    sock = connect()
+    record("moment", myself())
+    os.seteuid(0)
+    speak(sock, "moment")
+
+
+def helper() -> None:
+    """A set-user-ID and set-group-ID program connects: its effective ids count, not its real ones."""
+    make_helper(CAROL)
+
+    def bob() -> None:
+        become(BOB)
+        run_helper("connect", PATH, "helper")
+
+    ended(child(bob))
+
+
+def make_helper(owner: int) -> None:
+    """A Python that runs as its owner and its owner's group, whoever starts it."""
+    shutil.copyfile(os.path.realpath("/proc/self/exe"), HELPER)
+    os.chown(HELPER, owner, owner)
+    os.chmod(HELPER, 0o6755)
+
+
+def run_helper(*words: str) -> None:
+    """Go on as that Python, in this file."""
+    home = {"PYTHONHOME": os.pathsep.join({sys.base_prefix: None, sys.base_exec_prefix: None}), "ACTOR": SOURCE}
+    program = "import os, sys; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))"
+    os.execve(HELPER, [HELPER, "-c", program, "helped", PATH, *words], {**os.environ, **home})
+
+
+def helped() -> None:
+    """What the helper does once it runs."""
+    what, where, token = sys.argv[3:]
+    assert os.getuid() != os.geteuid() == CAROL, "the helper is not set-user-ID here"
+    if what == "connect":
+        record(token, myself())
+        speak(connect(), token)
+    else:
+        speak(socket.socket(fileno=int(where)), token)
+
+
+def thread() -> None:
+    """A thread with a user of its own (which only the raw system call gives) connects."""
+
+    def another_user() -> None:
+        number = SETRESUID[os.uname().machine]
+        checked(libc.syscall(number, BOB, BOB, BOB), "setresuid")
+        sock = connect()
+        record("thread", myself(uid=BOB))
+        speak(sock, "thread")
+
+    worker = threading.Thread(target=another_user)
+    worker.start()
+    worker.join()
+
+
+def passed() -> None:
+    """Connect, pass the descriptor to another user's process; that one speaks."""
+    here, there = socket.socketpair()
+
+    def receiver() -> None:
+        become(MALLORY)
+        sock, token = handed_over(there)
+        speak(sock, token)
+
+    other = child(receiver)
+    become(BOB)
+    sock = connect()
+    record("passed", myself())
+    hand_over(here, sock, "passed")
+    ended(other)
+
+
+def shared() -> None:
+    """One keep-alive connection, on which its connector and another user's process speak in turn."""
+    here, there = socket.socketpair()
+
+    def other() -> None:
+        become(MALLORY)
+        sock, _ = handed_over(there)
+        for turn in range(3):
+            there.recv(1)
+            speak(sock, f"shared-other-{turn}")
+            there.send(b".")
+
+    second = child(other)
+    become(BOB)
+    sock = connect()
+    hand_over(here, sock)
+    for turn in range(3):
+        record(f"shared-own-{turn}", myself())
+        speak(sock, f"shared-own-{turn}")
+        record(f"shared-other-{turn}", myself())
+        here.send(b".")
+        here.recv(1)
+    ended(second)
+
+
+# The connector is gone
+
+
+def orphan(token: str) -> tuple[socket.socket, int]:
+    """A connection that has been accepted (its first event was taken), of a process that has been collected."""
+    here, there = socket.socketpair()
+
+    def connector() -> None:
+        become(BOB, groups=[2000])
+        sock = connect()
+        record(f"{token}-first", myself())
+        speak(sock, f"{token}-first")
+        record(f"{token}-second", myself())
+        hand_over(there, sock)
+
+    pid = child(connector)
+    sock, _ = handed_over(here)
+    ended(pid)
+    return sock, pid
+
+
+def dead() -> None:
+    """The connector dies after its connection was accepted; the connection speaks on."""
+    sock, _ = orphan("dead")
+    speak(sock, "dead-second")
+
+
+def reused() -> None:
+    """As before, and its number is another user's process by then."""
+    sock, pid = orphan("reused")
+    read, write = os.pipe()
+    successor = fork_as(pid)
+    if successor == 0:
+        os.close(write)
+        become(MALLORY)
+        os.read(read, 1)
+        os._exit(0)
+    assert successor == pid
+    speak(sock, "reused-second")
+    os.close(write)
+    ended(successor)
+
+
+def fork_as(pid: int) -> int:
+    """fork(2), but the child has this number (clone3(2), `set_tid`)."""
+    wanted = ctypes.c_int(pid)
+    words = [0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(wanted), 1, 0]
+    arguments = (ctypes.c_uint64 * len(words))(*words)
+    return checked(libc.syscall(CLONE3, arguments, ctypes.sizeof(arguments)), f"clone3 for pid {pid}")
+
+
+# Numbers
+
+
+def large_ids() -> None:
+    """Users and groups with ids that need all 32 bits."""
+    for number in (2**31 - 1, 2**31, 2**32 - 2):
+
+        def large(number: int = number) -> None:
+            become(number, number, [number])
+            record(f"large-{number}", myself())
+            speak(connect(), f"large-{number}")
+
+        ended(child(large))
+
+
+def many_groups() -> None:
+    """Users in no group, in one, in as many as old buffers hold, in one more, and in as many as there can be."""
+    for count in (0, 1, 32, 33, 1_000, 65_536):
+
+        def member(count: int = count) -> None:
+            become(BOB, BOB, list(range(100_000, 100_000 + count)))
+            record(f"groups-{count}", myself())
+            speak(connect(), f"groups-{count}")
+
+        ended(child(member))
+
+
+def changed_groups() -> None:
+    """Connect, then leave one's groups for others, then speak."""
+    os.setgroups([2000, 2001])
+    sock = connect()
+    record("changed-groups", myself())
+    os.setgroups([4242])
+    speak(sock, "changed-groups")
+
+
+# Lies
+
+
+def claimed() -> None:
+    """Say that one is somebody else, in the fields that are the server's."""
+    become(MALLORY)
+    record("claimed", myself())
+    speak(connect(), "claimed", _peer_uid=0, _peer_gid=0, _peer_pid=1, _peer_groups=[0])
+
+
+def forged() -> None:
+    """Send credentials that are not one's own: refused without a capability, and of no effect with one."""
+    lie = struct.pack("iII", os.getpid(), MALLORY, MALLORY)
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, lie)]
+
+    def mallory() -> None:
+        become(MALLORY)
+        sock = connect()
+        root = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack("iII", os.getpid(), 0, 0))]
+        try:
+            sock.sendmsg([request("forged-without")], root)
+        except PermissionError:
+            record("forged-without", myself())
+            speak(sock, "forged-without")
+        else:
+            raise AssertionError("the kernel let an ordinary user send root's credentials")
+
+    ended(child(mallory))
+    sock = connect()
+    record("forged-with", myself())
+    sock.sendmsg([request("forged-with")], ancillary)
+    heard(sock)
+
+
+# Other namespaces
+
+
+def inner_pid() -> None:
+    """A peer that is number 1 in a pid namespace of its own: its pid is the one that it has here."""
+    checked(libc.unshare(CLONE_NEWPID), "unshare(CLONE_NEWPID)")
+    read, write = os.pipe()
+
+    def first() -> None:
+        assert os.getpid() == 1
+        become(BOB)
+        os.read(read, 1)
+        speak(connect(), "inner-pid", _peer_pid=1)
+
+    pid = child(first)
+    record("inner-pid", myself(pid=pid, uid=BOB, gid=BOB, groups=[]))
+    os.write(write, b".")
+    ended(pid)
+
+
+def inner_root() -> None:
+    """Root of a user namespace is whoever made it."""
+    become(BOB)
+    checked(libc.prctl(PR_SET_DUMPABLE, 1), "prctl")  # or /proc/self would be the real root's
+    outer = myself()
+    checked(libc.unshare(CLONE_NEWUSER), "unshare(CLONE_NEWUSER)")
+    for file, text in {"setgroups": "deny", "uid_map": f"0 {BOB} 1", "gid_map": f"0 {BOB} 1"}.items():
+        Path("/proc/self", file).write_text(text)
+    assert os.geteuid() == 0
+    record("inner-root", outer)
+    speak(connect(), "inner-root", _peer_uid=os.geteuid())
+
+
+def crowd() -> None:
+    """1,000 connections of 50 users, open at once; who speaks, in any order: the user, a child, a stranger."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channels: list[socket.socket] = []
+    pids = []
+    for number in range(50):
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+        def user(number: int = number, theirs: socket.socket = theirs) -> None:
+            become(5000 + number, 6000 + number, list(range(7000, 7000 + number)))
+            socks = [connect() for _ in range(20)]
+            records = [json.dumps({"token": f"crowd-{number}-{index}", **myself()}) for index in range(20)]
+            sys.stdout.write("\n".join(records) + "\n")
+            sys.stdout.flush()
+            for index in range(0, 20, 4):
+                hand_over(there, socks[index], f"crowd-{number}-{index}")
+            theirs.send(b"open")
+            theirs.recv(8)
+            order = [index for index in range(20) if index % 4]
+            random.Random(number).shuffle(order)
+            for index in order:
+                if index % 4 == 1:
+                    ended(child(lambda index=index: speak(socks[index], f"crowd-{number}-{index}")))
+                else:
+                    speak(socks[index], f"crowd-{number}-{index}")
+
+        pids.append(child(user))
+        channels.append(mine)
+    strangers = [handed_over(here) for _ in range(250)]
+    for channel in channels:
+        assert channel.recv(8) == b"open"
+    for channel in channels:
+        channel.send(b"speak")
+    random.Random(50).shuffle(strangers)
+    become(MALLORY)
+    for sock, token in strangers:
+        speak(sock, token)
+    for pid in pids:
+        ended(pid)
+
+
+CASES = {
+    "fork": fork,
+    "execute": execute,
+    "change-user": change_user,
+    "moment": become_for_a_moment,
+    "helper": helper,
+    "helped": helped,
+    "thread": thread,
+    "passed": passed,
+    "shared": shared,
+    "dead": dead,
+    "reused": reused,
+    "large-ids": large_ids,
+    "many-groups": many_groups,
+    "changed-groups": changed_groups,
+    "claimed": claimed,
+    "forged": forged,
+    "inner-pid": inner_pid,
+    "inner-root": inner_root,
+    "crowd": crowd,
+}
+
+SOURCE = os.environ["ACTOR"]
+"""The text of this file, for the helper, which is another process."""
+PATH = sys.argv[2]
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]]()
