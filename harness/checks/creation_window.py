@@ -22,6 +22,8 @@ AWKWARD = ("bare", "searcher")
 
 def attack(bench: Bench) -> Finding:
     """Take one start system call by system call, then many at full speed, with everyone outside trying all the time."""
+    if bench.no_path:
+        return not_applicable(f"{bench.no_path}, so it has no mode at any moment")
     bench.lay()
     path = f"{bench.directory}/socket"
     world = bench.with_socket(path, bench.mode)

@@ -70,8 +70,9 @@ def attack(bench: Bench) -> Finding:
                 way = f"{who} by {said['label']}"
                 seen = bench.seen(running, said) if said["kind"] == "accepted" else None
                 told[way] = {"sendmsg": said["sendmsg"], "kind": said["kind"], "seen": seen}
-                if said["kind"] == "accepted":
-                    faults += compare(way, said["process"], seen)
+                if seen is not None:
+                    known = {key: value for key, value in seen.items() if value is not None}
+                    faults += compare(way, said["process"], known)
     if faults:
         return broken("; ".join(faults), **told)
     if all(each["seen"] is None and each["kind"] != "refused" for each in told.values()):

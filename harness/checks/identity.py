@@ -35,9 +35,12 @@ def attack(bench: Bench) -> Finding:
     with bench.serve() as running:
         bench.open_to_all(running)
         faults, counted = _hold(bench, running, people, CONNECTIONS // len(people))
+        changed, more = _hold(bench, running, _changers(bench), 1, stopped=running.pid)
+        faults += changed
+        counted += more
     if not counted:
         return not_applicable("nobody's request was accepted, so nobody was named") if not faults else broken(faults[0])
-    whom = f"{counted} requests of {len(people)} different processes"
+    whom = f"{counted} requests of {len(people)} processes, and of some that became others after they connected,"
     if not by_name:
         blind, remark = _from_outside(bench)
         faults += blind
@@ -72,7 +75,20 @@ def _people(bench: Bench) -> list[dict[str, Any]]:
     return [*known, *hard, *nameless]
 
 
-def _hold(bench: Bench, running: Running, people: list[dict[str, Any]], each: int) -> tuple[list[str], int]:
+def _changers(bench: Bench) -> list[dict[str, Any]]:
+    """Processes that connect as one user and speak as another."""
+    member, colleague, stranger = (bench.person(name) for name in ("member", "colleague", "stranger"))
+    if bench.tells == "answer":
+        return [{**member, "later": colleague}]
+    return [
+        {**member, "label": "member-now-stranger", "later": stranger},
+        {**stranger, "label": "stranger-now-root", "later": bench.person("root")},
+    ]
+
+
+def _hold(
+    bench: Bench, running: Running, people: list[dict[str, Any]], each: int, stopped: int | None = None
+) -> tuple[list[str], int]:
     lines = bench.probe_lines(
         "people",
         endpoint=running.endpoint,
@@ -81,6 +97,7 @@ def _hold(bench: Bench, running: Running, people: list[dict[str, Any]], each: in
         each=each,
         seed=SEED,
         seconds=20.0,
+        stopped=stopped,
     )
     faults = []
     counted = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.cast import TOP
@@ -31,34 +31,30 @@ class Obstacle:
     filled: tuple[str, ...] = ()
 
 
-def obstacles(name: str) -> list[Obstacle]:
-    """Everything that may stand in the way."""
+def obstacles(name: str, owner: str, gid: str | int) -> list[Obstacle]:
+    """Everything that may stand in the way.
+
+    What the name leads to is the server's own user's where the kernel would protect another user's by itself.
+    """
     link = Node(name, "symlink", "stranger", "stranger", target=VICTIM)
-    file = Node(VICTIM, "file", "stranger", 1503, 0o640)
+    foreign = Node(VICTIM, "socket", "stranger", "stranger", 0o640)
+    own_stale = Node(VICTIM, "socket", owner, gid, 0o640, state="stale")
+    inside = f"{name}/inside"
     return [
-        Obstacle("a regular file", (Node(name, "file", "stranger", 1503, 0o640),), (name,), (name,)),
+        Obstacle("a regular file", (Node(name, "file", "stranger", "stranger", 0o640),), (name,), (name,)),
         Obstacle(
             "a directory",
-            (
-                Node(name, "directory", "stranger", 1503, 0o755),
-                Node(f"{name}/inside", "file", "stranger", 1503, 0o640),
-            ),
-            (name, f"{name}/inside"),
-            (f"{name}/inside",),
+            (Node(name, "directory", owner, gid, 0o755), Node(inside, "file", owner, gid, 0o640)),
+            (name, inside),
+            (inside,),
         ),
-        Obstacle("a symlink to a file", (file, link), (name, VICTIM), (VICTIM,)),
+        Obstacle(
+            "a symlink to a file", (Node(VICTIM, "file", owner, gid, 0o640), link), (name, VICTIM), (VICTIM,)
+        ),
         Obstacle("a symlink to nothing", (link,), (name, VICTIM)),
-        Obstacle(
-            "a symlink to another user's living socket",
-            (Node(VICTIM, "socket", "stranger", 1503, 0o640), link),
-            (name, VICTIM),
-        ),
-        Obstacle(
-            "a symlink to another user's stale socket",
-            (Node(VICTIM, "socket", "stranger", 1503, 0o640, state="stale"), link),
-            (name, VICTIM),
-        ),
-        Obstacle("another user's living socket", (Node(name, "socket", "stranger", 1503, 0o640),), (name,)),
+        Obstacle("a symlink to another user's living socket", (foreign, link), (name, VICTIM)),
+        Obstacle("a symlink to a stale socket", (own_stale, link), (name, VICTIM)),
+        Obstacle("another user's living socket", (replace(foreign, path=name),), (name,)),
     ]
 
 
@@ -70,7 +66,7 @@ def attack(bench: Bench) -> Finding:
         return not_applicable(bench.no_path)
     faults: list[str] = []
     evidence: dict[str, Any] = {}
-    for obstacle in obstacles(bench.endpoint):
+    for obstacle in obstacles(bench.endpoint, bench.owner, bench.world.user(bench.owner).gid):
         bench.lay("own", obstacle.nodes)
         for path in obstacle.filled:
             bench.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)

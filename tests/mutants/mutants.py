@@ -1,6 +1,7 @@
 """Servers that are broken on purpose: each differs from the reference by one method, in which lies one fault.
 
-`python3 -m tests.mutants.mutants NAME --socket PATH --mode MODE [--group GROUP]` runs one; `reference` runs the unbroken server.
+`python3 -m tests.mutants.mutants NAME --socket PATH --mode MODE [--group GROUP]` runs one; `reference` runs the
+unbroken server.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import grp
 import json
 import os
+import pathlib
 import pwd
 import socket
 import stat
@@ -209,8 +211,8 @@ class FollowsASymlinkToTheSocket(Server):
 
 
 @mutant("takeover-foreign")
-class RemovesAnEmptyDirectoryAndItsContent(Server):
-    """Clears a directory out of its way."""
+class ClearsADirectoryAway(Server):
+    """Moves a directory and what is in it out of its way."""
 
     def clear_the_name(self) -> None:
         if os.path.isdir(self.path) and not os.path.islink(self.path):
@@ -263,12 +265,12 @@ class EndsQuietlyWhenTheNameIsTaken(Server):
 class TakesAnotherNameWhenItsOwnIsTaken(Server):
     """Serves under a name that nobody knows, while the clients go to whoever has the right one."""
 
-    def refuse(self, why: str) -> None:
-        self.path += ".1"
-
-    def clear_the_name(self) -> None:
-        if os.path.lexists(self.path):
-            super().clear_the_name()
+    def open(self) -> None:
+        try:
+            super().open()
+        except SystemExit:
+            self.path += ".1"
+            super().open()
 
 
 @mutant("lifetime")
@@ -338,8 +340,9 @@ class NamesTheRealUser(Server):
 
     def credentials(self, peer_socket: socket.socket) -> tuple[int, int, int]:
         pid, uid, gid = super().credentials(peer_socket)
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii") as status:
-            uid = next(int(line.split()[1]) for line in status if line.startswith("Uid:"))
+        with contextlib.suppress(OSError):
+            status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+            uid = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Uid:"))
         return pid, uid, gid
 
 
@@ -349,8 +352,9 @@ class NamesTheParent(Server):
 
     def credentials(self, peer_socket: socket.socket) -> tuple[int, int, int]:
         pid, uid, gid = super().credentials(peer_socket)
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="latin-1") as fields:
-            pid = int(fields.read().rpartition(")")[2].split()[1])
+        with contextlib.suppress(OSError):
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+            pid = int(fields.rpartition(")")[2].split()[1])
         return pid, uid, gid
 
 
@@ -419,7 +423,7 @@ class TakesPidZeroForNoCredentials(Server):
 
 @mutant("identity")
 class GoesByTheOwnerOfProcPid(Server):
-    """Takes the owner of /proc/PID for the user: root's, for a process that changed its ids."""
+    """Takes the owner of /proc/PID for the user, who may have become another since the connection was made."""
 
     def credentials(self, peer_socket: socket.socket) -> tuple[int, int, int]:
         pid, uid, gid = super().credentials(peer_socket)

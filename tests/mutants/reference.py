@@ -1,8 +1,8 @@
 """A small correct server that speaks hooks, with nothing but the standard library: what every mutant is derived from.
 
 `python3 reference.py --socket PATH [--mode 0660] [--group NAME|GID]`. It answers `POST /hook?event=NAME` with 200
-and writes a JSON line with what the kernel says of the sender; `GET /events` gives the caller the events of the caller's own uid,
-or all to the server's own uid and root.
+and writes a JSON line with what the kernel says of the sender; `GET /events` gives the caller the events of the
+caller's own uid, or all to the server's own uid and root.
 
 Each rule that a check holds a server to is one short method here, so that a mutant can break exactly one.
 """
@@ -15,6 +15,7 @@ import errno
 import grp
 import json
 import os
+import pathlib
 import selectors
 import signal
 import socket
@@ -156,8 +157,8 @@ class Server:
 
     def maps_everything(self) -> bool:
         """Whether this is a user namespace in which no id is without translation."""
-        with open("/proc/self/uid_map", encoding="ascii") as mapping:
-            return sum(int(line.split()[2]) for line in mapping) >= 2**32 - 1
+        mapping = pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii")
+        return sum(int(line.split()[2]) for line in mapping.splitlines()) >= 2**32 - 1
 
     def groups(self, peer_socket: socket.socket, uid: int) -> list[int] | None:
         """All supplementary groups of the peer, or `None`."""
@@ -285,7 +286,7 @@ class Server:
             for key, _ in self.selector.select(timeout=1.0):
                 if key.data is None:
                     self.accept()
-                elif key.fd in self.connections:
+                elif self.connections.get(key.fd) is key.data:  # an earlier client of this turn may have closed it
                     self.read(key.data)
             now = time.monotonic()
             for connection in [each for each in self.connections.values() if now - each.since > IDLE]:

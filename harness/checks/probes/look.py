@@ -22,7 +22,7 @@ def look(path: str) -> dict[str, Any] | None:
     """`kind, mode, uid, gid, device, inode, content`, or `None` if nothing is there."""
     try:
         there = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
     content: Any = None

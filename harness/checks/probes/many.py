@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from typing import TYPE_CHECKING
 
 from harness.checks.probes.descriptors import descriptors, tree
 from harness.checks.probes.endpoint import connect
+from harness.checks.probes.person import act_as
 from harness.checks.probes.speak import ask, dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from typing import Any
 
 WARM = 20
@@ -46,19 +46,8 @@ def settled(pid: int, limit: int | None) -> int:
     return now
 
 
-@contextlib.contextmanager
-def acting_as(person: dict[str, Any] | None) -> Iterator[None]:
-    """Take on a person's effective ids for a while: those are what a server sees."""
-    if person is None:
-        yield
-        return
-    os.setegid(person["gid"])
-    os.seteuid(person["uid"])
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
+def _stay(person: Mapping[str, Any] | None) -> None:
+    """Be who we are."""
 
 
 def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float) -> None:
@@ -66,19 +55,22 @@ def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, co
 
     Every fifth connection is broken off in the middle of its request.
     """
-    with acting_as(person):
-        for number in range(WARM):
-            ask(endpoint, speaks, f"warm-{number}", seconds)
+    act = act_as if person else _stay
+    act(person)
+    for number in range(WARM):
+        ask(endpoint, speaks, f"warm-{number}", seconds)
+    act(None)
     counts = [settled(pid, None)]
     answered = broken_off = 0
     for turn in range(2):
-        with acting_as(person):
-            for number in range(connections):
-                if number % 5 == 4:
-                    with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
-                        dialect(speaks).begin(connection)
-                        broken_off += 1
-                elif ask(endpoint, speaks, f"many-{turn}-{number}", seconds).answered:
-                    answered += 1
+        act(person)
+        for number in range(connections):
+            if number % 5 == 4:
+                with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
+                    dialect(speaks).begin(connection)
+                    broken_off += 1
+            elif ask(endpoint, speaks, f"many-{turn}-{number}", seconds).answered:
+                answered += 1
+        act(None)
         counts.append(settled(pid, counts[-1]))
     print(json.dumps({"counts": counts, "answered": answered, "broken_off": broken_off}))

@@ -1,6 +1,8 @@
 """Many people connect, all before anybody speaks; then they speak in a shuffled order. Runs as root.
 
-Each person is a process of its own; each holds some connections. Printed: for each request who really made it and what was answered.
+Each person is a process of its own; each holds some connections. Printed: for each request who really made it and
+what was answered. Whoever has a `later` becomes that person between connecting and speaking; so that a server which looks
+too late sees that one for sure, the process `stopped` stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -8,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 from typing import TYPE_CHECKING
 
 from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.person import become, myself
+from harness.checks.probes.person import act_as, become, myself
 from harness.checks.probes.speak import ask_on
 
 if TYPE_CHECKING:
@@ -19,10 +22,22 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 
-def main(endpoint: str, speaks: str, people: list[dict[str, Any]], each: int, seed: int, seconds: float) -> None:
+def main(
+    endpoint: str,
+    speaks: str,
+    people: list[dict[str, Any]],
+    each: int,
+    seed: int,
+    seconds: float,
+    stopped: int | None = None,
+) -> None:
     """Print one JSON line for each connection: `label, token, process, kind, text, seen`."""
+    if stopped is not None:
+        os.kill(stopped, signal.SIGSTOP)
     started = [_start(endpoint, speaks, person, each, seconds) for person in people]
     connected = [json.loads(answers.readline()) for _, answers in started]
+    if stopped is not None:
+        os.kill(stopped, signal.SIGCONT)
     turns = [(which, turn) for which, made in enumerate(connected) for turn in range(len(made["kinds"]))]
     random.Random(seed).shuffle(turns)  # noqa: S311 - an order, not a secret
     for which, turn in turns:
@@ -68,7 +83,8 @@ def _live(
     orders: IO[str],
     answers: IO[str],
 ) -> None:
-    become(person)
+    later = person.get("later")
+    (act_as if later else become)(person)
     connections: list[socket.socket | None] = []
     kinds = []
     for _ in range(each):
@@ -78,7 +94,11 @@ def _live(
         except OSError as error:
             connections.append(None)
             kinds.append(name(error))
-    print(json.dumps({"process": myself(), "kinds": kinds}), file=answers, flush=True)
+    process = myself()
+    if later:
+        act_as(None)
+        become(later)
+    print(json.dumps({"process": process, "kinds": kinds}), file=answers, flush=True)
     for order in orders:
         turn = int(order)
         token = f"{person['label']}/{turn}"

@@ -18,6 +18,16 @@ def become(person: Mapping[str, Any]) -> None:
     os.setresuid(person.get("real_uid", person["uid"]), person["uid"], person["uid"])
 
 
+def act_as(person: Mapping[str, Any] | None) -> None:
+    """Take on a person's effective ids and groups for a while; `None` takes root's back."""
+    os.seteuid(0)
+    os.setegid(0)
+    os.setgroups(person["groups"] if person else [])
+    if person:
+        os.setegid(person["gid"])
+        os.seteuid(person["uid"])
+
+
 def myself() -> dict[str, Any]:
     """The effective ids and the supplementary groups of this process, from /proc (proc(5)), and its user's name."""
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - few imports
