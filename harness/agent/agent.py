@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import platform
@@ -168,6 +169,17 @@ def _mounts() -> dict[int, str]:
             fields = line.split(" ")
             found[int(fields[0])] = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
     return found
+
+
+@functools.cache
+def _mapped(name: str) -> list[range]:
+    """The uids or gids that this user namespace has (user_namespaces(7)); nothing where there is no such file."""
+    try:
+        with open(f"/proc/self/{name}_map", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    except FileNotFoundError:
+        return []
+    return [range(int(first), int(first) + int(count)) for first, _, count in rows]
 
 
 class Listener:
@@ -347,6 +359,11 @@ class Builder:
         if path.startswith("@"):
             self._hold(node, "\0" + path[1:])
             return
+        for name, number in (("uid", node["owner"]), ("gid", node["group"])):
+            ranges = _mapped(name)
+            if ranges and not any(number in each for each in ranges):
+                last = max(each.stop for each in ranges) - 1
+                raise OSError(errno.EINVAL, f"{name} {number} is not one of this place's, which end at {last}")
         self._make_parents(path)
         if kind == "mount":
             self._mount(node)
