@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -28,7 +29,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """The options that say where a world is built."""
     parser.add_argument(
-        "--engine", default="auto", metavar="ENGINE", help="auto, docker, podman, namespace or host (default: auto)"
+        "--engine",
+        default=os.environ.get("HARNESS_ENGINE", "auto").partition(",")[0],
+        metavar="ENGINE",
+        help="auto, docker, podman, namespace or host (default: the first of $HARNESS_ENGINE, else auto)",
     )
     parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
 

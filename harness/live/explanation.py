@@ -32,9 +32,8 @@ def explain(subject: Subject, scene: Scene, finding: Finding) -> list[Line]:
         *tree(scene.world, trails.deciding(scene.attempt, decision.at), decision, hidden=scene.hidden),
     ]
     if finding.conclusive:
-        lines += [(Span("  fix    ", "dim"), Span(visible(remedy), "strong")) for remedy in finding.remedies]
-        spoken = tuple(replace(change, text=_spoken(change.text, subject)) for change in decision.changes)
-        lines += reason(replace(decision, changes=spoken), first=not finding.remedies, widening=False)
+        spoken = tuple(replace(change, text=_spoken(change.text, subject)) for change in finding.changes)
+        lines += reason(replace(decision, changes=spoken), remedies=finding.remedies, widening=False)
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in finding.notes]
     return lines
 

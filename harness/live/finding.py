@@ -12,7 +12,7 @@ from harness.world import Attempt, Node
 if TYPE_CHECKING:
     from harness.live.scene import Scene
     from harness.live.subject import Subject
-    from harness.oracle import Decision, Rules
+    from harness.oracle import Change, Decision, Rules
     from harness.world import World
 
 
@@ -27,6 +27,11 @@ class Finding:
     conclusive: bool
     remedies: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The decision's changes, without memberships where those that there are only have to be taken up."""
+        return tuple(change for change in self.decision.changes if not self.remedies or change.what != "membership")
 
     @property
     def allowed(self) -> bool:
@@ -45,6 +50,8 @@ def find(subject: Subject, scene: Scene) -> Finding:
         notes.append(
             f"this process may not look at {scene.hidden}, so what is there and beyond is not known: run this as root"
         )
+    elif scene.hidden is not None and not decision.changes:
+        notes.append(f"this process may not look at {scene.hidden}: run this as root to be told what would help")
     if decision.at in scene.unmapped and decision.outcome != "ok":
         notes.append(
             f"the owner or the group of {decision.at} has no number in {subject.name}'s user namespace: "

@@ -185,22 +185,21 @@ def _refusal(decision: Decision) -> str:
     return f"{decision.outcome}: needs {needs}, has {has}"
 
 
-def reason(decision: Decision, *, first: bool = True, widening: bool = True) -> list[Line]:
+def reason(decision: Decision, *, remedies: Sequence[str] = (), widening: bool = True) -> list[Line]:
     """Why the component decided so, and the smallest changes that would turn a refusal, best first.
 
-    `first` is False if something better was named before; `widening` says whether to tell whom else a change lets in.
+    `remedies` are better than any change; `widening` says whether to tell whom else of the world a change lets in.
     """
     lines: list[Line] = [(Span("  why    ", "dim"), Span(visible(decision.why)))]
     if decision.applied:
         because = "" if decision.because in decision.why else f": {visible(decision.because)}"
         lines.append((Span("  class  ", "dim"), Span(decision.applied + because)))
-    for number, change in enumerate(decision.changes):
-        word = "  fix    " if number == 0 and first else "  or     "
-        lines.append((Span(word, "dim"), *(_fix(change) if widening else _fix(change)[:1])))
+    fixes = [(Span(visible(remedy), "strong"),) for remedy in remedies]
+    fixes += [_fix(change) if widening else _fix(change)[:1] for change in decision.changes]
+    lines += [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
     return lines
 
 
 def _fix(change: Change) -> tuple[Span, ...]:
-    others = {0: "lets in nobody else", 1: "lets in one more principal of this world"}
-    widens = others.get(change.widens, f"lets in {change.widens} more principals of this world")
-    return Span(visible(change.text), "strong"), Span(f"  ({widens})", "dim")
+    count = {0: "no other user", 1: "one more user"}.get(change.widens, f"{change.widens} more users")
+    return Span(visible(change.text), "strong"), Span(f"  (lets in {count} of this world)", "dim")

@@ -40,7 +40,7 @@
   };
 
   const widening = (count) =>
-    count === 0 ? "lets in nobody else" : `lets in ${count} more of this world's principals`;
+    `lets in ${count === 0 ? "no other user" : count === 1 ? "one more user" : `${count} more users`} of this world`;
 
   const section = (title, ...content) => element("section", {}, element("h3", {}, title), ...content);
 

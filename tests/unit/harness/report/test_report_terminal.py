@@ -31,8 +31,8 @@ def test_a_refusal_is_told_with_its_path_its_modes_its_reason_and_the_way_to_see
         "    srw-rw----  ali  web            └─ app.sock\n"
         "  why    nginx lacks x on /home/ali: uid 33 is not the owner 1000.\n"
         "  class  other\n"
-        "  fix    setfacl -m u:nginx:--x /home/ali  (lets in nobody else)\n"
-        "  or     chmod o+x /home/ali  (lets in 2 more principals of this world)\n"
+        "  fix    setfacl -m u:nginx:--x /home/ali  (lets in no other user of this world)\n"
+        "  or     chmod o+x /home/ali  (lets in 2 more users of this world)\n"
         "  again  harness run home.toml\n"
     )
 

@@ -1,0 +1,120 @@
+"""What docs/explain.md, docs/scenarios.md and docs/reports.md show is what the commands say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tomlkit
+
+from harness.scenarios import find, library
+from tests.integration.inside import ENVIRONMENT, MOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.place import Engine, Place
+
+DOCS = Path(__file__).parents[3] / "docs"
+DOCUMENTS = ("explain.md", "scenarios.md", "reports.md")
+VARIES = (
+    (r"engine \w+, Linux [^ ]+(, fs\.protected_\w+=\d)*", "ENGINE"),
+    (r"--engine \w+", "--engine ENGINE"),
+    (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
+    (r'"pid":\d+', "PID"),
+    (r"process \d+ \(\w+\)", "PROCESS"),
+    (r'"(fs\.protected_\w+)" = \d', r"\1"),
+)
+"""What differs between machines and runs; all else must be as it is written."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command in a document and what it says there; `world` and `user` name the place where it is given."""
+
+    document: str
+    line: int
+    world: str | None
+    user: str
+    command: str
+    says: str
+
+
+def examples() -> Iterator[Example]:
+    for document in DOCUMENTS:
+        text = (DOCS / document).read_text(encoding="utf-8")
+        for block in re.finditer(r"^```console(?: in=(\S+) as=(\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            line = text.count("\n", 0, block.start()) + 2
+            for part in re.split(r"^\$ ", block[3], flags=re.MULTILINE)[1:]:
+                command, _, says = part.partition("\n")
+                yield Example(document, line, block[1], block[2] or "", command, says)
+
+
+def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
+    """What the command says, in the place or, for one that makes places, on this machine."""
+    function = 'harness() { "$PYTHON" -m harness "$@"; }; '
+    if example.world is not None:
+        world = find(example.world).world
+        place.build(world)
+        done = place.run(
+            ["sh", "-c", f"{function}{example.command}"],
+            world.principal(example.user),
+            environment={**ENVIRONMENT, "PYTHON": "python3"},
+            directory="/tmp",
+        )
+        return done.stdout
+    ran = subprocess.run(
+        ["sh", "-c", f"{function}{example.command}"],
+        env={
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HARNESS_ENGINE": engine.name,
+            "PYTHON": sys.executable,
+            "PYTHONPATH": str(DOCS.parent),
+            "PYTHONIOENCODING": "utf-8",
+            "COLUMNS": "110",
+        },
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return ran.stdout
+
+
+def steady(text: str) -> str:
+    """The text without trailing blanks and without what differs between machines."""
+    for pattern, name in VARIES:
+        text = re.sub(pattern, name, text)
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+
+
+@pytest.fixture(scope="module")
+def equipped(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A place with the harness and with what it writes worlds by."""
+    mounts = (*MOUNTS, f"{Path(tomlkit.__file__).parent}:/opt/explain/tomlkit")
+    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("example", [pytest.param(one, id=f"{one.document}:{one.line}") for one in examples()])
+def test_a_document_shows_what_the_command_says(
+    example: Example, equipped: Place, engine: Engine, tmp_path: Path
+) -> None:
+    assert steady(told(example, equipped, engine, tmp_path)) == steady(example.says)
+
+
+def test_the_documents_show_something() -> None:
+    assert {example.document for example in examples()} == set(DOCUMENTS)
+
+
+def test_every_scenario_is_in_the_list_with_what_it_is_about() -> None:
+    text = (DOCS / "scenarios.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", text, re.MULTILINE)
+    assert listed == [(scenario.source, scenario.world.about) for scenario in library()]
