@@ -1,0 +1,160 @@
+"""Forwarding to a collector: a stand-in that speaks OTLP over HTTP; the exporter is the official one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from observatory.forward.otlp import record, resource_of
+from tests.fleet.conftest import command, environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.web.server import Server
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes log records, or refuses them for a while."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[ExportLogsServiceRequest] = []
+        self.refusals = 0
+        self.refused = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"otlp+http://127.0.0.1:{self.server_address[1]}"
+
+    def records(self) -> list[Any]:
+        return [
+            record
+            for request in self.requests
+            for resource in request.resource_logs
+            for scope in resource.scope_logs
+            for record in scope.log_records
+        ]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != "/v1/logs":
+            self.send_error(404)
+        elif self.server.refusals:
+            self.server.refusals -= 1
+            self.server.refused.set()
+            self.send_error(400)
+        else:
+            self.server.requests.append(ExportLogsServiceRequest.FromString(body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+def attributes(entry: Any) -> dict[str, Any]:
+    found = {}
+    for pair in entry.attributes:
+        kind = pair.value.WhichOneof("value")
+        value = getattr(pair.value, kind)
+        found[pair.key] = [item.int_value for item in value.values] if kind == "array_value" else value
+    return found
+
+
+def test_an_event_is_a_log_record_by_the_semantic_conventions(
+    server: Server, collector: Collector, folder: Path
+) -> None:
+    server.hooks().say(
+        "PreToolUse", session_id="s1", tool_name="Bash", tool_use_id="t1", tool_input={"command": "ls"}, _x=1
+    )
+    server.hooks().say("StopFailure", session_id="s1", big=1 << 70)
+    done = run(
+        "forward", "--socket", str(server.socket), "--to", collector.url, "--host", "web1", "--once", state=folder
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = collector.records()
+    said = attributes(first)
+    assert first.event_name == "claude_code.PreToolUse"
+    assert (said["process.pid"], said["process.user.id"]) == (os.getpid(), os.geteuid())
+    assert said["observatory.process.groups"] == sorted(os.getgroups())
+    assert said["session.id"] == said["gen_ai.conversation.id"] == "s1"
+    assert (said["gen_ai.tool.name"], said["gen_ai.tool.call.id"]) == ("Bash", "t1")
+    assert said["log.record.uid"].startswith("web1.1.20")
+    body = {pair.key: pair.value for pair in first.body.kvlist_value.values}
+    assert body["tool_input"].kvlist_value.values[0].value.string_value == "ls"
+    assert not [key for key in body if key.startswith("_")]
+    assert (first.severity_text, second.severity_text) == ("INFO", "ERROR")
+    assert first.time_unix_nano > 1_700_000_000 * 10**9
+    resource = {
+        pair.key: pair.value.string_value for pair in collector.requests[0].resource_logs[0].resource.attributes
+    }
+    assert (resource["service.name"], resource["host.name"]) == ("claude-observatory", "web1")
+
+
+def test_what_the_kernel_did_not_know_is_absent_and_not_zero() -> None:
+    event = {
+        "_id": 1,
+        "_ts": "2026-01-01T00:00:00.000001Z",
+        "_event": "x",
+        "_peer_uid": None,
+        "_peer_pid": None,
+        "_raw": "?",
+    }
+    made = record(event, "h", resource_of("h")).log_record
+    assert made.attributes is not None
+    assert not [key for key in made.attributes if key.startswith("process.")]
+    assert made.body == "?"
+    assert made.timestamp == 1_767_225_600_000_001_000
+
+
+def test_a_collector_that_refuses_for_a_while_gets_everything_in_order(
+    server: Server, collector: Collector, folder: Path
+) -> None:
+    collector.refusals = 2
+    server.hooks().say_all(("Stop", {"session_id": "s", "n": n}) for n in range(600))
+    done = run("forward", "--socket", str(server.socket), "--to", collector.url, "--once", state=folder)
+    assert done.returncode == 0, done.stderr
+    assert "it takes events again" in done.stderr
+    ids = [attributes(entry)["observatory.event.id"] for entry in collector.records()]
+    assert ids == list(range(1, 601))
+
+
+def test_a_forwarder_killed_before_it_delivered_begins_where_it_was(
+    server: Server, collector: Collector, folder: Path
+) -> None:
+    to = ("forward", "--socket", str(server.socket), "--to", collector.url)
+    server.hooks().say("Stop", session_id="one")
+    assert run(*to, "--once", state=folder).returncode == 0
+    collector.refusals = 1_000_000
+    server.hooks().say("Stop", session_id="two")
+    process = subprocess.Popen(command(*to), stderr=subprocess.DEVNULL, env=environment(folder))
+    assert collector.refused.wait(30)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    collector.refusals = 0
+    assert run(*to, "--once", state=folder).returncode == 0
+    assert [attributes(entry)["session.id"] for entry in collector.records()] == ["one", "two"]
