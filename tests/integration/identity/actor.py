@@ -7,6 +7,7 @@ record, which the server's is held against. Every step waits for the one before 
 from __future__ import annotations
 
 import ctypes
+import http.client
 import json
 import os
 import random
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 libc = ctypes.CDLL(None, use_errno=True)
 
 ALICE, BOB, CAROL, MALLORY = 1500, 1501, 1502, 1504
+STAFF, TEAM = 2000, 2001
 HELPER = "/srv/helper"
 SETRESUID = {"x86_64": 117, "aarch64": 147}
 CLONE3 = 435
@@ -53,9 +55,9 @@ def myself(**other: object) -> dict[str, object]:
 
 
 def connect() -> socket.socket:
-    """A new connection to the server."""
+    """A new connection to the server. A path that begins with `@` is an abstract name."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.connect(PATH)
+    sock.connect(PATH.replace("@", "\0", 1))
     return sock
 
 
@@ -79,6 +81,17 @@ def heard(sock: socket.socket) -> None:
         assert more, f"the server closed the connection after {answer!r}"
         answer += more
     assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+def reads(name: str) -> None:
+    """Say which events the server shows to this process."""
+    with connect() as sock:
+        conversation = http.client.HTTPConnection("localhost")
+        conversation.sock = sock
+        conversation.request("GET", "/events", headers={"Connection": "close"})
+        answer = conversation.getresponse()
+        lines = answer.read().decode().splitlines() if answer.status == 200 else []
+    print(json.dumps({"reads": name, "tokens": sorted(json.loads(line)["token"] for line in lines)}), flush=True)
 
 
 def record(token: str, who: dict[str, object]) -> None:
@@ -415,6 +428,106 @@ def inner_root() -> None:
     speak(connect(), "inner-root", _peer_uid=os.geteuid())
 
 
+def in_user_namespace(base: int, work: Callable[[], object]) -> None:
+    """Do this as root of a user namespace whose users are those from `base` on, as container engines make them."""
+    here, there = socket.socketpair()
+
+    def inside() -> None:
+        checked(libc.unshare(CLONE_NEWUSER), "unshare(CLONE_NEWUSER)")
+        there.send(b"made")
+        there.recv(8)
+        become(0)
+        work()
+
+    pid = child(inside)
+    here.recv(8)
+    for file in ("uid_map", "gid_map"):
+        Path(f"/proc/{pid}", file).write_text(f"0 {base} 65536")
+    here.send(b"mapped")
+    ended(pid)
+
+
+def as_user(uid: int, work: Callable[[], object]) -> None:
+    """Do this as a user with no group but the user's own."""
+
+    def user() -> None:
+        become(uid)
+        work()
+
+    ended(child(user))
+
+
+def remapped() -> None:
+    """Root of one container and a user of it, root of another, a user outside, the real root: who reads what?"""
+
+    def say(token: str, base: int = 0) -> Callable[[], None]:
+        def said() -> None:
+            record(token, myself(uid=base + os.geteuid(), gid=base + os.getegid()))
+            speak(connect(), token)
+
+        return said
+
+    first, second = 100_000, 200_000
+    say("host-root")()
+    as_user(BOB, say("host-bob"))
+    in_user_namespace(first, say("first-root", first))
+    in_user_namespace(first, lambda: as_user(1000, say("first-user", first)))
+    in_user_namespace(second, say("second-root", second))
+    as_user(BOB, lambda: reads("host-bob"))
+    in_user_namespace(first, lambda: reads("first-root"))
+    in_user_namespace(first, lambda: as_user(1000, lambda: reads("first-user")))
+    in_user_namespace(second, lambda: reads("second-root"))
+    reads("host-root")
+
+
+def from_outside() -> None:
+    """The server is in user and pid namespaces of its own, where of all users only alice has a number: 0."""
+    unknown = {"pid": None, "uid": None, "gid": None, "groups": None}
+
+    def say(token: str, **seen: object) -> Callable[[], None]:
+        def said() -> None:
+            record(token, {**unknown, **seen})
+            speak(connect(), token)
+
+        return said
+
+    os.setgroups([])
+    say("outside-root", groups=[])()
+    as_user(BOB, say("outside-bob", groups=[]))
+
+    def alice(token: str, groups: list[int], seen_groups: list[int] | None) -> None:
+        become(ALICE, STAFF, groups)
+        say(token, uid=0, gid=0, groups=seen_groups)()
+
+    ended(child(lambda: alice("outside-alice", [], [])))
+    ended(child(lambda: alice("outside-alice-in-team", [TEAM], None)))
+    as_user(BOB, lambda: reads("outside-bob"))
+
+
+def sibling() -> None:
+    """The server is in a pid namespace of its own, as in another container: no pid here has a number there."""
+
+    def bob() -> None:
+        record("sibling", myself(pid=None))
+        speak(connect(), "sibling")
+
+    as_user(BOB, bob)
+
+
+def early() -> None:
+    """The server is stopped; connect, send an event, and die before the connection is accepted."""
+    server = int(sys.argv[3])
+    while Path(f"/proc/{server}/stat").read_text().rpartition(") ")[2][0] != "T":
+        os.sched_yield()
+
+    def bob() -> None:
+        record("early", myself())
+        connect().sendall(request("early"))
+
+    as_user(BOB, bob)
+    os.kill(server, signal.SIGCONT)
+
+
 def crowd() -> None:
     """1,000 connections of 50 users, open at once; who speaks, in any order: the user, a child, a stranger."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -475,6 +588,10 @@ CASES = {
     "forged": forged,
     "inner-pid": inner_pid,
     "inner-root": inner_root,
+    "remapped": remapped,
+    "from-outside": from_outside,
+    "sibling": sibling,
+    "early": early,
     "crowd": crowd,
 }
 

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.cast import CAST
+from tests.integration.conftest import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.place import Place, Process
-    from tests.integration.conftest import Server
 
 HERE = Path(__file__).parent
 SOCKET = "/tmp/observatory.sock"
 ACTOR = (HERE / "actor.py").read_text(encoding="utf-8")
+CONFINED = (HERE / "confined.py").read_text(encoding="utf-8")
+CLIENTS = (HERE / "clients.py").read_text(encoding="utf-8")
 LISTENER = (HERE / "listener.py").read_text(encoding="utf-8")
 
 
@@ -48,48 +50,104 @@ def _short(who: dict[str, Any]) -> str:
     return ", ".join(f"{name.removeprefix('_peer_')} {str(value)[:60]}" for name, value in who.items())
 
 
+@dataclass(frozen=True)
+class Played:
+    """What came of a case: the events, and which events each reader was shown."""
+
+    sent: list[Sent]
+    reads: dict[str, list[str]]
+
+
 @dataclass
 class Watched:
     """A running server, of which each event can be read."""
 
     process: Process
     place: Place
+    socket: str = SOCKET
 
-    def act(self, case: str) -> list[Sent]:
+    def play(self, case: str, *words: str) -> Played:
         """Let the actor play a case, and pair what it recorded with what the server wrote."""
-        actor = self.place.start(
-            ["python3", "-c", "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))", case, SOCKET],
+        done = self.place.run(
+            [
+                "python3",
+                "-c",
+                "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))",
+                case,
+                self.socket,
+                *words,
+            ],
             CAST.principal("root"),
-            environment={"ACTOR": ACTOR, "PATH": "/usr/bin:/bin:/opt/python/bin"},
+            environment={"ACTOR": ACTOR},
+            timeout=60,
         )
-        done = actor.wait(timeout=60)
         assert done.status == 0, done.stderr
-        records = {own.pop("token"): own for own in map(json.loads, done.stdout.splitlines())}
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        records = {own.pop("token"): own for own in said if "token" in own}
         assert records, "the actor recorded nothing"
         events = [json.loads(self.process.read_line()) for _ in records]
-        return [Sent(event["token"], records[event["token"]], event) for event in events]
+        return Played(
+            [Sent(event["token"], records[event["token"]], event) for event in events],
+            {reader["reads"]: reader["tokens"] for reader in said if "reads" in reader},
+        )
+
+    def act(self, case: str, *words: str) -> list[Sent]:
+        """Play a case of which only the events matter."""
+        return self.play(case, *words).sent
+
+
+def observatory_command(*arguments: str) -> list[str]:
+    """How alice's observatory is started, open to everybody."""
+    return ["python3", "-m", "observatory", "serve", "--socket", SOCKET, "--mode", "0666", *arguments]
+
+
+ENVIRONMENT = {
+    "HOME": "/home/alice",
+    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 @pytest.fixture
-def observatory(place: Place, serve: Callable[..., Server]) -> Watched:
-    """Alice's observatory, open to everybody."""
-    place.build(CAST)
-    return Watched(serve("--socket", SOCKET, "--mode", "0666").process, place)
-
-
-@pytest.fixture
-def bare(place: Place) -> Iterator[Callable[..., Watched]]:
-    """Start alice's bare listener, right or with a mistake."""
+def started(place: Place) -> Iterator[Callable[..., Watched]]:
+    """Start a server, alice's by itself or by whoever the command says, and wait until it listens."""
     with contextlib.ExitStack() as stack:
 
-        def start(*mistake: str) -> Watched:
+        def start(command: list[str], user: str = "alice", socket: str = SOCKET) -> Watched:
             place.build(CAST)
-            process = place.start(["python3", "-c", LISTENER, SOCKET, *mistake], CAST.principal("alice"))
+            process = place.start(command, CAST.principal(user), environment=ENVIRONMENT)
             stack.callback(_stop, process)
-            assert "listening on" in process.read_line("stderr")
-            return Watched(process, place)
+            line = process.read_line("stderr")
+            assert "listening on" in line, line
+            return Watched(process, place, socket)
 
         yield start
+
+
+@pytest.fixture
+def observatory(started: Callable[..., Watched]) -> Watched:
+    """Alice's observatory, open to everybody."""
+    return started(observatory_command())
+
+
+@pytest.fixture
+def bare(started: Callable[..., Watched]) -> Callable[..., Watched]:
+    """Start alice's bare listener, right or with a mistake."""
+
+    def start(*mistake: str, socket: str = SOCKET) -> Watched:
+        return started(["python3", "-c", LISTENER, socket, *mistake], socket=socket)
+
+    return start
+
+
+@pytest.fixture
+def confined(started: Callable[..., Watched]) -> Callable[..., Watched]:
+    """Start alice's server in a pid namespace of its own, or in a user namespace too."""
+
+    def start(kind: str, command: list[str]) -> Watched:
+        return started(["python3", "-c", CONFINED, kind, *command], user="root")
+
+    return start
 
 
 def _stop(process: Process) -> None:

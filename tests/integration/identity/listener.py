@@ -25,6 +25,7 @@ MISTAKES = {
     "overflow": "takes 'unknown' for a number",
     "own": "falls back to its own ids where it knows nothing",
     "claims": "lets the client's fields go over its own",
+    "everybody": "shows every event to everybody",
     "details": "describes the process that has the pid now",
 }
 SO_PEERGROUPS = 59
@@ -94,6 +95,9 @@ def converse(sock: socket.socket, mistake: str) -> None:
                 seen = {**seen, "pid": pid, "uid": uid, "gid": gid}
         if mistake == "procfs":
             seen = from_proc(seen["pid"], 1)
+        if data.startswith(b"GET "):
+            sock.sendall(shown(seen["uid"], mistake))
+            return
         body = json.loads(data[data.index(b"\r\n\r\n") + 4 : wanted(data)])
         data = data[wanted(data) :]
         trusted = {f"_peer_{name}": value for name, value in seen.items()}
@@ -104,9 +108,19 @@ def converse(sock: socket.socket, mistake: str) -> None:
             body = {name: value for name, value in body.items() if not name.startswith("_")}
         line = json.dumps({**trusted, **body}) + "\n"
         with writing:
+            events.append((seen["uid"], line))
             sys.stdout.write(line)
             sys.stdout.flush()
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def shown(uid: object, mistake: str) -> bytes:
+    """The answer to GET /events: one's own, and all for root and for this process's user."""
+    everything = mistake == "everybody" or uid in {0, os.geteuid()}
+    with writing:
+        lines = [line for whose, line in events if everything or (uid is not None and whose == uid)]
+    body = "".join(lines).encode()
+    return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def wanted(data: bytes) -> int:
@@ -120,13 +134,15 @@ def wanted(data: bytes) -> int:
 
 
 writing = threading.Lock()
+events: list[tuple[object, str]] = []
 
 if __name__ == "__main__":
     path, mistake = sys.argv[1], (sys.argv[2:] or [""])[0]
     assert not mistake or mistake in MISTAKES
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    os.chmod(path, 0o666)
+    listener.bind(path.replace("@", "\0", 1))
+    if not path.startswith("@"):
+        os.chmod(path, 0o666)
     listener.listen(1024)
     print("listening on", path, file=sys.stderr, flush=True)
     while True:

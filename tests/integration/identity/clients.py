@@ -1,0 +1,66 @@
+"""What a client learns of its server, run inside a place as root with `observatory` importable: `clients.py PATH`.
+
+Prints one JSON line for each step: what the client sees, and who it should be. Every step waits for the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from observatory.identity import peer_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BOB, MALLORY = 1501, 1504
+PATH = sys.argv[1]
+
+
+def look(step: str, due: dict[str, int]) -> None:
+    """Connect, and say whom the client sees at the other end."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(PATH)
+        seen = peer_credentials(client)
+    assert seen is not None
+    who = {"pid": seen.pid, "uid": seen.uid, "gid": seen.gid}
+    print(json.dumps({"step": step, "seen": who, "due": due, "owner": os.stat(PATH).st_uid}), flush=True)
+
+
+def as_user(uid: int, work: Callable[[], object]) -> dict[str, int]:
+    """Let a process of that user do something, and end; who that process was."""
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        work()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    return {"pid": pid, "uid": uid, "gid": uid}
+
+
+root = {"pid": os.getpid(), "uid": 0, "gid": 0}
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(PATH)
+os.chmod(PATH, 0o666)
+listener.listen(64)
+look("root listens", root)
+
+os.seteuid(BOB)
+look("root has become bob since", root)
+listener.listen(64)
+look("bob listens again on the same socket", {**root, "uid": BOB})
+os.seteuid(0)
+
+listener.listen(64)
+as_user(MALLORY, listener.getsockname)
+look("mallory has inherited the socket and does not listen", root)
+mallory = as_user(MALLORY, lambda: listener.listen(64))
+look("mallory has inherited the socket and listens", mallory)
+
+os.chown(PATH, 0, 0)
+look("the file is root's, the listener is not", mallory)

@@ -1,0 +1,55 @@
+"""Start alice's server in namespaces of its own, run inside a place as root: `confined.py pid|user COMMAND...`.
+
+`pid`: a pid namespace. `user`: a user namespace too, in which of all users and groups there are only alice, as 0, and
+hers, as 0. The server ends with this process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+ALICE, STAFF, TEAM = 1500, 2000, 2001
+CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
+PR_SET_PDEATHSIG = 1
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int) -> None:
+    """Raise OSError for a C function that returned -1."""
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def become(uid: int, gid: int, groups: list[int]) -> None:
+    """Be that user, and end with the parent (which a change of user would undo)."""
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+
+
+kind, *command = sys.argv[1:]
+here, there = socket.socketpair()
+middle = os.fork()
+if middle == 0:
+    checked(libc.unshare(CLONE_NEWPID | (CLONE_NEWUSER if kind == "user" else 0)))
+    there.send(b"made")
+    there.recv(8)
+    become(*(0, 0, []) if kind == "user" else (ALICE, STAFF, [TEAM]))
+    first = os.fork()
+    if first == 0:
+        checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        os.execvp(command[0], command)
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0xFF)
+here.recv(8)
+if kind == "user":
+    Path(f"/proc/{middle}/uid_map").write_text(f"0 {ALICE} 1")
+    Path(f"/proc/{middle}/gid_map").write_text(f"0 {STAFF} 1")
+here.send(b"mapped")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(middle, 0)[1]))
