@@ -64,11 +64,13 @@ WORLD = World(
 @pytest.fixture(scope="session")
 def place() -> Iterator[AttachedPlace]:
     """A place with the client, the observatory and the stand-in of the Messages API in it."""
-    if not (CLIENT / "node_modules" / ".bin" / "claude").exists():
-        pytest.fail(f"there is no Claude Code in {CLIENT}: `nox -s client` installs it")
     engine = NamespaceEngine()
-    if why := engine.available():
-        pytest.fail(why)
+    why = engine.available()
+    if not (CLIENT / "node_modules" / ".bin" / "claude").exists():
+        why = f"there is no Claude Code in {CLIENT}: `nox -s client` installs it"
+    if why is not None:
+        # Where everything is installed, its absence is a failure.
+        (pytest.fail if "CI" in os.environ else pytest.skip)(why)
     packages = [Path(str(module.__file__)).parent for module in (httptools, msgspec)]
     mounts = [
         f"{CLIENT}:/opt/claude-code",
