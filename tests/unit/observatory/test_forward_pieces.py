@@ -1,0 +1,105 @@
+"""Subjects, message ids and the cursor of a forwarder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observatory.feed.source import SourceError
+from observatory.forward.cursor import Cursor, CursorError, Position
+from observatory.forward.run import check
+from observatory.forward.subject import address, host_of, text, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAMES = st.text(st.characters(codec="utf-8"))
+
+
+@given(NAMES)
+def test_every_text_is_one_token_and_comes_back(name: str) -> None:
+    made = token(name)
+    assert made
+    assert made.isascii()
+    assert made.isprintable()
+    assert not set(made) & set(" .*>\t")
+    assert text(made) == name or name == "\0"
+
+
+@given(NAMES, st.one_of(st.none(), st.integers(0, 2**32 - 2)), st.integers(1, 2**60))
+def test_an_address_has_four_tokens_and_names_its_host(event: str, uid: int | None, number: int) -> None:
+    line = msgspec.json.encode({"_id": number, "_ts": "2026-01-01T00:00:00.5Z", "_event": event, "_peer_uid": uid})
+    made = address("web1", line)
+    parts = made.subject.split(".")
+    assert len(parts) == 4
+    assert parts[:3] == ["observatory", "web1", "unknown" if uid is None else str(uid)]
+    assert host_of(made.subject) == "web1"
+    assert made.message == f"web1.{number}.2026-01-01T00:00:00.5Z"
+
+
+def test_the_same_number_in_a_new_database_is_another_message() -> None:
+    lines = [b'{"_id":1,"_ts":"%b","_event":"x"}' % ts for ts in (b"2026-01-01T00:00:00Z", b"2026-01-02T00:00:00Z")]
+    assert len({address("h", line).message for line in lines}) == 2
+
+
+def test_a_cursor_is_kept_and_is_one_processs(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "cursor"
+    with Cursor(path) as cursor:
+        assert cursor.position == Position()
+        cursor.position = Position(7, "t")
+        with pytest.raises(CursorError, match="another observatory forward works with"), Cursor(path):
+            pass
+    with Cursor(path) as cursor:
+        assert cursor.position == Position(7, "t")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b'{"id":"x"}'])
+def test_a_broken_cursor_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cursor"
+    path.write_bytes(content)
+    with pytest.raises(CursorError, match="remove it to begin anew"), Cursor(path):
+        pass
+    assert path.read_bytes() == content
+
+
+class Kept:
+    """A source with these events."""
+
+    name = "the server"
+
+    def __init__(self, *events: tuple[int, str]) -> None:
+        self.events = events
+
+    def newest(self) -> int:
+        return max((number for number, _ in self.events), default=0)
+
+    def follow(self, after: int | None, limit: int) -> Iterator[tuple[int, bytes]]:
+        raise SourceError("not followed here")
+
+    def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
+        return ((n, json.dumps({"_ts": ts}).encode()) for n, ts in self.events if after < n <= through)
+
+
+@pytest.mark.parametrize(
+    ("source", "same"),
+    [
+        (Kept((5, "t5"), (6, "t6")), True),
+        (Kept((5, "another")), False),
+        (Kept((9, "t9")), True),  # the fifth was dropped with age
+        (Kept((2, "new")), False),
+        (Kept(), False),
+    ],
+)
+def test_a_cursor_of_another_database_begins_anew(tmp_path: Path, source: Kept, same: bool) -> None:
+    said: list[str] = []
+    with Cursor(tmp_path / "cursor") as cursor:
+        cursor.position = Position(5, "t5")
+        check(source, cursor, said.append)
+        assert cursor.position == (Position(5, "t5") if same else Position())
+        assert bool(said) is not same
