@@ -109,9 +109,12 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
 
 def _type(wanted: Wanted, nodes: Iterable[Node]) -> SocketType:
     """The type of the socket that is tried: the one wanted, else for a connection the listener's."""
-    if wanted.type is None and wanted.operation == "connect":
-        return next((node.type for node in nodes if node.kind == "socket"), "stream")
-    return wanted.type or "stream"
+    if wanted.type is not None:
+        return wanted.type
+    for node in nodes:
+        if node.kind == "socket" and wanted.operation == "connect":
+            return node.type
+    return "stream"
 
 
 class _Names:

@@ -194,7 +194,7 @@ def reason(decision: Decision, *, remedies: Sequence[str] = (), widening: bool =
     if decision.applied:
         because = "" if decision.because in decision.why else f": {visible(decision.because)}"
         lines.append((Span("  class  ", "dim"), Span(decision.applied + because)))
-    fixes = [(Span(visible(remedy), "strong"),) for remedy in remedies]
+    fixes: list[Line] = [(Span(visible(remedy), "strong"),) for remedy in remedies]
     fixes += [_fix(change) if widening else _fix(change)[:1] for change in decision.changes]
     lines += [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
     return lines

@@ -66,7 +66,7 @@ def html_page(run: Run) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return resources.files("harness.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
