@@ -5,7 +5,6 @@ The grid (`harness.sweep`) is exhaustive where there is little to vary; this goe
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import posixpath
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from harness.oracle import linux, predict
-from harness.place import PlaceError
 from harness.strategies import worlds
 from harness.verdict import Verdict, judge
 from harness.world import DEFAULT_MODES, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from harness.oracle import Decision, Rules
     from harness.place import Place
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     Oracle = Callable[[World, Sequence[Attempt], Rules], list[Decision]]
 
 BATCH: Final = 250
-"""Worlds between two looks at what was found."""
+"""Worlds that are drawn at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What has been tried so far, shrinking left out, and what was found since the last report."""
+    """What has been tried so far, shrinking left out, and what the last world showed."""
 
     worlds: int
     attempts: int
@@ -52,7 +50,7 @@ class Progress:
 def random_sweep(
     place: Place, count: int, first_seed: int = 0, rules: Rules | None = None, oracle: Oracle = predict
 ) -> Iterator[Progress]:
-    """Try `count` random worlds in a place and yield how far it is, with each disagreement that was found.
+    """Try `count` random worlds in a place. After each: how far it is, and the disagreement if there is one.
 
     The same seed draws the same worlds. `rules` are the oracle's, by default those of the place's kernel. Raises
     PlaceError if the place can't build a world.
@@ -66,70 +64,47 @@ def random_sweep(
         verdicts = map(judge, world.attempts, decisions, observations)
         return tuple(verdict for verdict in verdicts if not verdict.agree)
 
-    yield from search(differing, count, first_seed)
+    yield from search(differing, draw(count, first_seed))
 
 
-def search(differing: Callable[[World], tuple[Verdict, ...]], count: int, first_seed: int = 0) -> Iterator[Progress]:
-    """Draw worlds, and shrink those for which `differing` has something to say.
+def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[World]) -> Iterator[Progress]:
+    """Look at worlds one by one, and shrink those of which `differing` has something to say.
 
     Shrinking knows what a world is made of, so it takes some dozens of trials where Hypothesis's own takes hundreds.
     """
-    tried = attempts = 0
-    while tried < count:
-        batch = _Batch(differing)
-        batch.run(min(BATCH, count - tried), first_seed * 1_000_003 + tried)
-        tried += batch.worlds
-        attempts += batch.attempts
+    attempts = 0
+    for number, world in enumerate(worlds, 1):
+        attempts += len(world.attempts)
         found = None
-        if batch.differs is not None:
-            world = smallest(batch.differs, differing)
-            found = Disagreement(world, differing(world))
-        yield Progress(tried, attempts, found)
+        if differing(world):
+            least = smallest(world, differing)
+            found = Disagreement(least, differing(least))
+        yield Progress(number, attempts, found)
 
 
-class _Differs(Exception):  # noqa: N818  how the search is told to shrink, no error
-    pass
+def draw(count: int, first_seed: int = 0) -> Iterator[World]:
+    """Random worlds, the same for the same seed."""
+    for start in range(0, count, BATCH):
+        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start)
 
 
-class _Batch:
-    """Some worlds. The first that differs, or that can't be tried, ends it."""
+def _batch(count: int, number: int) -> list[World]:
+    drawn: list[World] = []
 
-    def __init__(self, differing: Callable[[World], tuple[Verdict, ...]]) -> None:
-        self.differing = differing
-        self.worlds = 0
-        self.attempts = 0
-        self.differs: World | None = None
-        self.ended: _Differs | PlaceError | None = None
+    @seed(number)
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(worlds())
+    def collect(world: World) -> None:
+        drawn.append(world)
 
-    def run(self, count: int, number: int) -> None:
-        @seed(number)
-        @settings(
-            max_examples=count,
-            phases=[Phase.generate],
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(worlds())
-        def each(world: World) -> None:
-            if self.ended is None:  # else Hypothesis asks for the same world again, to be sure
-                self.ended = self.try_one(world)
-            if self.ended is not None:
-                raise self.ended
-
-        with contextlib.suppress(_Differs):
-            each()
-
-    def try_one(self, world: World) -> _Differs | PlaceError | None:
-        self.worlds += 1
-        self.attempts += len(world.attempts)
-        try:
-            if not self.differing(world):
-                return None
-        except PlaceError as error:
-            return error
-        self.differs = world
-        return _Differs()
+    collect()
+    return drawn
 
 
 def smallest(world: World, differing: Callable[[World], tuple[Verdict, ...]]) -> World:
@@ -178,12 +153,15 @@ def _simpler_node(node: Node) -> Iterator[Node]:
 
 
 def _simpler_attempt(attempt: Attempt) -> Iterator[Attempt]:
-    names = attempt.path.split("/")
-    for start in range(len(names)):
-        for length in (len(names) // 2, 4, 2, 1):
-            path = "/".join(names[:start] + names[start + length :])
+    first = int(attempt.path.startswith("/"))
+    names = attempt.path.split("/")[first:]
+    size = len(names)
+    while size > len(names) // 32:  # a path of thousands of names is about its length, so not each name is looked at
+        for start in range(0, len(names), size):
+            path = "/" * first + "/".join(names[:start] + names[start + size :])
             if path and len(path) < len(attempt.path):
                 yield dataclasses.replace(attempt, path=path)
+        size //= 2
     if attempt.cwd is not None:
         yield dataclasses.replace(attempt, cwd=None, path=posixpath.normpath(f"{attempt.cwd}/{attempt.path}"))
     if attempt.type != "stream":

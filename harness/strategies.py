@@ -37,7 +37,7 @@ DEPTH: Final = 6
 """How many names a node's path has at most."""
 GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
 UIDS: Final = (1001, 1002, 1003, 0)
-NAMES: Final = ("a", "b", "s", "d", "link", "é", "n" * 255)
+NAMES: Final = ("a", "b", "s", "d", "link", "é")
 CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
 DIRECTORY_MODES: Final = (0o755, 0o711, 0o777, 0o1777, 0o750, 0o770, 0o2775, 0o3777, 0o1770, 0o700, 0o733, 0o705, 0o070)
 OBJECT_MODES: Final = (0o666, 0o660, 0o600, 0o777, 0o755, 0o222, 0o606, 0o444, 0o440, 0o066, 0o602, 0o020, 0o000)
@@ -85,10 +85,10 @@ _SHAPES: Mapping[_Shape, int] = {
     "name": 1,
     "path": 1,
     "address": 1,
-    "winding": 2,
+    "winding": 3,
 }
 
-_small = st.integers(0, 31)
+_small = st.integers(0, 63)
 _bits = st.integers(0, 7)
 _modes = st.one_of(st.sampled_from(OBJECT_MODES), st.integers(0, 0o777))
 _directory_modes = st.one_of(st.sampled_from(DIRECTORY_MODES), st.sampled_from(DIRECTORY_MODES), st.integers(0, 0o3777))
@@ -126,6 +126,8 @@ class _AttemptSpec(NamedTuple):
     mode: int
     type: SocketType
     cwd: int
+    other: int
+    story: bool
 
 
 _gids = st.sampled_from([1000, *GROUPS.values(), 0])
@@ -133,11 +135,10 @@ _users = st.builds(
     _UserSpec,
     st.sampled_from([*UIDS, 1001, 1002]),
     _gids,
-    st.frozensets(_gids, max_size=2),
+    st.frozensets(_gids, max_size=3),
     st.one_of(st.none(), st.none(), st.none(), st.frozensets(st.sampled_from(CAPABILITIES), max_size=2)),
 )
 _acls = st.one_of(
-    st.just(()),
     st.just(()),
     st.lists(st.tuples(_weighted(_ENTRIES), st.integers(0, 3), _bits), min_size=1, max_size=3),
 )
@@ -155,7 +156,7 @@ def _node_specs(draw: st.DrawFn) -> _NodeSpec:
     return _NodeSpec(
         kind=kind,
         parent=draw(_small),
-        name=draw(st.sampled_from([*NAMES[:-1], *NAMES[:-1], NAMES[-1]])),
+        name=draw(st.sampled_from(NAMES)),
         owner=draw(_small),
         group=draw(_small) if own else 0,
         mode=draw(_directory_modes if directory else _modes) if own else 0,
@@ -169,7 +170,8 @@ def _node_specs(draw: st.DrawFn) -> _NodeSpec:
 
 _operations = _weighted(_OPERATIONS)
 _shapes = _weighted(_SHAPES)
-_endings = st.sampled_from([*([""] * 12), *ENDINGS])
+_endings = st.sampled_from([*([""] * 20), *ENDINGS])
+_stories = st.sampled_from([False, False, True])
 
 
 @st.composite
@@ -184,9 +186,11 @@ def _attempt_specs(draw: st.DrawFn) -> _AttemptSpec:
         ending=draw(_endings),
         second=draw(_small) if rename else 0,
         second_ending=draw(_endings) if rename else "",
-        mode=draw(st.integers(0, 0o3777)) if operation == "chmod" else 0,
+        mode=draw(_directory_modes) if operation in {"chmod", "bind"} else 0,
         type=draw(_types) if operation in {"connect", "bind"} else "stream",
         cwd=draw(_small),
+        other=draw(_small),
+        story=draw(_stories),
     )
 
 
@@ -214,7 +218,7 @@ def _fit(users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attem
         candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, drawn)))
         if not any(problems(candidate)):
             world = candidate
-    made = tuple(_attempt(world, top, spec) for spec in attempts)
+    made = [attempt for spec in attempts for attempt in _attempts(world, top, spec)]
     # A working directory is entered when it is first needed, so nothing may have been moved by then.
     return dataclasses.replace(world, attempts=tuple(sorted(made, key=lambda attempt: attempt.cwd is None)))
 
@@ -242,11 +246,13 @@ def _node(world: World, top: str, spec: _NodeSpec) -> Node:
     owner = owners[spec.owner % len(owners)]
     if spec.kind == "abstract":
         state: SocketState = "listening" if spec.state == "stale" or spec.type == "dgram" else spec.state
-        return Node(f"@{spec.name[:9]}", "socket", mode=0o755, type=spec.type, state=state)
+        return Node(f"@{spec.name}", "socket", mode=0o755, type=spec.type, state=state)
     if spec.kind == "symlink":
         return Node(path, "symlink", owner=owner, mode=0o777, target=_target(world, top, path, spec.target))
     gids = _gids_of(world)
-    node = Node(path, spec.kind, owner, gids[spec.group % len(gids)], spec.mode, acl=_acl(world, spec))
+    acl = _acl(world, spec)
+    mode = spec.mode & ~0o070 if acl and spec.parent % 3 == 0 else spec.mode
+    node = Node(path, spec.kind, owner, gids[spec.group % len(gids)], mode, acl=acl)
     if spec.kind == "socket":
         state = "listening" if spec.type == "dgram" and spec.state == "bound" else spec.state
         return dataclasses.replace(node, type=spec.type, state=state)
@@ -290,17 +296,40 @@ def _target(world: World, top: str, path: str, drawn: tuple[_Aim, int, str]) -> 
     }[sort]
 
 
+def _attempts(world: World, top: str, spec: _AttemptSpec) -> tuple[Attempt, ...]:
+    """An attempt, and if it is a story, what others (or the same user) then find there."""
+    first = _attempt(world, top, spec)
+    if not spec.story or first.path.startswith("@"):
+        return (first,)
+    path = first.path if first.to is None else first.to
+    somebody = dataclasses.replace(first, user=_user(world, spec.other), to=None, mode=None)
+    if spec.operation == "bind":
+        opened = dataclasses.replace(first, operation="chmod", mode=spec.mode & 0o777, type="stream")
+        return first, opened, dataclasses.replace(somebody, operation="connect")
+    if spec.operation == "chmod":
+        return first, dataclasses.replace(somebody, operation="bind" if spec.other % 2 else "connect")
+    if spec.operation == "rename":
+        return first, dataclasses.replace(somebody, operation="stat" if spec.other % 2 else "connect", path=path)
+    if spec.operation == "unlink":
+        return first, dataclasses.replace(somebody, operation="bind")
+    return first, somebody
+
+
+def _user(world: World, number: int) -> str:
+    users = [user.name for user in world.users if user.name != "root"] or ["root"]
+    return users[number % len(users)]
+
+
 def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
-    user = world.users[1:][spec.user % (len(world.users) - 1)].name if len(world.users) > 1 else "root"
-    path = _object(world, top, spec.object, spec.operation)
+    path = _object(world, top, spec.object, spec.operation, 3 if spec.operation == "bind" else 1)
     cwd: str | None = None
     if not path.startswith("@"):
         path, cwd = _shaped(world, path, spec)
         path += spec.ending
     rename = spec.operation == "rename"
-    second = _object(world, top, spec.second, "bind") + spec.second_ending if rename else None
+    second = _object(world, top, spec.second, "rename", 2) + spec.second_ending if rename else None
     return Attempt(
-        user=user,
+        user=_user(world, spec.user),
         operation=spec.operation,
         path=path,
         to=second,
@@ -310,24 +339,28 @@ def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
     )
 
 
-def _object(world: World, top: str, number: int, operation: str) -> str:
-    """What an attempt is about: a node, a name under a symlink or a mount, or nothing at all."""
+def _object(world: World, top: str, number: int, operation: Operation, new: int) -> str:
+    """What an attempt is about: a node, or (in `new` of four cases) a name that is in a directory or is not.
+
+    What is connected to is mostly a socket, and where a name is looked for mostly a directory.
+    """
     abstract = operation in {"connect", "bind"}
     known = [node.path for node in world.nodes if abstract or not node.path.startswith("@")] or [top]
+    rest = number // 4
+    if number % 4 < new:
+        above = [node.path for node in world.nodes if node.kind in {"directory", "mount", "symlink"}] or [top]
+        places = known if rest == 0 and not known[0].startswith("@") else above
+        names = sorted({posixpath.basename(path) for path in known if not path.startswith("@")}) or [MISSING]
+        name = MISSING if rest % 2 else names[rest // 2 % len(names)]
+        return f"{places[rest % len(places)]}/{name}"
     sockets = [node.path for node in world.nodes if node.kind == "socket"]
-    half, upper = number // 2, number % 2
-    if operation == "connect" and sockets and half % 2:
-        return sockets[half // 2 % len(sockets)]
-    makes = operation in {"bind", "rename"}
-    if upper == (0 if makes else 1) and number > 1:
-        below = [path for path in known if not path.startswith("@")] or [top]
-        names = sorted({posixpath.basename(path) for path in below})
-        return f"{below[half % len(below)]}/{MISSING if half % 3 == 0 else names[half % len(names)]}"
-    return known[half % len(known)]
+    chosen = sockets if operation == "connect" and sockets and rest % 4 else known
+    return chosen[rest % len(chosen)]
 
 
 def _shaped(world: World, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:
     """The same path in another guise, and the working directory that it needs."""
+    addressed = spec.operation in {"connect", "bind"}  # such a path is refused if it is long, whatever it leads to
     if spec.shape == "relative":
         directories = [node.path for node in world.nodes if node.kind == "directory"] or ["/"]
         cwd = directories[spec.cwd % len(directories)]
@@ -340,12 +373,13 @@ def _shaped(world: World, path: str, spec: _AttemptSpec) -> tuple[str, str | Non
         return f"{links[spec.cwd % len(links)]}/{name}", None
     if spec.shape == "name":
         return f"{parent}/{'x' * (255 + spec.cwd % 2)}", None
-    if spec.shape == "path":
+    if spec.shape == "path" and not addressed:
         return _padded(path, 4094 + spec.cwd % 3), None
     if spec.shape == "address":
         return _padded(path, 107 + spec.cwd % 3), None
     if spec.shape == "winding":
-        return f"{path}{('/' + name) * (38 + spec.cwd % 4)}", None
+        wound = f"{path}{('/' + name) * (38 + spec.cwd % 4)}"
+        return path if addressed and len(wound.encode()) > 108 else wound, None
     return path, None
 
 

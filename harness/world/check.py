@@ -167,6 +167,11 @@ def _attempt(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:
     if all(attempt.user != user.name for user in world.users):
         yield "user", f"no user is named {attempt.user!r}"
     yield from (("path", text) for text in _text(attempt.path))
+    if attempt.path.startswith("@") and attempt.operation not in {"connect", "bind"}:
+        yield (
+            "path",
+            f"{attempt.operation} can't reach an abstract name (@...); a file of that name is ./{attempt.path}",
+        )
     if attempt.operation == "rename":
         if attempt.to is None:
             yield "to", "rename needs a second path: to ="

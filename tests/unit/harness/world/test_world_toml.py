@@ -184,6 +184,11 @@ def wrong(old: str, new: str) -> str:
         ('mode = "0777"\n', "", "w.toml:39: attempts[1].mode: chmod needs a mode"),
         ('"EACCES"', '"EACCESS"', "w.toml:37: attempts[0].expect: 'EACCESS' is neither ok nor an errno's name"),
         ('expect = "EACCES"\n', "", "w.toml:37: attempts[0].at: names what refuses, so it needs an expect"),
+        (
+            'path = "/run/docker.sock"\nmode = "0777"',
+            'path = "@s"\nmode = "0"',
+            "w.toml:42: attempts[1].path: chmod can't",
+        ),
         ('cwd = "/run"', 'cwd = "run"', "w.toml:36: attempts[0].cwd: 'run' is not an absolute path"),
         ('name = "docker', 'nom = "docker', "w.toml:1: the file: name = is missing"),
         ("[[attempts]]\n", "[attempts]\n", "w.toml:39: Cannot"),

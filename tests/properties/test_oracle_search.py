@@ -1,0 +1,81 @@
+"""Is the search worth anything? It must reach every rule, and find every oracle that has one of them wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.oracle import linux, predict
+from harness.place import Observation
+from harness.random_sweep import draw, search
+from harness.verdict import judge
+from tests.mutants.oracles import WRONG, WrongOracle
+
+if TYPE_CHECKING:
+    from harness.verdict import Verdict
+    from harness.world import World
+
+COUNT = 2000
+RULES = linux()
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[World]:
+    return list(draw(COUNT))
+
+
+def test_the_same_seed_draws_the_same_worlds_and_another_one_others() -> None:
+    assert list(draw(20, 1)) == list(draw(20, 1))
+    assert list(draw(20, 1)) != list(draw(20, 2))
+
+
+REACHED = {
+    "connect": "ok EACCES ECONNREFUSED EINVAL ELOOP ENOENT ENOTDIR EPROTOTYPE",
+    "bind": "ok EACCES EADDRINUSE EINVAL ELOOP ENOENT ENOTDIR EROFS",
+    "unlink": "ok EACCES EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
+    "rename": "ok EACCES EBUSY EINVAL EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR ENOTEMPTY EPERM EROFS EXDEV",
+    "stat": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR",
+    "readlink": "ok EACCES EINVAL ELOOP ENAMETOOLONG ENOENT ENOTDIR",
+    "chmod": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
+}
+
+
+def test_the_worlds_reach_every_outcome_of_every_operation(drawn: list[World]) -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    for world in drawn:
+        for attempt, decision in zip(world.attempts, predict(world, world.attempts, RULES), strict=True):
+            seen[attempt.operation, decision.outcome] += 1
+    expected = {(operation, outcome) for operation, outcomes in REACHED.items() for outcome in outcomes.split()}
+    assert expected - set(seen) == set()
+
+
+def test_an_oracle_that_is_right_is_found_right(drawn: list[World]) -> None:
+    progress = list(
+        search(lambda world: held_against_itself(world, predict(world, world.attempts, RULES)), drawn[:200])
+    )
+    assert progress[-1].worlds == 200
+    assert progress[-1].attempts == sum(len(world.attempts) for world in drawn[:200])
+    assert not [found for found in progress if found.found]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
+def test_an_oracle_with_one_rule_wrong_is_found_and_shrunk_to_a_few_nodes(
+    wrong: WrongOracle, drawn: list[World]
+) -> None:
+    def differing(world: World) -> tuple[Verdict, ...]:
+        return held_against_itself(world, wrong(world, world.attempts, RULES))
+
+    found = next((progress.found for progress in search(differing, drawn) if progress.found), None)
+    assert found is not None, f"{COUNT} worlds did not show that {wrong.name}"
+    assert len(found.world.nodes) <= 4
+    assert found.verdicts
+
+
+def held_against_itself(world: World, decisions: list[object]) -> tuple[Verdict, ...]:
+    """The verdicts that differ, with the right oracle in the kernel's place."""
+    right = predict(world, world.attempts, RULES)
+    observations = [Observation(decision.outcome) for decision in right]
+    verdicts = map(judge, world.attempts, decisions, observations)
+    return tuple(verdict for verdict in verdicts if not verdict.agree)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.strategies import worlds
+from harness.world import World, complete, dumps, loads, problems
+
+
+@settings(deadline=None)
+@given(worlds())
+def test_a_drawn_world_makes_sense_and_is_complete(world: World) -> None:
+    assert not list(problems(world))
+    assert complete(world) == world
+
+
+@settings(deadline=None)
+@given(
+    worlds(), st.text(st.characters(exclude_categories=("Cs",))), st.dictionaries(st.text(min_size=1), st.integers())
+)
+def test_writing_a_world_and_reading_it_back_gives_the_same_world(
+    world: World, about: str, sysctls: dict[str, int]
+) -> None:
+    written = World(world.name, about, world.groups, world.users, world.nodes, world.attempts, _toml_numbers(sysctls))
+    assert loads(dumps(written)) == written
+
+
+def _toml_numbers(numbers: dict[str, int]) -> dict[str, int]:
+    """Numbers and names as TOML has them: 64 bits, and Unicode without surrogates."""
+    return {
+        name.encode(errors="replace").decode(): max(-(2**63), min(2**63 - 1, number))
+        for name, number in numbers.items()
+    }
