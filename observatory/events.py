@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from observatory.identity import PeerCredentials
 
 UNKNOWN_NAME = "Unknown"
@@ -46,16 +48,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """The JSON object, without a newline in it or after it."""
 
 
-class _Said(msgspec.Struct, frozen=True, gc=False):
-    """What the server itself asks of a body. The rest is checked to be JSON, and not taken apart."""
-
-    hook_event_name: Any = None
-    session_id: Any = None
-    tool_name: Any = None
-
-
 _decode = msgspec.json.Decoder().decode
-_decode_said = msgspec.json.Decoder(_Said).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -80,20 +73,18 @@ def compose(
     """
     inside, said = _read(body)
     if not name:
-        own = said.hook_event_name
-        name = own if type(own) is str and own else UNKNOWN_NAME
+        name = _text(said, "hook_event_name") or UNKNOWN_NAME
     if len(name) > LONGEST_NAME:
         name = name[:LONGEST_NAME]
-    session, tool = said.session_id, said.tool_name
-    head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)}'.encode()
+    head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)},'.encode()
     return Event(
         number,
         time,
         name,
         None if peer is None else peer.uid,
-        session if type(session) is str and len(session) <= LONGEST_NAME else None,
-        tool if type(tool) is str and len(tool) <= LONGEST_NAME else None,
-        b"%b,%b}" % (head, inside) if inside else head + b"}",
+        _searchable(said, "session_id"),
+        _searchable(said, "tool_name"),
+        head + inside if len(inside) > 1 else head[:-1] + inside,
     )
 
 
@@ -118,35 +109,47 @@ def _quoted(name: str) -> str:
     return _encode(name).decode()
 
 
-def _read(body: bytes | bytearray) -> tuple[bytes, _Said]:
-    """The inside of a JSON object with the client's fields, less any that begins with `_`; and what's asked of it.
+def _read(body: bytes | bytearray) -> tuple[bytes | bytearray, Mapping[str, Any]]:
+    """A JSON object with the client's fields less any that begins with `_`, without its opening brace; and these
+    fields, each as JSON (msgspec.Raw) or as what it says.
 
-    An object is taken as it was sent, if it's UTF-8, on one line, and has no such field: to take it apart and put
-    it together again would be most of the work of the whole server.
+    An object is taken as it was sent if it's UTF-8, on one line, and has no such field: to take it apart and put it
+    together again would be most of the work of the whole server. So only its outermost fields are taken apart; all
+    of it is checked to be JSON.
     """
     try:
-        said = _decode_said(body)
+        fields = _decode_fields(body)
         body.isascii() or body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_other(body)
-    if b"\n" in body or b"\r" in body or ((b'"_' in body or b'"\\u' in body) and _has_reserved(body)):
+    # Names may have a comma in them, and then it only takes longer.
+    if ",_" in f",{','.join(fields)}" or b"\n" in body or b"\r" in body or body[:2] != b'{"' or body[-1:] != b"}":
         return _read_other(body)
-    return bytes(body.strip(_SPACE)[1:-1].strip(_SPACE)), said
+    return body[1:], fields
 
 
-def _has_reserved(body: bytes | bytearray) -> bool:
-    return any(key.startswith("_") for key in _decode_fields(body))
-
-
-def _read_other(body: bytes | bytearray) -> tuple[bytes, _Said]:
+def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:
     value = _value(body)
     if value is _NOT_JSON:
-        return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:-1], _Said()
+        return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:], {}
     if type(value) is not dict:
-        return _encode({"_value": value})[1:-1], _Said()
+        return _encode({"_value": value})[1:], {}
     for key in [key for key in value if key.startswith("_")]:
         del value[key]
-    return _encode(value)[1:-1], _Said(*(value.get(name) for name in _Said.__struct_fields__))
+    return _encode(value)[1:], value
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    """A field's value if it's text and not empty."""
+    value = fields.get(name)
+    if type(value) is msgspec.Raw:
+        value = _decode(value)
+    return value if type(value) is str and value else None
+
+
+def _searchable(fields: Mapping[str, Any], name: str) -> str | None:
+    value = _text(fields, name)
+    return value if value is None or len(value) <= LONGEST_NAME else None
 
 
 _NOT_JSON = object()

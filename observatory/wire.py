@@ -7,7 +7,6 @@ of no more use (RFC 9112, sections 2.2, 6.3 and 9.6).
 
 from __future__ import annotations
 
-from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +21,8 @@ MAX_HEAD: Final = 64 * 1024
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a request's body."""
+
+_LENGTHS: Final = frozenset(map(len, (b"host", b"content-length", b"transfer-encoding", b"expect")))
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,54 +45,35 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     sentence: str
 
 
-class RequestReader:
-    """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between."""
+class RequestReader(msgspec.Struct, eq=False):
+    """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between.
 
-    __slots__ = (
-        "_body",
-        "_head_size",
-        "_hosts",
-        "_in_head",
-        "_length_known",
-        "_parser",
-        "_rest",
-        "_target",
-        "body_size",
-        "ended",
-        "expects_continue",
-        "in_request",
-        "refusal",
-        "requests",
-    )
+    A Struct because it is made for every event: its defaults are set in C.
+    """
 
-    requests: deque[Request]
+    requests: list[Request] = []
     """Complete, unanswered, in order. Whoever answers them takes them out."""
-    refusal: Refusal | None
+    refusal: Refusal | None = None
     """Set once, after everything in `requests`; nothing is read from the connection any more."""
-    expects_continue: bool
+    expects_continue: bool = False
     """The peer waits for `100 Continue` before it sends the body of the request that is being read."""
-    in_request: bool
+    in_request: bool = False
     """A request has begun and is not complete."""
-    body_size: int
+    body_size: int = 0
     """Bytes of the incomplete request's body that are held here."""
-    ended: bool
+    ended: bool = False
     """The last complete request asked for the connection to be closed: what follows it is ignored."""
+    _in_head: bool = True
+    _head_size: int = 0
+    _hosts: int = 0
+    _length_known: bool = False
+    _target: bytes = b""
+    _body: bytes = b""
+    _rest: bytearray | None = None
+    _parser: Any = None
 
-    def __init__(self) -> None:
-        self.requests = deque()
-        self.refusal = None
-        self.expects_continue = False
-        self.in_request = False
-        self.body_size = 0
-        self.ended = False
-        self._in_head = True
-        self._head_size = 0
-        self._hosts = 0
-        self._length_known = False
-        self._target = b""
-        self._body = b""
-        self._rest: bytearray | None = None
-        self._parser: Any = httptools.HttpRequestParser(self)
+    def __post_init__(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read on. Never raises for anything that a peer can send."""
@@ -107,7 +89,7 @@ class RequestReader:
             if self._head_size > MAX_HEAD:
                 self._too_much_head()
 
-    def close(self) -> None:
+    def let_go(self) -> None:
         """Let go of the parser, which holds a reference to this reader: no cycle is left to collect."""
         self._parser = None
 
@@ -126,14 +108,6 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request line begins."""
         self.in_request = True
-        self._in_head = True
-        self._head_size = 0
-        self._hosts = 0
-        self._length_known = False
-        self._target = b""
-        self._body = b""
-        self._rest = None
-        self.body_size = 0
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
@@ -143,21 +117,24 @@ class RequestReader:
         """One header field, or one trailer field, which is ignored."""
         if not self._in_head:
             return
-        self._head_size += 32 + len(name) + len(value)
-        match name.lower():
-            case b"host":
-                self._hosts += 1
-            case b"content-length":
-                self._length_known = True
-                if int(value) > MAX_BODY:
-                    self._too_much_body()
-            case b"transfer-encoding":
-                self._length_known = True
-            case b"expect":
-                if value.strip().lower() == b"100-continue":
-                    self.expects_continue = True
-                else:
-                    self._refuse(HTTPStatus.EXPECTATION_FAILED, "The only expectation known here is 100-continue.")
+        length = len(name)
+        self._head_size += 32 + length + len(value)
+        if length not in _LENGTHS:
+            return
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"content-length":
+            self._length_known = True
+            if int(value) > MAX_BODY:
+                self._too_much_body()
+        elif name == b"transfer-encoding":
+            self._length_known = True
+        elif name == b"expect":
+            if value.strip().lower() == b"100-continue":
+                self.expects_continue = True
+            else:
+                self._refuse(HTTPStatus.EXPECTATION_FAILED, "The only expectation known here is 100-continue.")
 
     def on_headers_complete(self) -> None:
         """The head is complete; a body may follow."""
@@ -192,26 +169,26 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request is complete."""
         self.in_request = False
-        self.expects_continue = False
         if self.refusal is not None:
             return
         parser = self._parser
         method = parser.get_method()
         keep_alive = parser.should_keep_alive()
-        if not keep_alive:
+        body = self._body if self._rest is None else self._rest
+        takes_chunks = method != b"POST" and parser.get_http_version() == "1.1"
+        self.requests.append(Request(method, self._target, body, keep_alive, takes_chunks))
+        self.body_size = 0
+        if not keep_alive:  # what comes next is ignored: there's nothing to prepare for
             self.ended = True
-        self.requests.append(
-            Request(
-                method,
-                self._target,
-                self._body if self._rest is None else self._rest,
-                keep_alive,
-                method != b"POST" and parser.get_http_version() == "1.1",
-            )
-        )
+            return
+        self.expects_continue = False
+        self._in_head = True
+        self._head_size = 0
+        self._hosts = 0
+        self._length_known = False
+        self._target = b""
         self._body = b""
         self._rest = None
-        self.body_size = 0
 
     def _too_much_body(self) -> None:
         self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")

@@ -49,6 +49,8 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
     action: Action
     parameters: dict[str, str]
+    name: str | None = None
+    """The event's name, if it's a hook and the target says it."""
 
 
 class NoRoute(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +79,8 @@ def _route(method: bytes, target: bytes) -> Route | NoRoute:
         allow = ", ".join(method.decode() for method in _METHODS[action])
         return NoRoute(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{action.value} takes {allow} only."), allow)
     query = (url.query or b"").decode("ascii", errors="replace")
-    return Route(action, dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace"))))
+    parameters = dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace")))
+    return Route(action, parameters, parameters.get("event") if action is Action.HOOK else None)
 
 
 _remembered = functools.lru_cache(maxsize=256)(_route)

@@ -52,15 +52,17 @@ RECEIVE: Final = 128 * 1024
 REQUESTS: Final = 64
 """Requests of one connection that are taken up in one turn at most."""
 WORK: Final = 1024 * 1024
-"""Bytes that are read from one user's connections in one turn, at most one connection more; each connection counts
-for `CONNECTION` besides."""
+"""Bytes that are read from one user's connections in one turn, and those of one connection more."""
 CONNECTION: Final = 16 * 1024
+"""Bytes for which a connection counts besides."""
+REQUEST: Final = 1024
+"""Bytes for which a request counts besides."""
 DRAIN: Final = 32 * 1024 * 1024
 """Bytes read and thrown away after a refusal, so that a peer which is still sending gets to read why."""
 FOLLOWER_BUFFER: Final = 1024 * 1024
 """Bytes that a follower may leave unread, besides what the kernel holds."""
-STREAMING: Final = 0.005
-"""Seconds of a turn that go to readers at most."""
+PART: Final = 0.005
+"""Seconds of a turn that go to readers at most, and to those who have said more than one turn takes."""
 MEMORY: Final = 256 * 1024 * 1024
 """Bytes of incomplete requests and unsent answers, of all users together; see `Shares`."""
 RESERVE: Final = 320
@@ -210,8 +212,9 @@ class Server:
     def _greet(self, descriptor: int) -> None:
         sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
         peer = peer_credentials(sock)
-        connection = Connection(sock, peer)
-        if not self._seats.take(connection.uid, 1):
+        uid = None if peer is None else peer.uid
+        connection = Connection(sock=sock, peer=peer, uid=uid)
+        if not self._seats.take(uid, 1):
             self._turn_away(connection)
             return
         self._connections.add(connection)
@@ -225,7 +228,7 @@ class Server:
                     Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Your user has too many connections to this server.")
                 )
             )
-        connection.reader.close()
+        connection.let_go()
         connection.sock.close()
 
     # Reading.
@@ -241,7 +244,7 @@ class Server:
         elif connection.stream is not None:
             if connection.stream.follows:
                 self._ignore(connection)
-        elif not connection.reader.requests:  # else it has said more than was taken up yet
+        elif not connection.requests:  # else it has said more than was taken up yet
             self._receive(connection)
 
     def _receive(self, connection: Connection) -> None:
@@ -259,27 +262,26 @@ class Server:
             self._settle(connection)
             return
         work = self._work
-        work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION
-        connection.reader.feed(self._buffer[:size])
+        connection.feed(self._buffer[:size])
+        work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION + REQUEST * len(connection.requests)
         self._handle(connection)
 
     def _handle(self, connection: Connection) -> None:
         """Take up the requests of a connection: so many in a turn, and only while it takes the answers."""
-        reader = connection.reader
-        requests = reader.requests
+        requests = connection.requests
         while requests and connection.stream is None and not connection.out:
             request = requests[0]
             found = route(request.method, request.target)
             if type(found) is Route and found.action is Action.HOOK:
                 if connection.waiting == REQUESTS:
                     return
-                requests.popleft()
+                del requests[0]
                 connection.waiting += 1
-                self._pending.append((connection, request, found.parameters.get("event") or None))
+                self._pending.append((connection, request, found.name))
                 continue
             if connection.waiting:
                 return  # what was said before is to be committed first
-            requests.popleft()
+            del requests[0]
             self._answered(connection, request)
             if isinstance(found, NoRoute):
                 fields = {} if found.allow is None else {"Allow": found.allow}
@@ -291,29 +293,34 @@ class Server:
             connection.taken += 1
             if connection.taken == REQUESTS:
                 connection.taken = 0
+                connection.settled = True
                 self._unfinished[connection] = None
                 return
         if connection.waiting:
             return
         if not requests and connection.stream is None and not connection.last:
-            if reader.refusal is not None:
-                self._refuse(connection, reader.refusal)
+            if connection.refusal is not None:
+                self._refuse(connection, connection.refusal)
                 return
-            if reader.expects_continue:
-                reader.expects_continue = False
+            if connection.expects_continue and connection.in_request:
+                connection.expects_continue = False
                 self._say(connection, CONTINUE)
         self._settle(connection)
 
     def _take_up(self) -> None:
         """Go on with those who had more to say than one turn takes."""
-        unfinished, self._unfinished = self._unfinished, {}
-        for connection in unfinished:
+        until = time.monotonic() + PART
+        for connection in list(self._unfinished):
+            del self._unfinished[connection]
             self._handle(connection)
+            if time.monotonic() > until:
+                return
 
     def _answered(self, connection: Connection, request: Request) -> None:
         """A request is about to be answered, or just was: what that means for its connection."""
         connection.fresh = False
-        self._deadlines.pop(connection, None)
+        if connection.settled:
+            self._deadlines.pop(connection, None)
         if not request.keep_alive:
             connection.last = True
 
@@ -335,6 +342,7 @@ class Server:
         if wanted.follow and not self._charge(connection, FOLLOWER_BUFFER):
             return
         connection.last = connection.last or not keep_alive
+        connection.settled = True
         connection.stream = EventStream(self._store, wanted, keep_alive=keep_alive, chunks=request.takes_chunks)
         self._speaking[connection] = None
 
@@ -367,7 +375,7 @@ class Server:
 
     def _speak(self) -> None:
         """Give each reader in turn a piece of its answer, until the time for that is over."""
-        until = time.monotonic() + STREAMING
+        until = time.monotonic() + PART
         while self._speaking:
             connection = next(iter(self._speaking))
             del self._speaking[connection]
@@ -429,6 +437,7 @@ class Server:
         """Nothing more can be done with a connection in this turn: close it, or watch it for what it does next."""
         if connection.waiting:
             return
+        connection.settled = True
         stream = connection.stream
         if connection.out:
             wanted = WRITE
@@ -436,7 +445,7 @@ class Server:
             if connection.draining:
                 with contextlib.suppress(OSError):
                     connection.sock.shutdown(socket.SHUT_WR)
-            elif connection.last or (self._ending and not connection.reader.in_request and not connection.fresh):
+            elif connection.last or (self._ending and not connection.in_request and not connection.fresh):
                 self._close(connection)
                 return
             wanted = READ
@@ -445,7 +454,7 @@ class Server:
         else:
             return  # it's this server's turn to speak
         held = FOLLOWER_BUFFER if stream is not None and stream.follows else len(connection.out)
-        if not self._charge(connection, held + connection.reader.body_size):
+        if not self._charge(connection, held + connection.body_size):
             return
         if (stream is None or not stream.follows) and connection not in self._deadlines:
             self._deadlines[connection] = time.monotonic() + DEADLINE
@@ -496,18 +505,18 @@ class Server:
         connection.closed = True
         if connection.watched:
             self._poller.forget(connection.sock.fileno())
-        self._deadlines.pop(connection, None)
-        if connection.stream is not None:
-            connection.stream = None
-            self._followers.pop(connection, None)
-            self._speaking.pop(connection, None)
-        self._unfinished.pop(connection, None)
-        if connection.charged:
-            self.memory.give_back(connection.uid, connection.charged)
+        connection.sock.close()
+        connection.let_go()
         self._seats.give_back(connection.uid, 1)
         self._connections.discard(connection)
-        connection.reader.close()
-        connection.sock.close()
+        if connection.charged:
+            self.memory.give_back(connection.uid, connection.charged)
+        if connection.settled:
+            self._deadlines.pop(connection, None)
+            self._unfinished.pop(connection, None)
+            self._followers.pop(connection, None)
+            self._speaking.pop(connection, None)
+            connection.stream = None
 
     def _expire(self) -> None:
         now = time.monotonic()
@@ -516,7 +525,7 @@ class Server:
             if deadline > now:
                 return
             del self._deadlines[connection]
-            if connection.reader.in_request and connection.watched == READ and not connection.draining:
+            if connection.in_request and connection.watched == READ and not connection.draining:
                 self._say(
                     connection,
                     refusal_answer(
@@ -546,11 +555,12 @@ class Server:
             self._not_stored(pending, error)
             return
         self._ended.clear()
-        for (connection, request, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
+        for (connection, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
+            self._lifetimes.seen(connection.sock, connection.peer, event.name, event.session)
+        for connection, request, _ in pending:
             connection.waiting -= 1
             if connection.closed:
                 continue
-            self._lifetimes.seen(connection.sock, connection.peer, event.name, event.session)
             try:
                 connection.say(_STORED if request.keep_alive else _STORED_LAST)
             except OSError:
@@ -587,7 +597,8 @@ class Server:
             self._close(connection)
         elif connection.waiting:
             return
-        elif connection.reader.requests:
+        elif connection.requests:
+            connection.settled = True
             self._unfinished[connection] = None
         else:
             self._handle(connection)

@@ -37,7 +37,7 @@ def one(data: bytes) -> None:
         said = json.loads(line.decode())
         assert (said["_id"], said["_peer_uid"], said["_peer_groups"]) == (1, 2, [4])
         assert all(not key.startswith("_") for key in list(said)[7:] if key not in {"_raw", "_value"})
-    reader.close()
+    reader.let_go()
 
 
 if __name__ == "__main__":

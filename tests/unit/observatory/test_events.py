@@ -22,7 +22,7 @@ TRUSTED = {
 }
 
 
-def event(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
+def event(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
     return compose(7, 1_748_779_200_000_001, TS, name, peer, body)
 
 
@@ -96,7 +96,8 @@ def test_a_body_on_several_lines_becomes_one_line():
 
 def test_a_body_on_one_line_is_kept_byte_for_byte():
     inside = b'"z" : 1e5,"n":123456789012345678901234567890,"u":"\\u00e9\xc3\xa9","d":1,"d":2'
-    assert event(b" {" + inside + b"}\t").line.endswith(b"," + inside + b"}")
+    assert event(b"{" + inside + b"}").line.endswith(b"," + inside + b"}")
+    assert event(bytearray(b"{" + inside + b"}")).line.endswith(b"," + inside + b"}")
 
 
 def test_a_name_is_the_target_s_else_the_body_s_else_unknown():

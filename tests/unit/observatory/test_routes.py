@@ -25,7 +25,8 @@ from observatory.service.routes import Action, NoRoute, Route, route
     ],
 )
 def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Action, parameters: dict[str, str]):
-    assert route(method, target) == Route(action, parameters)
+    name = parameters.get("event") if action is Action.HOOK else None
+    assert route(method, target) == Route(action, parameters, name)
 
 
 @pytest.mark.parametrize(
