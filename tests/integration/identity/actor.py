@@ -28,6 +28,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 ALICE, BOB, CAROL, MALLORY = 1500, 1501, 1502, 1504
 STAFF, TEAM = 2000, 2001
+NOBODY = 65534
 HELPER = "/srv/helper"
 SETRESUID = {"x86_64": 117, "aarch64": 147}
 CLONE3 = 435
@@ -504,6 +505,38 @@ def from_outside() -> None:
     as_user(BOB, lambda: reads("outside-bob"))
 
 
+def rootless() -> None:
+    """The server is in a user namespace of the users from 100000 on; some peers are users of it, others are not."""
+
+    def say(token: str, **seen: object) -> None:
+        record(token, myself(**seen))
+        speak(connect(), token)
+
+    def nobody() -> None:
+        become(NOBODY, NOBODY, [NOBODY])
+        say("inside-nobody", uid=None, gid=None, groups=None)
+
+    def bob() -> None:
+        become(BOB, BOB, [TEAM])
+        say("inside-bob")
+
+    os.setgroups([])
+    say("outside-root", uid=None, gid=None)
+    as_user(BOB, lambda: say("outside-bob", uid=None, gid=None))
+    in_user_namespace(100_000, lambda: say("inside-root"))
+    in_user_namespace(100_000, lambda: ended(child(bob)))
+    in_user_namespace(100_000, lambda: ended(child(nobody)))
+    as_user(BOB, lambda: reads("outside-bob"))
+    in_user_namespace(100_000, lambda: as_user(BOB, lambda: reads("inside-bob")))
+
+
+def nobody() -> None:
+    """The user and the group 65534, where every user has a number."""
+    become(NOBODY, NOBODY, [NOBODY])
+    record("nobody", myself())
+    speak(connect(), "nobody")
+
+
 def sibling() -> None:
     """The server is in a pid namespace of its own, as in another container: no pid here has a number there."""
 
@@ -590,6 +623,8 @@ CASES = {
     "inner-root": inner_root,
     "remapped": remapped,
     "from-outside": from_outside,
+    "rootless": rootless,
+    "nobody": nobody,
     "sibling": sibling,
     "early": early,
     "crowd": crowd,

@@ -1,7 +1,8 @@
-"""Start alice's server in namespaces of its own, run inside a place as root: `confined.py pid|user COMMAND...`.
+"""Start a server in namespaces of its own, run inside a place as root: `confined.py pid|user|rootless COMMAND...`.
 
-`pid`: a pid namespace. `user`: a user namespace too, in which of all users and groups there are only alice, as 0, and
-hers, as 0. The server ends with this process.
+`pid`: alice's, in a pid namespace. `user`: a user namespace too, in which of all users and groups there are only
+alice, as 0, and hers, as 0. `rootless`: a user namespace of the users from 100000 on, as engines without root make
+them; the server is that namespace's own user 1500. The server ends with this process.
 """
 
 from __future__ import annotations
@@ -34,22 +35,30 @@ def become(uid: int, gid: int, groups: list[int]) -> None:
     checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
+KINDS = {
+    "pid": (CLONE_NEWPID, None, (ALICE, STAFF, [TEAM])),
+    "user": (CLONE_NEWPID | CLONE_NEWUSER, (f"0 {ALICE} 1", f"0 {STAFF} 1"), (0, 0, [])),
+    "rootless": (CLONE_NEWUSER, ("0 100000 65536", "0 100000 65536"), (ALICE, STAFF, [TEAM])),
+}
+"""The namespaces to make, the maps of users and groups, and whom the server runs as."""
+
 kind, *command = sys.argv[1:]
+namespaces, maps, who = KINDS[kind]
 here, there = socket.socketpair()
 middle = os.fork()
 if middle == 0:
-    checked(libc.unshare(CLONE_NEWPID | (CLONE_NEWUSER if kind == "user" else 0)))
+    checked(libc.unshare(namespaces))
     there.send(b"made")
     there.recv(8)
-    become(*(0, 0, []) if kind == "user" else (ALICE, STAFF, [TEAM]))
+    become(*who)
     first = os.fork()
     if first == 0:
         checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         os.execvp(command[0], command)
     os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 0xFF)
 here.recv(8)
-if kind == "user":
-    Path(f"/proc/{middle}/uid_map").write_text(f"0 {ALICE} 1")
-    Path(f"/proc/{middle}/gid_map").write_text(f"0 {STAFF} 1")
+if maps is not None:
+    for file, text in zip(("uid_map", "gid_map"), maps, strict=True):
+        Path(f"/proc/{middle}", file).write_text(text)
 here.send(b"mapped")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(middle, 0)[1]))

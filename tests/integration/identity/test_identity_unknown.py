@@ -47,6 +47,34 @@ def test_a_server_that_takes_unknown_for_somebody_is_caught(confined: Callable[.
     assert "outside-root" in played.reads["outside-bob"]
 
 
+ROOTLESS = [observatory_command("--database", "/tmp/rootless.sqlite"), bare_command()]
+
+
+@pytest.mark.parametrize("command", ROOTLESS, ids=["observatory", "bare"])
+def test_where_not_every_user_has_a_number_only_those_that_have_are_known(
+    confined: Callable[..., Watched], command: list[str]
+) -> None:
+    """65534 is ambiguous there: it may be the namespace's own nobody, or anybody from outside."""
+    played = confined("rootless", command).play("rootless")
+
+    assert faults(played, 5) == []
+    assert played.reads == {"outside-bob": [], "inside-bob": ["inside-bob"]}
+
+
+def test_a_server_in_such_a_place_that_takes_65534_for_a_user_is_caught(confined: Callable[..., Watched]) -> None:
+    played = confined("rootless", bare_command("overflow")).play("rootless")
+
+    assert faults(played, 5) != []
+    assert {"outside-root", "inside-nobody"} <= set(played.reads["outside-bob"])
+
+
+@RIGHT
+def test_where_every_user_has_a_number_65534_is_the_user_nobody(
+    started: Callable[..., Watched], command: list[str]
+) -> None:
+    assert faults(started(command).play("nobody"), 1) == []
+
+
 @RIGHT
 def test_a_peer_in_another_pid_namespace_has_no_pid_and_keeps_its_ids(
     confined: Callable[..., Watched], command: list[str]
