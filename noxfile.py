@@ -57,7 +57,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that needs no container, on any platform."""
     install(session, "harness")
-    pytest(session, "tests/unit", "tests/properties")
+    pytest(session, "tests/unit", "tests/properties", "tests/server")
 
 
 @nox.session

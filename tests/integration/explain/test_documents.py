@@ -1,4 +1,4 @@
-"""What docs/explain.md, docs/scenarios.md and docs/reports.md show is what the commands say."""
+"""What the README, docs/explain.md, docs/scenarios.md and docs/reports.md show is what the commands say."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from harness.place import Engine, Place
 
 DOCS = Path(__file__).parents[3] / "docs"
-DOCUMENTS = ("explain.md", "scenarios.md", "reports.md")
+DOCUMENTS = ("../README.md", "explain.md", "scenarios.md", "reports.md")
 VARIES = (
     (r"engine \w+, Linux [^ ]+(, fs\.protected_\w+=\d)*", "ENGINE"),
     (r"--engine \w+", "--engine ENGINE"),
+    (r"\(\w+, Linux [^ ]+\)", "(ENGINE)"),
     (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
     (r'"pid":\d+', "PID"),
     (r"process \d+ \(\w+\)", "PROCESS"),
