@@ -100,7 +100,8 @@ def _sentence(
     has: str,
 ) -> str:
     if refused is not None and refused.why:
-        return f"{refused.why[0].upper()}{refused.why[1:]}."
+        first = refused.why.split(" ", 1)[0]  # a name such as sun_path or a path keeps its own case
+        return f"{refused.why[0].upper() if first.isalpha() else refused.why[0]}{refused.why[1:]}."
     if refused is not None:
         missing = "".join(letter for letter in needs if letter not in has)
         return f"{attempt.user} lacks {missing} on {there}: {clause}, and has {has or 'nothing'} there."
