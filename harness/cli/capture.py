@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness capture PATH -o FILE`."""
-    from harness.live.options import add_options
+    from harness.cli.who import add_options
 
     parser = subparsers.add_parser("capture", help="write what decides over a path on this machine as a world file")
     add_options(parser)
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli import AGREE, DISAGREE, USAGE
     from harness.live.capture import captured
     from harness.live.finding import find
-    from harness.live.options import subject_of, wanted_of
+    from harness.cli.who import subject_of, wanted_of
     from harness.live.process import ProcessError
     from harness.live.scene import scene
     from harness.live.subject import SubjectError

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness explain PATH`."""
-    from harness.live.options import add_options
+    from harness.cli.who import add_options
 
     parser = subparsers.add_parser("explain", help="say why somebody may or may not use a path on this machine")
     add_options(parser)
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli import AGREE, DISAGREE, USAGE
     from harness.live.explanation import explain
     from harness.live.finding import find
-    from harness.live.options import subject_of, wanted_of
+    from harness.cli.who import subject_of, wanted_of
     from harness.live.process import ProcessError
     from harness.live.scene import scene
     from harness.live.subject import SubjectError

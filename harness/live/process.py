@@ -45,6 +45,8 @@ class Running:
 
 def running(pid: int) -> Running:
     """Read a process. Raises ProcessError."""
+    if not Path("/proc/self/status").exists():
+        raise ProcessError("the machine is read by /proc as Linux has it, and here there is none")
     try:
         status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except OSError as error:

@@ -132,6 +132,24 @@ def test_the_users_of_a_machine_are_told_what_the_kernel_will_tell_them(
     assert seen.outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("path", "outcome", "at"),
+    [
+        ("/run/docker.sock", "EACCES", "/run/docker.sock"),
+        ("/srv/dangling", "ENOENT", "/srv/gone"),
+        ("/srv/loop", "ELOOP", "/srv/loop"),
+        ("/srv/file", "ECONNREFUSED", "/srv/file"),
+        ("/home/ali/open.sock", "ok", None),
+    ],
+)
+def test_an_ordinary_user_who_asks_for_himself_is_told_the_same(
+    here: Place, path: str, outcome: str, at: str | None
+) -> None:
+    told = explain(here, path, principal=ALI)
+    assert (told.outcome, told.at) == (outcome, at), told.text
+    assert told.why.endswith(".")
+
+
 def test_the_tree_shows_modes_and_owners_and_marks_what_refuses(here: Place) -> None:
     text = explain(here, "/home/ali/open.sock", "--user", "bob").text
     assert "    drwxr-xr-x  root root  └─ home\n" in text

@@ -6,13 +6,10 @@ import argparse
 import posixpath
 from typing import TYPE_CHECKING, get_args
 
-from harness.live import subject
-from harness.live.process import container_process
-from harness.live.scene import Wanted
-from harness.live.subject import SubjectError, working_directory
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
+    from harness.live.scene import Wanted
     from harness.live.subject import Subject
 
 
@@ -38,6 +35,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def subject_of(options: argparse.Namespace) -> Subject:
     """Who is meant. Raises SubjectError or ProcessError."""
+    from harness.live import subject
+    from harness.live.process import container_process
+    from harness.live.subject import SubjectError
+
     if options.uid is None and (options.gid is not None or options.groups):
         raise SubjectError("--gid and --groups go with --uid")
     if options.user is not None:
@@ -57,6 +58,9 @@ def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
 
     Raises SubjectError if the options do not go together.
     """
+    from harness.live.scene import Wanted
+    from harness.live.subject import SubjectError, working_directory
+
     if (options.to is None) == (options.operation == "rename"):
         raise SubjectError("rename, and rename alone, has a second path: --to PATH")
     if (options.mode is None) == (options.operation == "chmod"):
