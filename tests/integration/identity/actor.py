@@ -537,6 +537,13 @@ def nobody() -> None:
     speak(connect(), "nobody")
 
 
+def plain() -> None:
+    """A user with a group connects and speaks."""
+    become(BOB, BOB, [TEAM])
+    record("plain", myself())
+    speak(connect(), "plain")
+
+
 def sibling() -> None:
     """The server is in a pid namespace of its own, as in another container: no pid here has a number there."""
 
@@ -625,6 +632,7 @@ CASES = {
     "from-outside": from_outside,
     "rootless": rootless,
     "nobody": nobody,
+    "plain": plain,
     "sibling": sibling,
     "early": early,
     "crowd": crowd,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SOCKET = "/tmp/observatory.sock"
 ACTOR = (HERE / "actor.py").read_text(encoding="utf-8")
+ACT = ("python3", "-c", "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))")
+"""How the actor is run: its text is in the environment, for the helper that it starts as another program."""
 CONFINED = (HERE / "confined.py").read_text(encoding="utf-8")
 CLIENTS = (HERE / "clients.py").read_text(encoding="utf-8")
 LISTENER = (HERE / "listener.py").read_text(encoding="utf-8")
