@@ -24,9 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
     from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.who import subject_of, wanted_of
     from harness.live.capture import captured
     from harness.live.finding import find
-    from harness.cli.who import subject_of, wanted_of
     from harness.live.process import ProcessError
     from harness.live.scene import scene
     from harness.live.subject import SubjectError

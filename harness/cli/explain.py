@@ -21,9 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
     from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.who import subject_of, wanted_of
     from harness.live.explanation import explain
     from harness.live.finding import find
-    from harness.cli.who import subject_of, wanted_of
     from harness.live.process import ProcessError
     from harness.live.scene import scene
     from harness.live.subject import SubjectError
