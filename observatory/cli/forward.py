@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="nats://HOST:PORT or tls://HOST:PORT (several, with commas), or otlp+http://HOST:PORT or otlp+https://...",
     )
     parser.add_argument("--host", metavar="NAME", help="this machine's name among the others (default: its hostname)")
-    parser.add_argument("--creds", metavar="FILE", help="NATS credentials")
+    parser.add_argument("--creds", metavar="FILE", help="NATS credentials: a file of nsc's, or the seed of a key")
     parser.add_argument("--ca", metavar="FILE", help="who may have signed the other side's certificate (PEM)")
     parser.add_argument("--cursor", metavar="FILE", help="where to keep how far it is (default: the state directory)")
     parser.add_argument("--once", action="store_true", help="end when all that there is now has arrived")

@@ -64,6 +64,8 @@ def _serve(options: argparse.Namespace) -> int:
     _print(f"Showing {shown.name}. Open this in your browser; it works once:", gate)
     try:
         serve(gate, sock, feed.stop)
+    except KeyboardInterrupt:  # before it served
+        pass
     finally:
         feed.stop()
     return DONE

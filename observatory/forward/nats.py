@@ -22,6 +22,7 @@ import contextlib
 import ssl
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -65,7 +66,11 @@ class TroubleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to get in: the servers, the host's name (a token of a subject), and what proves who it is."""
+    """How to get in: the servers, the host's name (a token of a subject), and what proves who it is.
+
+    `credentials` is a file: of `nsc` (a token and a key), or with the seed of a key alone. `ca` is a file of
+    certificates.
+    """
 
     servers: tuple[str, ...]
     host: str
@@ -89,7 +94,7 @@ async def connect(access: Access, inbox: str) -> Nats:
 
     options: dict[str, Any] = {}
     if access.credentials is not None:
-        options["user_credentials"] = access.credentials
+        options["user_credentials" if _has_token(access.credentials) else "nkeys_seed"] = access.credentials
     if any(server.startswith("tls://") for server in access.servers):
         options["tls"] = ssl.create_default_context(cafile=access.ca)
     try:
@@ -111,6 +116,14 @@ async def connect(access: Access, inbox: str) -> Nats:
         raise TroubleError(
             f"can't connect to {' or '.join(access.servers)}: {str(error) or type(error).__name__}"
         ) from error
+
+
+def _has_token(path: str) -> bool:
+    """Whether a credentials file has a token in it. Raises TroubleError."""
+    try:
+        return b"NATS USER JWT" in Path(path).read_bytes()
+    except OSError as error:
+        raise TroubleError(f"can't read {path}: {error.strerror}") from error
 
 
 class NatsForwarder:

@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from observatory.forward.otlp import record, resource_of
+from tests.fleet.collector import Collector
 from tests.fleet.conftest import command, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.web.server import Server
-
-
-class Collector(ThreadingHTTPServer):
-    """Takes log records, or refuses them for a while."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[ExportLogsServiceRequest] = []
-        self.refusals = 0
-        self.refused = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"otlp+http://127.0.0.1:{self.server_address[1]}"
-
-    def records(self) -> list[Any]:
-        return [
-            record
-            for request in self.requests
-            for resource in request.resource_logs
-            for scope in resource.scope_logs
-            for record in scope.log_records
-        ]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path != "/v1/logs":
-            self.send_error(404)
-        elif self.server.refusals:
-            self.server.refusals -= 1
-            self.server.refused.set()
-            self.send_error(400)
-        else:
-            self.server.requests.append(ExportLogsServiceRequest.FromString(body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        pass
 
 
 @pytest.fixture
@@ -158,3 +114,28 @@ def test_a_forwarder_killed_before_it_delivered_begins_where_it_was(
     collector.refusals = 0
     assert run(*to, "--once", state=folder).returncode == 0
     assert [attributes(entry)["session.id"] for entry in collector.records()] == ["one", "two"]
+
+
+def test_the_documentation_names_every_attribute(folder: Path) -> None:
+    table = (
+        (Path(__file__).parents[2] / "docs" / "fleet.md")
+        .read_text()
+        .partition("| of the event |")[2]
+        .partition("\n\n")[0]
+    )
+    named = set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", table))
+    event = {
+        "_id": 1,
+        "_ts": "2026-01-01T00:00:00Z",
+        "_event": "x",
+        "_peer_uid": 1,
+        "_peer_pid": 1,
+        "_peer_gid": 1,
+        "_peer_groups": [1],
+        "session_id": "s",
+        "tool_name": "t",
+        "tool_use_id": "u",
+    }
+    made = record(event, "h", resource_of("h"))
+    assert made.log_record.attributes is not None
+    assert named == {*made.log_record.attributes, "host.name"}

@@ -1,0 +1,145 @@
+"""Thousands of events a second, for as long as SOAK_SECONDS says: the page and the terminal answer, and do not grow."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web import story
+from tests.web.server import observatory
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.web.conftest import Page, Web
+    from tests.web.server import Server
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
+RATE = int(os.environ.get("SOAK_RATE", "2000"))
+"""Events a second."""
+FULL = 110_000
+"""So many events fill every buffer that there is."""
+LOOKS = 20
+GROWTH = 1.10
+"""What memory may grow by between the first third of the time and the last."""
+
+
+def resident(pid: int) -> float:
+    """A process's resident memory in MB."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) / 1000
+
+
+class Terminal:
+    """`observatory watch` in a terminal that somebody reads."""
+
+    def __init__(self, server: Server) -> None:
+        self.parent, child = pty.openpty()
+        self.process: subprocess.Popen[str] = observatory(
+            "watch", "--socket", str(server.socket), stdin=child, stdout=child, stderr=child
+        )
+        os.close(child)
+        self._seen = threading.Condition()
+        self._tail = b""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self.parent, 65536)
+            except OSError:  # closed
+                return
+            with self._seen:
+                self._tail = (self._tail + data)[-200_000:]
+                self._seen.notify_all()
+
+    def wait(self, words: bytes, seconds: float = 60) -> float:
+        """Until the terminal was told this; how many milliseconds that took."""
+        start = time.monotonic()
+        with self._seen:
+            assert self._seen.wait_for(lambda: words in self._tail, seconds), self._tail[-2000:]
+        return 1000 * (time.monotonic() - start)
+
+    def press(self, keys: bytes, words: bytes) -> float:
+        """Press a key and wait for what it shows."""
+        with self._seen:
+            self._tail = b""
+        os.write(self.parent, keys)
+        return self.wait(words)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.parent)
+
+
+def speak(server: Server, until: float, sent: list[int]) -> None:
+    """Send RATE events a second."""
+    hooks, start = server.hooks(), time.monotonic()
+    batch = max(1, RATE // 20)
+    while (now := time.monotonic()) < until:
+        hooks.say_all(story.many(batch))
+        sent[0] += batch
+        time.sleep(max(0.0, sent[0] / RATE - (now - start)))  # the rate is what is asked for
+
+
+@pytest.mark.timeout(SECONDS + 300)
+def test_at_thousands_of_events_a_second_both_answer_and_neither_grows(server: Server, web: Web, page: Page) -> None:
+    server.hooks().say_all(story.many(FULL))
+    page.open(web.link)
+    page.chromium.execute_cdp_cmd("Performance.enable", {})
+    terminal = Terminal(server)
+    try:
+        terminal.wait(b"at work")
+        sent, start = [0], time.monotonic()
+        speaker = threading.Thread(target=speak, args=(server, start + SECONDS, sent))
+        speaker.start()
+        marker = server.hooks()
+        shown: list[float] = []
+        pressed: list[float] = []
+        memory: dict[str, list[float]] = {"web": [], "watch": [], "page": []}
+        for look in range(LOOKS):
+            time.sleep(max(0.0, start + SECONDS * look / LOOKS - time.monotonic()))  # looks are spread over the time
+            marker.say(
+                "Notification", session_id=f"mark{look}", message=f"mark {look}.", notification_type="idle_prompt"
+            )
+            said = time.time() * 1000
+            page.wait(
+                "return [...document.querySelectorAll('.card .what')].some((e) => e.textContent === arguments[0])",
+                f"mark {look}.",
+            )
+            shown.append(time.time() * 1000 - said)
+            pressed.append(terminal.press(b"p", b"Paused"))
+            terminal.press(b"p", b"at work")
+            page.chromium.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+            metrics = {
+                m["name"]: m["value"] for m in page.chromium.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+            }
+            memory["web"].append(resident(web.process.pid))
+            memory["watch"].append(resident(terminal.process.pid))
+            memory["page"].append(metrics["JSHeapUsedSize"] / 1e6)
+        speaker.join()
+    finally:
+        terminal.end()
+    rate = sent[0] / (time.monotonic() - start)
+    print(f"\n{rate:.0f} events/s for {SECONDS:.0f} s after {FULL} at once")
+    print(f"page: an event's card after {sorted(shown)[LOOKS // 2]:.0f} ms in the middle, {max(shown):.0f} ms at most")
+    print(
+        f"terminal: a key answered after {sorted(pressed)[LOOKS // 2]:.0f} ms in the middle, "
+        f"{max(pressed):.0f} ms at most"
+    )
+    for name, sizes in memory.items():
+        early, late = max(sizes[: LOOKS // 3]), max(sizes[-LOOKS // 3 :])
+        print(f"{name}: {early:.1f} MB early, {late:.1f} MB late")
+        assert late <= early * GROWTH + 5, name
+    assert rate > 0.9 * RATE
+    assert sorted(shown)[LOOKS // 2] < 1000
+    assert sorted(pressed)[LOOKS // 2] < 1000
