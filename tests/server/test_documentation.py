@@ -1,0 +1,125 @@
+"""What docs/server.md says is what happens."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory import events, output, wire
+from observatory.cli import parser
+from observatory.service import server
+from observatory.service.routes import Action
+from tests.server.running import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "server.md").read_text()
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Each command of the console blocks, with what it prints."""
+    for block in re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            yield command, printed
+
+
+def normal(text: str, home: Path) -> str:
+    """What is different in each run, and for each user, as the documentation has it."""
+    text = text.replace(str(home), "HOME")
+    text = re.sub(r'"_ts":"[^"]+"', '"_ts":"2025-06-01T12:00:00.000000Z"', text)
+    text = re.sub(r'"((?:_peer_)?pid)":\d+', r'"\1":4242', text)
+    text = re.sub(r'"((?:_peer_)?[ug]id)":\d+', r'"\1":1000', text)
+    text = re.sub(r'"((?:_peer_)?groups)":\[[\d,]*\]', r'"\1":[1000]', text)
+    return re.sub(r"owner \d+ group \d+", "owner 1000 group 1000", text)
+
+
+def test_every_example_does_what_it_shows(directory: Path, need: Callable[[str, str], str]):
+    need("curl", "curl")
+    programs = directory / "bin"
+    programs.mkdir()
+    (programs / "observatory").write_text(f'#!/bin/sh\nexec {sys.executable} -m observatory "$@"\n')
+    (programs / "observatory").chmod(0o755)
+    home = directory / "home"
+    home.mkdir()
+    wanted = list(examples())
+    assert len(wanted) > 10
+    # One shell for all of them, as one would type them; a line between two says where one ends.
+    script = "".join(f"{command}\nstatus=$?; echo '----'; (exit $status)\n" for command, _ in wanted)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**environment(home), "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found = done.stdout.split("----\n")
+    assert found.pop() == ""
+    for (command, shows), prints in zip(wanted, found, strict=True):
+        assert (command, normal(prints, home)) == (command, shows)
+
+
+def size(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+) (MiB|KiB|s)?.*", text).groups()  # type: ignore[union-attr]
+    return int(number) * {"MiB": 1 << 20, "KiB": 1 << 10}.get(unit, 1)
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("a request's body", wire.MAX_BODY),
+        ("its request line and fields together", wire.MAX_HEAD),
+        ("time for a request, and for a peer to take some of a finite answer", server.DEADLINE),
+        ("time for requests that have begun when the server ends", server.GRACE),
+        ("incomplete requests and unsent answers of all users", server.MEMORY),
+        ("unread by one follower", server.FOLLOWER_BUFFER),
+        ("unread on standard output", output.OUTPUT_BUFFER),
+        ("readers of the output socket", output.READERS),
+        ("name of an event", events.LONGEST_NAME),
+        ("session and tool that can be asked for", events.LONGEST_NAME),
+    ],
+)
+def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float):
+    (said,) = re.findall(rf"^\| {re.escape(what)} \| (.*?) \|$", TEXT, re.MULTILINE)
+    assert size(f"{said} ") == limit
+
+
+def test_other_numbers_in_the_text_are_the_server_s():
+    assert f"less {server.RESERVE} |" in TEXT
+    assert f"together at most {server.PART * 1000:.0f} ms" in TEXT
+    assert output.READER_BUFFER == server.FOLLOWER_BUFFER
+
+
+def test_every_route_is_described_and_no_other():
+    assert {path for _, path in re.findall(r"^\| `(GET|POST) (/\w+)", TEXT, re.MULTILINE)} == {
+        action.value for action in Action
+    }
+
+
+def test_every_option_is_mentioned_and_no_other():
+    top = parser()
+    (subparsers,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    options = {option for action in subparsers.choices["serve"]._actions for option in action.option_strings}
+    prose = re.sub(r"^```sh.*?^```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose))
+    assert mentioned - {"--unix-socket"} <= options
+    assert options - {"-h", "--help", "--group"} <= mentioned
+
+
+def test_every_field_that_an_event_has_is_described(directory: Path, server: object):
+    server.send(b'{"a":1}')  # type: ignore[attr-defined]
+    (line,) = server.stored()  # type: ignore[attr-defined]
+    described = set(re.findall(r"`(_\w+)`", TEXT))
+    assert {name for name in json.loads(json.dumps(line)) if name.startswith("_")} <= described
