@@ -94,8 +94,7 @@ class Lifetimes:
     """Watches the processes of sessions for a server's loop.
 
     `watch(descriptor, callback)` and `unwatch(descriptor)` are the loop's; `report` is called once for each session
-    whose process ends without a SessionEnd. `memory` outlives the server: see `restore`. Needs no thread and never
-    waits.
+    whose process ends without a SessionEnd. Needs no thread and never waits.
     """
 
     def __init__(
@@ -103,12 +102,11 @@ class Lifetimes:
         watch: Callable[[int, Callable[[], None]], None],
         unwatch: Callable[[int], None],
         report: Callable[[Ended], None],
-        memory: Memory | None = None,
     ) -> None:
         self._watch = watch
         self._unwatch = unwatch
         self._report = report
-        self._memory = memory
+        self._memory: Memory | None = None
         self._here = here()
         self._users: dict[int, _User] = {}
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
@@ -126,14 +124,15 @@ class Lifetimes:
             if session not in user.over:
                 self._take(user, peer.uid, session, sock, peer)
 
-    def restore(self) -> None:
-        """Take up the sessions of an earlier server's memory again, and report those that have ended meanwhile.
+    def remember(self, memory: Memory) -> None:
+        """Keep in `memory` what is known from now on; watch the sessions that it holds, and report those that ended.
 
         A process of another pid namespace of this boot is forgotten: nothing can be known of it here.
         """
-        if self._memory is None or self._here is None or not hasattr(os, "pidfd_open"):
+        self._memory = memory
+        if self._here is None or not hasattr(os, "pidfd_open"):
             return
-        for entry in self._memory.sessions():
+        for entry in memory.sessions():
             user = self._users.setdefault(entry.uid, _User())
             peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
             pidfd = _open_again(entry) if entry.where == self._here else None

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.audience import ROOT, Audience
@@ -14,6 +15,7 @@ from observatory.listening import Listener, Specification, listen
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.output import DescriptorOutput, SocketOutput
+from observatory.remembered import Memory
 from observatory.service.loop import Loop
 from observatory.service.server import Server
 from observatory.store import Store, Sync, default_path, open_store
@@ -57,7 +59,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         output = None
         if settings.output is not None or OUTPUT in passed:
             output = _listener(undo, passed.pop(OUTPUT, None), settings.output)
-        store = open_store(settings.database or default_path(listener.path), settings.sync)
+        database = settings.database or default_path(listener.path)
+        store = open_store(database, settings.sync)
         undo.callback(store.close)
         loop = Loop()
         undo.callback(loop.close)
@@ -68,6 +71,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
+        _remember(server, f"{database}.sessions", log)
         ending: list[signal.Signals] = []
         with loop.signals((signal.SIGTERM, signal.SIGINT), ending.append):
             server.start()
@@ -81,6 +85,13 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             server.finish()
             for each in outputs:
                 each.finish(OUTPUT_GRACE)
+
+
+def _remember(server: Server, path: str, log: Callable[[str], None]) -> None:
+    try:
+        server.remember(Memory(Path(path)))
+    except OSError as error:
+        log(f"warning: sessions that end while no server runs will not be noticed: {path}: {error.strerror}")
 
 
 def _listener(undo: contextlib.ExitStack, passed: Listener | None, wanted: Specification | None) -> Listener:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from observatory.identity import PeerCredentials
     from observatory.lifetimes import Ended
     from observatory.listening import Listener
+    from observatory.remembered import Memory
     from observatory.service.loop import Loop
     from observatory.store import Store
     from observatory.wire import Request
@@ -117,6 +118,12 @@ class Server:
         self._hold = self._backoff = 0
         self._idle_timer = False
         self._ending = False
+
+    def remember(self, memory: Memory) -> None:
+        """Keep in `memory` which processes the sessions are, and go on with those that it holds. Before `start`."""
+        self._lifetimes.remember(memory)
+        if self._ended:
+            self._loop.call_later(0, lambda: None)  # they are to be told in the first turn, whoever comes or not
 
     def start(self) -> None:
         """Begin to accept."""
@@ -537,7 +544,7 @@ class Server:
     # What was said.
 
     def _commit(self) -> None:
-        """Make events of what this turn's hooks have said, commit them, answer, and hand them on."""
+        """Make events of what this turn's hooks have said, commit them, hand them on, and answer."""
         pending, self._pending = self._pending, []
         now = time.time_ns() // 1000
         ts = timestamp(now)
@@ -555,6 +562,8 @@ class Server:
             self._not_stored(pending, error)
             return
         self._ended.clear()
+        for publish in self._publish:
+            publish(events)
         for (connection, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
             self._lifetimes.seen(connection.sock, connection.peer, event.name, event.session)
         for connection, request, _ in pending:
@@ -567,8 +576,6 @@ class Server:
                 self._close(connection)
                 continue
             self._go_on(connection, request)
-        for publish in self._publish:
-            publish(events)
         if self._followers:
             self._tell(events)
         if self._store.unindexed >= INDEX_EVERY:

@@ -31,8 +31,12 @@ class Server:
     def __init__(self, directory: Path) -> None:
         self.socket = directory / "o.sock"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LANG": "C.UTF-8"}
+        self.database = directory / "o.db"
+        self.begin()
+
+    def begin(self) -> None:
         self.process = subprocess.Popen(
-            [*OBSERVATORY, "serve", "--socket", str(self.socket), "--database", str(directory / "o.db")],
+            [*OBSERVATORY, "serve", "--socket", str(self.socket), "--database", str(self.database)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,7 +71,11 @@ class Server:
     def events(self, *arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.run("events", "--json", *arguments).splitlines()]
 
-    def close(self) -> None:
+    def restart(self) -> None:
+        self.end()
+        self.begin()
+
+    def end(self) -> None:
         self.process.terminate()
         self.process.wait(10)
         if self.process.stderr is not None:
@@ -81,7 +89,7 @@ def server() -> Iterator[Server]:
         try:
             yield made
         finally:
-            made.close()
+            made.end()
 
 
 def test_whoami_tells_the_credentials_that_the_kernel_gave_the_server(server: Server) -> None:
@@ -240,3 +248,27 @@ def test_ages_are_rough_and_bad_times_are_said_to_be_unknown() -> None:
     times = ["2026-01-09T23:59:48Z", "2026-01-09T23:57:00Z", "2026-01-09T22:00:00Z", "2026-01-05T00:00:00Z"]
     assert [since(time, now) for time in times] == ["12s", "3m", "2h", "5d"]
     assert [since(time, now) for time in ("2027-01-01T00:00:00Z", "never", "2026-01-01")] == ["0s", "?", "?"]
+
+
+def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(server: Server) -> None:
+    command = hook_command("SessionStart", Recipient(str(server.socket)))
+    # The client: not a shell, the parent of the hook's shell, and alive until it is killed.
+    client = (
+        "import subprocess, sys; subprocess.run(['sh', '-c', sys.argv[1]], input=b'{\"session_id\": \"s\"}'); "
+        "print('told', flush=True); sys.stdin.read()"
+    )
+    session = subprocess.Popen(
+        [sys.executable, "-c", client, command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "told\n"
+        server.restart()
+        assert [json.loads(line)["state"] for line in server.run("sessions", "--json").splitlines()] == ["fresh"]
+        server.end()
+        session.kill()
+    server.begin()
+    (dead,) = server.events("--event", "SessionDead")
+    assert (dead["session_id"], dead["_session_pid"], dead["_peer_uid"]) == ("s", session.pid, os.geteuid())
+    server.restart()
+    assert len(server.events("--event", "SessionDead")) == 1

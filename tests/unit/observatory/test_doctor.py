@@ -42,7 +42,7 @@ def server(directory: Path) -> Iterator[Server]:
     try:
         yield made
     finally:
-        made.close()
+        made.end()
 
 
 def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) -> dict[str, Finding]:

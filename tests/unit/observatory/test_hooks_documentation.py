@@ -59,7 +59,7 @@ def test_the_commands_do_what_is_said_of_them() -> None:
                 )
                 said.append(done.stdout.splitlines())
         finally:
-            server.close()
+            server.end()
         settings = home / ".claude" / "settings.json"
         assert said[0][-1].startswith("Nothing was changed")
         assert said[1][-1] == f"{settings} has 32 hooks, which send to {server.socket}."

@@ -57,14 +57,15 @@ class Loop:
         self.listener.settimeout(10)
 
     def begin(self) -> Lifetimes:
-        return Lifetimes(self.watch, self.unwatch, self.ended.append, Memory(self.memory))
+        made = Lifetimes(self.watch, self.unwatch, self.ended.append)
+        made.remember(Memory(self.memory))
+        return made
 
     def restart(self) -> None:
         """A server ends, whose sessions go on, and another one starts."""
         self.lifetimes.close()
         assert self.callbacks == {}
         self.lifetimes = self.begin()
-        self.lifetimes.restore()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         self.poll.register(descriptor, select.POLLIN)
@@ -288,7 +289,6 @@ def test_a_session_that_died_while_no_server_ran_is_reported_by_the_next(loop: L
         process.hook("SessionEnd", "ended")
         loop.lifetimes.close()
     loop.lifetimes = loop.begin()
-    loop.lifetimes.restore()
     assert [(ended.session, ended.pid) for ended in loop.ended] == [("s", process.pid)]
     loop.restart()
     assert len(loop.ended) == 1
@@ -301,7 +301,6 @@ def test_a_pid_that_another_process_has_taken_is_not_the_session(loop: Loop) -> 
         line = json.loads(loop.memory.read_text())
         loop.memory.write_text(json.dumps(line | {"started": line["started"] - 1}) + "\n")
         loop.lifetimes = loop.begin()
-        loop.lifetimes.restore()
         assert [ended.session for ended in loop.ended] == ["s"]
         assert loop.callbacks == {}
 
@@ -333,7 +332,6 @@ def test_a_session_that_was_forgotten_for_a_newer_one_is_not_remembered(
         process.hook("SessionStart", "new")
         loop.lifetimes.close()
     loop.lifetimes = loop.begin()
-    loop.lifetimes.restore()
     assert [ended.session for ended in loop.ended] == ["new"]
 
 
