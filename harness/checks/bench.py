@@ -213,13 +213,16 @@ class Bench:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         return f"it said: {said[-TAIL:]}" if said else f"it said nothing (exit status {done.status})"
 
-    def settle(self, running: Running, path: str, inode: int) -> bool:
-        """Wait until it has ended or has put something else at the path; whether it has ended.
+    def settle(self, running: Running, path: str, before: Mapping[str, Any] | None) -> bool:
+        """Wait until it has ended or has put something else at the path than what was there before; whether it has ended.
 
         A server that took the path gets the time to answer there, or to fail after all.
         """
         seconds = self.subject.patience
-        said = self.probe("change", path=path, inode=inode, pid=running.pid, seconds=seconds)
+        known = before or {"inode": 0, "kind": "nothing"}
+        said = self.probe(
+            "change", path=path, inode=known["inode"], kind=known["kind"], pid=running.pid, seconds=seconds
+        )
         if said["changed"] and said["alive"]:
             said = self.probe("ready", endpoint=path, speaks=self.subject.speaks, pid=running.pid, seconds=seconds)
         return not said["alive"]

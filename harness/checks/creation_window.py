@@ -16,12 +16,14 @@ HOLDS = (
     "At no moment of a start does anyone get in whom the finished socket refuses: not between bind, chmod, chown "
     "and listen, in however many starts."
 )
+STEPPING = 120.0
+"""Seconds for the start that is taken step by step."""
 AWKWARD = ("bare", "searcher")
 """Users whose capabilities a probe does not take on."""
 
 
 def attack(bench: Bench) -> Finding:
-    """Take one start system call by system call, then many at full speed, with everyone outside trying all the time."""
+    """Take one start step by step, then many at full speed, with everyone outside trying all the time."""
     if bench.no_path:
         return not_applicable(f"{bench.no_path}, so it has no mode at any moment")
     bench.lay()
@@ -53,7 +55,7 @@ def _judge(bench: Bench, outside: list[str]) -> Finding:
         "order": order,
         "outsiders": [bench.person(name) for name in outside],
     }
-    steps = bench.probe("steps", **common, seconds=bench.subject.patience * 6, timeout=300.0)
+    steps = bench.probe("steps", **common, seconds=STEPPING, timeout=STEPPING + 60)
     bench.lay()
     starts = bench.probe(
         "starts",
@@ -70,22 +72,22 @@ def _judge(bench: Bench, outside: list[str]) -> Finding:
     if steps.get("breaches"):
         first = steps["breaches"][0]
         faults.append(
-            f"{first['who']} got in at stop {first['stop']} of a start taken one system call at a time, "
+            f"{first['who']} got in at stop {first['stop']} of a start taken step by step, "
             f"when the mode was {first['mode']}"
         )
     faults += [f"{who} got in during start {starts['starts']} at full speed" for who in got_in]
     if faults:
         return broken("; ".join(faults), **evidence)
+    if not steps.get("ready", True):
+        return broken(f"a start taken step by step did not answer within {STEPPING:.0f} s", **evidence)
     if starts["ready"] < starts["starts"]:
         missing = starts["starts"] - starts["ready"]
         return broken(f"{missing} of {starts['starts']} starts never answered", **evidence)
     stepped = (
         steps["untraceable"]
         if "untraceable" in steps
-        else f"nor at any of the {steps['stops']:,} stops of a start taken one system call at a time"
+        else f"nor at any of the {steps['stops']} stops of a start taken step by step"
     )
-    if not steps.get("ready", True):
-        return broken("a start taken one system call at a time never answered", **evidence)
     names = ", ".join(outside)
     return held(f"none of {tries:,} tries by {names} got in during {starts['starts']} starts, {stepped}", **evidence)
 

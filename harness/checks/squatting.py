@@ -29,7 +29,7 @@ def attack(bench: Bench) -> Finding:
         before = bench.look(path)[path]
         assert before is not None
         running = bench.start()
-        ended = bench.settle(running, path, before["inode"])
+        ended = bench.settle(running, path, before)
         after = bench.look(path)[path]
         taken_over = after is not None and after["inode"] != before["inode"]
         if not ended:

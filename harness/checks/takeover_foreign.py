@@ -74,7 +74,7 @@ def attack(bench: Bench) -> Finding:
         at_name = before[bench.endpoint]
         assert at_name is not None
         running = bench.start()
-        ended = bench.settle(running, bench.endpoint, at_name["inode"])
+        ended = bench.settle(running, bench.endpoint, at_name)
         after = bench.look(*obstacle.watched)
         if not ended:
             bench.kill(running)
@@ -91,7 +91,7 @@ def _change(path: str, before: dict[str, Any] | None, after: dict[str, Any] | No
         return f"{path} came into being"
     if after is None:
         return f"{path} is gone"
-    if before["inode"] != after["inode"]:
+    if (before["inode"], before["kind"]) != (after["inode"], after["kind"]):
         return f"{path} was replaced by a {after['kind']}"
     parts = [
         f"{key} {_word(key, before[key])} became {_word(key, after[key])}"

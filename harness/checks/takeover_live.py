@@ -25,7 +25,7 @@ def attack(bench: Bench) -> Finding:
         before = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
         second = bench.start()
         try:
-            ended = bench.settle(second, first.endpoint, 0 if before is None else before["inode"])
+            ended = bench.settle(second, first.endpoint, before)
             after = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
             said = bench.log(second) if ended else "the second start runs on"
             answer = bench.ask(first, "root", "after-the-second-start")

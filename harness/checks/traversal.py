@@ -18,6 +18,7 @@ HOLDS = (
     "opens no directory by itself, and listens nowhere else."
 )
 CLOSED = 0o700
+ONLY_CONNECT = {"speaks": "nothing", "token": "", "seconds": 5.0}
 
 
 def attack(bench: Bench) -> Finding:
@@ -28,9 +29,7 @@ def attack(bench: Bench) -> Finding:
     with bench.serve() as running:
         if bench.no_path:
             return _without_path(bench, running)
-        others = [door for door in bench.doors(running) if door != running.endpoint]
-        if others:
-            faults.append(f"it listens at {', '.join(others)} as well, where no directory and no mode protects it")
+        faults += _other_doors(bench, running)
         tried = 0
         for directory in _above(running.endpoint):
             said, outcomes = _close(bench, running.endpoint, directory)
@@ -43,6 +42,27 @@ def attack(bench: Bench) -> Finding:
         return broken("; ".join(faults), **evidence)
     names = ", ".join(evidence)
     return held(f"{tried} attempts with each of {names} closed in turn ended as the oracle says", **evidence)
+
+
+def _other_doors(bench: Bench, running: Running) -> list[str]:
+    """Where else those get in who may not get in here."""
+    attempts = [Attempt(user.name, "connect", running.endpoint) for user in bench.world.users]
+    outside = [
+        attempt.user
+        for attempt, seen in zip(attempts, bench.attempt(*attempts), strict=True)
+        if seen.outcome != "ok" and bench.world.user(attempt.user).capabilities is None
+    ]
+    faults = []
+    for door in bench.doors(running):
+        got_in = [
+            name
+            for name in outside
+            if door != running.endpoint
+            and bench.probe("question", bench.principal(name), endpoint=door, **ONLY_CONNECT)["kind"] == "accepted"
+        ]
+        if got_in:
+            faults.append(f"it listens at {door} as well, and there {', '.join(got_in)} got in")
+    return faults
 
 
 def _above(path: str) -> list[str]:

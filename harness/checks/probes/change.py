@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
+from harness.checks.probes.look import look
 from harness.checks.probes.ready import PAUSE, alive
 
 
-def main(path: str, inode: int, pid: int, seconds: float) -> None:
-    """Print `changed` and `alive` as they are when the first of the two happens, or when the time is over."""
+def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:
+    """Print `changed` and `alive` as they are when the first of the two happens, or when the time is over.
+
+    Gone is not changed. A new file may get an old one's inode number, but only one of another kind does so here: a socket
+    that somebody holds keeps its inode.
+    """
     until = time.monotonic() + seconds
     changed, living = False, True
     while living and not changed and time.monotonic() < until:
         time.sleep(PAUSE)
         living = alive(pid)
-        try:
-            changed = os.lstat(path).st_ino != inode
-        except FileNotFoundError:
-            changed = False
+        there = look(path)
+        changed = there is not None and (there["inode"], there["kind"]) != (inode, kind)
     print(json.dumps({"changed": changed, "alive": living}))

@@ -54,7 +54,7 @@ def descriptors(pid: int) -> list[dict[str, Any]]:
 
 
 def doors() -> dict[str, str]:
-    """Every listening socket of this network name space: its inode, and how it is reached."""
+    """Every listening socket of this network name space: its inode, and the endpoint where it is reached."""
     found = {}
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:  # noqa: PTH123
         for line in list(table)[1:]:
@@ -70,7 +70,7 @@ def doors() -> dict[str, str]:
         for line in lines:
             fields = line.split()
             if fields[3] == LISTENING:
-                found[fields[9]] = f"{protocol} port {int(fields[1].rpartition(':')[2], 16)}"
+                found[fields[9]] = f"tcp:localhost:{int(fields[1].rpartition(':')[2], 16)}"
     return found
 
 

@@ -1,7 +1,9 @@
-"""A start is taken one system call at a time, and at each stop those who may not connect try. Runs as root.
+"""A start is taken step by step, and at each stop those who may not connect try. Runs as root.
 
-The server and all that it starts are traced (ptrace(2)); whenever one of them stops at the end of a system call, the socket's mode is
-read and the outsiders try to connect while the server stands still. So no window is too short to be seen, in one start.
+The server and all that it starts are traced (ptrace(2)); each of them stops at the end of every system call that binds, listens,
+or changes a name, a mode or an owner (on machines whose calls we don't know by number: of every call). There the
+socket's mode is read and the outsiders try to connect while the server stands still. Between two such calls nothing
+changes, so no window is too short to be seen, in one start.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import signal
 import stat
 from typing import TYPE_CHECKING
 
-from harness.checks.probes import launch
+from harness.checks.probes import launch, seccomp
 from harness.checks.probes.endpoint import find, knock
 from harness.checks.probes.person import become
 from harness.checks.probes.ready import wait
@@ -21,8 +23,11 @@ from harness.checks.probes.ready import wait
 if TYPE_CHECKING:
     from typing import IO, Any
 
-TRACEME, SYSCALL, SETOPTIONS = 0, 24, 0x4200
-TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, EXITKILL = 0x1, 0x2, 0x4, 0x8, 0x100000
+TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
+OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x80 | 0x100000
+"""TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACESECCOMP, EXITKILL (linux/ptrace.h)."""
+SECCOMP = 7
+"""PTRACE_EVENT_SECCOMP: a call that the filter marks is about to begin."""
 WALL = 0x40000000
 """Wait for threads as well (waitpid(2))."""
 AT_SYSCALL = signal.SIGTRAP | 0x80
@@ -47,13 +52,15 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
     launch.adopt_orphans()
     people = {person["label"]: _trier(endpoint, person) for person in outsiders}
     asker = 0
-    pid = launch.start(launch.Order(**order), lambda: ptrace(TRACEME, 0))
+    filtered = seccomp.known()
+    pid = launch.start(launch.Order(**order), _be_traced)
     _, status = os.waitpid(pid, WALL)
     if not os.WIFSTOPPED(status):
         print(json.dumps({"untraceable": "the server could not be started under ptrace(2)"}))
         return
-    ptrace(SETOPTIONS, pid, TRACESYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | EXITKILL)
-    ptrace(SYSCALL, pid)
+    ptrace(SETOPTIONS, pid, OPTIONS)
+    onward = CONT if filtered else SYSCALL
+    ptrace(onward, pid)
     asker = _asker(endpoint, speaks, pid, seconds)
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
@@ -72,13 +79,13 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
             if stopped == pid:
                 break
             continue
-        found["stops"] += 1
-        last = _try_all(endpoint, people, found, last)
-        number = os.WSTOPSIG(status)
-        event = status >> 16
-        deliver = 0 if number == AT_SYSCALL or event or number == signal.SIGSTOP else number
+        number, event = os.WSTOPSIG(status), status >> 16
+        if number == AT_SYSCALL:
+            found["stops"] += 1
+            last = _try_all(endpoint, people, found, last)
+        deliver = 0 if number in (AT_SYSCALL, signal.SIGSTOP) or event else number
         try:
-            ptrace(SYSCALL, stopped, deliver)
+            ptrace(SYSCALL if event == SECCOMP else onward, stopped, deliver)
         except ProcessLookupError:
             continue
     for _, orders, _ in people.values():
@@ -88,6 +95,13 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
             os.kill(traced, signal.SIGKILL)
     launch.end(pid, signal.SIGKILL, 1.0)
     print(json.dumps(found))
+
+
+def _be_traced() -> None:
+    """In the server's process, before it becomes the server."""
+    ptrace(TRACEME, 0)
+    if seccomp.known():
+        seccomp.install()
 
 
 def _try_all(
