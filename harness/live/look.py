@@ -34,8 +34,11 @@ _PATH_ONLY: Final = getattr(os, "O_PATH", os.O_RDONLY)
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One thing on the way. `path` is absolute with symlinks resolved up to it; what is no directory, socket or
-    symlink counts as a file. `target` is a symlink's text."""
+    """One thing on the way.
+
+    `path` is absolute with symlinks resolved up to it. What is no directory, socket or symlink counts as a file.
+    `target` is a symlink's text.
+    """
 
     path: str
     kind: Kind

@@ -66,14 +66,14 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
         components.update({component.path: component for component in sight.components})
         hidden = hidden or sight.hidden
     root = components.pop("/", None)
-    doubts: list[str] = []
-    mounts = _mounts(subject, components)
+    process = "self" if subject.process is None else str(subject.process.pid)
+    mounts = _mounts(process, components)
     listeners = {
         path: sockets.behind(component.status, subject.root)
         for path, component in components.items()
         if component.kind == "socket"
     }
-    doubts += [
+    doubts = [
         f"no open socket is to be seen behind {path}; its server may run where this process can't look (the host, "
         "another container, or any of them without root), so it is taken to be there"
         for path, listener in listeners.items()
@@ -82,7 +82,7 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
     names = _Names(subject, components.values())
     nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
     if wanted.path.startswith("@"):
-        listener = sockets.abstract(wanted.path)
+        listener = sockets.abstract(wanted.path, process)
         if listener is not None and listener.state != "stale":
             nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
     attempt = Attempt(
@@ -176,12 +176,12 @@ class _Names:
         return f"{self.subject.name}-{posixpath.basename(path.rstrip('/')) or 'root'}"
 
 
-def _mounts(subject: Subject, components: Mapping[str, Component]) -> dict[str, MountPoint]:
+def _mounts(process: str, components: Mapping[str, Component]) -> dict[str, MountPoint]:
     """The topmost mount on each component that is a mount point.
 
     The root directory's own mount no world can make; if it is read-only, that is told of the first component instead.
     """
-    known = read_mounts("self" if subject.process is None else str(subject.process.pid))
+    known = read_mounts(process)
     points = {mount.path: mount for mount in known}
     found = {path: points[path] for path in components if path in points}
     top = next((path for path in components if components[path].kind == "directory"), None)

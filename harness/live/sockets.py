@@ -124,9 +124,10 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     return Listener("stream", "listening" if blind else "stale", certain=not blind)
 
 
-def abstract(name: str) -> Listener | None:
-    """The socket of an abstract name (`@...`) in this network namespace."""
-    matches = [one for one in open_sockets() if one.name == name]
+def abstract(name: str, process: str = "self") -> Listener | None:
+    """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError if that is closed."""
+    table = Path(f"/proc/{process}/net/unix").read_text("utf-8", "surrogateescape")
+    matches = [one for one in parse_table(table) if one.name == name]
     return _summary(matches) if matches else None
 
 
