@@ -103,6 +103,16 @@ def observatory_command(*arguments: str) -> list[str]:
     return ["python3", "-m", "observatory", "serve", "--socket", SOCKET, "--mode", "0666", *arguments]
 
 
+def bare_command(*mistake: str, socket: str = SOCKET) -> list[str]:
+    """How the bare listener is started, right or with a mistake."""
+    return ["python3", "-c", LISTENER, socket, *mistake]
+
+
+def confined_command(kind: str, command: list[str]) -> list[str]:
+    """How root starts a server in namespaces of its own."""
+    return ["python3", "-c", CONFINED, kind, *command]
+
+
 ENVIRONMENT = {
     "HOME": "/home/alice",
     "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
@@ -110,20 +120,26 @@ ENVIRONMENT = {
 }
 
 
+@contextlib.contextmanager
+def launched(place: Place, command: list[str], user: str = "alice", socket: str = SOCKET) -> Iterator[Watched]:
+    """A server that listens, alice's by itself or by whoever the command says; ended afterwards."""
+    place.build(CAST)
+    process = place.start(command, CAST.principal(user), environment=ENVIRONMENT)
+    try:
+        line = process.read_line("stderr")
+        assert "listening on" in line, line
+        yield Watched(process, place, socket)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.signal(signal.SIGKILL)
+        process.wait()
+
+
 @pytest.fixture
 def started(place: Place) -> Iterator[Callable[..., Watched]]:
-    """Start a server, alice's by itself or by whoever the command says, and wait until it listens."""
+    """Start servers; all are ended when the test ends."""
     with contextlib.ExitStack() as stack:
-
-        def start(command: list[str], user: str = "alice", socket: str = SOCKET) -> Watched:
-            place.build(CAST)
-            process = place.start(command, CAST.principal(user), environment=ENVIRONMENT)
-            stack.callback(_stop, process)
-            line = process.read_line("stderr")
-            assert "listening on" in line, line
-            return Watched(process, place, socket)
-
-        yield start
+        yield lambda *words, **named: stack.enter_context(launched(place, *words, **named))
 
 
 @pytest.fixture
@@ -137,7 +153,7 @@ def bare(started: Callable[..., Watched]) -> Callable[..., Watched]:
     """Start alice's bare listener, right or with a mistake."""
 
     def start(*mistake: str, socket: str = SOCKET) -> Watched:
-        return started(["python3", "-c", LISTENER, socket, *mistake], socket=socket)
+        return started(bare_command(*mistake, socket=socket), socket=socket)
 
     return start
 
@@ -147,12 +163,6 @@ def confined(started: Callable[..., Watched]) -> Callable[..., Watched]:
     """Start alice's server in a pid namespace of its own, or in a user namespace too."""
 
     def start(kind: str, command: list[str]) -> Watched:
-        return started(["python3", "-c", CONFINED, kind, *command], user="root")
+        return started(confined_command(kind, command), user="root")
 
     return start
-
-
-def _stop(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.signal(signal.SIGKILL)
-    process.wait()

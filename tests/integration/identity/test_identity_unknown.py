@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.identity.conftest import LISTENER, SOCKET, observatory_command
+from tests.integration.identity.conftest import bare_command, observatory_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.identity.conftest import Played, Watched
-
-
-def bare_command(*mistake: str) -> list[str]:
-    return ["python3", "-c", LISTENER, SOCKET, *mistake]
 
 
 RIGHT = pytest.mark.parametrize("command", [observatory_command(), bare_command()], ids=["observatory", "bare"])

@@ -1,0 +1,126 @@
+"""The table of what a kernel answers in each case, and what observatory makes of it: docs/identity-table.md.
+
+`python -m tests.integration.identity.table --engine docker,namespace` writes it, if all those engines answer alike.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.engines import choose
+from harness.images import tree
+from tests.integration.conftest import INSIDE, ROOT, SOURCE
+from tests.integration.identity.conftest import (
+    ACTOR,
+    bare_command,
+    confined_command,
+    launched,
+    observatory_command,
+)
+
+if TYPE_CHECKING:
+    from harness.place import Place
+    from tests.integration.identity.conftest import Sent
+
+DOCUMENT = ROOT / "docs" / "identity-table.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case: the function of the actor that plays it, and what the server is confined to."""
+
+    name: str
+    confinement: str | None = None
+
+
+ROWS = (
+    *map(Row, ("fork", "execute", "change-user", "moment", "helper", "thread", "passed", "shared", "dead", "reused")),
+    *map(Row, ("large-ids", "many-groups", "changed-groups", "claimed", "forged", "nobody", "inner-pid", "inner-root")),
+    Row("remapped"),
+    Row("sibling", "pid"),
+    Row("from-outside", "user"),
+    Row("rootless", "rootless"),
+)
+
+HEAD = """# What the kernel says in each case
+
+Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
+those of `tests/integration/identity/actor.py`; every process keeps a record of its own, which the answers are held against.
+*As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
+process that connected. Where the second column has a number, it is what the kernel gives for *unknown*, and no id.
+
+"""
+
+
+def rows(place: Place) -> list[str]:
+    """The table's lines for this place."""
+    told = sentences()
+    lines = ["| what happens | the kernel says | observatory says |", "|---|---|---|"]
+    for row in ROWS:
+        cells = []
+        for command in (bare_command("overflow"), observatory_command("--database", f"/tmp/{row.name}.sqlite")):
+            apart = row.confinement and confined_command(row.confinement, command)
+            with launched(place, apart or command, "root" if apart else "alice") as server:
+                cells.append(cell(server.act(row.name)))
+        lines.append(f"| {told[row.name]} | {cells[0]} | {cells[1]} |")
+    return lines
+
+
+def sentences() -> dict[str, str]:
+    """What happens in each case, in the words of the actor's own documentation."""
+    module = ast.parse(ACTOR)
+    words = {node.name: ast.get_docstring(node) for node in module.body if isinstance(node, ast.FunctionDef)}
+    cases = next(
+        node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CASES"
+    )
+    assert isinstance(cases, ast.Dict)
+    names = {
+        ast.literal_eval(key): ast.unparse(value) for key, value in zip(cases.keys, cases.values, strict=True) if key
+    }
+    return {name: str(words[function]) for name, function in names.items()}
+
+
+def cell(sent: list[Sent]) -> str:
+    """What was said of each event, where it is not the connector's own record; events that are alike only once."""
+    said: dict[str, list[str]] = {}
+    for event in sorted(sent, key=lambda event: event.token):
+        said.setdefault(differences(event), []).append(event.token)
+    if len(said) == 1:
+        return next(iter(said))
+    return "; ".join(f"{', '.join(tokens)}: {words}" for words, tokens in said.items())
+
+
+def differences(event: Sent) -> str:
+    """One event's answer in words."""
+    parts = []
+    for name, own in event.own.items():
+        seen: Any = event.seen.get(f"_peer_{name}")
+        if seen is None:
+            parts.append(f"{name} unknown")
+        elif own is None or (sorted(seen) if name == "groups" else seen) != own:
+            parts.append(f"{name} {', '.join(map(str, seen)) if name == 'groups' else seen}")
+    return ", ".join(parts) or "as recorded"
+
+
+def main(engines: list[str]) -> None:
+    """Write the document. Raises AssertionError if two engines answer differently."""
+    made: dict[str, list[str]] = {}
+    for name in engines:
+        with ExitStack() as stack:
+            engine = choose(name)
+            installed = tree(ROOT / "locks" / "core.txt", engine)
+            mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
+            place = stack.enter_context(engine.open(mounts=mounts))
+            made[f"{name} ({place.facts.kernel.split('-')[0]})"] = rows(place)
+    first, *others = made.values()
+    assert all(other == first for other in others)
+    seen = f"Seen alike with the engines and Linux kernels {' and '.join(made)}."
+    DOCUMENT.write_text(f"{HEAD}{seen}\n\n" + "\n".join(first) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[sys.argv.index("--engine") + 1].split(","))
