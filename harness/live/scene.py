@@ -81,6 +81,8 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
     ]
     names = _Names(subject, components.values())
     nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
+    if wanted.operation in {"unlink", "rename"}:
+        nodes = [bound for node in nodes for bound in _mounted_upon(node, mounts)]
     if wanted.path.startswith("@"):
         listener = sockets.abstract(wanted.path, process)
         if listener is not None and listener.state != "stale":
@@ -202,6 +204,15 @@ def _node(component: Component, mount: MountPoint | None, listener: sockets.List
     if listener is None:
         return Node(component.path, component.kind, owner, group, mode, acl=acl)
     return Node(component.path, "socket", owner, group, mode, acl=acl, type=listener.type, state=listener.state)
+
+
+def _mounted_upon(node: Node, mounts: Mapping[str, MountPoint]) -> tuple[Node, ...]:
+    """A node that something is mounted upon, such as a socket that was brought into a container, as a bind mount."""
+    if node.path not in mounts or node.kind == "mount":
+        return (node,)
+    source = f"/.mounted{node.path}"
+    options = (f"from={source}", *mounts[node.path].options)
+    return replace(node, path=source), Node(node.path, "mount", fs="bind", options=options)
 
 
 def _named(entry: AclEntry, names: _Names) -> AclEntry:

@@ -125,7 +125,7 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
 
 
 def abstract(name: str, process: str = "self") -> Listener | None:
-    """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError if that is closed."""
+    """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError."""
     table = Path(f"/proc/{process}/net/unix").read_text("utf-8", "surrogateescape")
     matches = [one for one in parse_table(table) if one.name == name]
     return _summary(matches) if matches else None

@@ -208,6 +208,13 @@ def test_a_read_only_mount_refuses_who_makes_a_name_there(here: Place) -> None:
     assert seen.outcome == "EROFS"
 
 
+def test_what_something_is_mounted_upon_can_not_be_unlinked(here: Place) -> None:
+    path = "/dev/null" if here.facts.engine == "namespace" else "/etc/hosts"  # bind mounts of every such place
+    told = explain(here, path, "--operation", "unlink", "--user", "root")
+    assert (told.outcome, told.at) == ("EBUSY", path)
+    assert "busy" in here.run(["python3", "-c", f"import os; os.unlink({path!r})"], ROOT).stderr
+
+
 def test_root_of_a_user_namespace_has_no_power_over_what_is_not_mapped_there(here: Place) -> None:
     program = "import os; print('there', flush=True); os.read(0, 1)"
     with running(here, ROOT, "unshare", "--user", "--map-root-user", "python3", "-c", program) as pid:
