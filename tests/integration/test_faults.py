@@ -53,9 +53,9 @@ FAULTS = {
         "dave connect /tmp/observatory.sock: the oracle says ok, the kernel did EACCES",
     ),
     "the first peer's credentials are used for all": Fault(
-        "service/connection.py",
-        "        self.peer = peer\n",
-        "        self.peer = peer = Connection.__dict__.get('first') or peer\n        Connection.first = peer\n",
+        "service/server.py",
+        "        peer = peer_credentials(sock)\n",
+        "        peer = Server.__dict__.get('first') or peer_credentials(sock)\n        Server.first = peer\n",
         REACH,
         "tmp-0666",
         "the listener saw Credentials(",
