@@ -46,6 +46,13 @@ LEAST_OF_THE_LIMIT = {1: 0.35, 8: 0.45}
 MOST_OF_THE_LIMIT_S_P99 = (64, 4.0)
 """With so many clients, 99 of 100 events are to be answered within so many times what the limit takes."""
 GROWN = 1_000_000
+READINGS = [
+    "/events?limit=100",
+    "/events?session=000003e8-7b6d-4c58-9e0f-1a2b3c4d5e6f&limit=100",
+    "/events?user=1003&limit=100",
+    "/events?after=500000&limit=100",
+]
+"""The newest; those of one session among 2,000; of one user among 7; and from the middle on."""
 GROWTH = {"rate": 0.9, "query_ms": 5.0, "memory_mb": 60.0}
 
 
@@ -280,8 +287,7 @@ def grown(load: Sequence[str], directory: Path, options: argparse.Namespace) -> 
             for subject in (small, large)[:: 1 if round_ % 2 else -1]:
                 note(f"growth, round {round_ + 1}")
                 subject.rounds.append(loaded(load, subject, 8, data, options.seconds))
-        targets = ["/events?limit=100", "/events?user=1003&limit=100", "/events?after=500000&limit=100"]
-        queries = {target: query_ms(large, target) for target in targets}
+        queries = {target: query_ms(large, target) for target in READINGS}
         rates = [statistics.median(round_["rate"] for round_ in subject.rounds) for subject in (small, large)]
         ratio = statistics.median(of["rate"] / to["rate"] for of, to in zip(large.rounds, small.rounds, strict=True))
         memory = memory_mb(large)
