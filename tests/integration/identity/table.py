@@ -49,7 +49,7 @@ ROWS = (
 HEAD = """# What the kernel says in each case
 
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
-those of `tests/integration/identity/actor.py`; every process keeps a record of its own, which the answers are held against.
+those of `tests/integration/identity/actor.py`; each process keeps its own record, which the answers are held against.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
 process that connected. Where the second column has a number, it is what the kernel gives for *unknown*, and no id.
 

@@ -1,0 +1,61 @@
+"""What docs/identity.md and docs/platforms.md say is so: the example runs, what they name exists, figures are right."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from observatory.identity import Unavailable, process
+
+ROOT = Path(__file__).parents[3]
+IDENTITY = (ROOT / "docs" / "identity.md").read_text(encoding="utf-8")
+PLATFORMS = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+CASES = ROOT / "tests" / "integration" / "identity"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prints what Linux says")
+def test_the_example_runs_and_prints_who_one_is():
+    (example,) = re.findall(r"```python\n(.*?)```", IDENTITY, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split()[1:3] == [str(os.geteuid()), str(os.getegid())]
+
+
+def test_every_case_that_is_named_is_played():
+    tables = IDENTITY[IDENTITY.index("## What is promised") : IDENTITY.index("## Process details")]
+    rows = re.findall(r"^\|.*\| ([^|]*) \|$", tables, re.MULTILINE)
+    actor = (CASES / "actor.py").read_text(encoding="utf-8")
+    played = (CASES / "test_identity_cases.py").read_text() + (CASES / "test_identity_unknown.py").read_text()
+    called = dict(re.findall(r'^    "([a-z-]+)": (\w+),$', actor, re.MULTILINE))
+    tested = {function for name, function in called.items() if f'"{name}"' in played}
+    named = set()
+    for cell in rows:
+        for name in re.findall(r"`(\w+)`", cell):
+            named.add(name)
+            assert name in tested, name
+        for file in re.findall(r"`(\w+\.py)`", cell):
+            assert (CASES / file).exists(), file
+    assert len(named) > 20
+
+
+def test_every_outcome_and_function_that_is_named_exists():
+    for name in re.findall(r"`(?:Unavailable\.)?([A-Z]{4,6})`", IDENTITY):
+        assert name in Unavailable.__members__
+    for name in re.findall(r"^\| `(\w+)\(pidfd", IDENTITY, re.MULTILINE):
+        assert callable(getattr(process, name))
+
+
+def test_every_suite_that_is_named_exists_and_the_figures_are_right():
+    for folder in re.findall(r"python -m pytest (\S+)", PLATFORMS):
+        assert list((ROOT / folder).glob("test_*.py")), folder
+    from tests.platforms.abi.assertions import TARGETS, source
+
+    (targets,) = re.findall(r"compiled for (\d+) targets", PLATFORMS)
+    assert len(TARGETS) == int(targets)
+    (assertions,) = re.findall(r"some (\d+) static assertions", PLATFORMS)
+    assert abs(sum(source(target).count("_Static_assert") for target in TARGETS) - int(assertions)) < 50
