@@ -61,8 +61,8 @@ def _serve(options: argparse.Namespace) -> int:
     feed = Feed(shown)
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     feed.start()
-    _print(f"Showing {shown.name}. Open this in your browser; it works once:", gate)
     try:
+        _print(f"Showing {shown.name}. Open this in your browser; it works once:", gate)
         serve(gate, sock, feed.stop)
     except KeyboardInterrupt:  # before it served
         pass
