@@ -1,0 +1,93 @@
+"""The plain case on whatever system this is: real sockets, a real peer, and the ids that Python itself reports."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observatory.identity import PeerCredentials, peer_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNKNOWN = PeerCredentials(None, None, None, None)
+KNOWN = ("linux", "android", "darwin", "freebsd", "openbsd", "netbsd")
+on_a_known_system = pytest.mark.skipif(
+    not sys.platform.startswith(KNOWN), reason="the kernel of this system tells no peer credentials"
+)
+
+PEER = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as sock:
+    sock.connect(sys.argv[1])
+    print("connected", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def connection() -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
+    """The accepting side of a connection that another process made, and that process."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as listener:
+        path = str(Path(directory, "s"))
+        listener.bind(path)
+        listener.listen()
+        command = [sys.executable, "-I", "-S", "-c", PEER, path]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"connected\n"
+            accepted, _ = listener.accept()
+            with accepted:
+                yield accepted, process
+            process.communicate()
+
+
+@on_a_known_system
+def test_the_peer_is_the_process_that_connected():
+    with connection() as (accepted, process):
+        seen = peer_credentials(accepted)
+
+    assert (seen.uid, seen.gid) == (os.geteuid(), os.getegid())
+    # FreeBSD before 13 tells no pid.
+    assert seen.pid == process.pid or (seen.pid is None and sys.platform.startswith("freebsd12"))
+    assert set(seen.groups or ()) <= {os.getegid(), *os.getgroups()}
+
+
+@on_a_known_system
+def test_groups_are_told_where_the_kernel_keeps_them():
+    with connection() as (accepted, _):
+        groups = peer_credentials(accepted).groups
+
+    if sys.platform.startswith(("openbsd", "netbsd")):
+        assert groups is None
+    elif len(os.getgroups()) < 14:
+        assert {os.getegid(), *(groups or ())} >= set(os.getgroups())
+
+
+@on_a_known_system
+def test_of_a_socket_without_a_peer_nothing_is_known():
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as sock:
+        assert peer_credentials(sock) == UNKNOWN
+        sock.bind(str(Path(directory, "s")))
+        sock.listen()
+        assert peer_credentials(sock) == UNKNOWN
+
+
+def test_a_connection_of_another_family_has_no_peer_credentials():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert peer_credentials(client) is None
+
+
+@pytest.mark.skipif(hasattr(socket, "AF_UNIX"), reason="this system has Unix sockets")
+def test_where_python_has_no_unix_sockets_nobody_is_known():
+    left, right = socket.socketpair()
+    with left, right:
+        assert peer_credentials(left) is None
