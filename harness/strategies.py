@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-TOPS: Final = ("/w", "/tmp", "/run", "/home")
-"""The directories in which drawn worlds lie."""
+TOPS: Final = (("/w", None), ("/w", 0o777), ("/w", 0o1777), ("/tmp", None), ("/run", None), ("/home", 0o2777))
+"""The directories in which drawn worlds lie; a mode stands for a node of its own, else they are as a place has them."""
 DEPTH: Final = 6
 """How many names a node's path has at most."""
 GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
@@ -64,7 +64,7 @@ _AIMS: Mapping[_Aim, int] = {
     "sibling": 4,
     "up": 1,
     "here": 2,
-    "missing": 1,
+    "missing": 3,
     "itself": 1,
     "root": 1,
 }
@@ -205,7 +205,13 @@ def worlds(max_nodes: int = 12, max_attempts: int = 12) -> st.SearchStrategy[Wor
     )
 
 
-def _fit(users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attempts: Sequence[_AttemptSpec]) -> World:
+def _fit(
+    users: Sequence[_UserSpec],
+    within: tuple[str, int | None],
+    nodes: Sequence[_NodeSpec],
+    attempts: Sequence[_AttemptSpec],
+) -> World:
+    top, open_to = within
     named: dict[str, User] = {}
     for number, spec in enumerate(users):
         name = f"u{number}"
@@ -213,7 +219,8 @@ def _fit(users: Sequence[_UserSpec], top: str, nodes: Sequence[_NodeSpec], attem
         groups = tuple(sorted(group for group in spec.groups if group != 1000))
         named[name] = User(name, spec.uid, gid, groups, spec.capabilities)
     own = {name: 3000 + number for number, name in enumerate(named)}
-    world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named.values())))
+    around = () if open_to is None else (Node(top, "directory", mode=open_to),)
+    world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named.values()), nodes=around))
     for drawn in nodes:
         candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, drawn)))
         if not any(problems(candidate)):
@@ -342,7 +349,7 @@ def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
 def _object(world: World, top: str, number: int, operation: Operation, new: int) -> str:
     """What an attempt is about: a node, or (in `new` of four cases) a name that is in a directory or is not.
 
-    What is connected to is mostly a socket, and where a name is looked for mostly a directory.
+    What is connected to is mostly a socket, what is moved a directory, and so is where a name is looked for.
     """
     abstract = operation in {"connect", "bind"}
     known = [node.path for node in world.nodes if abstract or not node.path.startswith("@")] or [top]
@@ -353,9 +360,9 @@ def _object(world: World, top: str, number: int, operation: Operation, new: int)
         names = sorted({posixpath.basename(path) for path in known if not path.startswith("@")}) or [MISSING]
         name = MISSING if rest % 2 else names[rest // 2 % len(names)]
         return f"{places[rest % len(places)]}/{name}"
-    sockets = [node.path for node in world.nodes if node.kind == "socket"]
-    chosen = sockets if operation == "connect" and sockets and rest % 4 else known
-    return chosen[rest % len(chosen)]
+    usual = {"connect": "socket", "rename": "directory", "bind": "symlink"}.get(operation)
+    fitting = [node.path for node in world.nodes if node.kind == usual] if rest % 4 else []
+    return (fitting or known)[rest % len(fitting or known)]
 
 
 def _shaped(world: World, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:

@@ -1,0 +1,97 @@
+"""The oracle and a real kernel, held against each other in random worlds; oracles with one rule wrong, found out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.oracle import linux, predict
+from harness.random_sweep import draw, random_sweep, smallest
+from harness.report.text import visible
+from harness.verdict import judge
+from harness.world import Attempt, User, World, complete, dumps
+from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
+from tests.mutants.oracles import WRONG, WrongOracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.oracle import Decision
+    from harness.place import Observation, Place
+    from harness.plugin import Tally
+    from harness.verdict import Verdict
+
+AGREEING = 150
+"""Worlds that are tried to see no disagreement."""
+ENOUGH = 2000
+"""Worlds within which a wrong rule must show."""
+
+
+def test_oracle_and_kernel_agree_in_random_worlds(place: Place, tally: Tally) -> None:
+    for progress in random_sweep(place, AGREEING, first_seed=1):
+        if progress.found is not None:
+            said = "\n".join(text for verdict in progress.found.verdicts for text in verdict.differences)
+            pytest.fail(f"{visible(said)}\n\n{dumps(progress.found.world)}")
+    tally(cases=progress.worlds, attempts=progress.attempts)
+
+
+def test_every_place_has_the_standard_directories(place: Place) -> None:
+    paths = [*STANDARD_DIRECTORIES, *STANDARD_LINKS]
+    attempts = tuple(
+        Attempt(who, operation, f"{path}/harness.sock")
+        for path in paths
+        for who in ("root", "dan")
+        for operation in ("stat", "bind", "unlink")  # type: ignore[arg-type]
+    )
+    world = complete(World("standard", users=(User("dan", 4242, 4242),), attempts=attempts))
+    place.build(world)
+    decisions = predict(world, attempts, linux(place.facts.sysctls))
+    verdicts = map(judge, attempts, decisions, place.attempt(attempts))
+    assert not [text for verdict in verdicts for text in verdict.differences]
+
+
+class Tried:
+    """Random worlds and what a place's kernel did in them: each is tried once, when it is first asked for."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.rules = linux(place.facts.sysctls)
+        self.rest = draw(ENOUGH)
+        self.known: list[tuple[World, list[Observation]]] = []
+
+    def __iter__(self) -> Iterator[tuple[World, list[Observation]]]:
+        for number in range(ENOUGH):
+            if number == len(self.known):
+                world = next(self.rest)
+                self.place.build(world)
+                self.known.append((world, self.place.attempt(world.attempts)))
+            yield self.known[number]
+
+    def differing(self, world: World, decisions: list[Decision]) -> tuple[Verdict, ...]:
+        """The verdicts against an oracle, in a world that is tried now."""
+        self.place.build(world)
+        return _disagreeing(world, decisions, self.place.attempt(world.attempts))
+
+
+def _disagreeing(world: World, decisions: list[Decision], seen: list[Observation]) -> tuple[Verdict, ...]:
+    return tuple(verdict for verdict in map(judge, world.attempts, decisions, seen) if not verdict.agree)
+
+
+@pytest.fixture(scope="module")
+def tried(place: Place) -> Tried:
+    return Tried(place)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
+def test_the_kernel_contradicts_an_oracle_with_one_rule_wrong_in_a_world_of_a_few_nodes(
+    tried: Tried, wrong: WrongOracle
+) -> None:
+    for world, seen in tried:
+        if _disagreeing(world, wrong(world, world.attempts, tried.rules), seen):
+            break
+    else:
+        pytest.fail(f"{ENOUGH} worlds did not show that {wrong.name}")
+    least = smallest(world, lambda it: tried.differing(it, wrong(it, it.attempts, tried.rules)))
+    assert len(least.nodes) <= 4
+    assert not tried.differing(least, predict(least, least.attempts, tried.rules))
