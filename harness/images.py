@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -82,7 +83,7 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
     """
     interpreter = engine.interpreter(image)
     digest = hashlib.sha256(f"{interpreter.version} {interpreter.platform}\0".encode() + requirements.read_bytes())
-    made = _cache() / "trees" / f"{requirements.stem}-{interpreter.version}-{digest.hexdigest()[:12]}"
+    made = cache() / "trees" / f"{requirements.stem}-{interpreter.version}-{digest.hexdigest()[:12]}"
     if not made.exists():
         with _locked(made.name):
             if not made.exists():
@@ -136,7 +137,9 @@ def _base(client: docker.DockerClient, suite: str) -> str:
         if done.returncode != 0:
             raise PlaceError(f"mmdebstrap could not make a base of {suite}: {_last_line(done.stderr)}")
         repository, _, tag = base.partition(":")
-        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        said = client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        # Podman's API imports under the tag `latest`, whatever is asked for.
+        client.api.tag(json.loads(said.splitlines()[-1])["status"], repository, tag)
     return base
 
 
@@ -174,13 +177,14 @@ def _present(client: docker.DockerClient, name: str) -> bool:
 @contextlib.contextmanager
 def _locked(what: str) -> Iterator[None]:
     """Hold a lock that ends with this process, so that two workers don't make the same thing."""
-    _cache().mkdir(parents=True, exist_ok=True)
-    with (_cache() / f"{what}.lock").open("w") as file:
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / f"{what}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where things that can be made again are kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "claude-observatory-harness"
 
 

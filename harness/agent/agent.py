@@ -60,8 +60,6 @@ TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": 
 SUN_PATH = 108 if LINUX else 104
 SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
 """Directories whose new entries, whoever made them, go away with the world."""
-STANDARD = (*SCRATCH, "/etc", "/opt", "/root", "/var", "/var/lib", "/var/log")
-"""Directories that every world finds again, whatever a former one did to them."""
 
 
 class RefusalError(Exception):
@@ -229,11 +227,6 @@ class Builder:
         self._undo: list[Callable[[], None]] = []
         self._mounted = frozenset(_mounts())
         self._original = {path: self._entries(path) for path in SCRATCH if os.path.isdir(path)}
-        self._standard = {}
-        for path in STANDARD:
-            if os.path.isdir(path):
-                was = os.stat(path)
-                self._standard[path] = (stat.S_IMODE(was.st_mode), was.st_uid, was.st_gid)
         self._accounts: dict[str, str] = {}
         for path in ("/etc/passwd", "/etc/group"):
             try:
@@ -249,6 +242,15 @@ class Builder:
     def build(self, world: Json) -> None:
         """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...)."""
         self.clean()
+        for path, mode in world["directories"].items():
+            if not os.path.isdir(path) or os.path.islink(path):  # an image without it, or a world that moved it away
+                _remove(path)
+                os.mkdir(path)
+            os.chown(path, 0, 0)
+            os.chmod(path, mode)
+        for path, target in world["links"].items():
+            if not os.path.lexists(path):
+                os.symlink(target, path)
         self._write_accounts(world)
         flagged = []
         for node in world["nodes"]:
@@ -279,14 +281,8 @@ class Builder:
         while self._undo:
             with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
                 self._undo.pop()()
-        for path, (mode, uid, gid) in self._standard.items():
-            if not os.path.isdir(path) or os.path.islink(path):  # root of the world moved or replaced it
-                _remove(path)
-                os.mkdir(path)
-                os.chown(path, uid, gid)
-                os.chmod(path, mode)
         for path, original in self._original.items():
-            for name in self._entries(path) - original:
+            for name in self._entries(path) - original if os.path.isdir(path) else ():
                 _remove(os.path.join(path, name))
 
     def expect_new(self, path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.place import Credentials, Observation
+from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,13 @@ def encode_world(world: World) -> Json:
     for name, user in users.items():
         if user["gid"] not in groups.values():
             groups.setdefault(name, user["gid"])
-    return {"users": list(users.values()), "groups": groups, "nodes": [_node(world, node) for node in world.nodes]}
+    return {
+        "directories": {"/": 0o755, **STANDARD_DIRECTORIES},
+        "links": dict(STANDARD_LINKS),
+        "users": list(users.values()),
+        "groups": groups,
+        "nodes": [_node(world, node) for node in world.nodes],
+    }
 
 
 def _user(world: World, name: str) -> Json:

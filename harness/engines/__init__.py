@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENGINES = {
     "docker": "harness.engines.docker:DockerEngine",
+    "podman": "harness.engines.podman:PodmanEngine",
     "namespace": "harness.engines.namespace:NamespaceEngine",
 }
 """Where each engine is. An engine is loaded when it is asked for: docker's libraries are large."""

@@ -48,15 +48,35 @@ class DockerEngine:
     def connected(self) -> Iterator[docker.DockerClient]:
         """The engine's API, as long as it is needed. Raises PlaceError if none answers, or for what it refuses."""
         try:
-            client = docker.from_env(timeout=120)
+            client = docker.from_env(timeout=600, environment=self.environment())
         except DockerException as error:
-            raise PlaceError(f"no Docker engine answers: {_why(error)}") from None
+            raise PlaceError(f"no {self.name} engine answers: {_why(error)}") from None
         try:
             yield client
         except (APIError, DockerException) as error:
-            raise PlaceError(f"the Docker engine says: {_why(error)}") from None
+            raise PlaceError(f"the {self.name} engine says: {_why(error)}") from None
         finally:
             client.close()
+
+    def environment(self) -> dict[str, str]:
+        """Where the API is, as docker's library reads it from the environment."""
+        return dict(os.environ)
+
+    def options(self) -> dict[str, Any]:
+        """How a place's container differs from Docker's usual ones."""
+        return {
+            "auto_remove": True,
+            "cap_add": list(CAPABILITIES),
+            "entrypoint": [],
+            "labels": {MARK: "place"},
+            "network_mode": "none",
+            "security_opt": list(CONFINEMENT),
+            "user": "0:0",
+        }
+
+    def command(self) -> list[str]:
+        """The command-line client."""
+        return ["docker"]
 
     def available(self) -> str | None:
         """`None` if an engine answers, else what to install or change."""
@@ -92,26 +112,20 @@ class DockerEngine:
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
 
-        container = DockerContainer(name).with_command(["python3", "-I", "-c", source("guard.py").decode()])
+        container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
+        container.with_command(["python3", "-I", "-c", source("guard.py").decode()])
         for bind in binds:
             container.with_volume_mapping(bind.source, bind.target, "ro")
-        container.with_kwargs(
-            auto_remove=True,
-            cap_add=list(CAPABILITIES),
-            entrypoint=[],
-            labels={MARK: "place"},
-            network_mode="none",
-            security_opt=list(CONFINEMENT),
-            user="0:0",
-        )
+        container.with_kwargs(**self.options())
         try:
             container.start()
             transport = Attachment(container)
         except (APIError, DockerException) as error:
             _discard(container)
-            raise PlaceError(f"the Docker engine could not make a place of {name}: {_why(error)}") from None
+            raise PlaceError(f"the {self.name} engine could not make a place of {name}: {_why(error)}") from None
+        entrance = [*self.command(), "exec", "--interactive", *_terminal(), transport.container]
         try:
-            return AttachedPlace(self.name, Connection(transport, source("agent.py")), transport.entrance())
+            return AttachedPlace(self.name, Connection(transport, source("agent.py")), entrance)
         except BaseException:
             transport.close()
             raise
@@ -123,7 +137,7 @@ class DockerEngine:
             client.images.get(image)
         except ImageNotFound:
             raise PlaceError(
-                f"the Docker engine has no image named {image}: pull it, or name one of {', '.join(images.SUITES)}"
+                f"the {self.name} engine has no image named {image}: pull it, or name one of {', '.join(images.SUITES)}"
             ) from None
         return image
 
@@ -144,11 +158,7 @@ class Attachment:
         self._socket: socket.socket = file if isinstance(file, socket.socket) else file._sock
         self._socket.settimeout(None)
         self._said = b""
-
-    def entrance(self) -> list[str]:
-        """The command that gets a person into the container: with a terminal of its own where there is one."""
-        terminal = ("--tty",) if sys.stdin.isatty() else ()
-        return ["docker", "exec", "--interactive", *terminal, str(self._wrapped.id)]
+        self.container = str(self._wrapped.id)
 
     def read(self) -> bytes:
         """What the agent wrote; what it wrote on standard error is kept for `diagnosis`.
@@ -184,6 +194,11 @@ class Attachment:
     def diagnosis(self) -> str:
         """What was written on standard error."""
         return self._said.decode(errors="replace")
+
+
+def _terminal() -> tuple[str, ...]:
+    """Who has a terminal gets one inside."""
+    return ("--tty",) if sys.stdin.isatty() else ()
 
 
 def _discard(container: DockerContainer) -> None:

@@ -26,7 +26,7 @@ class FakeEngine:
         self.known: set[str] = set()
         self.built: list[dict[str, Any]] = []
         self.images = SimpleNamespace(get=self.get, pull=self.pull, build=self.build)
-        self.api = SimpleNamespace(import_image_from_file=self.load)
+        self.api = SimpleNamespace(import_image_from_file=self.load, tag=self.tag)
 
     def get(self, name: str) -> None:
         if name not in self.known:
@@ -37,7 +37,13 @@ class FakeEngine:
             raise APIError("no such host")
         self.known.add(f"{repository}:{tag}")
 
-    def load(self, path: str, repository: str, tag: str) -> None:
+    def load(self, path: str, repository: str, tag: str) -> str:
+        """As podman does it: the tag is `latest`."""
+        self.known.add(f"{repository}:latest")
+        return '{"status": "sha256:1234"}\n'
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        assert image == "sha256:1234"
         self.known.add(f"{repository}:{tag}")
 
     def build(self, **options: Any) -> None:

@@ -1,0 +1,117 @@
+"""The podman engine: the docker engine, spoken to podman's Docker-compatible API.
+
+Where no service answers, one is started for as long as this process lives. As root it makes rootful containers; for an
+ordinary user rootless ones, whose root is that user and whose other ids are the user's subordinate ids.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from docker.types import Ulimit
+
+from harness.engines.docker import DockerEngine
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import docker
+
+LIMITS = (("nofile", 1024), ("nproc", 1024))
+"""Podman raises these to the host's limits, which a root without CAP_SYS_RESOURCE may not."""
+SERVICE = """
+"$@" system service --time=0 "unix://$SOCKET" >/dev/null &
+read -r never  # nobody writes: this ends with the harness
+kill "$!"
+wait
+rm -rf "${SOCKET%/*}"
+"""
+
+
+class PodmanEngine(DockerEngine):
+    """Places in containers of podman."""
+
+    name = "podman"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._service: Service | None = None
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[docker.DockerClient]:
+        """Podman's API, as long as it is needed; the service is started if none is named by CONTAINER_HOST."""
+        if self._service is None and "CONTAINER_HOST" not in os.environ:
+            self._service = Service()
+        with super().connected() as client:
+            yield client
+
+    def available(self) -> str | None:
+        """`None` if podman works here, else what to install or change."""
+        try:
+            with self.connected() as client:
+                client.ping()
+        except PlaceError as error:
+            return f"{error}; install podman, or set CONTAINER_HOST"
+        return None
+
+    def environment(self) -> dict[str, str]:
+        """Where the API is, as docker's library reads it from the environment."""
+        return {"DOCKER_HOST": os.environ["CONTAINER_HOST"] if self._service is None else self._service.address}
+
+    def options(self) -> dict[str, Any]:
+        """What a container needs beside what docker's needs."""
+        return {**super().options(), "ulimits": [Ulimit(name=name, soft=hard, hard=hard) for name, hard in LIMITS]}
+
+    def command(self) -> list[str]:
+        """The command-line client for the same service."""
+        return ["podman", "--url", self.environment()["DOCKER_HOST"]]
+
+
+class Service:
+    """`podman system service`, which ends with this process, however that ends."""
+
+    def __init__(self) -> None:
+        podman = shutil.which("podman")
+        if podman is None:
+            raise PlaceError("podman is not installed here")
+        # crun refuses machines with both versions of cgroups mounted; runc takes them.
+        runtime = ["--runtime", "runc"] if shutil.which("runc") else []
+        socket = f"{tempfile.mkdtemp(prefix='podman-')}/s"
+        self.address = f"unix://{socket}"
+        self._process = subprocess.Popen(
+            ["sh", "-c", SERVICE, "sh", podman, *runtime],
+            env={**os.environ, "SOCKET": socket},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        atexit.register(self.end)
+        self._wait(podman, socket)
+
+    def end(self) -> None:
+        """End the service."""
+        self._process.communicate()
+
+    def _wait(self, podman: str, socket: str) -> None:
+        """Until the service answers: podman's own client tries for a while, and says what is wrong if it does not."""
+        command = [podman, "--url", f"unix://{socket}", "version"]
+        said = ""
+        for _ in range(ATTEMPTS):
+            asked = subprocess.run(command, capture_output=True, text=True, check=False)
+            if asked.returncode == 0:
+                return
+            said = asked.stderr.strip().rpartition("\n")[2]
+        self.end()
+        raise PlaceError(f"podman's service does not answer: {said}")
+
+
+ATTEMPTS = 30
+"""How often the service is asked whether it is there; each takes podman some 0.1 s or more."""
