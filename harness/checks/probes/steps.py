@@ -8,6 +8,7 @@ changes, so no window is too short to be seen, in one start.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
-OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x80 | 0x100000
-"""TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACESECCOMP, EXITKILL (linux/ptrace.h)."""
+OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000
+"""TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACEEXEC, TRACESECCOMP, EXITKILL (linux/ptrace.h)."""
 SECCOMP = 7
 """PTRACE_EVENT_SECCOMP: a call that the filter marks is about to begin."""
 WALL = 0x40000000
@@ -51,11 +52,11 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
     """
     launch.adopt_orphans()
     people = {person["label"]: _trier(endpoint, person) for person in outsiders}
-    asker = 0
     filtered = seccomp.known()
     pid = launch.start(launch.Order(**order), _be_traced)
     _, status = os.waitpid(pid, WALL)
     if not os.WIFSTOPPED(status):
+        _end_all(set())
         print(json.dumps({"untraceable": "the server could not be started under ptrace(2)"}))
         return
     ptrace(SETOPTIONS, pid, OPTIONS)
@@ -65,6 +66,7 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
     last: tuple[int, ...] | None = None
+    traced = {pid}
     while len(found["breaches"]) < len(people):
         try:
             stopped, status = os.waitpid(-1, WALL)
@@ -76,9 +78,11 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
                 break
             continue
         if not os.WIFSTOPPED(status):
+            traced.discard(stopped)
             if stopped == pid:
                 break
             continue
+        traced.add(stopped)
         number, event = os.WSTOPSIG(status), status >> 16
         if number == AT_SYSCALL:
             found["stops"] += 1
@@ -90,11 +94,22 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
             continue
     for _, orders, _ in people.values():
         orders.close()
-    for traced in launch.children():
-        if traced not in helpers:
-            os.kill(traced, signal.SIGKILL)
-    launch.end(pid, signal.SIGKILL, 1.0)
+    _end_all(traced)
     print(json.dumps(found))
+
+
+def _end_all(traced: set[int]) -> None:
+    """Kill everything that is traced or a child, threads and orphans too, until nothing is left to wait for."""
+    while True:
+        for each in (*traced, *launch.children()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        try:
+            ended, status = os.waitpid(-1, WALL)
+        except ChildProcessError:
+            return
+        if not os.WIFSTOPPED(status):
+            traced.discard(ended)
 
 
 def _be_traced() -> None:
