@@ -22,12 +22,15 @@ ROOT = Path(__file__).parent
 LOCKS = ROOT / "locks"
 
 HARNESS = ["pyproject.toml", "--all-extras", "--group", "tests", "--group", "build"]
+CLAUDE_CODE = "2.1.197"
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
     "types": [*HARNESS, "--group", "types"],
+    "platforms": [*HARNESS, "--group", "platforms"],
+    "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
     "lint": ["--group", "lint"],
     "nox": ["--group", "nox"],
 }
@@ -67,6 +70,82 @@ def integration(session: nox.Session) -> None:
     pytest(session, "tests/integration")
 
 
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Servers and oracles that are broken on purpose: which check catches which."""
+    install(session, "harness")
+    pytest(session, "tests/mutants")
+
+
+@nox.session
+def client(session: nox.Session) -> None:
+    """Claude Code itself, from npm, in a place with two users; only the Messages API is a stand-in."""
+    install(session, "harness")
+    folder = ROOT / ".cache" / "claude-code"
+    if not (folder / "node_modules" / ".bin" / "claude").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        version = f"@anthropic-ai/claude-code@{CLAUDE_CODE}"
+        session.run("npm", "install", "--silent", "--prefix", str(folder), version, external=True)
+    pytest(session, "tests/client")
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """The page in a real browser, and the same in a terminal."""
+    install(session, "harness")
+    pytest(session, "tests/web")
+
+
+@nox.session
+def fleet(session: nox.Session) -> None:
+    """Forwarding to a real NATS cluster and to a collector."""
+    install(session, "harness")
+    pytest(session, "tests/fleet")
+
+
+@nox.session
+def architectures(session: nox.Session) -> None:
+    """Identity's code on six architectures, under emulation."""
+    install(session, "platforms")
+    pytest(session, "tests/platforms/architectures")
+
+
+@nox.session
+def abi(session: nox.Session) -> None:
+    """Every number and layout of identity against the headers of every platform."""
+    install(session, "platforms")
+    pytest(session, "tests/platforms/abi")
+
+
+@nox.session
+def unsupported(session: nox.Session) -> None:
+    """Platforms without Unix sockets, really run: Emscripten and WASI."""
+    install(session, "platforms")
+    pytest(session, "tests/platforms/unsupported")
+
+
+@nox.session
+def portable(session: nox.Session) -> None:
+    """The tests of identity that need no Linux: for systems on which the harness does not run."""
+    install(session, "portable")
+    tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("*/**/test_identity*.py"))
+    pytest(session, *(path for path in tests if path.startswith(("tests/unit/", "tests/properties/"))))
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """The page in headless Chromium, and the terminal's screen; SOAK_SECONDS=600 makes the soak a long one."""
+    install(session, "harness")
+    pytest(session, "tests/web")
+
+
+@nox.session
+def fleet(session: nox.Session) -> None:
+    """Forwarding to real NATS servers and to a collector; FLEET_EVENTS says how many events the cluster gets."""
+    install(session, "harness")
+    pytest(session, "tests/fleet")
+
+
 # A program that a session looks for, and the Debian packages that bring it.
 PROGRAMS = {
     "cc": ["gcc", "libc6-dev"],
@@ -74,8 +153,14 @@ PROGRAMS = {
     "chromium": ["chromium"],
     "curl": ["curl"],
     "dockerd": ["docker.io", "iptables"],
+    "ip": ["iproute2"],
     "mmdebstrap": ["mmdebstrap"],
+    "nats-server": ["nats-server"],
+    "nats-server": ["nats-server"],
     "newuidmap": ["uidmap"],
+    "openssl": ["openssl"],
+    "npm": ["npm"],
+    "qemu-s390x-static": ["qemu-user-static"],
     "setfacl": ["acl"],
 }
 
