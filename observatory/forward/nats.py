@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +100,7 @@ async def connect(access: Access, inbox: str) -> Nats:
     if any(server.startswith("tls://") for server in access.servers):
         options["tls"] = ssl.create_default_context(cafile=access.ca)
     try:
-        return await asyncio.wait_for(
+        nc = await asyncio.wait_for(
             nats.connect(
                 list(access.servers),
                 name=f"observatory {access.host}",
@@ -112,10 +114,15 @@ async def connect(access: Access, inbox: str) -> Nats:
             ),
             CONNECT_PATIENCE * (1 + len(access.servers)),
         )
+        writer = _writer(nc)
+        if writer is not None:
+            # When it's closed, by whatever, the kernel throws away what it has not delivered; see `drop`.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError, ValueError) as error:
         raise TroubleError(
             f"can't connect to {' or '.join(access.servers)}: {str(error) or type(error).__name__}"
         ) from error
+    return nc
 
 
 def _has_token(path: str) -> bool:
@@ -299,7 +306,15 @@ _PREFIX_TOKENS: Final = 3
 
 
 async def drop(nc: Nats) -> None:
-    """Close a connection, whatever state it is in."""
+    """Close a connection, whatever state it is in, and leave nothing of it that could still arrive.
+
+    What was written to a connection that is given up would otherwise be delivered by this process or its kernel as soon
+    as the link is there again: after the same events' predecessors had been lost with a leader, and before those are
+    sent anew.
+    """
+    writer = _writer(nc)
+    if writer is not None:
+        writer.transport.abort()
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
 
@@ -320,6 +335,11 @@ async def _last(nc: Nats, subject: str) -> Position | None:
         raise TroubleError(f"the stream {STREAM} doesn't say what it has: {answer.headers}")
     to = address("", answer.data)
     return Position(to.id, to.ts)
+
+
+def _writer(nc: Nats) -> asyncio.StreamWriter | None:
+    """What the connection is written to. nats-py shows it nowhere."""
+    return getattr(nc._transport, "_io_writer", None)
 
 
 def _cut(line: bytes) -> bytes:

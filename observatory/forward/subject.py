@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -50,6 +51,7 @@ def address(host: str, line: bytes) -> Address:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def token(text: str) -> str:
     """Any text as one token of a subject: what has a meaning there, or in a log, as `%` and two digits."""
     return quote(text, safe="", errors="replace").replace(".", "%2E").replace("~", "%7E") or "%00"
