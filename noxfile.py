@@ -132,20 +132,6 @@ def portable(session: nox.Session) -> None:
     pytest(session, *(path for path in tests if path.startswith(("tests/unit/", "tests/properties/"))))
 
 
-@nox.session
-def web(session: nox.Session) -> None:
-    """The page in headless Chromium, and the terminal's screen; SOAK_SECONDS=600 makes the soak a long one."""
-    install(session, "harness")
-    pytest(session, "tests/web")
-
-
-@nox.session
-def fleet(session: nox.Session) -> None:
-    """Forwarding to real NATS servers and to a collector; FLEET_EVENTS says how many events the cluster gets."""
-    install(session, "harness")
-    pytest(session, "tests/fleet")
-
-
 # A program that a session looks for, and the Debian packages that bring it.
 PROGRAMS = {
     "cc": ["gcc", "libc6-dev"],
