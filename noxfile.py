@@ -142,7 +142,6 @@ PROGRAMS = {
     "ip": ["iproute2"],
     "mmdebstrap": ["mmdebstrap"],
     "nats-server": ["nats-server"],
-    "nats-server": ["nats-server"],
     "newuidmap": ["uidmap"],
     "openssl": ["openssl"],
     "npm": ["npm"],
