@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
     ran = subprocess.run(
         ["sh", "-c", f"{function}{example.command}"],
         env={
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            **os.environ,
             "HARNESS_ENGINE": engine.name,
             "PYTHON": sys.executable,
             "PYTHONPATH": str(DOCS.parent),

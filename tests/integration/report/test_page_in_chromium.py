@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -118,8 +119,9 @@ def test_a_click_on_a_cell_shows_where_and_why_and_how_to_see_it_again(page: Chr
 
 def test_a_click_beside_the_dialog_closes_it(page: Chrome) -> None:
     cells(page)[0].click()
-    webdriver.ActionChains(page).move_by_offset(5, 5).click().perform()
-    webdriver.ActionChains(page).reset_actions()
+    corner = ActionBuilder(page)
+    corner.pointer_action.move_to_location(5, 5).click()
+    corner.perform()
     assert not dialog(page).get_attribute("open")
 
 

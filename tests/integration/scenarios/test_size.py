@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 USERS, ATTEMPTS = 1000, 10
 DEEP = "/srv" + "/d" * 199
 LONG = "/srv" + ("/" + "n" * 249) * 15 + "/" + "m" * 245
-SECONDS = 10.0
-"""On two processors that have nothing else to do; a busier machine gets as much longer as it is busier."""
+SECONDS = 30.0
+"""Of processor time, a third of which is enough where nothing else runs; how long it takes is not in our hands here."""
 MEGABYTES = 160
 """More than a run of one attempt takes (about 60), less than if each attempt kept a world."""
 
@@ -44,13 +44,12 @@ def world_file(path: Path) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def test_ten_thousand_attempts_of_a_thousand_users_are_made_and_judged_in_time_and_in_little_memory(
+def test_ten_thousand_attempts_of_a_thousand_users_are_made_and_judged_in_little_time_and_memory(
     engine: Engine, tmp_path: Path, tally: Tally, record_property: Callable[[str, object], None]
 ) -> None:
     assert DEEP.count("/") == 200
     assert len(LONG) == 4000
     world_file(tmp_path / "size.toml")
-    busy = max(1.0, os.getloadavg()[0] / 2)
     started = time.monotonic()
     with (tmp_path / "out").open("wb") as out:
         command = [sys.executable, "-m", "harness", "run", str(tmp_path / "size.toml"), "--json"]
@@ -63,4 +62,4 @@ def test_ten_thousand_attempts_of_a_thousand_users_are_made_and_judged_in_time_a
     record_property("seconds", round(seconds, 1))
     assert (process.returncode, summary["attempts"], summary["disagreements"]) == (0, USERS * ATTEMPTS, 0)
     assert usage.ru_maxrss / 1024 < MEGABYTES
-    assert seconds < SECONDS * busy
+    assert usage.ru_utime + usage.ru_stime < SECONDS
