@@ -36,7 +36,8 @@ SLICE_BYTES: Final = 256 * 1024
 SLICE_SECONDS: Final = 0.002
 """What one slice may be, or take, at most; a line that is longer than all of it is a slice by itself."""
 WINDOW: Final = 4096
-"""Ids that are looked through at once: so many rows are read at most before the clock is looked at."""
+WIDEST: Final = 16 * WINDOW
+"""Ids that are looked through at once, at first and at most: so many rows are read before the clock is looked at."""
 
 PAGE: Final = 4096
 """Bytes that a short event is estimated to add to the log: the page that it's written in."""
@@ -128,10 +129,11 @@ class Store:
         """The next of the events with after < id <= through, oldest first, up to `limit` of them."""
         lines: list[bytes] = []
         seen, size = after, 0
-        until = time.monotonic() + SLICE_SECONDS
+        begun = time.monotonic()
+        window = WINDOW
         limit = min(limit, SLICE_ROWS)
         while seen < through:
-            end = min(through, self._window_end(seen))
+            end = min(through, self._window_end(seen, window))
             sql, values = _selection(query, lines=True, lagging=seen >= self._indexed)
             with self._reading(sql, (*values, seen, end)) as rows:
                 for number, line in rows:
@@ -141,7 +143,7 @@ class Store:
                     if len(lines) >= limit or size >= SLICE_BYTES:
                         return Rows(lines, seen)
             seen = end
-            if time.monotonic() > until:
+            if (window := _next_window(window, begun)) == 0:
                 break
         return Rows(lines, seen)
 
@@ -149,16 +151,17 @@ class Store:
         """The next of the events with an id below `before`, newest first, up to `limit` of them."""
         ids: list[int] = []
         seen = before
-        until = time.monotonic() + SLICE_SECONDS
+        begun = time.monotonic()
+        window = WINDOW
         while seen > 1:
-            after = self._window_start(seen)
+            after = self._window_start(seen, window)
             sql, values = _selection(query, lines=False, lagging=after >= self._indexed)
             with self._reading(f"{sql} DESC LIMIT ?", (*values, after, seen - 1, limit - len(ids))) as rows:
                 ids.extend(number for (number,) in rows)
             if len(ids) >= limit:
                 return Ids(ids, ids[-1])
             seen = after + 1
-            if time.monotonic() > until:
+            if (window := _next_window(window, begun)) == 0:
                 break
         return Ids(ids, seen)
 
@@ -192,13 +195,13 @@ class Store:
         self._connection.close()
         os.close(self._lock)
 
-    def _window_end(self, after: int) -> int:
+    def _window_end(self, after: int, window: int) -> int:
         """The end of the ids to look through next: all of them indexed, or none."""
-        end = min(self.last_id, after + WINDOW)
+        end = min(self.last_id, after + window)
         return min(end, self._indexed) if after < self._indexed else end
 
-    def _window_start(self, before: int) -> int:
-        start = max(0, before - 1 - WINDOW)
+    def _window_start(self, before: int, window: int) -> int:
+        start = max(0, before - 1 - window)
         return max(start, self._indexed) if before - 1 > self._indexed else start
 
     @contextlib.contextmanager
@@ -220,6 +223,14 @@ class Store:
     def _number(self, sql: str) -> int:
         value: int | None = self._cursor.execute(sql).fetchone()[0]
         return value or 0
+
+
+def _next_window(window: int, begun: float) -> int:
+    """How many ids to look through next in a slice; 0: it has taken its time. Where little is found, it's more."""
+    took = time.monotonic() - begun
+    if took > SLICE_SECONDS:
+        return 0
+    return min(2 * window, WIDEST) if took < SLICE_SECONDS / 4 else window
 
 
 def _selection(query: Query, *, lines: bool, lagging: bool) -> tuple[str, tuple[object, ...]]:
