@@ -119,7 +119,8 @@ def _read(body: bytes | bytearray) -> tuple[bytes | bytearray, Mapping[str, Any]
     """
     try:
         fields = _decode_fields(body)
-        body.isascii() or body.decode()
+        if not body.isascii():
+            body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_other(body)
     # Names may have a comma in them, and then it only takes longer.

@@ -97,8 +97,8 @@ class DescriptorOutput:
     def _try(self, data: bytes) -> bytes:
         """Write what can be written without waiting; what's left. If the reader has gone, nothing is left."""
         assert self._descriptor is not None
+        view = memoryview(data)
         try:
-            view = memoryview(data)
             while view:
                 if self._may_wait and not _has_room(self._descriptor):
                     break

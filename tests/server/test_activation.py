@@ -18,6 +18,8 @@ from tests.server.running import Running, command, connected, environment, post,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+systemd = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
+
 UNITS = Path(__file__).parents[2] / "contrib" / "systemd"
 
 
@@ -58,6 +60,7 @@ def test_who_connects_between_two_servers_is_served_by_the_next(directory: Path,
     assert stored(server.database)[0]["between"] == 1
 
 
+@systemd
 def test_systemd_s_own_activator_starts_it_with_the_first_connection(directory: Path, need: Callable[[str, str], str]):
     activate = need("systemd-socket-activate", "systemd")
     database = f"{directory}/db"
@@ -108,6 +111,7 @@ def test_there_is_a_socket_and_a_service_for_the_system_and_for_a_user():
     ]
 
 
+@systemd
 @pytest.mark.parametrize("where", ["system", "user"])
 def test_the_units_are_ones_that_systemd_understands(where: str, tmp_path: Path, need: Callable[[str, str], str]):
     analyze = need("systemd-analyze", "systemd")
