@@ -156,10 +156,10 @@ class EventList(ScrollView, can_focus=True):
         if index is not None:
             self.post_message(self.Opened(self.window[index]))
 
-    def watch_scroll_y(self, old: float, new: float) -> None:
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Hold still where someone reads; go on at the top."""
-        super().watch_scroll_y(old, new)
-        self.window.hold(new > 0)
+        super().watch_scroll_y(old_value, new_value)
+        self.window.hold(new_value > 0)
 
     def _select(self, index: int) -> None:
         if not len(self.window):
