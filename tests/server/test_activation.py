@@ -23,10 +23,20 @@ systemd = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's
 UNITS = Path(__file__).parents[2] / "contrib" / "systemd"
 
 
+# What a service manager does between fork and exec.
+_PASS = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
 def managed(directory: Path, sock: socket.socket, *arguments: str) -> Running:
     """A server with this socket as its descriptor 3, as sd_listen_fds(3) has it."""
-    script = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{sock.fileno()}'
-    return start(directory, *arguments, prefix=["sh", "-c", script, "sh"], pass_fds=[sock.fileno()])
+    descriptor = sock.fileno()
+    prefix = [sys.executable, "-c", _PASS, str(descriptor)]
+    return start(directory, *arguments, prefix=prefix, pass_fds=[descriptor])
 
 
 @pytest.fixture
