@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from observatory.cli import DONE, UNAVAILABLE, USAGE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, socket_path, stop
+from observatory.cli.origin import lacking
 
 if TYPE_CHECKING:
     import argparse
@@ -127,7 +128,7 @@ def _to_nats(options: argparse.Namespace, servers: list[str], host: str) -> int:
         from observatory.forward import nats
         from observatory.forward.subject import STREAM
     except ImportError as error:
-        raise Stop(f"{error.name} is missing; install claude-observatory[fleet]") from None
+        raise lacking(error, "fleet") from None
     access = nats.Access(tuple(servers), host, options.creds, options.ca)
     if options.make_stream is not None:
         try:
@@ -143,7 +144,7 @@ def _to_otlp(options: argparse.Namespace, host: str) -> int:
     try:
         from observatory.forward.otlp import OtlpForwarder
     except ImportError as error:
-        raise Stop(f"{error.name} is missing; install claude-observatory[otlp]") from None
+        raise lacking(error, "otlp") from None
     endpoint = options.to.removeprefix("otlp+").rstrip("/")
     if not urlsplit(endpoint).path:
         endpoint += "/v1/logs"

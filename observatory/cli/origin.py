@@ -30,6 +30,11 @@ def add_origin_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", metavar="FILE", help="who may have signed NATS's certificate (PEM), with --from")
 
 
+def lacking(error: ImportError, extra: str) -> Stop:
+    """What to say where an extra is not installed."""
+    return Stop(f"{(error.name or 'a package').partition('.')[0]} is missing; install claude-observatory[{extra}]")
+
+
 def nats_source(options: argparse.Namespace) -> NatsSource:
     """The hosts on the NATS that `--from` names. Raises Stop."""
     servers = tuple(options.origin.split(","))
@@ -42,7 +47,7 @@ def nats_source(options: argparse.Namespace) -> NatsSource:
         from observatory.forward.nats import Access
         from observatory.forward.reading import NatsSource
     except ImportError as error:
-        raise Stop(f"{error.name} is missing; install claude-observatory[fleet]") from None
+        raise lacking(error, "fleet") from None
     return NatsSource(Access(servers, f"reader-{os.getpid()}", options.creds, options.ca))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, USAGE
 from observatory.cli.common import Stop, add_server_options, stop
-from observatory.cli.origin import add_origin_options, source
+from observatory.cli.origin import add_origin_options, lacking, source
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +40,7 @@ def _watch(options: argparse.Namespace) -> int:
     try:
         from observatory.watch.app import WatchApp
     except ImportError as error:
-        raise Stop(f"{error.name} is missing; install claude-observatory[watch]") from None
+        raise lacking(error, "watch") from None
     from observatory.feed.feed import Feed
 
     feed = Feed(source(options))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli import DONE, FAILED
 from observatory.cli.common import Stop, add_server_options, stop
-from observatory.cli.origin import add_origin_options, source
+from observatory.cli.origin import add_origin_options, lacking, source
 
 if TYPE_CHECKING:
     import argparse
@@ -50,7 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
         from observatory.web.gate import Gate
         from observatory.web.port import listen, serve
     except ImportError as error:
-        raise Stop(f"{error.name} is missing; install claude-observatory[web]") from None
+        raise lacking(error, "web") from None
     from observatory.feed.feed import Feed
 
     shown = source(options)
