@@ -11,6 +11,7 @@ One child for each principal stays alive and makes that principal's attempts; th
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ctypes
 import errno
@@ -64,6 +65,46 @@ SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
 
 class RefusalError(Exception):
     """One sentence for a person: what was refused, where and why."""
+
+
+class EndOfInput(BaseException):
+    """Nobody will ask any more."""
+
+
+class Outside:
+    """The machine's own root, kept open where the agent has taken a directory of it as the root of its place.
+
+    That is so on a machine without namespaces: users then try inside, commands are run outside, and so is looked at
+    what the kernel tells of processes.
+    """
+
+    descriptor: int | None = None
+
+    @classmethod
+    def leave(cls, base: str) -> None:
+        """Make `base` the root directory of this process."""
+        for name in ("ascii", "utf-8"):
+            codecs.lookup(name)  # from inside, Python could not load them
+        cls.descriptor = os.open("/", os.O_RDONLY)
+        os.chroot(base)
+        os.chdir("/")
+
+    @classmethod
+    def enter(cls) -> None:
+        """Go back to the machine's own root, if it was left."""
+        if cls.descriptor is not None:
+            os.fchdir(cls.descriptor)
+            os.chroot(".")
+
+    @classmethod
+    def read(cls, path: str) -> str:
+        """A text file of the kernel's, such as those in /proc. Raises FileNotFoundError where there is none."""
+
+        def opener(name: str, flags: int) -> int:
+            return os.open(name.lstrip("/") if cls.descriptor is not None else name, flags, dir_fd=cls.descriptor)
+
+        with open(path, encoding="utf-8", errors="surrogateescape", opener=opener) as file:
+            return file.read()
 
 
 # --- becoming a principal ------------------------------------------------------------------------------------
@@ -162,10 +203,9 @@ def _mounts() -> dict[int, str]:
     if not LINUX:
         return {}
     found = {}
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split(" ")
-            found[int(fields[0])] = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+    for line in Outside.read("/proc/self/mountinfo").splitlines():
+        fields = line.split(" ")
+        found[int(fields[0])] = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
     return found
 
 
@@ -173,8 +213,7 @@ def _mounts() -> dict[int, str]:
 def _mapped(name: str) -> list[range]:
     """The uids or gids that this user namespace has (user_namespaces(7)); nothing where there is no such file."""
     try:
-        with open(f"/proc/self/{name}_map", encoding="ascii") as file:
-            rows = [line.split() for line in file]
+        rows = [line.split() for line in Outside.read(f"/proc/self/{name}_map").splitlines()]
     except FileNotFoundError:
         return []
     return [range(int(first), int(first) + int(count)) for first, _, count in rows]
@@ -709,11 +748,16 @@ def _serve_grid(channel: socket.socket, paths: list[str], doors: list[socket.soc
 # --- children ------------------------------------------------------------------------------------------------
 
 
+DESCRIPTORS = 65536
+"""The most descriptors that this process may have: enough for the sockets of any world, and few enough to close."""
+
+
 def _close_all_but(*kept: int) -> None:
-    for name in os.listdir("/proc/self/fd" if LINUX else "/dev/fd"):
-        if int(name) not in kept:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                os.close(int(name))
+    start = 0
+    for descriptor in (*sorted(kept), DESCRIPTORS):
+        if start < descriptor:  # an empty range means all of them to some versions of Python
+            os.closerange(start, descriptor)
+        start = descriptor + 1
 
 
 def _reset_signals() -> None:
@@ -781,10 +825,9 @@ class Child:
     def credentials(self) -> Json:
         """What the kernel says of this child: effective ids and supplementary groups (proc(5))."""
         fields = {}
-        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
-            for line in file:
-                key, _, value = line.partition(":")
-                fields[key] = value.split()
+        for line in Outside.read(f"/proc/{self.pid}/status").splitlines():
+            key, _, value = line.partition(":")
+            fields[key] = value.split()
         return {
             "pid": self.pid,
             "uid": int(fields["Uid"][1]),
@@ -805,7 +848,7 @@ class Child:
         poll.register(0, 0)
         for descriptor, _ in poll.poll():
             if descriptor == 0:
-                os._exit(0)
+                raise EndOfInput
             piece = self._channel.recv(1 << 20)
             if not piece:
                 raise RefusalError(f"the process {self.pid} that makes attempts has died")
@@ -837,6 +880,7 @@ def _execute(request: Json, streams: tuple[int, int, int], report: int) -> NoRet
     try:
         os.setsid()
         _reset_signals()
+        Outside.enter()
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         os.dup2(report, 3, inheritable=False)
@@ -878,11 +922,21 @@ class Agent:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._selector.register(awake, selectors.EVENT_READ, self._reap)
         self._selector.register(0, selectors.EVENT_READ, self._read)
-        self._say({"ready": self.facts})
-        while True:
-            for key, _ in self._selector.select():
-                if key.fd in self._selector.get_map():  # an earlier event of this turn may have ended it
-                    key.data(key.fd)
+        with contextlib.suppress(EndOfInput):
+            self._say({"ready": self.facts})
+            while True:
+                for key, _ in self._selector.select():
+                    if key.fd in self._selector.get_map():  # an earlier event of this turn may have ended it
+                        key.data(key.fd)
+
+    def clean_up(self) -> None:
+        """End everything that was started and take the world away, where nothing else does so."""
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for child in (*self._children.values(), *self._grid):
+            child.end()
+        self._builder.clean()
 
     def _say(self, message: Json) -> None:
         data = memoryview(json.dumps(message).encode() + b"\n")
@@ -890,12 +944,12 @@ class Agent:
             try:
                 data = data[os.write(1, data) :]
             except BrokenPipeError:
-                os._exit(0)
+                raise EndOfInput from None
 
     def _read(self, _: int) -> None:
         piece = os.read(0, 1 << 20)
         if not piece:
-            os._exit(0)
+            raise EndOfInput
         head, *rest = piece.split(b"\n")
         self._input.append(head)
         for start in rest:
@@ -917,8 +971,8 @@ class Agent:
 
     def do_build(self, request: Json) -> None:
         """Make a world; whatever ran in the last one ends."""
-        for process in list(self._processes.values()):
-            os.kill(process.pid, signal.SIGKILL)
+        for process in self._processes.values():
+            os.killpg(process.pid, signal.SIGKILL)
         for key in [key for key in self._children if not key.endswith(ANYWHERE)]:
             self._children.pop(key).end()
         while self._grid:
@@ -1176,11 +1230,8 @@ def _above(descriptor: int) -> int:
 def _facts() -> Json:
     sysctls = {}
     for name in SYSCTLS:
-        try:
-            with open("/proc/sys/" + name.replace(".", "/"), encoding="ascii") as file:
-                sysctls[name] = int(file.read())
-        except OSError:
-            pass  # this kernel has no such setting
+        with contextlib.suppress(OSError):  # this kernel has no such setting
+            sysctls[name] = int(Outside.read("/proc/sys/" + name.replace(".", "/")))
     tools = [f"/opt/{name}/bin" for name in sorted(os.listdir("/opt"))] if os.path.isdir("/opt") else []
     own = os.path.dirname(sys.executable)
     system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
@@ -1213,12 +1264,21 @@ def _main() -> None:
     os.umask(0)
     os.chdir("/")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if sys.argv[1:] == ["guarded"]:
         with _join_guard():
             Agent().main()
+    elif sys.argv[1:2] == ["host"]:
+        Outside.leave(sys.argv[2])
+        agent = Agent()
+        agent.main()
+        agent.clean_up()
+        Outside.enter()
+        shutil.rmtree(sys.argv[2])
     else:
         Agent().main()
+    os._exit(0)  # whoever is left here has nothing to say
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.throwaway import add_throwaway
+
 if TYPE_CHECKING:
     import argparse
 
@@ -35,6 +37,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         help="auto, docker, podman, namespace or host (default: the first of $HARNESS_ENGINE, else auto)",
     )
     parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
+    add_throwaway(parser)
 
 
 def run(options: argparse.Namespace) -> int:

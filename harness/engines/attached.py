@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from harness.engines.connection import AgentProcess, Connection
-    from harness.place import Observation
+    from harness.engines.connection import Connection
+    from harness.place import Observation, Process
     from harness.world import Attempt, Principal, World
 
 
@@ -68,7 +68,7 @@ class AttachedPlace:
         environment: Mapping[str, str] | None = None,
         directory: str = "/",
         umask: int = 0o022,
-    ) -> AgentProcess:
+    ) -> Process:
         """Start a command as a principal. Raises PlaceError if there is no such command for this principal."""
         return self._connection.start(
             command=list(command),

@@ -1,0 +1,198 @@
+"""The host engine: this machine itself, for throwaway machines and systems that have neither containers nor namespaces.
+
+Nothing is isolated. A world is made in a directory of its own, which the users who try have as their root directory
+(chroot(2)); commands are run outside of it, so paths of the place are translated on their way in and out. Users
+have no names here, only numbers: the machine's accounts stay as they are. What was made is taken away at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.agent import BOOT, source
+from harness.engines.attached import AttachedPlace
+from harness.engines.connection import Connection
+from harness.engines.mounts import Mount, parse
+from harness.engines.pipes import Pipes
+from harness.place import Completed, Interpreter, PlaceError
+from harness.world.standard import STANDARD_DIRECTORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.place import Process
+    from harness.world import Principal, World
+
+THROWAWAY = "HARNESS_THROWAWAY"
+"""The environment variable that permits this engine."""
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
+TOPS = frozenset(path.split("/")[1] for path in STANDARD_DIRECTORIES) - {"etc"}
+"""Top directories whose paths, in a command, mean the place's. /etc is the machine's: accounts, libraries, names."""
+
+
+class HostEngine:
+    """Places on this machine itself."""
+
+    name = "host"
+
+    def available(self) -> str | None:
+        """`None` if this may be done here, else what to change."""
+        if os.name != "posix" or not hasattr(os, "chroot"):
+            return "the host engine needs a Unix"
+        if os.geteuid() != 0:
+            return "the host engine needs root: it becomes the users of the world"
+        if os.environ.get("CI") != "true" and not os.environ.get(THROWAWAY):
+            return (
+                "the host engine isolates nothing, so it runs on throwaway machines only: say --throwaway, or set "
+                f"{THROWAWAY}=1 or CI=true"
+            )
+        return None
+
+    def interpreter(self, image: str | None = None) -> Interpreter:
+        """The Python that users of the world can run."""
+        del image
+        program = "import platform; print(*platform.python_version_tuple()[:2], sep='.')"
+        return Interpreter(subprocess.check_output([_python(), "-I", "-c", program], text=True).strip())
+
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> HostPlace:
+        """Make a place. Raises PlaceError with a sentence."""
+        if image is not None:
+            raise PlaceError(f"the host engine has no images, so it can't use {image}: take --engine docker")
+        brought = [parse(mount) for mount in mounts]
+        # A short one: paths of sockets in it must fit into sun_path.
+        base = Path(tempfile.mkdtemp(prefix="h", dir="/tmp")).resolve()
+        base.chmod(0o755)
+        try:
+            for mount in brought:
+                _copy(mount, base)
+        except OSError as error:
+            shutil.rmtree(base)
+            raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
+        pipes = Pipes([sys.executable, "-I", "-c", BOOT, "host", str(base)])
+        return HostPlace(str(base), Connection(pipes, source("agent.py")))
+
+
+class HostPlace(AttachedPlace):
+    """A place in a directory of this machine."""
+
+    def __init__(self, base: str, connection: Connection) -> None:
+        super().__init__("host", connection)
+        self._translation = Translation(base, TOPS)
+        own = str(Path(_python()).parent)
+        self.environment = {"PATH": f"{_tools(base)}{own}:{SYSTEM_PATH}:/usr/sbin:/sbin"}
+
+    def build(self, world: World) -> None:
+        """Make the world; see `harness.place.Place.build`."""
+        super().build(world)
+        tops = frozenset(node.path.split("/")[1] for node in world.nodes if node.path.startswith("/"))
+        self._translation = Translation(self._translation.base, TOPS | tops - {"etc"})
+
+    def start(
+        self,
+        command: Sequence[str],
+        principal: Principal,
+        *,
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+        umask: int = 0o022,
+    ) -> TranslatedProcess:
+        """Start a command as a principal, with the paths of the place in it translated."""
+        translation = self._translation
+        process = super().start(
+            [translation.inward(part) for part in command],
+            principal,
+            environment={name: translation.inward(value) for name, value in (environment or {}).items()},
+            directory=translation.inward(directory),
+            umask=umask,
+        )
+        return TranslatedProcess(process, translation)
+
+
+class Translation:
+    """From paths of the place to those of the machine and back, wherever they stand in a text."""
+
+    def __init__(self, base: str, tops: frozenset[str]) -> None:
+        self.base = base
+        names = "|".join(sorted(map(re.escape, tops)))
+        self._path = re.compile(rf"(?<![\w./-])/(?:{names})(?![\w.-])[^\s:\"',;)\]]*")
+
+    def inward(self, text: str) -> str:
+        """A text for a command: paths of the place become the machine's, unless only the machine has them."""
+        return self._path.sub(self._inward, text)
+
+    def _inward(self, match: re.Match[str]) -> str:
+        path, inside = match[0], self.base + match[0]
+        known = os.path.lexists(inside) or os.path.isdir(os.path.dirname(inside))
+        return inside if known or not os.path.lexists(path) else path
+
+    def outward(self, text: str) -> str:
+        """A text of a command: paths of the machine become the place's."""
+        return text.replace(self.base, "")
+
+
+class TranslatedProcess:
+    """Implements `harness.place.Process` for a command that runs outside of the place's root."""
+
+    def __init__(self, process: Process, translation: Translation) -> None:
+        self._process = process
+        self._translation = translation
+        self.pid = process.pid
+
+    def read_line(self, stream: Literal["stdout", "stderr"] = "stdout", timeout: float = 10.0) -> str:
+        """The next line; see `harness.place.Process.read_line`."""
+        return self._translation.outward(self._process.read_line(stream, timeout))
+
+    def send(self, text: str) -> None:
+        """Write to the process's standard input."""
+        self._process.send(self._translation.inward(text))
+
+    def close_input(self) -> None:
+        """Close the process's standard input."""
+        self._process.close_input()
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._process.signal(number)
+
+    def wait(self, timeout: float = 10.0) -> Completed:
+        """Wait for the end; see `harness.place.Process.wait`."""
+        done = self._process.wait(timeout)
+        return Completed(done.status, self._translation.outward(done.stdout), self._translation.outward(done.stderr))
+
+
+def _python() -> str:
+    """A Python that every user of this machine can run: the harness's own, or the system's."""
+    own = Path(sys.executable).resolve()
+    if all(parent.stat().st_mode & 0o001 for parent in own.parents):
+        return str(own)
+    found = shutil.which("python3", path=SYSTEM_PATH)
+    if found is None:
+        raise PlaceError(f"{own} can't be reached by ordinary users, and there is no other python3 in {SYSTEM_PATH}")
+    return found
+
+
+def _tools(base: str) -> str:
+    directories = sorted(Path(base, "opt").glob("*/bin"))
+    return "".join(f"{directory}:" for directory in directories)
+
+
+def _copy(mount: Mount, base: Path) -> None:
+    """Bring something in, such that all may read it."""
+    target = Path(f"{base}{mount.target}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = Path(mount.source)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target)
+    for path in (target, *target.rglob("*")) if source.is_dir() else (target,):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode & 0o7777 | (0o555 if mode & 0o111 or path.is_dir() else 0o444))
