@@ -49,7 +49,7 @@ def check(
     _rehearse(bench)
     for each in CHECKS:
         if not only or each.name in only:
-            finding = _attack(bench, each)
+            finding = attack(bench, each)
             command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
             yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence)
 
@@ -65,7 +65,8 @@ def _rehearse(bench: Bench) -> None:
         raise SubjectError(f"{bench.subject.name} can't be checked: started as {command}, {error}") from None
 
 
-def _attack(bench: Bench, each: Check) -> Finding:
+def attack(bench: Bench, each: Check) -> Finding:
+    """Make one check. A server that does not start, or keeps the attack from ending, is broken by that."""
     try:
         return each.attack(bench)
     except StartError as error:

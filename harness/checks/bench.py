@@ -288,18 +288,18 @@ class Bench:
         """Run a probe to its end: all JSON values that it printed. Raises ProbeError, TimeoutError."""
         if who.capabilities is not None:
             return self._probe_apart(probe, who, timeout, arguments)
-        if self._attendant is None:
-            self._attendant = self.place.start(delivery.BOOT, ROOT)
-            self._attendant.send(delivery.attend())
+        attendant = self._attendant or self.place.start(delivery.BOOT, ROOT)
         person = None if who == ROOT else _person(who)
-        self._attendant.send(delivery.order(probe, arguments, person))
         try:
-            said = json.loads(self._attendant.read_line(timeout=timeout))
-        except (EOFError, TimeoutError) as error:
-            self._attendant = None
-            if isinstance(error, TimeoutError):
-                raise
-            raise ProbeError(f"the probe {probe} failed: {error}") from None
+            if self._attendant is None:
+                attendant.send(delivery.attend())
+            self._attendant = None  # unless it answers in time
+            attendant.send(delivery.order(probe, arguments, person))
+            said = json.loads(attendant.read_line(timeout=timeout))
+        except (EOFError, BrokenPipeError) as error:
+            ended = attendant.wait()
+            raise ProbeError(f"the probe {probe} failed: {error}; it said {ended.stderr.strip()!r}") from None
+        self._attendant = attendant
         if said["status"] != 0 or not said["output"]:
             raise ProbeError(f"the probe {probe} failed: {said['error'] or 'it said nothing'}")
         return [json.loads(line) for line in said["output"].splitlines()]

@@ -110,7 +110,7 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
     values = {
         "socket": asked.socket,
         "mode": f"{asked.mode:04o}",
-        "umask": f"{0o777 & ~asked.mode:#o}",
+        "umask": f"{0o777 & ~asked.mode:04o}",
         "state": asked.state,
         "directory": asked.socket.rpartition("/")[0],
         "group": asked.group or "",

@@ -1,4 +1,7 @@
-"""A service that is started by socket activation: serves on the descriptor that it is given (sd_listen_fds(3)), and unlinks nothing."""
+"""A service that is started by socket activation: it serves on the descriptor that it is given, and unlinks nothing.
+
+See sd_listen_fds(3).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import os
 import selectors
 import signal
 import socket
+import struct
 import sys
+from collections import Counter
 
 FIRST = 3
 """SD_LISTEN_FDS_START."""
+SHARE = 200
+"""Connections that one user may hold open."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n"
 
 
@@ -23,33 +30,37 @@ def main() -> None:
     listener.setblocking(False)
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
+    held: Counter[int] = Counter()
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:
-                accept(selector, listener)
+                accept(selector, listener, held)
             else:
-                answer(selector, key)
+                answer(selector, key, held)
 
 
-def accept(selector: selectors.BaseSelector, listener: socket.socket) -> None:
-    """Take one client; without a free descriptor it stays in the queue."""
-    try:
-        client, _ = listener.accept()
-    except OSError:
+def accept(selector: selectors.BaseSelector, listener: socket.socket, held: Counter[int]) -> None:
+    """Take one client, unless its user has its share already."""
+    client, _ = listener.accept()
+    _, uid, _ = struct.unpack("iII", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if held[uid] >= SHARE:
+        client.close()
         return
+    held[uid] += 1
     client.setblocking(False)
-    selector.register(client, selectors.EVENT_READ, b"")
+    selector.register(client, selectors.EVENT_READ, (uid, b""))
 
 
-def answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+def answer(selector: selectors.BaseSelector, key: selectors.SelectorKey, held: Counter[int]) -> None:
     """Read what has come; answer a whole request."""
     client = key.fileobj
     assert isinstance(client, socket.socket)
+    uid, said = key.data
     try:
         chunk = client.recv(65536)
-        said = key.data + chunk
+        said += chunk
         if chunk and b"\r\n\r\n" not in said:
-            selector.modify(client, selectors.EVENT_READ, said)
+            selector.modify(client, selectors.EVENT_READ, (uid, said))
             return
         if chunk:
             client.sendall(ANSWER)
@@ -57,6 +68,7 @@ def answer(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None
         pass
     selector.unregister(client)
     client.close()
+    held[uid] -= 1
 
 
 if __name__ == "__main__":

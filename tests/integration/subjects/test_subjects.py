@@ -1,0 +1,68 @@
+"""What holds of real servers, and what is broken in them: every check of every subject has the one verdict that is its due.
+
+A fault that is listed here was seen, and is a fault of that server; the day it is mended, this fails and tells us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.checking import attack
+from harness.checks import CHECKS
+from harness.checks.bench import Bench
+from harness.subjects import SUBJECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.place import Place
+    from harness.plugin import Tally
+    from harness.subjects import Subject
+
+STARTS = 20
+"""Starts at full speed for `creation-window`; the start that is taken step by step misses nothing."""
+NO_IDENTITY = {"identity": "not applicable", "forgery": "not applicable"}
+NEW_NAME = {name: "not applicable" for name in ("takeover-live", "takeover-stale", "takeover-foreign", "squatting")}
+NO_FILE = {
+    name: "not applicable"
+    for name in ("creation-window", "umask", "takeover-foreign", "squatting", "replacement", "lifetime")
+}
+
+DUE: dict[str, dict[str, str]] = {
+    "observatory": {},
+    # It takes whatever bears its socket's name for its own once it has its lock file; it has no limit for each user; and
+    # what COPY TO PROGRAM starts inherits sockets and data files, until version 16.
+    "postgresql": {"takeover-foreign": "broken", "flood": "broken", "inherited": "broken"},
+    "postgresql-17": {"takeover-foreign": "broken", "flood": "broken"},
+    # It unlinks first and asks later; it has no limit for each user. What it has belongs to all who are let in.
+    "dockerd": {**NO_IDENTITY, "audience": "not applicable", "takeover-foreign": "broken", "flood": "broken"},
+    # The program that asks the user for a confirmation inherits the listening socket and the connections.
+    "ssh-agent": {**NO_IDENTITY, **NEW_NAME, "inherited": "broken"},
+    # A port has neither mode nor owner nor directory, and whoever connects has no name.
+    "tcp": {
+        **NO_FILE,
+        **{name: "broken" for name in ("mode", "traversal", "identity", "forgery", "audience", "flood")},
+    },
+    # systemd-socket-activate takes no mode, removes what bears the name, and leaves its socket.
+    "socket-activation": {
+        **NO_IDENTITY,
+        **{name: "not applicable" for name in ("audience", "umask")},
+        **{name: "broken" for name in ("mode", "takeover-live", "takeover-foreign", "lifetime")},
+    },
+}
+CASES = [(name, each.name) for name in DUE for each in CHECKS]
+
+
+@pytest.mark.parametrize(("subject", "name"), CASES, ids=[f"{subject}-{name}" for subject, name in CASES])
+def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
+    place_of: Callable[[Subject], Place], tally: Tally, subject: str, name: str
+) -> None:
+    server = replace(SUBJECTS[subject], starts=min(STARTS, SUBJECTS[subject].starts))
+    bench = Bench(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
+    finding = attack(bench, next(each for each in CHECKS if each.name == name))
+    tally(checks=1)
+    again = f"harness check --only {name} {subject}"
+    assert finding.verdict == DUE[subject].get(name, "held"), f"{finding.why}\nagain: {again}"
