@@ -54,6 +54,11 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. Main thread only. Raises ListenError or StoreError if it can't begin."""
     _fill_standard_streams()
     with contextlib.ExitStack() as undo:
+        loop = Loop()
+        undo.callback(loop.close)
+        ending: list[signal.Signals] = []
+        # Before there is anything to clean up, until all of it is: a signal never leaves a socket behind.
+        undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT), ending.append))
         passed = passed_listeners(os.environ)
         listener = _listener(undo, passed.pop("main", None), settings.main)
         output = None
@@ -62,8 +67,6 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         database = settings.database or default_path(listener.path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
-        loop = Loop()
-        undo.callback(loop.close)
         audience = Audience(os.geteuid(), settings.readers)
         outputs: list[DescriptorOutput | SocketOutput] = []
         if settings.formatter is not None:
@@ -72,19 +75,17 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             outputs.append(SocketOutput(loop, output, audience, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
         _remember(server, f"{database}.sessions", log)
-        ending: list[signal.Signals] = []
-        with loop.signals((signal.SIGTERM, signal.SIGINT), ending.append):
-            server.start()
-            _announce(listener, output, log)
-            if settings.retain is not None:
-                _forget(loop, store, settings.retain)
-            while not ending:
-                server.turn()
-            log(f"ending: {ending[0].name}")
-            notify("STOPPING=1", os.environ)
-            server.finish()
-            for each in outputs:
-                each.finish(OUTPUT_GRACE)
+        server.start()
+        _announce(listener, output, log)
+        if settings.retain is not None:
+            _forget(loop, store, settings.retain)
+        while not ending:
+            server.turn()
+        log(f"ending: {ending[0].name}")
+        notify("STOPPING=1", os.environ)
+        server.finish()
+        for each in outputs:
+            each.finish(OUTPUT_GRACE)
 
 
 def _remember(server: Server, path: str, log: Callable[[str], None]) -> None:
