@@ -5,6 +5,8 @@ Each line on stdout says what happened: the outcome (`ok` or an errno's name), t
 of this process.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import os
@@ -12,7 +14,7 @@ import socket
 import sys
 
 
-def myself():
+def myself() -> dict[str, object]:
     """The effective ids and the supplementary groups of this process, from /proc (proc(5))."""
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - one file of the standard library alone
         fields = dict(line.rstrip("\n").split(":\t", 1) for line in status)
@@ -24,13 +26,13 @@ def myself():
     }
 
 
-def call(to, target, body):
+def call(to: str | list[object], target: str, body: object) -> dict[str, object]:
     """Connect, send one request, read the whole answer."""
     with socket.socket(socket.AF_UNIX if isinstance(to, str) else socket.AF_INET) as peer:
         try:
             peer.connect(to if isinstance(to, str) else tuple(to))
         except OSError as error:
-            return {"outcome": errno.errorcode[error.errno]}
+            return {"outcome": errno.errorcode[error.errno or 0]}
         content = json.dumps(body).encode()
         head = (
             f"POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
