@@ -48,8 +48,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Where a path has led: an inode as seen through a mount, under a name, below another spot."""
 
     mount: int
@@ -101,7 +100,11 @@ class FileSystem:
     def look(self, directory: Spot, name: str) -> Spot | None:
         """What a name in a directory leads to, or `None` if there is no such name."""
         inode = self.names[directory.inode].get(name)
-        return None if inode is None else self.covered(directory.mount, inode, name, directory)
+        if inode is None:
+            return None
+        if not self.mounted:  # as in most worlds; a path of hundreds of names passes here for each of them
+            return Spot(directory.mount, inode, name, directory)
+        return self.covered(directory.mount, inode, name, directory)
 
     def frozen(self, spot: Spot) -> bool:
         """Whether nothing can be changed here: the mount is read-only."""

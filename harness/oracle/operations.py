@@ -10,14 +10,14 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.oracle.filesystem import Inode
+from harness.oracle.filesystem import Inode, Spot
 from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
 from harness.oracle.walk import STICKY, Ending, Refused, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.oracle.filesystem import FileSystem, Spot
+    from harness.oracle.filesystem import FileSystem
     from harness.oracle.rules import Rules
     from harness.world import Attempt, Principal
 
@@ -426,8 +426,7 @@ def may_move_a_directory(trial: Trial) -> None:
     """A directory that gets another parent has its `..` written, which takes write permission on it."""
     number, inode = _victim(trial, trial.last)
     if inode.kind == "directory" and trial.last.directory.inode != trial.target.directory.inode:
-        directory = dataclasses.replace(trial.last.directory, inode=number, name=trial.last.name)
-        trial.want(dataclasses.replace(directory, above=trial.last.directory), WRITE)
+        trial.want(Spot(trial.last.directory.mount, number, trial.last.name, trial.last.directory), WRITE)
 
 
 def neither_mounted_upon(trial: Trial) -> None:

@@ -129,8 +129,8 @@ class Walk:
             return directory
         if name == "..":
             return directory.above or directory
-        if len(name.encode(errors="surrogateescape")) > self.rules.name_max:
-            limit = self.rules.name_max
+        limit = self.rules.name_max
+        if len(name) > limit // 4 and len(name.encode(errors="surrogateescape")) > limit:  # 4: UTF-8's longest
             raise Refused("ENAMETOOLONG", directory.child(name), f"a name may have {limit} bytes, this one has more")
         spot = self.system.look(directory, name)
         if spot is None:
