@@ -69,7 +69,7 @@ def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
             environment={**ENVIRONMENT, "PYTHON": "python3"},
             directory="/tmp",
         )
-        return done.stdout
+        return done.stdout or done.stderr
     ran = subprocess.run(
         ["sh", "-c", f"{function}{example.command}"],
         env={
@@ -82,12 +82,11 @@ def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
         },
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         text=True,
         check=False,
     )
-    return ran.stdout
+    return ran.stdout or ran.stderr
 
 
 def steady(text: str) -> str:
