@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SOCKET = "/tmp/observatory.sock"
+PATIENCE = 120.0
+"""Seconds to wait for what takes a moment on a machine that has nothing else to do."""
 ACTOR = (HERE / "actor.py").read_text(encoding="utf-8")
 ACT = ("python3", "-c", "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))")
 """How the actor is run: its text is in the environment, for the helper that it starts as another program."""
@@ -81,13 +83,13 @@ class Watched:
             ],
             CAST.principal("root"),
             environment={"ACTOR": ACTOR},
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.status == 0, done.stderr
         said = [json.loads(line) for line in done.stdout.splitlines()]
         records = {own.pop("token"): own for own in said if "token" in own}
         assert records, "the actor recorded nothing"
-        events = [json.loads(self.process.read_line()) for _ in records]
+        events = [json.loads(self.process.read_line(timeout=PATIENCE)) for _ in records]
         return Played(
             [Sent(event["token"], records[event["token"]], event) for event in events],
             {reader["reads"]: reader["tokens"] for reader in said if "reads" in reader},
@@ -126,13 +128,13 @@ def launched(place: Place, command: list[str], user: str = "alice", socket: str 
     place.build(CAST)
     process = place.start(command, CAST.principal(user), environment=ENVIRONMENT)
     try:
-        line = process.read_line("stderr")
+        line = process.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line
         yield Watched(process, place, socket)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.signal(signal.SIGKILL)
-        process.wait()
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
