@@ -34,7 +34,10 @@ _ESCAPES = re.compile(
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event: its place in the order, what may be asked about it, and the line that readers get."""
+    """One event: its place in the order, what may be asked about it, and the line that readers get.
+
+    Its fields are those of the database's table, in their order.
+    """
 
     id: int
     time: int

@@ -45,35 +45,57 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     sentence: str
 
 
-class RequestReader(msgspec.Struct, eq=False):
-    """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between.
+class RequestReader:
+    """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between."""
 
-    A Struct because it is made for every event: its defaults are set in C.
-    """
+    __slots__ = (
+        "_body",
+        "_head_size",
+        "_hosts",
+        "_in_head",
+        "_length_known",
+        "_parser",
+        "_rest",
+        "_target",
+        "body_size",
+        "ended",
+        "expects_continue",
+        "in_request",
+        "refusal",
+        "requests",
+    )
 
-    requests: list[Request] = []
+    requests: list[Request]
     """Complete, unanswered, in order. Whoever answers them takes them out."""
-    refusal: Refusal | None = None
+    refusal: Refusal | None
     """Set once, after everything in `requests`; nothing is read from the connection any more."""
-    expects_continue: bool = False
+    expects_continue: bool
     """The peer waits for `100 Continue` before it sends the body of the request that is being read."""
-    in_request: bool = False
+    in_request: bool
     """A request has begun and is not complete."""
-    body_size: int = 0
+    body_size: int
     """Bytes of the incomplete request's body that are held here."""
-    ended: bool = False
+    ended: bool
     """The last complete request asked for the connection to be closed: what follows it is ignored."""
-    _in_head: bool = True
-    _head_size: int = 0
-    _hosts: int = 0
-    _length_known: bool = False
-    _target: bytes = b""
-    _body: bytes = b""
-    _rest: bytearray | None = None
-    _parser: Any = None
 
-    def __post_init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+    def __init__(self) -> None:
+        self.requests = []
+        self.refusal = None
+        self.in_request = False
+        self.ended = False
+        self._begin()
+        self._parser: Any = httptools.HttpRequestParser(self)
+
+    def _begin(self) -> None:
+        self.expects_continue = False
+        self.body_size = 0
+        self._in_head = True
+        self._head_size = 0
+        self._hosts = 0
+        self._length_known = False
+        self._target = b""
+        self._body = b""
+        self._rest: bytearray | None = None
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read on. Never raises for anything that a peer can send."""
@@ -177,18 +199,11 @@ class RequestReader(msgspec.Struct, eq=False):
         body = self._body if self._rest is None else self._rest
         takes_chunks = method != b"POST" and parser.get_http_version() == "1.1"
         self.requests.append(Request(method, self._target, body, keep_alive, takes_chunks))
-        self.body_size = 0
-        if not keep_alive:  # what comes next is ignored: there's nothing to prepare for
+        if keep_alive:
+            self._begin()
+        else:  # what comes next is ignored: there's nothing to prepare for
+            self.body_size = 0
             self.ended = True
-            return
-        self.expects_continue = False
-        self._in_head = True
-        self._head_size = 0
-        self._hosts = 0
-        self._length_known = False
-        self._target = b""
-        self._body = b""
-        self._rest = None
 
     def _too_much_body(self) -> None:
         self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")

@@ -219,9 +219,8 @@ class Server:
     def _greet(self, descriptor: int) -> None:
         sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
         peer = peer_credentials(sock)
-        uid = None if peer is None else peer.uid
-        connection = Connection(sock=sock, peer=peer, uid=uid)
-        if not self._seats.take(uid, 1):
+        connection = Connection(sock, peer)
+        if not self._seats.take(connection.uid, 1):
             self._turn_away(connection)
             return
         self._connections.add(connection)
@@ -575,7 +574,10 @@ class Server:
             except OSError:
                 self._close(connection)
                 continue
-            self._go_on(connection, request)
+            if request.keep_alive or connection.waiting or connection.out:
+                self._go_on(connection, request)
+            else:
+                self._close(connection)
         if self._followers:
             self._tell(events)
         if self._store.unindexed >= INDEX_EVERY:

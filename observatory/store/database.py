@@ -90,7 +90,7 @@ class Store:
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""
         cursor = self._cursor
-        rows = [(e.id, e.time, e.name, e.uid, e.session, e.tool, e.line) for e in events]
+        rows = [msgspec.structs.astuple(event) for event in events]
         try:
             if len(rows) == 1:
                 cursor.execute(_INSERT, rows[0])  # a transaction of its own

@@ -160,8 +160,8 @@ def test_a_reader_that_was_closed_is_not_in_a_cycle():
     import gc
     import weakref
 
-    class Watched(RequestReader, eq=False, weakref=True):
-        pass
+    class Watched(RequestReader):
+        __slots__ = ("__weakref__",)
 
     gc.disable()
     try:
