@@ -21,7 +21,7 @@ _WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "completion"}
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    from observatory.cli import (  # noqa: PLC0415 - see parser()
+    from observatory.cli import (
         completion,
         doctor,
         events,
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Nobody reads the output any more (`| head`). Python would try once more to write what is left, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return status
