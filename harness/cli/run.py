@@ -13,6 +13,7 @@ from harness.cli.throwaway import add_throwaway
 if TYPE_CHECKING:
     import argparse
 
+    from harness.place import Place
     from harness.running import Run
 
 
@@ -46,7 +47,6 @@ def run(options: argparse.Namespace) -> int:
     from harness.engines import choose
     from harness.running import run_world
     from harness.scenarios import find
-    from harness.world import Principal
 
     scenario = find(options.world)
     engine = choose(options.engine)
@@ -59,25 +59,30 @@ def run(options: argparse.Namespace) -> int:
     with engine.open(image=options.image) as place:
         done = run_world(scenario.world, place, reproduce, scenario.story)
         try:
-            _report(done, options)
+            _write(done, options)
         except OSError as error:
             print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
             return USAGE
+        _print(done, options)
         if options.keep:
-            _wait(place.interactive(Principal(0, 0)))
+            _wait(place)
     return AGREE if done.agree else DISAGREE
 
 
-def _report(done: Run, options: argparse.Namespace) -> None:
-    from harness.report.jsonlines import json_lines
+def _write(done: Run, options: argparse.Namespace) -> None:
     from harness.report.junit import junit
     from harness.report.page import html_page
-    from harness.report.terminal import print_run
 
     if options.html:
         options.html.write_text(html_page(done), encoding="utf-8")
     if options.junit:
         options.junit.write_text(junit(done), encoding="utf-8")
+
+
+def _print(done: Run, options: argparse.Namespace) -> None:
+    from harness.report.jsonlines import json_lines
+    from harness.report.terminal import print_run
+
     if options.json:
         for line in json_lines(done):
             print(line)
@@ -90,10 +95,16 @@ def _report(done: Run, options: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
-def _wait(enter: list[str]) -> None:
-    print(
-        f"harness: the world stays until you press Enter; look around in it with: {shlex.join(enter)}", file=sys.stderr
-    )
+def _wait(place: Place) -> None:
+    from harness.place import PlaceError
+    from harness.world import Principal
+
+    print("harness: the world stays until you press Enter", file=sys.stderr)
+    try:
+        enter = shlex.join(place.interactive(Principal(0, 0)))
+        print(f"harness: look around in it with: {enter}", file=sys.stderr)
+    except PlaceError as error:
+        print(f"harness: {error}", file=sys.stderr)
     try:
         sys.stdin.readline()
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -175,6 +176,16 @@ def test_a_shell_for_somebody_who_is_not_there_names_those_who_are(
 ) -> None:
     assert main(["shell", str(world), "--as", "bob"]) == USAGE
     assert said(capsys)[1] == f"harness: {world}: no user is named 'bob'; there are root, ali\n"
+
+
+@linux_only
+def test_a_reader_that_has_gone_hears_no_complaint() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody_reads:
+        command = [sys.executable, "-m", "harness", "explain", "/tmp"]
+        done = subprocess.run(command, stdout=nobody_reads, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_scenarios_are_listed_with_their_symptoms(capsys: pytest.CaptureFixture[str]) -> None:
