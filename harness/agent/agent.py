@@ -265,7 +265,7 @@ class Builder:
         self.listeners: list[Listener] = []
         self._undo: list[Callable[[], None]] = []
         self._mounted = frozenset(_mounts())
-        self._original = {path: self._entries(path) for path in SCRATCH if os.path.isdir(path)}
+        self._original = {path: self._entries(path) for path in SCRATCH}
         self._accounts: dict[str, str] = {}
         for path in ("/etc/passwd", "/etc/group"):
             try:
@@ -276,7 +276,7 @@ class Builder:
 
     @staticmethod
     def _entries(path: str) -> frozenset[str]:
-        return frozenset(os.listdir(path))
+        return frozenset(os.listdir(path) if os.path.isdir(path) else ())
 
     def build(self, world: Json) -> None:
         """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...)."""
@@ -321,7 +321,7 @@ class Builder:
             with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
                 self._undo.pop()()
         for path, original in self._original.items():
-            for name in self._entries(path) - original if os.path.isdir(path) else ():
+            for name in self._entries(path) - original:
                 _remove(os.path.join(path, name))
 
     def expect_new(self, path: str) -> None:
