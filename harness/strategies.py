@@ -1,15 +1,16 @@
 """Hypothesis strategies for whole worlds: users, nodes of every kind and attempts of every operation.
 
-A drawn world is complete and without problems, so that any place can build it. The parts are drawn independently of
-each other and then fitted together (a parent is drawn as a number, and stands for one of the directories that there
-are by then): so Hypothesis can leave out any node, user or attempt, and what is left is still a world.
+A drawn world is complete and without problems, so that any place can build it. For each user, node and attempt a few
+bytes are drawn, each of which picks one thing (`_Dice`): that is several times as fast as a draw for each thing. What a
+byte picks depends on what there is by then, a parent among the directories for example. So Hypothesis can leave out any
+user, node or attempt, and what is left is still a world; and zeros everywhere are the plainest of all.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import posixpath
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from hypothesis import strategies as st
 
@@ -30,31 +31,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _T = TypeVar("_T")
+_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract"]
+_Shape = Literal["plain", "relative", "dotted", "through", "name", "path", "address", "winding"]
+_Aim = Literal["absolute", "sibling", "up", "here", "missing", "itself", "root"]
+_Entry = Literal["user", "group", "owning group", "mask"]
 
 TOPS: Final = (("/w", None), ("/w", 0o777), ("/w", 0o1777), ("/tmp", None), ("/run", None), ("/home", 0o2777))
 """The directories in which drawn worlds lie; a mode stands for a node of its own, else they are as a place has them."""
 DEPTH: Final = 6
 """How many names a node's path has at most."""
 GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
-UIDS: Final = (1001, 1002, 1003, 0)
 NAMES: Final = ("a", "b", "s", "d", "link", "é")
 CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
 DIRECTORY_MODES: Final = (0o755, 0o711, 0o777, 0o1777, 0o750, 0o770, 0o2775, 0o3777, 0o1770, 0o700, 0o733, 0o705, 0o070)
 OBJECT_MODES: Final = (0o666, 0o660, 0o600, 0o777, 0o755, 0o222, 0o606, 0o444, 0o440, 0o066, 0o602, 0o020, 0o000)
 MISSING: Final = "nothing"
-ENDINGS: Final = ("", "/", "/.", "/..", "//", "/nothing", "/../nothing")
+ENDINGS: Final = ("/", "/.", "/..", "//", "/nothing", "/../nothing")
 
-
-_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract"]
-_Shape = Literal["plain", "relative", "dotted", "through", "name", "path", "address", "winding"]
-_Aim = Literal["absolute", "sibling", "up", "here", "missing", "itself", "root"]
-_Entry = Literal["user", "group", "owning group", "mask"]
-
-
-def _weighted(weights: Mapping[_T, int]) -> st.SearchStrategy[_T]:
-    return st.sampled_from([choice for choice, weight in weights.items() for _ in range(weight)])
-
-
+_UIDS: Mapping[int, int] = {1001: 3, 1002: 2, 1003: 1, 0: 1}
 _SORTS: Mapping[_Sort, int] = {"socket": 6, "directory": 8, "file": 2, "symlink": 6, "mount": 3, "abstract": 1}
 _TYPES: Mapping[SocketType, int] = {"stream": 6, "dgram": 1, "seqpacket": 1}
 _STATES: Mapping[SocketState, int] = {"listening": 3, "stale": 1, "bound": 1}
@@ -88,210 +82,148 @@ _SHAPES: Mapping[_Shape, int] = {
     "winding": 3,
 }
 
-_small = st.integers(0, 63)
-_bits = st.integers(0, 7)
-_modes = st.one_of(st.sampled_from(OBJECT_MODES), st.integers(0, 0o777))
-_directory_modes = st.one_of(st.sampled_from(DIRECTORY_MODES), st.sampled_from(DIRECTORY_MODES), st.integers(0, 0o3777))
 
+class _Dice:
+    """Some bytes, taken one after the other. Where they end, all further ones are 0."""
 
-class _UserSpec(NamedTuple):
-    uid: int
-    gid: int
-    groups: frozenset[int]
-    capabilities: frozenset[str] | None
+    def __init__(self, drawn: bytes) -> None:
+        self._bytes = iter(drawn)
 
+    def number(self, limit: int) -> int:
+        """0 to `limit` - 1, for limits up to 256."""
+        return next(self._bytes, 0) % limit
 
-class _NodeSpec(NamedTuple):
-    kind: _Sort
-    parent: int
-    name: str
-    owner: int
-    group: int
-    mode: int
-    acl: Sequence[tuple[_Entry, int, int]]
-    type: SocketType
-    state: SocketState
-    target: tuple[_Aim, int, str]
-    read_only: bool
+    def chance(self, of: int) -> bool:
+        """True in one case of so many."""
+        return self.number(of) == of - 1
 
+    def one(self, choices: Sequence[_T]) -> _T:
+        """One of them."""
+        return choices[self.number(len(choices))]
 
-class _AttemptSpec(NamedTuple):
-    user: int
-    operation: Operation
-    object: int
-    shape: _Shape
-    ending: str
-    second: int
-    second_ending: str
-    mode: int
-    type: SocketType
-    cwd: int
-    other: int
-    story: bool
+    def weighted(self, weights: Mapping[_T, int]) -> _T:
+        """One of the keys, each as often as its value says."""
+        return self.one([choice for choice, weight in weights.items() for _ in range(weight)])
 
-
-_gids = st.sampled_from([1000, *GROUPS.values(), 0])
-_users = st.builds(
-    _UserSpec,
-    st.sampled_from([*UIDS, 1001, 1002]),
-    _gids,
-    st.frozensets(_gids, max_size=3),
-    st.one_of(st.none(), st.none(), st.none(), st.frozensets(st.sampled_from(CAPABILITIES), max_size=2)),
-)
-_acls = st.one_of(
-    st.just(()),
-    st.lists(st.tuples(_weighted(_ENTRIES), st.integers(0, 3), _bits), min_size=1, max_size=3),
-)
-_sorts = _weighted(_SORTS)
-_types = _weighted(_TYPES)
-_states = _weighted(_STATES)
-_targets = st.tuples(_weighted(_AIMS), _small, st.sampled_from(["", "", "", "/"]))
+    def mode(self, usual: Sequence[int], limit: int) -> int:
+        """A usual mode, or in one case of three any mode below the limit."""
+        usually = self.one(usual)
+        return (self.number(256) << 8 | self.number(256)) % limit if self.chance(3) else usually
 
 
 @st.composite
-def _node_specs(draw: st.DrawFn) -> _NodeSpec:
-    kind = draw(_sorts)
-    directory = kind in {"directory", "mount"}
-    own = kind not in {"symlink", "abstract"}
-    return _NodeSpec(
-        kind=kind,
-        parent=draw(_small),
-        name=draw(st.sampled_from(NAMES)),
-        owner=draw(_small),
-        group=draw(_small) if own else 0,
-        mode=draw(_directory_modes if directory else _modes) if own else 0,
-        acl=draw(_acls) if own else (),
-        type=draw(_types) if kind in {"socket", "abstract"} else "stream",
-        state=draw(_states) if kind in {"socket", "abstract"} else "listening",
-        target=draw(_targets) if kind in {"symlink", "mount"} else ("absolute", 0, ""),
-        read_only=draw(st.booleans()) if kind == "mount" else False,
-    )
+def worlds(draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12) -> World:
+    """Whole worlds, with at least one user beside root, one node and one attempt or more."""
+    within = draw(st.sampled_from(TOPS))
+    users = draw(_dices(10, 4))
+    nodes = draw(_dices(24, max_nodes))
+    return _fit(within, users, nodes, draw(_dices(24, max_attempts)))
 
 
-_operations = _weighted(_OPERATIONS)
-_shapes = _weighted(_SHAPES)
-_endings = st.sampled_from([*([""] * 20), *ENDINGS])
-_stories = st.sampled_from([False, False, True])
-
-
-@st.composite
-def _attempt_specs(draw: st.DrawFn) -> _AttemptSpec:
-    operation = draw(_operations)
-    rename = operation == "rename"
-    return _AttemptSpec(
-        user=draw(_small),
-        operation=operation,
-        object=draw(_small),
-        shape=draw(_shapes),
-        ending=draw(_endings),
-        second=draw(_small) if rename else 0,
-        second_ending=draw(_endings) if rename else "",
-        mode=draw(_directory_modes) if operation in {"chmod", "bind"} else 0,
-        type=draw(_types) if operation in {"connect", "bind"} else "stream",
-        cwd=draw(_small),
-        other=draw(_small),
-        story=draw(_stories),
-    )
-
-
-def worlds(max_nodes: int = 12, max_attempts: int = 12) -> st.SearchStrategy[World]:
-    """Whole worlds, with at least one node and one attempt."""
-    return st.builds(
-        _fit,
-        st.lists(_users, min_size=1, max_size=4),
-        st.sampled_from(TOPS),
-        st.lists(_node_specs(), min_size=1, max_size=max_nodes),
-        st.lists(_attempt_specs(), min_size=1, max_size=max_attempts),
-    )
+def _dices(size: int, most: int) -> st.SearchStrategy[list[_Dice]]:
+    return st.lists(st.binary(min_size=size, max_size=size).map(_Dice), min_size=1, max_size=most)
 
 
 def _fit(
-    users: Sequence[_UserSpec],
-    within: tuple[str, int | None],
-    nodes: Sequence[_NodeSpec],
-    attempts: Sequence[_AttemptSpec],
+    within: tuple[str, int | None], users: Sequence[_Dice], nodes: Sequence[_Dice], attempts: Sequence[_Dice]
 ) -> World:
     top, open_to = within
-    named: dict[str, User] = {}
-    for number, spec in enumerate(users):
-        name = f"u{number}"
-        gid = spec.gid if spec.gid != 1000 else name
-        groups = tuple(sorted(group for group in spec.groups if group != 1000))
-        named[name] = User(name, spec.uid, gid, groups, spec.capabilities)
-    own = {name: 3000 + number for number, name in enumerate(named)}
+    named = [_user(f"u{number}", dice) for number, dice in enumerate(users)]
+    own = {user.name: 3000 + number for number, user in enumerate(named)}
     around = () if open_to is None else (Node(top, "directory", mode=open_to),)
-    world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named.values()), nodes=around))
-    for drawn in nodes:
-        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, drawn)))
+    world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named), nodes=around))
+    for dice in nodes:
+        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, dice)))
         if not any(problems(candidate)):
             world = candidate
-    made = [attempt for spec in attempts for attempt in _attempts(world, top, spec)]
+    made = [attempt for dice in attempts for attempt in _attempts(world, top, dice)]
     # A working directory is entered when it is first needed, so nothing may have been moved by then.
     return dataclasses.replace(world, attempts=tuple(sorted(made, key=lambda attempt: attempt.cwd is None)))
 
 
+def _user(name: str, dice: _Dice) -> User:
+    gids = (*GROUPS.values(), 0)
+    capabilities = None
+    uid = dice.weighted(_UIDS)
+    primary: list[str | int] = [name, *gids]
+    gid = dice.one(primary)
+    groups = {dice.one(gids) for _ in range(dice.number(4))}
+    if dice.chance(3):
+        capabilities = frozenset(dice.one(CAPABILITIES) for _ in range(dice.number(3)))
+    return User(name, uid, gid, tuple(sorted(groups)), capabilities)
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def _paths(world: World) -> list[str]:
+    return [node.path for node in world.nodes if not node.path.startswith("@")]
+
+
 def _directories(world: World, top: str) -> list[str]:
-    found = [top]
-    for node in world.nodes:
-        if node.kind in {"directory", "mount"} and node.path.count("/") < DEPTH and node.path not in found:
-            found.append(node.path)
-    return found
+    below = (node.path for node in world.nodes if node.kind in {"directory", "mount"} and node.path.count("/") < DEPTH)
+    return list(dict.fromkeys((top, *below)))
 
 
-def _gids_of(world: World) -> list[int]:
+def _uids(world: World) -> list[int]:
+    return sorted({user.uid for user in world.users})
+
+
+def _gids(world: World) -> list[int]:
     """The groups that somebody is in."""
     principals = [world.principal(user.name) for user in world.users]
     return sorted({gid for principal in principals for gid in (principal.gid, *principal.groups)})
 
 
-def _node(world: World, top: str, spec: _NodeSpec) -> Node:
+def _node(world: World, top: str, dice: _Dice) -> Node:
+    sort = dice.weighted(_SORTS)
     directories = _directories(world, top)
-    # Mostly the newest directory, so that worlds become deep; else any.
-    parent = directories[-1] if spec.parent % 2 else directories[spec.parent // 2 % len(directories)]
-    path = f"{parent}/{spec.name}"
-    owners = sorted({user.uid for user in world.users})
-    owner = owners[spec.owner % len(owners)]
-    if spec.kind == "abstract":
-        state: SocketState = "listening" if spec.state == "stale" or spec.type == "dgram" else spec.state
-        return Node(f"@{spec.name}", "socket", mode=0o755, type=spec.type, state=state)
-    if spec.kind == "symlink":
-        return Node(path, "symlink", owner=owner, mode=0o777, target=_target(world, top, path, spec.target))
-    gids = _gids_of(world)
-    acl = _acl(world, spec)
-    mode = spec.mode & ~0o070 if acl and spec.parent % 3 == 0 else spec.mode
-    node = Node(path, spec.kind, owner, gids[spec.group % len(gids)], mode, acl=acl)
-    if spec.kind == "socket":
-        state = "listening" if spec.type == "dgram" and spec.state == "bound" else spec.state
-        return dataclasses.replace(node, type=spec.type, state=state)
-    if spec.kind != "mount":
+    # In half of the cases the newest directory, so that worlds become deep.
+    parent = directories[-1] if dice.chance(2) else dice.one(directories)
+    path = f"{parent}/{dice.one(NAMES)}"
+    owner, group = dice.one(_uids(world)), dice.one(_gids(world))
+    if sort == "symlink":
+        return Node(path, "symlink", owner, mode=0o777, target=_target(world, top, path, dice))
+    if sort in {"socket", "abstract"}:
+        return _socket(world, path, owner, group, dice, abstract=sort == "abstract")
+    directory = sort != "file"
+    mode = dice.mode(DIRECTORY_MODES, 0o4000) if directory else dice.mode(OBJECT_MODES, 0o1000)
+    if sort != "mount":
+        return _with_acl(world, Node(path, "directory" if directory else "file", owner, group, mode), dice)
+    options = ("ro",) if dice.chance(2) else ()
+    sources = _paths(world)
+    if dice.chance(3) or not sources:
+        return _with_acl(world, Node(path, "mount", owner, group, mode, fs="tmpfs", options=options), dice)
+    return Node(path, "mount", fs="bind", options=(f"from={dice.one(sources)}", *options))
+
+
+def _socket(world: World, path: str, owner: int, group: int, dice: _Dice, *, abstract: bool) -> Node:
+    kind, state = dice.weighted(_TYPES), dice.weighted(_STATES)
+    if (kind == "dgram" and state == "bound") or (abstract and state == "stale"):
+        state = "listening"
+    if abstract:
+        return Node("@" + posixpath.basename(path), "socket", type=kind, state=state)
+    node = Node(path, "socket", owner, group, dice.mode(OBJECT_MODES, 0o1000), type=kind, state=state)
+    return _with_acl(world, node, dice)
+
+
+def _with_acl(world: World, node: Node, dice: _Dice) -> Node:
+    """The node, in half of the cases with an ACL, and then sometimes with group bits that are all zero."""
+    if not dice.chance(2):
         return node
-    options = ("ro",) if spec.read_only else ()
-    sources = [known.path for known in world.nodes if not known.path.startswith("@")]
-    if spec.target[0] != "absolute" or not sources:
-        return dataclasses.replace(node, fs="tmpfs", options=options)
-    source = sources[spec.target[1] % len(sources)]
-    return Node(path, "mount", fs="bind", options=(f"from={source}", *options))
-
-
-def _acl(world: World, spec: _NodeSpec) -> tuple[AclEntry, ...]:
-    uids = sorted({user.uid for user in world.users})
-    gids = _gids_of(world)
     entries: dict[tuple[str, int | None], AclEntry] = {}
-    for tag, who, permissions in spec.acl:
-        if tag == "user":
-            entry = AclEntry("user", uids[who % len(uids)], permissions)
-        elif tag == "group":
-            entry = AclEntry("group", gids[who % len(gids)], permissions)
-        else:
-            entry = AclEntry("mask" if tag == "mask" else "group", None, permissions)
-        entries[entry.tag, entry.who if isinstance(entry.who, int) else None] = entry
-    return tuple(entries.values())
+    for _ in range(1 + dice.number(3)):
+        tag, permissions = dice.weighted(_ENTRIES), dice.number(8)
+        who = dice.one(_uids(world)) if tag == "user" else dice.one(_gids(world)) if tag == "group" else None
+        sort: Literal["user", "group", "mask"] = "group" if tag == "owning group" else tag
+        entries[sort, who] = AclEntry(sort, who, permissions)
+    mode = node.mode & ~0o070 if dice.chance(3) else node.mode
+    return dataclasses.replace(node, mode=mode, acl=tuple(entries.values()))
 
 
-def _target(world: World, top: str, path: str, drawn: tuple[_Aim, int, str]) -> str:
-    sort, number, slash = drawn
-    known = [node.path for node in world.nodes if not node.path.startswith("@")] or [top]
-    there = known[number % len(known)]
+def _target(world: World, top: str, path: str, dice: _Dice) -> str:
+    aim, slash = dice.weighted(_AIMS), "/" if dice.chance(4) else ""
+    there = dice.one(_paths(world) or [top])
     return {
         "absolute": there + slash,
         "sibling": posixpath.relpath(there, posixpath.dirname(path)) + slash,
@@ -300,93 +232,95 @@ def _target(world: World, top: str, path: str, drawn: tuple[_Aim, int, str]) -> 
         "missing": MISSING + slash,
         "itself": posixpath.basename(path) + slash,
         "root": "/",
-    }[sort]
+    }[aim]
 
 
-def _attempts(world: World, top: str, spec: _AttemptSpec) -> tuple[Attempt, ...]:
-    """An attempt, and if it is a story, what others (or the same user) then find there."""
-    first = _attempt(world, top, spec)
-    if not spec.story or first.path.startswith("@"):
+# --- attempts --------------------------------------------------------------------------------------------------------
+
+
+def _attempts(world: World, top: str, dice: _Dice) -> tuple[Attempt, ...]:
+    """An attempt, and in one case of three what somebody then finds there."""
+    first = _attempt(world, top, dice)
+    if not dice.chance(3) or first.path.startswith("@"):
         return (first,)
-    path = first.path if first.to is None else first.to
-    somebody = dataclasses.replace(first, user=_user(world, spec.other), to=None, mode=None)
-    if spec.operation == "bind":
-        opened = dataclasses.replace(first, operation="chmod", mode=spec.mode & 0o777, type="stream")
-        return first, opened, dataclasses.replace(somebody, operation="connect")
-    if spec.operation == "chmod":
-        return first, dataclasses.replace(somebody, operation="bind" if spec.other % 2 else "connect")
-    if spec.operation == "rename":
-        return first, dataclasses.replace(somebody, operation="stat" if spec.other % 2 else "connect", path=path)
-    if spec.operation == "unlink":
-        return first, dataclasses.replace(somebody, operation="bind")
-    return first, somebody
+    operation = first.operation
+    then = dataclasses.replace(first, user=_somebody(world, dice), to=None, mode=None)
+    if operation == "bind":
+        opened = dataclasses.replace(first, operation="chmod", mode=dice.mode(OBJECT_MODES, 0o1000), type="stream")
+        return first, opened, dataclasses.replace(then, operation="connect")
+    if operation == "chmod":
+        return first, dataclasses.replace(then, operation=dice.one(("connect", "bind")))
+    if operation == "rename":
+        return first, dataclasses.replace(then, operation=dice.one(("connect", "stat")), path=first.to or "")
+    if operation == "unlink":
+        return first, dataclasses.replace(then, operation="bind")
+    return first, then
 
 
-def _user(world: World, number: int) -> str:
-    users = [user.name for user in world.users if user.name != "root"] or ["root"]
-    return users[number % len(users)]
+def _somebody(world: World, dice: _Dice) -> str:
+    return dice.one([user.name for user in world.users if user.name != "root"])
 
 
-def _attempt(world: World, top: str, spec: _AttemptSpec) -> Attempt:
-    path = _object(world, top, spec.object, spec.operation, 3 if spec.operation == "bind" else 1)
-    cwd: str | None = None
+def _attempt(world: World, top: str, dice: _Dice) -> Attempt:
+    operation, user = dice.weighted(_OPERATIONS), _somebody(world, dice)
+    path, cwd = _object(world, top, operation, 3 if operation == "bind" else 1, dice), None
     if not path.startswith("@"):
-        path, cwd = _shaped(world, path, spec)
-        path += spec.ending
-    rename = spec.operation == "rename"
-    second = _object(world, top, spec.second, "rename", 2) + spec.second_ending if rename else None
+        path, cwd = _shaped(world, operation, path, dice)
+        path += _ending(dice)
     return Attempt(
-        user=_user(world, spec.user),
-        operation=spec.operation,
-        path=path,
-        to=second,
-        mode=spec.mode if spec.operation == "chmod" else None,
-        type=spec.type,
+        user,
+        operation,
+        path,
+        to=_object(world, top, "rename", 2, dice) + _ending(dice) if operation == "rename" else None,
+        mode=dice.mode(DIRECTORY_MODES, 0o4000) if operation == "chmod" else None,
+        type=dice.weighted(_TYPES) if operation in {"connect", "bind"} else "stream",
         cwd=cwd,
     )
 
 
-def _object(world: World, top: str, number: int, operation: Operation, new: int) -> str:
+def _ending(dice: _Dice) -> str:
+    return dice.one(ENDINGS) if dice.chance(5) else ""
+
+
+def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice) -> str:
     """What an attempt is about: a node, or (in `new` of four cases) a name that is in a directory or is not.
 
     What is connected to is mostly a socket, what is moved a directory, and so is where a name is looked for.
     """
-    abstract = operation in {"connect", "bind"}
-    known = [node.path for node in world.nodes if abstract or not node.path.startswith("@")] or [top]
-    rest = number // 4
-    if number % 4 < new:
-        above = [node.path for node in world.nodes if node.kind in {"directory", "mount", "symlink"}] or [top]
-        places = known if rest == 0 and not known[0].startswith("@") else above
-        names = sorted({posixpath.basename(path) for path in known if not path.startswith("@")}) or [MISSING]
-        name = MISSING if rest % 2 else names[rest // 2 % len(names)]
-        return f"{places[rest % len(places)]}/{name}"
+    paths = _paths(world) or [top]
+    if dice.number(4) >= 4 - new:
+        above = [node.path for node in world.nodes if node.kind in {"directory", "mount", "symlink"}]
+        place = dice.one(above or [top]) if not dice.chance(8) else dice.one(paths)
+        names = sorted({posixpath.basename(path) for path in paths})
+        return f"{place}/{dice.one(names) if dice.chance(2) else MISSING}"
     usual = {"connect": "socket", "rename": "directory", "bind": "symlink"}.get(operation)
-    fitting = [node.path for node in world.nodes if node.kind == usual] if rest % 4 else []
-    return (fitting or known)[rest % len(fitting or known)]
+    addressed = operation in {"connect", "bind"}
+    fitting = [node.path for node in world.nodes if node.kind == usual and (addressed or node.path in paths)]
+    return dice.one(paths if dice.chance(4) or not fitting else fitting)
 
 
-def _shaped(world: World, path: str, spec: _AttemptSpec) -> tuple[str, str | None]:
+def _shaped(world: World, operation: Operation, path: str, dice: _Dice) -> tuple[str, str | None]:
     """The same path in another guise, and the working directory that it needs."""
-    addressed = spec.operation in {"connect", "bind"}  # such a path is refused if it is long, whatever it leads to
-    if spec.shape == "relative":
-        directories = [node.path for node in world.nodes if node.kind == "directory"] or ["/"]
-        cwd = directories[spec.cwd % len(directories)]
-        return posixpath.relpath(path, cwd), cwd
+    shape, number = dice.weighted(_SHAPES), dice.number(4)
+    addressed = operation in {"connect", "bind"}  # such a path is refused if it is long, whatever it leads to
     parent, name = posixpath.split(path)
-    if spec.shape == "dotted":
-        return f"{parent}/./{name}/../{name}" if spec.cwd % 2 else f"{parent}/../{parent.lstrip('/')}/{name}", None
-    if spec.shape == "through":
-        links = [node.path for node in world.nodes if node.kind == "symlink"] or [parent]
-        return f"{links[spec.cwd % len(links)]}/{name}", None
-    if spec.shape == "name":
-        return f"{parent}/{'x' * (255 + spec.cwd % 2)}", None
-    if spec.shape == "path" and not addressed:
-        return _padded(path, 4094 + spec.cwd % 3), None
-    if spec.shape == "address":
-        return _padded(path, 107 + spec.cwd % 3), None
-    if spec.shape == "winding":
-        wound = f"{path}{('/' + name) * (38 + spec.cwd % 4)}"
-        return path if addressed and len(wound.encode()) > 108 else wound, None
+    if shape == "relative":
+        cwd = dice.one([node.path for node in world.nodes if node.kind == "directory"] or ["/"])
+        return posixpath.relpath(path, cwd), cwd
+    if shape == "dotted":
+        winding = f"{parent}/./{name}/../{name}" if number % 2 else f"{parent}/../{parent.lstrip('/')}/{name}"
+        return winding, None
+    if shape == "through":
+        return f"{dice.one([node.path for node in world.nodes if node.kind == 'symlink'] or [parent])}/{name}", None
+    if shape == "name":
+        return f"{parent}/{'x' * (255 + number % 2)}", None
+    if shape == "path" and not addressed:
+        return _padded(path, 4094 + number % 3), None
+    if shape == "address":
+        return _padded(path, 107 + number % 3), None
+    wound = f"{path}{('/' + name) * (38 + number)}"
+    if shape == "winding" and not (addressed and len(wound.encode()) > 108):
+        return wound, None
     return path, None
 
 
