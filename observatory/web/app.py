@@ -31,7 +31,7 @@ FIRST: Final = 2_000
 """Rows that a page gets at once when it opens; it asks for older ones afterwards."""
 MORE: Final = 20_000
 """Rows in one answer to that, at most."""
-CALM: Final = 0.05
+CALM: Final = 0.1
 """Seconds for which news is gathered, so that a page has at most so many changes a second."""
 SILENCE: Final = 10.0
 """Seconds after which a stream without news says that it still lives."""

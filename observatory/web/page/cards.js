@@ -11,7 +11,7 @@ const GROUPS = [
   { key: "idle", title: "Idle", moods: ["idle"] },
   { key: "over", title: "Over", moods: ["ended", "dead"] },
 ];
-const SPARK_BARS = 40, SPARK_MINUTES = 10;
+const SPARK_BARS = 40, SPARK_WIDTH = 15_000;
 /** An idle session that has been silent for so long is not what anyone asks about now. */
 const LONG = 12 * 3600 * 1000;
 const SHOWN = 60;
@@ -20,14 +20,15 @@ export const keyOf = (host, uid, session) => `${host ?? ""}\u0000${uid ?? ""}\u0
 
 export class Cards {
   /** `choose(card or null)` is called when a session was chosen. */
-  constructor(store, choose) {
-    this.store = store;
+  constructor(choose) {
     this.choose = choose;
     this.cards = new Map();
     this.elements = new Map();
     this.chosen = null;
     this.paused = false;
     this.severalUsers = false;
+    /** How many events each session had in each span of SPARK_WIDTH milliseconds. */
+    this.pulses = new Map();
     this.groups = GROUPS.map((group) => this.#group(group));
     $("cards").append(...this.groups.map((group) => group.element));
   }
@@ -36,8 +37,22 @@ export class Cards {
     for (const card of cards) this.cards.set(keyOf(card.host, card.uid, card.session), card);
   }
 
+  /** Count events for the small curves. */
+  count(rows) {
+    const oldest = Math.floor(Date.now() / SPARK_WIDTH) - SPARK_BARS;
+    for (const row of rows) {
+      const bin = Math.floor(row[TIME] / SPARK_WIDTH);
+      if (bin <= oldest || !row[SESSION]) continue;
+      const key = keyOf(row[HOST], row[UID], row[SESSION]);
+      let bins = this.pulses.get(key);
+      if (!bins) this.pulses.set(key, (bins = new Map()));
+      bins.set(bin, (bins.get(bin) ?? 0) + 1);
+    }
+  }
+
   clear() {
     this.cards.clear();
+    this.pulses.clear();
   }
 
   pause(on) {
@@ -150,18 +165,13 @@ export class Cards {
   }
 
   #sparks(now) {
-    const start = now - SPARK_MINUTES * 60_000, width = (SPARK_MINUTES * 60_000) / SPARK_BARS;
-    const counts = new Map();
-    const rows = this.store.rows;
-    for (let index = rows.length - 1; index >= 0 && rows[index][TIME] >= start; index--) {
-      const row = rows[index];
-      if (!row[SESSION]) continue;
-      const key = keyOf(row[HOST], row[UID], row[SESSION]);
-      let bins = counts.get(key);
-      if (!bins) counts.set(key, (bins = new Array(SPARK_BARS).fill(0)));
-      bins[Math.min(SPARK_BARS - 1, Math.floor((row[TIME] - start) / width))]++;
+    const last = Math.floor(now / SPARK_WIDTH);
+    for (const [key, item] of this.elements) {
+      const bins = this.pulses.get(key);
+      const counts = Array.from({ length: SPARK_BARS }, (_, bar) => bins?.get(last - SPARK_BARS + 1 + bar) ?? 0);
+      spark(item.firstChild.parts.spark, counts);
+      for (const bin of bins?.keys() ?? []) if (bin <= last - SPARK_BARS) bins.delete(bin);
     }
-    const none = new Array(SPARK_BARS).fill(0);
-    for (const [key, item] of this.elements) spark(item.firstChild.parts.spark, counts.get(key) ?? none);
+    for (const key of this.pulses.keys()) if (!this.elements.has(key)) this.pulses.delete(key);
   }
 }

@@ -13,7 +13,7 @@ import { number, plural } from "./words.js";
 const store = new Store(100_000);
 const drawer = new Drawer(() => $("list").focus({ preventScroll: true }));
 const list = new List(store, (row) => drawer.open(row));
-const cards = new Cards(store, (card) => {
+const cards = new Cards((card) => {
   filters.chooseSession(card);
   cards.draw();
 });
@@ -31,7 +31,7 @@ const filters = new Filters(store, cards, () => {
   draw();
 });
 
-let source = "", paused = false, pausedAt = 0, serverState = { live: false }, lost = false, drawing = false;
+let source = "", paused = false, pausedAt = 0, serverState = { live: false }, lost = false, drawing = false, drawnPulse = 0, named = 0;
 
 /** Draw once for all that came since the last picture. */
 function draw() {
@@ -42,7 +42,10 @@ function draw() {
     const several = store.names.user.size > 1;
     list.severalUsers = cards.severalUsers = several;
     list.draw();
-    if (!paused) pulse.draw();
+    if (!paused && performance.now() - drawnPulse > 250) {
+      drawnPulse = performance.now();
+      pulse.draw();
+    }
     say($("count"), filters.any ? `${number(store.hits.length)} of ${number(store.rows.length)}` : number(store.rows.length));
     const empty = store.hits.length === 0;
     $("no-events").hidden = !empty;
@@ -61,7 +64,6 @@ function drawCards() {
     drawnCards = performance.now();
     cards.draw();
     $("no-sessions").hidden = cards.cards.size > 0 || !serverState.live;
-    filters.refresh();
   }, Math.max(0, 250 - (performance.now() - drawnCards)));
 }
 
@@ -89,6 +91,7 @@ async function fetchOlder() {
       const rows = await ask("rows", { before: store.first });
       if (!rows.length) break;
       store.prepend(rows);
+      cards.count(rows);
       pulse.recount();
       draw();
     }
@@ -123,6 +126,7 @@ function connect() {
       if (batch.rows) {
         const early = store.rows.length === 0;
         pulse.add(store.append(batch.rows));
+        cards.count(batch.rows);
         if (early) fetchOlder();
         draw();
         filters.searchOn();
@@ -219,6 +223,10 @@ $("list").addEventListener("keyup", (event) => {
 
 setInterval(() => {
   cards.tick();
+  if (store.added !== named) {
+    named = store.added;
+    filters.refresh();
+  }
   if (!paused) pulse.draw();
 }, 1000);
 setInterval(() => cards.draw(), 5000);
