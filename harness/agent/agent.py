@@ -431,9 +431,9 @@ class Builder:
         if not os.path.lexists(path):
             self._forget_later(path)
             if node["fs"] == "tmpfs" or os.path.isdir(source):
-                os.mkdir(path)
+                os.mkdir(path, 0o755)
             else:
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
         if node["fs"] == "bind":
             _mount(source, path, None, MS_BIND, None)
         else:
