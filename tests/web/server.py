@@ -9,11 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+
+IDLE = 3.0
+"""Seconds for which a connection is used again."""
 
 
 class Hooks(http.client.HTTPConnection):
@@ -22,6 +27,7 @@ class Hooks(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=30)
         self.path = path
+        self.used = 0.0
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
@@ -29,6 +35,9 @@ class Hooks(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
     def say(self, event: str, **fields: Any) -> None:
+        if time.monotonic() - self.used > IDLE:
+            self.close()  # the server closes a connection on which nothing is said for a while
+        self.used = time.monotonic()
         self.request("POST", f"/hook?event={event}", json.dumps(fields))
         response = self.getresponse()
         response.read()
@@ -36,8 +45,9 @@ class Hooks(http.client.HTTPConnection):
 
     def say_all(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Send many without waiting for each answer (HTTP/1.1 pipelining), a few hundred at a time."""
-        if self.sock is None:
-            self.connect()
+        self.close()
+        self.connect()
+        self.used = time.monotonic()
         batch: list[bytes] = []
         for event, fields in events:
             body = json.dumps(fields).encode()
