@@ -569,42 +569,48 @@ def early() -> None:
 
 
 def crowd() -> None:
-    """1,000 connections of 50 users, open at once; who speaks, in any order: the user, a child, a stranger."""
+    """1,000 connections of 50 users, 200 open at once; who speaks, in any order: the user, a child, a stranger."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    users, waves = 50, 5
     channels: list[socket.socket] = []
+
+    def wave(number: int, tokens: list[str], order: socket.socket) -> None:
+        assert order.recv(8) == b"open"
+        socks = {token: connect() for token in tokens}
+        sys.stdout.write("".join(json.dumps({"token": token, **myself()}) + "\n" for token in tokens))
+        sys.stdout.flush()
+        stranger, by_child, *own = tokens
+        hand_over(there, socks[stranger], stranger)
+        order.send(b"opened")
+        assert order.recv(8) == b"speak"
+        random.Random(number).shuffle(own)
+        speak(socks[own[0]], own[0])
+        ended(child(lambda: speak(socks[by_child], by_child)))
+        speak(socks[own[1]], own[1])
+        order.send(b"spoken")
+
+    def user(number: int, order: socket.socket) -> None:
+        become(5000 + number, 6000 + number, list(range(7000, 7000 + number)))
+        for turn in range(waves):
+            wave(number, [f"crowd-{number}-{turn}-{index}" for index in range(4)], order)
+
     pids = []
-    for number in range(50):
+    for number in range(users):
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-        def user(number: int = number, theirs: socket.socket = theirs) -> None:
-            become(5000 + number, 6000 + number, list(range(7000, 7000 + number)))
-            socks = [connect() for _ in range(20)]
-            records = [json.dumps({"token": f"crowd-{number}-{index}", **myself()}) for index in range(20)]
-            sys.stdout.write("\n".join(records) + "\n")
-            sys.stdout.flush()
-            for index in range(0, 20, 4):
-                hand_over(there, socks[index], f"crowd-{number}-{index}")
-            theirs.send(b"open")
-            theirs.recv(8)
-            order = [index for index in range(20) if index % 4]
-            random.Random(number).shuffle(order)
-            for index in order:
-                if index % 4 == 1:
-                    ended(child(lambda index=index: speak(socks[index], f"crowd-{number}-{index}")))
-                else:
-                    speak(socks[index], f"crowd-{number}-{index}")
-
-        pids.append(child(user))
+        pids.append(child(lambda number=number, theirs=theirs: user(number, theirs)))
         channels.append(mine)
-    strangers = [handed_over(here) for _ in range(250)]
-    for channel in channels:
-        assert channel.recv(8) == b"open"
-    for channel in channels:
-        channel.send(b"speak")
-    random.Random(50).shuffle(strangers)
     become(MALLORY)
-    for sock, token in strangers:
-        speak(sock, token)
+    for turn in range(waves):
+        for words, answer in ((b"open", b"opened"), (b"speak", b"spoken")):
+            for channel in channels:
+                channel.send(words)
+            if words == b"speak":
+                strangers = [handed_over(here) for _ in channels]
+                random.Random(turn).shuffle(strangers)
+                for sock, token in strangers:
+                    speak(sock, token)
+            for channel in channels:
+                assert channel.recv(8) == answer
     for pid in pids:
         ended(pid)
 
