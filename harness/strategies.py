@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from harness.world import (
     AclEntry,
     Attempt,
+    Kind,
     Node,
     Operation,
     SocketState,
@@ -80,6 +81,12 @@ _SHAPES: Mapping[_Shape, int] = {
     "path": 1,
     "address": 1,
     "winding": 3,
+}
+_USUAL: Mapping[Operation, frozenset[Kind]] = {
+    "connect": frozenset({"socket"}),
+    "rename": frozenset({"directory", "mount"}),
+    "bind": frozenset({"symlink"}),
+    "unlink": frozenset({"socket", "mount"}),
 }
 
 
@@ -285,7 +292,7 @@ def _ending(dice: _Dice) -> str:
 def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice) -> str:
     """What an attempt is about: a node, or (in `new` of four cases) a name that is in a directory or is not.
 
-    What is connected to is mostly a socket, what is moved a directory, and so is where a name is looked for.
+    Mostly it is of the kind for which the operation is most telling, and in a directory.
     """
     paths = _paths(world) or [top]
     if dice.number(4) >= 4 - new:
@@ -293,9 +300,9 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
         place = dice.one(above or [top]) if not dice.chance(8) else dice.one(paths)
         names = sorted({posixpath.basename(path) for path in paths})
         return f"{place}/{dice.one(names) if dice.chance(2) else MISSING}"
-    usual = {"connect": "socket", "rename": "directory", "bind": "symlink"}.get(operation)
+    usual = _USUAL.get(operation, frozenset())
     addressed = operation in {"connect", "bind"}
-    fitting = [node.path for node in world.nodes if node.kind == usual and (addressed or node.path in paths)]
+    fitting = [node.path for node in world.nodes if node.kind in usual and (addressed or node.path in paths)]
     return dice.one(paths if dice.chance(4) or not fitting else fitting)
 
 
