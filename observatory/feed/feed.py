@@ -15,7 +15,7 @@ import msgspec
 
 from observatory.feed.cards import Cards
 from observatory.feed.row import Row, row
-from observatory.feed.source import DeniedError, SourceError
+from observatory.feed.source import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,6 @@ class State:
 
     live: bool
     trouble: str | None = None
-    denied: bool = False
-    """Trying again is of no use as things are; it's done all the same, slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class Feed:
                     delay = PATIENCE[0]
                 trouble = State(live=False, trouble=f"{self.source.name} has ended; waiting for it to come back")
             except SourceError as error:
-                trouble = State(live=False, trouble=str(error), denied=isinstance(error, DeniedError))
+                trouble = State(live=False, trouble=str(error))
             self._become(trouble)
             self._stopping.wait(delay)
             delay = min(delay * 2, PATIENCE[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from observatory.client import ClientError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,10 +14,6 @@ if TYPE_CHECKING:
 
 class SourceError(Exception):
     """Why no events come just now: one sentence for a person."""
-
-
-class DeniedError(SourceError):
-    """The reader may not have them; trying again without a change is of no use."""
 
 
 class Source(Protocol):
@@ -67,13 +65,9 @@ class ServerSource:
             yield place, line
 
     def _lines(self, parameters: dict[str, str]) -> Iterator[tuple[int, bytes]]:
-        from observatory.client import ClientError, ForbiddenError  # noqa: PLC0415 - a source needs no client
-
         try:
             for line in self._client.lines(parameters):
                 yield place_of(line), line
-        except ForbiddenError as error:
-            raise DeniedError(str(error)) from error
         except ClientError as error:
             raise SourceError(str(error)) from error
 
