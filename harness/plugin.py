@@ -1,23 +1,32 @@
-"""The pytest plugin: engines and places as fixtures, and at the end what was tried in them."""
+"""The pytest plugin: engines, places, worlds, users and servers as fixtures, and at the end what was tried in them.
+
+A test that fails in a place says how to see it again.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import signal
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from harness.checks import CheckResult
     from harness.place import Engine, Place
+    from harness.subjects import Subject
+    from harness.testing import Person, Server
+    from harness.world import World
 
 _COUNTED = "harness counted "
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_AGAIN = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,8 +42,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", default=None, metavar="NAME", help="the image for engines that have images")
 
 
+MARKS = (
+    "world(what): the world of the test: a TOML file beside the test file, or a harness.world.World",
+    "server(*command, speaks='nothing', user='alice', group=None, socket=None): the server of the test, with {socket} and "
+    "{mode} where its path and its mode belong",
+    "socket_modes(*modes): run the test once with each mode of the socket",
+    "users(*names): run the test once for each user; without names for every user of the world",
+    "checks(*names): run the test once for each check; without names for all",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a worker of pytest-xdist, and so its places, end with the process that started it, however that ends."""
+    """Register the marks; let a worker of pytest-xdist, and so its places, end with the process that started it."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
     if hasattr(config, "workerinput") and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker takes 5 s to notice by itself
 
@@ -44,6 +65,44 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         names = str(metafunc.config.getoption("--engine")).split(",")
         metafunc.parametrize("engine", names, indirect=True, scope="session")
+    _parametrize(metafunc, "socket_mode", "socket_modes", lambda given: given, lambda mode: f"{mode:04o}")
+    _parametrize(metafunc, "user", "users", lambda given: given or _user_names(metafunc), str)
+    _parametrize(metafunc, "check", "checks", lambda given: given or _check_names(), str)
+
+
+def _parametrize(
+    metafunc: pytest.Metafunc,
+    fixture: str,
+    mark: str,
+    choose: Callable[[tuple[Any, ...]], Sequence[Any]],
+    identify: Callable[[Any], str],
+) -> None:
+    """Run a test once for each value that its mark chooses."""
+    marker = metafunc.definition.get_closest_marker(mark)
+    if marker is not None and fixture in metafunc.fixturenames:
+        metafunc.parametrize(fixture, choose(marker.args), ids=identify, indirect=True)
+
+
+def _check_names() -> list[str]:
+    from harness.checks import CHECKS  # noqa: PLC0415 - a run without places should not load the checks
+
+    return [check.name for check in CHECKS]
+
+
+def _user_names(metafunc: pytest.Metafunc) -> list[str]:
+    return [user.name for user in _world_of(metafunc.definition).users]
+
+
+def _world_of(item: pytest.Item) -> World:
+    """The world that a test asks for; without a mark, that of the checks."""
+    from harness.checks.cast import cast, lay  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.world import World, load  # noqa: PLC0415 - likewise
+
+    marker = item.get_closest_marker("world")
+    if marker is None:
+        return lay(cast("alice", None), "own", "alice")
+    what = marker.args[0]
+    return what if isinstance(what, World) else load(item.path.parent / what)
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +114,109 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
+def mounts() -> Sequence[str]:
+    """What of this machine places get to see, read-only: `HOST` or `HOST:PLACE`. Define your own in a conftest.py."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def place(engine: Engine, mounts: Sequence[str], request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place for this worker, shared by its tests: build a world in it first."""
-    with engine.open(image=request.config.getoption("--image")) as opened:
+    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
         yield opened
+
+
+@pytest.fixture
+def world(place: Place, request: pytest.FixtureRequest) -> World:
+    """The test's world, built in the place: that of its mark `world`, else the users and directories of the checks."""
+    wanted = _world_of(request.node)
+    place.build(wanted)
+    return wanted
+
+
+@pytest.fixture
+def principals(place: Place, world: World) -> Mapping[str, Person]:
+    """The users of the world by name, ready to connect and to run commands."""
+    from harness.testing import Person  # noqa: PLC0415 - a run without places should not load the checks
+
+    return {user.name: Person(place, user.name, world.principal(user.name)) for user in world.users}
+
+
+@pytest.fixture
+def user(request: pytest.FixtureRequest, principals: Mapping[str, Person]) -> Person:
+    """One user of the world: the test runs once for each that its mark `users` names."""
+    return principals[request.param]
+
+
+@pytest.fixture
+def socket_mode(request: pytest.FixtureRequest) -> int:
+    """The mode that is asked of the server: each that the mark `socket_modes` names, else 0660."""
+    mode: int = getattr(request, "param", 0o660)
+    return mode
+
+
+@pytest.fixture
+def server(place: Place, world: World, socket_mode: int, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The server of the test's mark `server`, started in the world; it has answered, and ends with the test."""
+    from harness.testing import Bench, Server  # noqa: PLC0415 - a run without places should not load the checks
+
+    subject = _subject_of(request.node)
+    bench = Bench(place, subject, mode=socket_mode, owner=subject.owner, group=subject.group)
+    bench.enter(world)
+    with bench.serve() as running:
+        yield Server(bench, running)
+
+
+@pytest.fixture
+def check(
+    engine: Engine, place: Place, socket_mode: int, mounts: Sequence[str], request: pytest.FixtureRequest
+) -> CheckResult:
+    """What came of a check of the server of the mark `server`: the test runs once for each that `checks` names."""
+    from harness.checking import Question, check  # noqa: PLC0415 - a run without places should not load the checks
+
+    subject = _subject_of(request.node)
+    question = Question(socket_mode, subject.owner, subject.group)
+    image = request.config.getoption("--image")
+    words = ["harness", "check", "--engine", engine.name, *(("--image", image) if image else ())]
+    words += ["--mode", f"{socket_mode:04o}", "--as", subject.owner, "--speaks", subject.speaks]
+    words += [*(("--group", subject.group) if subject.group else ()), *(f"--mount={mount}" for mount in mounts)]
+    (result,) = check(place, subject, question, [*words, "--", *subject.command], [request.param])
+    request.node.stash[_AGAIN] = result.reproduce
+    return result
+
+
+def _subject_of(item: pytest.Item) -> Subject:
+    """The server that a test's mark describes."""
+    from harness.testing import Fixed  # noqa: PLC0415 - a run without places should not load the checks
+
+    marker = item.get_closest_marker("server")
+    if marker is None:
+        raise pytest.UsageError(f"{item.nodeid} needs @pytest.mark.server(COMMAND, ..., '{{socket}}', ...)")
+    given = dict(marker.kwargs)
+    return Fixed(
+        name=str(marker.args[0]),
+        about=" ".join(marker.args),
+        command=tuple(map(str, marker.args)),
+        speaks=given.pop("speaks", "nothing"),
+        owner=given.pop("user", "alice"),
+        path=given.pop("socket", None) or "",
+        **given,
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a test that failed in a place how to see it again."""
+    report = yield
+    engine = getattr(item, "funcargs", {}).get("engine")
+    if report.failed and engine is not None:
+        image = item.config.getoption("--image")
+        words = ["pytest", item.nodeid, "--engine", engine.name, *(("--image", image) if image else ())]
+        again = [shlex.join(words), *((item.stash[_AGAIN],) if _AGAIN in item.stash else ())]
+        report.sections.append(("to see it again", "\n".join(again)))
+    return report
 
 
 class Tally(Protocol):

@@ -98,6 +98,11 @@ class Bench:
         self._attendant = None  # building a world ends what ran in the last one
         self.subject.prepare(self)
 
+    def enter(self, world: World) -> None:
+        """Work in a world that has been built already."""
+        self.world = world
+        self._attendant = None
+
     @property
     def endpoint(self) -> str:
         """Where the server will be: an endpoint or a pattern."""

@@ -93,9 +93,10 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             print_summary(results, place.facts, sys.stdout)
         if options.html:
-            from harness.checks.page import html_page
+            from harness.checks.page import Section, html_page
 
-            options.html.write_text(html_page(subject.name, results, place.facts), encoding="utf-8")
+            section = Section(subject.name, subject.about, tuple(results))
+            options.html.write_text(html_page(f"{subject.name}, checked", [section], place.facts), encoding="utf-8")
     return DISAGREE if any(result.verdict == "broken" for result in results) else AGREE
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from harness.checks.probes.endpoint import connect, name
 from harness.checks.probes.person import act_as, become, myself
 from harness.checks.probes.speak import ask_on
+from harness.checks.probes.speak.answer import Claims
 
 if TYPE_CHECKING:
     import socket
@@ -99,12 +100,13 @@ def _live(
         act_as(None)
         become(later)
     print(json.dumps({"process": process, "kinds": kinds}), file=answers, flush=True)
+    claims = Claims({}, {}, "", process["user"])
     for order in orders:
         turn = int(order)
         token = f"{person['label']}/{turn}"
         connection = connections[turn]
         said = {"token": token, "kind": kinds[turn], "text": "", "seen": None}
         if connection is not None:
-            answer = ask_on(connection, speaks, token)
+            answer = ask_on(connection, speaks, token, claims)
             said.update(kind=answer.kind, text=answer.text, seen=answer.seen)
         print(json.dumps(said), file=answers, flush=True)

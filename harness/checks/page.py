@@ -1,0 +1,100 @@
+"""Results of checks as one HTML page that needs nothing else, and runs no script.
+
+What servers say is text of strangers: everything is escaped, and the page's own policy admits no style but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from harness.checks import CHECKS
+from harness.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.checks.model import CheckResult
+    from harness.place import Facts
+
+SIGNS = {"held": "held", "broken": "broken", "not applicable": "·"}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One server's part of a page."""
+
+    name: str
+    about: str
+    results: tuple[CheckResult, ...]
+
+
+def html_page(title: str, sections: Sequence[Section], facts: Facts) -> str:
+    """The whole document."""
+    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{_text(title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            f"<h1>{_text(title)}</h1>",
+            f"<p>In places of the {_text(facts.engine)} engine, on Linux {_text(facts.kernel)}.</p>",
+            *_matrix(sections),
+            *(line for section in sections for line in _section(section)),
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _matrix(sections: Sequence[Section]) -> Iterator[str]:
+    made = {result.check for section in sections for result in section.results}
+    names = [check.name for check in CHECKS if check.name in made]
+    yield '<div class="scroll"><table><caption>What holds of which server</caption><thead><tr><td></td>'
+    yield from (f'<th scope="col">{_text(name)}</th>' for name in names)
+    yield "</tr></thead><tbody>"
+    for section in sections:
+        verdicts = {result.check: result.verdict for result in section.results}
+        yield f'<tr><th scope="row"><a href="#{_text(section.name)}">{_text(section.name)}</a></th>'
+        for name in names:
+            verdict = verdicts.get(name)
+            yield f'<td class="{_class(verdict)}">{SIGNS[verdict]}</td>' if verdict else "<td></td>"
+        yield "</tr>"
+    yield "</tbody></table></div>"
+
+
+def _section(section: Section) -> Iterator[str]:
+    statements = {check.name: check.holds for check in CHECKS}
+    yield f'<section id="{_text(section.name)}"><h2>{_text(section.name)}</h2><p>{_text(section.about)}</p>'
+    for result in section.results:
+        opened = " open" if result.verdict == "broken" else ""
+        evidence = json.dumps(result.evidence, indent=1, default=str)
+        yield f'<details{opened}><summary><span class="{_class(result.verdict)}">{result.verdict}</span> '
+        yield f"<code>{_text(result.check)}</code> {_text(result.why)}</summary>"
+        yield f"<p>What must hold: {_text(statements[result.check])}</p>"
+        yield f"<p>Again:</p><pre>{_text(result.reproduce)}</pre>"
+        yield f"<p>What was seen:</p><pre>{escape(evidence)}</pre></details>"
+    yield "</section>"
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+def _class(verdict: str | None) -> str:
+    return (verdict or "").replace(" ", "-")

@@ -1,0 +1,173 @@
+"""All subjects, all checks, in one run: `python -m harness.survey` writes the survey as Markdown and as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import comparison
+from harness.checking import Question, SubjectError, check
+from harness.checks import CHECKS
+from harness.checks.page import Section, html_page
+from harness.checks.terminal import print_result
+from harness.engines import choose
+from harness.place import PlaceError
+from harness.subjects import SUBJECTS
+from harness.subjects.images import image_for
+from harness.world import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.checks import CheckResult
+    from harness.comparison import Row
+    from harness.place import Engine, Facts, Place
+    from harness.subjects import Subject
+
+SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One server: its packages' versions, and what came of the checks."""
+
+    subject: Subject
+    versions: str
+    results: tuple[CheckResult, ...]
+
+    def verdict(self, name: str) -> str:
+        """A check's verdict, in the few letters of a table."""
+        return next((SHORT[result.verdict] for result in self.results if result.check == name), "")
+
+    def mode(self) -> str:
+        """The mode that the socket had."""
+        for result in self.results:
+            if result.check == "mode":
+                return str(result.evidence.get("mode", "?"))
+        return "?"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Survey and write."""
+    parser = argparse.ArgumentParser(prog="python -m harness.survey", description=__doc__)
+    parser.add_argument("--engine", default="auto", help="an engine with images (default: auto)")
+    parser.add_argument("--output", type=Path, default=Path("docs"), help="the directory of survey.md and survey.html")
+    parser.add_argument("--subject", action="append", choices=list(SUBJECTS), help="only this one; may be repeated")
+    options = parser.parse_args(arguments)
+    engine = choose(options.engine)
+    chosen = [SUBJECTS[name] for name in options.subject or SUBJECTS]
+    surveyed = [survey(subject, engine) for subject in chosen]
+    print("\ncomparing a TCP port with a Unix socket", flush=True)
+    rows = list(comparison.compare(engine))
+    with engine.open() as place:
+        facts = place.facts
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "survey.md").write_text(markdown(surveyed, rows, facts), encoding="utf-8")
+    sections = [Section(each.subject.name, each.subject.about, each.results) for each in surveyed]
+    (options.output / "survey.html").write_text(
+        html_page("A survey of servers on Unix sockets", sections, facts), encoding="utf-8"
+    )
+    return 0
+
+
+def survey(subject: Subject, engine: Engine) -> Surveyed:
+    """Make every check of one subject. Raises PlaceError, or SubjectError if it does not start at all."""
+    print(f"\n{subject.name}: {subject.about}", flush=True)
+    image = image_for(subject, engine)
+    question = Question(owner=subject.owner, group=subject.group)
+    results = []
+    with engine.open(image=image, mounts=subject.install(engine, image)) as place:
+        versions = _versions(subject, place)
+        for result in check(place, subject, question, ("harness", "check", subject.name)):
+            print_result(result, sys.stdout)
+            results.append(result)
+    return Surveyed(subject, versions, tuple(results))
+
+
+def _versions(subject: Subject, place: Place) -> str:
+    """The versions of the subject's Debian packages in the place."""
+    if not subject.packages:
+        return ""
+    done = place.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *subject.packages], Principal(0, 0))
+    wanted = [line for line in done.stdout.splitlines() if _is_of(line, subject)]
+    return ", ".join(wanted or done.stdout.splitlines())
+
+
+def _is_of(line: str, subject: Subject) -> bool:
+    """Whether a package of a shared image is this subject's."""
+    return subject.name.partition("-")[0] in line.partition(" ")[0]
+
+
+def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) -> str:
+    """The survey as a document."""
+    lines = [
+        "# Survey: what servers on Unix sockets do",
+        "",
+        "<!-- Written by `nox -s survey`; change the checks, the subjects or the servers, not this file. -->",
+        "",
+        f"Every check of [checks.md](checks.md) against every server of [subjects.md](subjects.md), in places of the {facts.engine} "
+        f"engine on Linux {facts.kernel}. A `·` means that the question makes no sense of that server; it never counts as held.",
+        "",
+        "## At a glance",
+        "",
+        "Asked for mode 0660, by an option where there is one, else by the umask.",
+        "",
+        "| server | makes | only as wide as asked, from the start | steals a living socket | knows its peers |",
+        "|---|---|---|---|---|",
+        *(_glance(each) for each in surveyed),
+        "",
+        "## All checks",
+        "",
+        "| server | " + " | ".join(each.name for each in CHECKS) + " |",
+        "|---" * (len(CHECKS) + 1) + "|",
+        *(
+            f"| {each.subject.name} | " + " | ".join(each.verdict(one.name) for one in CHECKS) + " |"
+            for each in surveyed
+        ),
+        "",
+        "## What is broken, and how to see it",
+        "",
+        *(line for each in surveyed for line in _faults(each)),
+        "## A TCP port and a Unix socket",
+        "",
+        "Two servers of the same user in one place: a hook server on a TCP port, and the observatory on a socket of mode 0660. "
+        "Each cell is what was seen.",
+        "",
+        "| | TCP port | Unix socket |",
+        "|---|---|---|",
+        *(f"| {row.question} | {_cell(row.tcp)} | {_cell(row.unix)} |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _glance(each: Surveyed) -> str:
+    window = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("creation-window"), "·")
+    steals = {"held": "no", "**broken**": "**yes**"}.get(each.verdict("takeover-live"), "·")
+    knows = {"held": "yes", "**broken**": "**no**", "·": "no"}[each.verdict("identity")]
+    name = f"{each.subject.name}<br>{each.versions}" if each.versions else each.subject.name
+    return f"| {name} | {each.mode()} | {window} | {steals} | {knows} |"
+
+
+def _faults(each: Surveyed) -> list[str]:
+    broken = [result for result in each.results if result.verdict == "broken"]
+    if not broken:
+        return []
+    lines = [f"### {each.subject.name}", "", f"{each.subject.about}.", ""]
+    for result in broken:
+        lines += [f"- **{result.check}**: {_cell(result.why)}", "", "  ```sh", f"  {result.reproduce}", "  ```", ""]
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (PlaceError, SubjectError) as error:
+        sys.exit(f"harness: {error}")
