@@ -326,8 +326,9 @@ class Builder:
 
     def expect_new(self, path: str) -> None:
         """A user is about to make something here: it goes away with the world, unless it was there before."""
-        parent = os.path.realpath(os.path.dirname(path.rstrip("/")) or "/")
-        self._forget_later(os.path.join(parent, os.path.basename(path.rstrip("/"))))
+        above, name = os.path.split(path.rstrip("/"))
+        if name not in ("", ".", ".."):  # else nothing can come of it
+            self._forget_later(os.path.join(os.path.realpath(above or "/"), name))
 
     def expect_change(self, path: str) -> None:
         """A user is about to change this one's mode: give it back with the world."""
