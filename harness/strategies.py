@@ -144,8 +144,18 @@ def _fit(
         if not any(problems(candidate)):
             world = candidate
     made = [attempt for dice in attempts for attempt in _attempts(world, top, dice)]
-    # A working directory is entered when it is first needed, so nothing may have been moved by then.
-    return dataclasses.replace(world, attempts=tuple(sorted(made, key=lambda attempt: attempt.cwd is None)))
+    return dataclasses.replace(world, attempts=_ordered(made))
+
+
+def _ordered(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Those in a working directory first: that is entered when it is first needed, so it may not have been moved."""
+    inside = [attempt for attempt in attempts if attempt.cwd is not None]
+    moving = [attempt for attempt in inside if attempt.operation == "rename"]
+    return (
+        *(attempt for attempt in inside if attempt.operation != "rename"),
+        *moving[:1],
+        *(attempt for attempt in attempts if attempt.cwd is None),
+    )
 
 
 def _user(name: str, dice: _Dice) -> User:
