@@ -22,6 +22,18 @@ ROOT = Path(__file__).parent
 LOCKS = ROOT / "locks"
 
 HARNESS = ["pyproject.toml", "--all-extras", "--group", "tests", "--group", "build"]
+SERVER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "server").glob("test_*.py"))
+ENDURANCE = [f"tests/server/test_{name}.py" for name in ("bench", "crash", "faults", "fuzz", "starts")]
+# What has a session of its own, since it takes longer than people like to wait for the main suite.
+ORACLE = [
+    "tests/integration/oracle",
+    "tests/integration/scenarios/test_size.py",
+    "tests/integration/engines/test_sweep.py",
+]
+INTEGRATION = [
+    "tests/integration",
+    *(f"--ignore={path}" for path in (*ORACLE, "tests/integration/subjects")),
+]
 CLAUDE_CODE = "2.1.197"
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
@@ -60,14 +72,35 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that needs no container, on any platform."""
     install(session, "harness")
-    pytest(session, "tests/unit", "tests/properties", "tests/server")
+    pytest(session, "tests/unit", "tests/properties", *(path for path in SERVER if path not in ENDURANCE))
+
+
+@nox.session
+def endurance(session: nox.Session) -> None:
+    """The server killed at random moments, fuzzed, started twice at once, and broken on purpose."""
+    install(session, "harness")
+    pytest(session, *ENDURANCE)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Several users in a real place try to reach real servers; `-- --engine docker,namespace` chooses where."""
     install(session, "harness")
-    pytest(session, "tests/integration")
+    pytest(session, *INTEGRATION)
+
+
+@nox.session
+def oracle(session: nox.Session) -> None:
+    """Random worlds, oracles with one rule wrong, and a world of ten thousand attempts, against the kernel."""
+    install(session, "harness")
+    pytest(session, *ORACLE)
+
+
+@nox.session
+def subjects(session: nox.Session) -> None:
+    """Every check against every server that the harness knows."""
+    install(session, "harness")
+    pytest(session, "tests/integration/subjects")
 
 
 @nox.session

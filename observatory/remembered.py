@@ -65,6 +65,7 @@ class Memory:
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         # The new file, under its old name by the end: nobody else has it open, and no link is followed.
         self._descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.fchmod(self._descriptor, 0o600)  # under every umask
         for entry in self._sessions.values():
             self._write(entry)
         temporary.replace(path)
