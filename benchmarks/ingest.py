@@ -187,6 +187,8 @@ def loaded(load: Sequence[str], subject: Subject, clients: int, data: bytes, sec
         [*load, subject.path, str(clients), str(seconds), str(seconds / 5)], input=data, capture_output=True, check=True
     )
     found: dict[str, float] = json.loads(done.stdout)
+    if not found["requests"]:
+        raise SystemExit(f"{subject.name} answered nothing in {seconds} seconds: the machine is too busy to measure")
     found["rate"] = found["requests"] / found["seconds"]
     # The warming up is in the processor's time and not in the count, so it's taken off by its part of the time.
     found["cpu_us"] = (processor_seconds(subject) - before) / 1.2 / max(1, found["requests"]) * 1e6

@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.server.running import Running, start, stored
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Load:
             thread.join()
 
 
+@pytest.mark.timeout(3600)
 def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool):
     """200 moments if `OBSERVATORY_FULL=1`, else 12: one database lives through all of them."""
     rounds = 200 if full else 12

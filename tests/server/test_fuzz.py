@@ -156,12 +156,14 @@ def often(share: float) -> settings:
     )
 
 
+@pytest.mark.timeout(7200)
 @often(0.4)
 @given(st.lists(almost_requests(), min_size=1, max_size=3))
 def test_requests_of_which_any_part_may_be_wrong(fuzzed: Running, requests: list[bytes]):
     is_sound(deliver(fuzzed, [b"".join(requests)]))
 
 
+@pytest.mark.timeout(7200)
 @often(0.3)
 @given(st.lists(almost_hooks(), min_size=1, max_size=3), st.lists(st.integers(0, 400), max_size=4))
 def test_hooks_with_a_few_bytes_wrong_in_any_pieces(fuzzed: Running, requests: list[bytes], cuts: list[int]):
@@ -171,6 +173,7 @@ def test_hooks_with_a_few_bytes_wrong_in_any_pieces(fuzzed: Running, requests: l
     is_sound(deliver(fuzzed, pieces, to_end=False))
 
 
+@pytest.mark.timeout(7200)
 @often(0.3)
 @given(st.binary(max_size=400))
 def test_any_bytes(fuzzed: Running, data: bytes):
@@ -192,6 +195,7 @@ def test_a_good_request_after_a_good_one_is_taken_for_another(fuzzed: Running):
     assert len(fuzzed.events("?event=Pipelined")) == before + 1
 
 
+@pytest.mark.timeout(7200)
 def test_coverage_guided_fuzzing_of_what_is_made_of_bytes(full: bool, tmp_path: Path):
     """In one process, of everything between the bytes and the line: 2,000,000 runs, or 20,000."""
     pytest.importorskip("atheris", reason="Atheris has no wheel for this Python; the other fuzzers do without it")

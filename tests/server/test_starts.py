@@ -60,6 +60,7 @@ def first_lines(processes: list[subprocess.Popen[bytes]]) -> list[bytes]:
     return lines
 
 
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("before", ["nothing", "a dead server's socket", "a database for both"])
 def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path, full: bool, before: str):
     """200 times if `OBSERVATORY_FULL=1`, else 6, for each of three beginnings."""
@@ -150,6 +151,7 @@ def open_directory() -> Iterator[Path]:
         yield Path(path)
 
 
+@pytest.mark.timeout(7200)
 def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: Path, full: bool):
     """2,000 starts if `OBSERVATORY_FULL=1`, else 15."""
     stranger = Stranger(f"{open_directory}/s")
@@ -168,6 +170,7 @@ def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: 
     assert got_in == 0
 
 
+@pytest.mark.timeout(1800)
 def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory: Path, full: bool):
     """The same, of the making of the socket alone, which is much quicker: 20,000 times, or 1,000."""
     stranger = Stranger(f"{open_directory}/s")
