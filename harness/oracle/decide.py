@@ -60,7 +60,7 @@ def judged(
         answer, inode = refused.answer, None if refused.inode is None else system.inodes[refused.inode]
     elif trial.asked is not None:
         there, inode = trial.asked.path, system.inodes[trial.asked.inode]
-    applied, clause, needs, has = _permission(principal, inode, answer, names)
+    applied, clause, needs, has = _permission(principal, inode, answer, names, rules)
     return (
         Decision(
             outcome="ok" if refused is None else refused.outcome,
@@ -76,14 +76,14 @@ def judged(
 
 
 def _permission(
-    principal: Principal, inode: Inode | None, answer: Permission | None, names: Names
+    principal: Principal, inode: Inode | None, answer: Permission | None, names: Names, rules: Rules
 ) -> tuple[Class | None, str, str, str]:
     if inode is None or answer is None:
         return None, "", "", ""
     applied: Class = answer.entitlement.applied if answer.passed is None else "capability"
     return (
         applied,
-        because(principal, inode, answer, names),
+        because(principal, inode, answer, names, rules),
         letters(answer.wanted),
         letters(answer.entitlement.bits),
     )

@@ -179,6 +179,7 @@ def xnu() -> Rules:
         symlinks=32,
         abstract=False,
         classes=("owner", "group", "other"),
+        acl_needs_group_bits=False,
         capabilities=False,
         overrides=_OVERRIDES,
         new_group="directory",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.oracle.filesystem import Inode
     from harness.oracle.permission import Permission
+    from harness.oracle.rules import Rules
     from harness.world import Principal, World
 
 
@@ -33,7 +34,7 @@ def letters(bits: int) -> str:
     return "".join(letter for place, letter in enumerate("rwx") if bits & 4 >> place)
 
 
-def because(principal: Principal, inode: Inode, answer: Permission, names: Names) -> str:
+def because(principal: Principal, inode: Inode, answer: Permission, names: Names, rules: Rules) -> str:
     """Why that class applied, as a clause."""
     applied, _, matched = answer.entitlement
     if answer.passed is not None:
@@ -52,6 +53,6 @@ def because(principal: Principal, inode: Inode, answer: Permission, names: Names
     own = ", ".join(names.gid(gid) for gid in gids)
     verb = "is not" if len(gids) == 1 else "are not"
     plural = "gid" if len(gids) == 1 else "gids"
-    skipped = inode.acl is not None and not inode.mode & 0o070
+    skipped = inode.acl is not None and rules.acl_needs_group_bits and not inode.mode & 0o070
     acl = "; the ACL is passed over, since the group bits are all zero" if skipped else ""
     return f"{stranger}; {plural} {own} {verb} the group {names.gid(inode.gid)}{acl}"

@@ -117,7 +117,9 @@ def test_linux_passes_over_the_acl_while_the_group_bits_are_zero_and_posix_does_
     decision = ask("dan", "connect", "/run/s", node)
     assert (decision.outcome, decision.applied) == ("ok", "other")
     assert "the ACL is passed over" in decision.because
-    assert outcome("dan", "connect", "/run/s", node, rules=freebsd()) == "EACCES"
+    posix = ask("dan", "connect", "/run/s", node, rules=freebsd())
+    assert (posix.outcome, posix.applied) == ("EACCES", "acl user")
+    assert "passed over" not in ask("bob", "connect", "/run/s", node, rules=freebsd()).because
 
 
 def test_abstract_names_ask_for_no_permission_and_each_type_has_its_own() -> None:
