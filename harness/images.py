@@ -5,23 +5,19 @@ Both are made once, kept under a name that is a digest of what went in, and lock
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.kept import UNUSED, cache, debian, last_line, locked, say
 from harness.place import PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import docker
 
@@ -45,7 +41,7 @@ class Image:
 def name_of(suite: str, extra: Sequence[str] = ()) -> str:
     """The name of the image of a suite with extra packages: it changes with everything that goes in."""
     digest = hashlib.sha256()
-    for part in (suite, *PACKAGES, *extra, *_UNUSED, dockerfile().read_text(encoding="utf-8")):
+    for part in (suite, *PACKAGES, *extra, *UNUSED, dockerfile().read_text(encoding="utf-8")):
         digest.update(part.encode() + b"\0")
     return f"{REPOSITORY}:{suite}-{digest.hexdigest()[:12]}"
 
@@ -70,7 +66,7 @@ def ensure(client: docker.DockerClient, suite: str = SUITES[0], extra: Sequence[
     name = name_of(suite, extra)
     if not _present(client, name):
         base = ensure(client, suite) if extra else None
-        with _locked(f"image-{name.partition(':')[2]}"):
+        with locked(f"image-{name.partition(':')[2]}"):
             if not _present(client, name):
                 _build(client, name, base or _base(client, suite), extra)
     return name
@@ -85,7 +81,7 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
     digest = hashlib.sha256(f"{interpreter.version} {interpreter.platform}\0".encode() + requirements.read_bytes())
     made = cache() / "trees" / f"{requirements.stem}-{interpreter.version}-{digest.hexdigest()[:12]}"
     if not made.exists():
-        with _locked(made.name):
+        with locked(made.name):
             if not made.exists():
                 _install(requirements, interpreter.version, interpreter.platform, made)
     return made
@@ -94,7 +90,7 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
 def _install(requirements: Path, version: str, platform: str | None, made: Path) -> None:
     from uv import find_uv_bin  # noqa: PLC0415 - only who makes a tree needs it
 
-    _say(f"installing {requirements.name} for Python {version}")
+    say(f"installing {requirements.name} for Python {version}")
     made.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
         target = Path(temporary) / "tree"
@@ -104,7 +100,7 @@ def _install(requirements: Path, version: str, platform: str | None, made: Path)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PlaceError(
-                f"{requirements} could not be installed for Python {version} of the place: {_last_line(done.stderr)}"
+                f"{requirements} could not be installed for Python {version} of the place: {last_line(done.stderr)}"
             )
         target.chmod(0o755)
         target.rename(made)
@@ -117,25 +113,16 @@ def _base(client: docker.DockerClient, suite: str) -> str:
     official = f"debian:{suite}-slim"
     try:
         if not _present(client, official):
-            _say(f"pulling {official}")
+            say(f"pulling {official}")
             client.images.pull("debian", f"{suite}-slim")
     except (APIError, DockerException) as error:
-        _say(f"no registry gave {official} ({_last_line(str(error))}): making a base of Debian's packages")
+        say(f"no registry gave {official} ({last_line(str(error))}): making a base of Debian's packages")
     else:
         return official
-    if shutil.which("mmdebstrap") is None:
-        raise PlaceError(
-            f"no registry gave {official}, and mmdebstrap, which makes it of Debian's packages, is not installed: "
-            "apt-get install mmdebstrap"
-        )
     base = f"{REPOSITORY}-base:{name_of(suite).partition(':')[2]}"
     with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
         archive = Path(temporary) / "base.tar"
-        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-        command += [f"--dpkgopt=path-exclude={path}" for path in _UNUSED]
-        done = subprocess.run([*command, suite, str(archive)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise PlaceError(f"mmdebstrap could not make a base of {suite}: {_last_line(done.stderr)}")
+        debian(suite, archive, "minbase", PACKAGES)
         repository, _, tag = base.partition(":")
         said = client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
         # Podman's API imports under the tag `latest`, whatever is asked for.
@@ -143,13 +130,10 @@ def _base(client: docker.DockerClient, suite: str) -> str:
     return base
 
 
-_UNUSED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
-
-
 def _build(client: docker.DockerClient, name: str, base: str, extra: Sequence[str]) -> None:
     from docker.errors import APIError, BuildError  # noqa: PLC0415 - docker's library is large
 
-    _say(f"building {name} on {base}")
+    say(f"building {name} on {base}")
     try:
         client.images.build(
             path=str(dockerfile().parent),
@@ -160,8 +144,8 @@ def _build(client: docker.DockerClient, name: str, base: str, extra: Sequence[st
             forcerm=True,
         )
     except (APIError, BuildError) as error:
-        raise PlaceError(f"the image {name} could not be built: {_last_line(str(error))}") from None
-    _say(f"built {name}")
+        raise PlaceError(f"the image {name} could not be built: {last_line(str(error))}") from None
+    say(f"built {name}")
 
 
 def _present(client: docker.DockerClient, name: str) -> bool:
@@ -172,25 +156,3 @@ def _present(client: docker.DockerClient, name: str) -> bool:
     except ImageNotFound:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _locked(what: str) -> Iterator[None]:
-    """Hold a lock that ends with this process, so that two workers don't make the same thing."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / f"{what}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def cache() -> Path:
-    """Where things that can be made again are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "claude-observatory-harness"
-
-
-def _say(text: str) -> None:
-    print(f"harness: {text}", file=sys.stderr, flush=True)
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it did not say why"])[-1].strip()

@@ -125,7 +125,7 @@ def _grid(place: Place, shard: tuple[int, int], bar: Progress, found: _Found) ->
 def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    from harness.images import cache
+    from harness.kept import cache
     from harness.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here
