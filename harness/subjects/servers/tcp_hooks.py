@@ -45,6 +45,7 @@ class Server(ThreadingHTTPServer):
     """One thread for each client."""
 
     daemon_threads = True
+    request_queue_size = 128
     allow_reuse_address = True
 
 
