@@ -15,6 +15,7 @@ ENGINES = {
     "docker": "harness.engines.docker:DockerEngine",
     "podman": "harness.engines.podman:PodmanEngine",
     "namespace": "harness.engines.namespace:NamespaceEngine",
+    "vm": "harness.engines.vm:VmEngine",
     "host": "harness.engines.host:HostEngine",
 }
 """Where each engine is. An engine is loaded when it is asked for: docker's libraries are large."""

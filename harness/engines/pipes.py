@@ -28,17 +28,22 @@ class Pipes:
             stderr=self._said,
             start_new_session=True,
         )
-        self._last_words = ""
+        self._final_words = ""
 
     @property
     def pid(self) -> int:
         """The command's pid."""
         return self._process.pid
 
+    @property
+    def output(self) -> int:
+        """The descriptor from which the command's output is read."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
     def read(self) -> bytes:
         """What has come; empty at the end."""
-        assert self._process.stdout is not None
-        return os.read(self._process.stdout.fileno(), 1 << 20)
+        return os.read(self.output, 1 << 20)
 
     def write(self, data: bytes) -> None:
         """Pass everything on."""
@@ -58,14 +63,14 @@ class Pipes:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._last_words = self.diagnosis()
+        self._final_words = self.diagnosis()
         self._said.close()
         self._process.stdout.close()
 
     def diagnosis(self) -> str:
         """What the command wrote on its standard error."""
         if self._said.closed:
-            return self._last_words
+            return self._final_words
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         size = os.fstat(self._said.fileno()).st_size

@@ -1,0 +1,60 @@
+"""The first process of a virtual machine: it mounts what every system has, and listens at the first serial line.
+
+What follows this text in the machine's /init is `harness.agent.BOOT`, which then reads the agent from there. One file,
+the standard library alone. The kernel's own messages and errors go to the second serial line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import sys
+import tty
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+MOUNTS = (
+    ("proc", "/proc", "proc"),
+    ("sysfs", "/sys", "sysfs"),
+    ("devtmpfs", "/dev", "devtmpfs"),
+    ("devpts", "/dev/pts", "devpts"),
+    ("tmpfs", "/dev/shm", "tmpfs"),
+)
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # linux/sockios.h, linux/if.h
+HERE = b"\x05"
+"""The byte that tells the other end of the line to begin: what it sent before would have been lost."""
+
+
+def _mount(source: str, target: str, kind: str) -> None:
+    os.makedirs(target, exist_ok=True)
+    if LIBC.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(0), None) != 0:
+        code = ctypes.get_errno()
+        if kind != "devtmpfs":  # the kernel may have done that by itself
+            sys.exit(f"{target} could not be mounted: {os.strerror(code)}")
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        asked = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, asked))[1]
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
+
+
+def _main() -> None:
+    for source, target, kind in MOUNTS:
+        _mount(source, target, kind)
+    _raise_loopback()
+    line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
+    errors = os.open("/dev/ttyS1", os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(line)
+    for number, descriptor in enumerate((line, line, errors)):
+        os.dup2(descriptor, number)
+    os.closerange(3, 64)
+    os.environ.clear()
+    os.write(1, HERE)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,117 @@
+"""The vm engine: a virtual machine for each place, to try the kernels of other years. Its images are kernels.
+
+qemu boots one of Debian's kernels with a file system in memory; the agent is the machine's first process and speaks
+over a serial line. All is emulated, which is slow and works everywhere, also where KVM doesn't: the kernel is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from harness.agent import source
+from harness.agent.init import HERE
+from harness.engines.attached import AttachedPlace
+from harness.engines.connection import Connection
+from harness.engines.mounts import parse
+from harness.engines.pipes import Pipes
+from harness.kernels import kernel, tree_archive, userland
+from harness.place import Interpreter, PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QEMU = "qemu-system-x86_64"
+MACHINE = (
+    *("-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"),
+    *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"),
+)
+KERNEL_OPTIONS = "console=ttyS1 quiet panic=-1 mitigations=off"
+"""The kernel's messages go to the second line; when the agent ends the machine is to end, not to stand still."""
+PATIENCE = 180.0
+"""Seconds for a machine to boot, where it is emulated on a busy one."""
+
+
+class VmEngine:
+    """Places in virtual machines of this machine's own architecture."""
+
+    name = "vm"
+
+    def available(self) -> str | None:
+        """`None` if this works here, else what to install."""
+        if shutil.which(QEMU) is None:
+            return f"the vm engine needs {QEMU}: install qemu-system-x86"
+        return None
+
+    def interpreter(self, image: str | None = None) -> Interpreter:
+        """The Python in every machine: Debian bookworm's."""
+        del image
+        return Interpreter("3.11", "x86_64-manylinux_2_28")
+
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
+        """Boot a machine; `image` names the Debian release whose kernel it has. Raises PlaceError with a sentence."""
+        brought = [parse(mount) for mount in mounts]
+        name = image or "bookworm"
+        machine = Machine(kernel(name), [userland()], [tree_archive(mount.source, mount.target) for mount in brought])
+        try:
+            machine.wait_until_it_is_there()
+            connection = Connection(machine, source("agent.py"), patience=PATIENCE)
+        except BaseException:
+            machine.close()
+            raise
+        return AttachedPlace(self.name, connection)
+
+
+class Machine(Pipes):
+    """A virtual machine's first serial line as a `harness.engines.connection.Transport`."""
+
+    def __init__(self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes]) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="harness-vm-"))
+        initrd = self._directory / "initrd"
+        with initrd.open("wb") as file:
+            for archive in archives:
+                with archive.open("rb") as part:
+                    shutil.copyfileobj(part, file)
+            for tree in trees:
+                file.write(tree)
+        self._log = self._directory / "log"
+        super().__init__(
+            [
+                *(sys.executable, "-I", str(Path(__file__).with_name("relay.py"))),
+                *(QEMU, *MACHINE, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", KERNEL_OPTIONS),
+                *("-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent", "-serial", f"file:{self._log}"),
+            ]
+        )
+
+    def wait_until_it_is_there(self) -> None:
+        """Until the first process listens. Raises PlaceError with the kernel's last words if it doesn't come."""
+        until = monotonic() + PATIENCE
+        while select.select([self.output], [], [], max(0.0, until - monotonic()))[0]:
+            piece = os.read(self.output, 1)
+            if piece == HERE:
+                return
+            if not piece:
+                raise PlaceError(f"the virtual machine ended while it booted: {self._last_words()}")
+        raise PlaceError(f"the virtual machine did not boot within {PATIENCE:.0f} s: {self._last_words()}")
+
+    def close(self) -> None:
+        """End the machine and forget it."""
+        super().close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def diagnosis(self) -> str:
+        """What qemu said, or else the kernel."""
+        return super().diagnosis().strip() or self._last_words()
+
+    def _last_words(self) -> str:
+        try:
+            said = self._log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            said = ""
+        return (said.strip().splitlines() or ["it said nothing"])[-1]

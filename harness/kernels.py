@@ -1,0 +1,150 @@
+"""Debian's kernels, and a small file system to boot them with: made of Debian's packages once, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import stat
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from harness.agent import BOOT, source
+from harness.images import PACKAGES
+from harness.kept import cache, debian, locked, say
+from harness.place import PlaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KERNELS = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": ""}
+"""Debian's releases and the versions of their kernels; sid's moves on."""
+USERLAND = "bookworm"
+"""The release that the file system is made of, whatever the kernel."""
+SKIPPED = re.compile(
+    r"usr/share/(doc|man|locale|i18n|zoneinfo|perl|perl5|info|lintian|bash-completion)/|usr/lib/[^/]+/(perl|gconv)"
+    r"|usr/(lib|libexec)/(apt|dpkg|systemd)/|var/(lib|cache)/|usr/bin/perl|boot/|dev/|.*/libapt-|.*/libdb-|.*/__pycache__/.*opt-"
+)
+"""Parts of Debian's minimal system that no place needs: what is left is half as large."""
+
+
+def kernel(suite: str) -> Path:
+    """The kernel of one of Debian's releases. Raises PlaceError if it can't be had."""
+    if suite not in KERNELS:
+        raise PlaceError(f"no kernel is known by the name {suite!r}; there are {', '.join(KERNELS)}")
+    made = cache() / "kernels" / suite
+    with locked(f"kernel-{suite}"):
+        if not made.exists():
+            say(f"fetching the kernel of {suite}")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
+                archive = Path(temporary) / "packages.tar"
+                # An old snapshot of a mirror is as good: the signature counts, not its age.
+                options = ("--aptopt=Acquire::Check-Valid-Until false",)
+                debian(suite, archive, "extract", ("linux-image-amd64",), options)
+                taken = Path(temporary) / "kernel"
+                taken.write_bytes(_find(archive, re.compile(r"(?:\./)?boot/vmlinuz-[^/]+")))
+                taken.rename(made)
+    return made
+
+
+def _find(archive: Path, wanted: re.Pattern[str]) -> bytes:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if wanted.fullmatch(member.name) and (file := tar.extractfile(member)) is not None:
+                return file.read()
+    raise PlaceError(f"there is no kernel in Debian's packages: {wanted.pattern} was not found")
+
+
+def userland() -> Path:
+    """The file system, as a cpio archive for a kernel. Raises PlaceError if it can't be made."""
+    digest = hashlib.sha256()
+    for part in (USERLAND, *PACKAGES, SKIPPED.pattern, BOOT):
+        digest.update(part.encode() + b"\0")
+    digest.update(source("init.py"))
+    made = cache() / "kernels" / f"userland-{digest.hexdigest()[:12]}"
+    with locked("userland"):
+        if not made.exists():
+            say("making a file system for virtual machines")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
+                archive = Path(temporary) / "packages.tar"
+                debian(USERLAND, archive, "minbase", PACKAGES)
+                taken = Path(temporary) / "userland"
+                with taken.open("wb") as file, tarfile.open(archive) as tar:
+                    _convert(tar, Archive(file))
+                taken.rename(made)
+    return made
+
+
+def _convert(tar: tarfile.TarFile, archive: Archive) -> None:
+    init = b"#!/usr/bin/python3 -I\n" + source("init.py") + BOOT.encode()
+    archive.add("init", stat.S_IFREG | 0o755, init)
+    archive.add("dev", stat.S_IFDIR | 0o755)
+    for member in tar:
+        name = member.name.removeprefix("./").rstrip("/")
+        if name in {"", ".", "dev"} or SKIPPED.match(name + ("/" if member.isdir() else "")):
+            continue
+        if member.isdir():
+            archive.add(name, stat.S_IFDIR | member.mode)
+        elif member.issym():
+            archive.add(name, stat.S_IFLNK | 0o777, member.linkname.encode())
+        elif member.isfile() or member.islnk():
+            file = tar.extractfile(member)
+            archive.add(name, stat.S_IFREG | member.mode, b"" if file is None else file.read())
+    archive.end()
+
+
+def tree_archive(source_path: str, target: str) -> bytes:
+    """A file or directory of this machine at a path of the machine to be booted, all of it root's and readable."""
+    held = io.BytesIO()
+    archive = Archive(held)
+    inside = target.strip("/")
+    above = ""
+    for part in inside.split("/")[:-1]:
+        above = f"{above}/{part}".strip("/")
+        archive.add(above, stat.S_IFDIR | 0o755)
+    for path in _walk(Path(source_path)):
+        name = f"{inside}/{path.relative_to(source_path)}".removesuffix("/.")
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            archive.add(name, mode, str(path.readlink()).encode())
+        elif stat.S_ISDIR(mode):
+            archive.add(name, stat.S_IFDIR | 0o755)
+        elif stat.S_ISREG(mode):
+            archive.add(name, stat.S_IFREG | (0o755 if mode & 0o111 else 0o644), path.read_bytes())
+    archive.end()
+    return held.getvalue()
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    yield path
+    if path.is_dir() and not path.is_symlink():
+        yield from sorted(path.rglob("*"))
+
+
+class Archive:
+    """A cpio archive in the form that Linux unpacks at boot: `newc`, described in the kernel's buffer-format.rst."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._count = 0
+
+    def add(self, name: str, mode: int, data: bytes = b"") -> None:
+        """One file, all of root's; a symlink's data is its text."""
+        self._count += 1
+        encoded = name.encode(errors="surrogateescape") + b"\0"
+        links = 2 if stat.S_ISDIR(mode) else 1
+        fields = (self._count, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(encoded), 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields)
+        self._write(header + encoded)
+        self._write(data)
+
+    def end(self) -> None:
+        """Nothing follows."""
+        self.add("TRAILER!!!", 0)
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data + b"\0" * (-len(data) % 4))
