@@ -1,8 +1,9 @@
-/* A load of clients, each a thread that opens a connection for each event: connect, send, read to the end, close.
+/* A load of clients, each a thread that opens a connection for each event: connect, send, read the answer, close.
  *
  *   load SOCKET CLIENTS SECONDS WARMUP_SECONDS < request
  *
- * The request is sent as it is; an answer counts if it begins with "HTTP/1.1 200" (or 1.0) and the server then closes.
+ * The request is sent as it is. The answer is read as curl does: to the end of its head if it says that nothing follows
+ * (Content-Length: 0), else until the server closes. It counts if it begins with "HTTP/1.1 200" (or 1.0).
  * Prints one JSON object: requests, errors, seconds, and latencies in microseconds. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -36,6 +38,14 @@ static uint64_t now(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Whether the head is complete and says that there is no body. */
+static int is_whole(char *answer, size_t have) {
+    char *end = memmem(answer, have, "\r\n\r\n", 4);
+    for (char *line = answer; end && line < end; line = (char *)memmem(line, (size_t)(end + 2 - line), "\r\n", 2) + 2)
+        if (!strncasecmp(line, "Content-Length: 0\r", 18)) return 1;
+    return 0;
+}
+
 static int one_event(void) {
     char answer[4096];
     size_t have = 0;
@@ -54,6 +64,7 @@ static int one_event(void) {
         if (n < 0) goto failed;
         if (n == 0) break;
         have += (size_t)n;
+        if (is_whole(answer, have)) break;
         if (have == sizeof answer) goto failed;
     }
     close(fd);

@@ -14,13 +14,19 @@ import sys
 import time
 
 
+def _is_whole(answer: bytes) -> bool:
+    """Whether the head is complete and says that there is no body."""
+    head, end, _ = answer.partition(b"\r\n\r\n")
+    return bool(end) and b"\r\ncontent-length: 0\r\n" in head.lower() + b"\r\n"
+
+
 def _one_event(path: str, request: bytes) -> bool:
     with socket.socket(socket.AF_UNIX) as sock:
         try:
             sock.connect(path)
             sock.sendall(request)
             answer = b""
-            while piece := sock.recv(4096):
+            while not _is_whole(answer) and (piece := sock.recv(4096)):
                 answer += piece
         except OSError:
             return False

@@ -93,6 +93,40 @@ def test_the_load_counts_answers_and_takes_their_time(load: list[str], answering
     assert 0.25 < found["seconds"] < 2
 
 
+def test_the_load_waits_for_the_whole_of_an_answer(load: list[str], directory: Path):
+    """As curl does: until the connection ends, unless the head says that nothing follows."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{directory}/s")
+        server.listen()
+        process = subprocess.Popen(
+            [*load, f"{directory}/s", "1", "0.6", "0"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert process.stdin is not None
+        process.stdin.write(b"x")
+        process.stdin.close()
+        try:
+            client, _ = accepted(server, 10)
+            with client:
+                client.recv(10)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+                with pytest.raises(TimeoutError):
+                    accepted(server, 0.3)
+                client.sendall(b"x")
+            client, _ = accepted(server, 10)
+            with client:
+                client.recv(10)
+                client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                accepted(server, 10)[0].close()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def accepted(server: socket.socket, seconds: float) -> tuple[socket.socket, object]:
+    server.settimeout(seconds)
+    return server.accept()
+
+
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 500 No\r\n\r\n", b"", b"HTTP/1.1 20"])
 def test_the_load_counts_no_answer_that_is_not_200(load: list[str], answering, answer: bytes):
     path, _ = answering(answer)
