@@ -316,13 +316,24 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
     return dice.one(paths if dice.chance(4) or not fitting else fitting)
 
 
+def _reachable(world: World) -> list[str]:
+    """The directories that no later mount hides."""
+    found: list[str] = []
+    for node in world.nodes:
+        if node.kind == "mount":
+            found = [path for path in found if not f"{path}/".startswith(f"{node.path}/")]
+        elif node.kind == "directory":
+            found.append(node.path)
+    return found
+
+
 def _shaped(world: World, operation: Operation, path: str, dice: _Dice) -> tuple[str, str | None]:
     """The same path in another guise, and the working directory that it needs."""
     shape, number = dice.weighted(_SHAPES), dice.number(4)
     addressed = operation in {"connect", "bind"}  # such a path is refused if it is long, whatever it leads to
     parent, name = posixpath.split(path)
     if shape == "relative":
-        cwd = dice.one([node.path for node in world.nodes if node.kind == "directory"] or ["/"])
+        cwd = dice.one(_reachable(world) or ["/"])
         return posixpath.relpath(path, cwd), cwd
     if shape == "dotted":
         winding = f"{parent}/./{name}/../{name}" if number % 2 else f"{parent}/../{parent.lstrip('/')}/{name}"
