@@ -3,8 +3,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.oracle import decide, linux
 from harness.strategies import worlds
-from harness.world import World, complete, dumps, loads, problems
+from harness.world import Attempt, World, complete, dumps, loads, problems
 
 
 @settings(deadline=None)
@@ -31,3 +32,11 @@ def _toml_numbers(numbers: dict[str, int]) -> dict[str, int]:
         name.encode(errors="replace").decode(): max(-(2**63), min(2**63 - 1, number))
         for name, number in numbers.items()
     }
+
+
+@settings(deadline=None)
+@given(worlds())
+def test_every_working_directory_of_a_drawn_world_is_there_at_the_beginning(world: World) -> None:
+    entered = {attempt.cwd for attempt in world.attempts if attempt.cwd is not None}
+    for cwd in entered:
+        assert decide(world, Attempt("root", "stat", f"{cwd}/."), linux()).outcome == "ok"
