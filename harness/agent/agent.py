@@ -993,22 +993,25 @@ class Agent:
         batches = _batches(attempts)
         done: list[Any] = []
         for number, (start, end) in enumerate(batches):
-            for ahead, _ in batches[number : number + AHEAD]:
-                who, _, cwd = attempts[ahead][:3]
-                if ahead == start or cwd is None:  # a directory may be another one by the time of its attempt
-                    self._child(principals[who], cwd)
             who, _, cwd = attempts[start][:3]
-            child = self._child(principals[who], cwd)
+            if cwd is None:
+                for ahead, _ in batches[number : number + AHEAD]:
+                    if attempts[ahead][2] is None:
+                        self._child(principals[attempts[ahead][0]])
+                child, directory = self._child(principals[who]), "/"
+            else:
+                walk = Walk(cwd + "/", "/", follow=True)  # by root, who enters it beforehand
+                if walk.refusal:
+                    done.append([walk.refusal, walk.at, None, None])
+                    continue
+                child, directory = self._child(principals[who], walk.at), walk.at
+            rows = [
+                [operation, paths[path], None if to is None else paths[to], mode, kind]
+                for _, operation, _, path, to, mode, kind in attempts[start:end]
+            ]
             try:
                 child.wait_until_ready()
-                done += self._attempt(
-                    child,
-                    cwd or "/",
-                    [
-                        [operation, paths[path], None if to is None else paths[to], mode, kind]
-                        for _, operation, _, path, to, mode, kind in attempts[start:end]
-                    ],
-                )
+                done += self._attempt(child, directory, rows)
             except RefusalError:
                 self._children = {key: it for key, it in self._children.items() if it is not child}
                 child.end()
@@ -1153,14 +1156,17 @@ class Agent:
 
     # Attempts
 
-    def _child(self, principal: Json, cwd: str | None) -> Child:
+    def _child(self, principal: Json, directory: str | None = None) -> Child:
         """The child that is this principal in that directory; of those that were not asked for lately, some end."""
-        key = json.dumps(principal, sort_keys=True) + (ANYWHERE if cwd is None else cwd)
+        key = json.dumps(principal, sort_keys=True) + ANYWHERE
+        if directory is not None:
+            there = os.stat(directory)
+            key += f"{there.st_dev} {there.st_ino} {directory}"  # another one may have got its name meanwhile
         child = self._children.pop(key, None)
         if child is None:
-            directory = "/" if cwd is None else os.path.realpath(cwd)
             protected = bool(self.facts["sysctls"].get("fs.protected_symlinks"))
-            child = Child(principal, directory, lambda channel: _serve_attempts(channel, directory, protected))
+            cwd = directory or "/"
+            child = Child(principal, cwd, lambda channel: _serve_attempts(channel, cwd, protected))
             if len(self._children) >= CHILDREN:
                 self._children.pop(next(iter(self._children))).end()
         self._children[key] = child
@@ -1212,11 +1218,13 @@ ANYWHERE = " anywhere"
 
 
 def _batches(attempts: list[Any]) -> list[tuple[int, int]]:
-    """Neighbouring attempts of one principal in one directory, as ranges of at most CHUNK."""
+    """Neighbouring attempts of one principal, as ranges of at most CHUNK; those in a directory stand alone."""
     found: list[tuple[int, int]] = []
     start = 0
     for number, (who, _, cwd, *_) in enumerate(attempts):
-        if number - start >= CHUNK or (attempts[start][0], attempts[start][2]) != (who, cwd):
+        if number and (
+            number - start >= CHUNK or cwd is not None or (attempts[start][0], attempts[start][2]) != (who, cwd)
+        ):
             found.append((start, number))
             start = number
     return [*found, (start, len(attempts))] if attempts else []
