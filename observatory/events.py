@@ -87,7 +87,7 @@ def compose(
         None if peer is None else peer.uid,
         _searchable(said, "session_id"),
         _searchable(said, "tool_name"),
-        head + inside if len(inside) > 1 else head[:-1] + inside,
+        b"".join((head, inside)) if len(inside) > 1 else head[:-1] + inside,
     )
 
 
@@ -112,7 +112,7 @@ def _quoted(name: str) -> str:
     return _encode(name).decode()
 
 
-def _read(body: bytes | bytearray) -> tuple[bytes | bytearray, Mapping[str, Any]]:
+def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any]]:
     """A JSON object with the client's fields less any that begins with `_`, without its opening brace; and these
     fields, each as JSON (msgspec.Raw) or as what it says.
 
@@ -129,7 +129,7 @@ def _read(body: bytes | bytearray) -> tuple[bytes | bytearray, Mapping[str, Any]
     # Names may have a comma in them, and then it only takes longer.
     if ",_" in f",{','.join(fields)}" or b"\n" in body or b"\r" in body or body[:2] != b'{"' or body[-1:] != b"}":
         return _read_other(body)
-    return body[1:], fields
+    return memoryview(body)[1:], fields
 
 
 def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:

@@ -128,6 +128,12 @@ class DescriptorOutput:
             self._log(f"standard output's reader was too slow: it missed the events {first} to {last} of the database")
 
 
+def leads_nowhere(descriptor: int) -> bool:
+    """Whether what is written there is thrown away, as by a service whose events are wanted in the database alone."""
+    found = os.fstat(descriptor)
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.stat(os.devnull).st_rdev
+
+
 def _way_to_write(descriptor: int, closing: contextlib.ExitStack) -> tuple[Callable[[memoryview], int], bool]:
     """How to write to a descriptor, and whether that may wait, so that it has to be asked first."""
     kind = os.fstat(descriptor).st_mode

@@ -14,7 +14,7 @@ from observatory.audience import ROOT, Audience
 from observatory.listening import Listener, Specification, listen
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
-from observatory.output import DescriptorOutput, SocketOutput
+from observatory.output import DescriptorOutput, SocketOutput, leads_nowhere
 from observatory.remembered import Memory
 from observatory.service.loop import Loop
 from observatory.service.server import Server
@@ -69,7 +69,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
         outputs: list[DescriptorOutput | SocketOutput] = []
-        if settings.formatter is not None:
+        if settings.formatter is not None and not leads_nowhere(1):
             outputs.append(DescriptorOutput(loop, 1, settings.formatter, log))
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))

@@ -14,10 +14,12 @@ import sqlite3
 import threading
 from typing import Final
 
-EVERY: Final = 4 * 1024 * 1024
+EVERY: Final = 8 * 1024 * 1024
 """Bytes appended after which the thread takes the log in."""
-LONGEST: Final = 64 * 1024 * 1024
-"""Bytes appended after which the log has to begin anew."""
+LONGEST: Final = 256 * 1024 * 1024
+"""Bytes appended after which the log has to begin anew. A start after a crash has to read so much."""
+KEPT: Final = 32 * 1024 * 1024
+"""Bytes of the log's file that are kept when it begins anew: to write where a file was written before is quicker."""
 
 _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 

@@ -39,8 +39,9 @@ WINDOW: Final = 4096
 WIDEST: Final = 16 * WINDOW
 """Ids that are looked through at once, at first and at most: so many rows are read before the clock is looked at."""
 
-PAGE: Final = 4096
-"""Bytes that a short event is estimated to add to the log: the page that it's written in."""
+PAGE: Final = 8192
+"""Bytes of a page. Each commit writes the last one of the table anew, so that small pages suit small events and large
+ones large events; with this size neither costs more than a tenth above its best."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"

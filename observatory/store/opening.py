@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from observatory.store.checkpoints import Checkpoints
-from observatory.store.database import Store
+from observatory.store.checkpoints import KEPT, Checkpoints
+from observatory.store.database import PAGE, Store
 
 START_PATIENCE: Final = 5.0
 """Seconds to wait for a lock that some other program holds on the database."""
@@ -80,6 +80,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
 
 
 def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
+    connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new database: an old one keeps what it has
     connection.execute(f"PRAGMA cache_size = -{CACHE}")
     connection.execute("PRAGMA temp_store = MEMORY")
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -93,6 +94,7 @@ def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
         raise StoreError(f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database")
     connection.execute(f"PRAGMA synchronous = {sync.name}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
+    connection.execute(f"PRAGMA journal_size_limit = {KEPT}")
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:

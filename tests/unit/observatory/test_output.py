@@ -15,7 +15,7 @@ from observatory import output
 from observatory.audience import Audience
 from observatory.events import Event
 from observatory.listening import Specification, listen
-from observatory.output import DescriptorOutput, SocketOutput, json_lines
+from observatory.output import DescriptorOutput, SocketOutput, json_lines, leads_nowhere
 from observatory.service.loop import Loop
 
 if TYPE_CHECKING:
@@ -176,6 +176,13 @@ def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_p
         file.flush()
         DescriptorOutput(loop, file.fileno(), json_lines, log.append).publish([event(1, 5_000_000)])
     assert (tmp_path / "log").read_bytes() == b"before\n" + json_lines([event(1, 5_000_000)])
+
+
+def test_the_null_device_is_known_for_what_it_is(tmp_path: Path):
+    with open(os.devnull, "wb") as null, (tmp_path / "file").open("wb") as file, pipe() as (_, writing):  # noqa: PTH123
+        assert [leads_nowhere(each) for each in (null.fileno(), file.fileno(), writing)] == [True, False, False]
+    with open("/dev/zero", "wb") as zero:  # noqa: PTH123 - another device
+        assert not leads_nowhere(zero.fileno())
 
 
 def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]):
