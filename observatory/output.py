@@ -7,6 +7,7 @@ events, which is said in the log, and they are in the database; a reader of the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -32,6 +33,9 @@ OUTPUT_BUFFER: Final = 8 * 1024 * 1024
 """Bytes that wait for the reader of standard output at most."""
 READER_BUFFER: Final = 1024 * 1024
 """Bytes that wait for one reader of the output socket at most, besides what the kernel holds."""
+_GONE: Final = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EBADF, errno.ENXIO, errno.ENOTCONN}
+"""What a descriptor says whose reader, terminal or device is there no more."""
+
 READERS: Final = 256
 """Readers of the output socket at once; each user may be so many of them as `Shares` says."""
 
@@ -62,6 +66,7 @@ class DescriptorOutput:
         self._waiting: list[bytes] = []
         self._size = 0
         self._missed: tuple[int, int] | None = None
+        self._torn = False
         self._descriptor: int | None = descriptor
         self._closing = contextlib.ExitStack()
         self._write, self._may_wait = _way_to_write(descriptor, self._closing)
@@ -71,17 +76,37 @@ class DescriptorOutput:
         if self._descriptor is None:
             return
         if self._size >= self._limit:
-            first = events[0].id if self._missed is None else self._missed[0]
-            self._missed = (first, events[-1].id)
+            self._miss(events)
             return
         data = self._format(events)
         if self._waiting:
             self._waiting.append(data)
             self._size += len(data)
-        elif rest := self._try(data):
+            return
+        try:
+            rest = self._try(b"\n" + data if self._torn else data)
+        except OSError as error:  # a file, and no room for more of it
+            if self._missed is None:
+                self._log(f"cannot write on standard output: {error.strerror}; events go to the database only")
+            self._miss(events)
+            return
+        self._torn = False
+        if rest and self._descriptor is not None:
             self._waiting = [rest]
             self._size = len(rest)
             self._loop.poller.watch(self._descriptor, WRITE, self._on_writable)
+        elif not rest:
+            self._caught_up()
+
+    def _miss(self, events: list[Event]) -> None:
+        first = events[0].id if self._missed is None else self._missed[0]
+        self._missed = (first, events[-1].id)
+
+    def _caught_up(self) -> None:
+        if self._missed is not None:
+            first, last = self._missed
+            self._missed = None
+            self._log(f"standard output missed the events {first} to {last} of the database")
 
     def finish(self, seconds: float) -> None:
         """Write what waits, if the reader takes it in that time."""
@@ -95,7 +120,10 @@ class DescriptorOutput:
         self._closing.close()
 
     def _try(self, data: bytes) -> bytes:
-        """Write what can be written without waiting; what's left. If the reader has gone, nothing is left."""
+        """Write what can be written without waiting; what's left. If the reader has gone, nothing is left.
+
+        Raises OSError if it can't be written just now, and waiting doesn't help: a full disk.
+        """
         assert self._descriptor is not None
         view = memoryview(data)
         try:
@@ -106,6 +134,9 @@ class DescriptorOutput:
         except BlockingIOError:
             pass
         except OSError as error:
+            if error.errno not in _GONE:
+                self._torn = self._torn or len(view) < len(data)
+                raise
             self._log(f"standard output is closed ({error.strerror}): events go to the database only")
             if self._waiting:
                 self._loop.poller.forget(self._descriptor)
@@ -122,10 +153,7 @@ class DescriptorOutput:
             return
         self._waiting = []
         self._loop.poller.forget(self._descriptor)
-        if self._missed is not None:
-            first, last = self._missed
-            self._missed = None
-            self._log(f"standard output's reader was too slow: it missed the events {first} to {last} of the database")
+        self._caught_up()
 
 
 def leads_nowhere(descriptor: int) -> bool:

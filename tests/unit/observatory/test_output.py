@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import tempfile
@@ -137,7 +138,7 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said
         got = len(lines) - 1
         assert 0 < got < 2000
         assert b"".join(lines[:got]) == json_lines([event(number, 2000) for number in range(1, got + 1)])
-        assert log == [f"standard output's reader was too slow: it missed the events {got + 1} to 2000 of the database"]
+        assert log == [f"standard output missed the events {got + 1} to 2000 of the database"]
         out.finish(0)
 
 
@@ -176,6 +177,40 @@ def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_p
         file.flush()
         DescriptorOutput(loop, file.fileno(), json_lines, log.append).publish([event(1, 5_000_000)])
     assert (tmp_path / "log").read_bytes() == b"before\n" + json_lines([event(1, 5_000_000)])
+
+
+def test_a_full_disk_tears_one_line_at_most_and_what_was_missed_is_said(
+    loop: Loop, log: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    room = 100
+    write = os.write
+
+    def on_a_small_disk(descriptor: int, data: bytes) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(descriptor, data[:room])
+        room -= written
+        return written
+
+    with (tmp_path / "log").open("wb") as file:
+        out = DescriptorOutput(loop, file.fileno(), json_lines, log.append)
+        monkeypatch.setattr(os, "write", on_a_small_disk)
+        out.publish([event(1, 50)])
+        out.publish([event(2, 50)])
+        out.publish([event(3, 50)])
+        room = 10_000
+        out.publish([event(4, 50)])
+        out.publish([event(5, 50)])
+        monkeypatch.undo()
+        out.finish(0)
+    lines = (tmp_path / "log").read_bytes().splitlines()
+    assert [lines[0], *lines[2:]] == [event(n, 50).line for n in (1, 4, 5)]
+    assert event(2, 50).line.startswith(lines[1])
+    assert log == [
+        "cannot write on standard output: No space left on device; events go to the database only",
+        "standard output missed the events 2 to 3 of the database",
+    ]
 
 
 def test_the_null_device_is_known_for_what_it_is(tmp_path: Path):
