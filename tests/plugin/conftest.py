@@ -1,0 +1,105 @@
+"""A stranger's project: an environment that has our wheel installed, and the example of the documentation."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.place import Engine
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"`(?P<name>[\w.]+)`[^`]*:\n\n```\w+\n(?P<text>.*?)```\n", re.DOTALL)
+
+
+def example() -> dict[str, str]:
+    """The files of the example in docs/plugin.md: each named in the sentence before it."""
+    text = (ROOT / "docs" / "plugin.md").read_text(encoding="utf-8")
+    return {found["name"]: found["text"] for found in BLOCK.finditer(text)}
+
+
+def environment() -> dict[str, str]:
+    """The environment, without what would lead a Python to this repository."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A directory with the example in it, and the Python that has our wheel."""
+
+    directory: Path
+    python: Path
+    engine: str
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a module of the environment in the project."""
+        return subprocess.run(
+            [self.python, "-m", *words],
+            cwd=self.directory,
+            env=environment(),
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=280,
+        )
+
+    def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the project's tests in the engine of this run."""
+        return self.command("pytest", "--engine", self.engine, "-p", "no:cacheprovider", *arguments)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python into which our wheel is installed; what the wheel needs it finds where this test finds it."""
+    from uv import find_uv_bin
+
+    uv = find_uv_bin()
+    here = tmp_path_factory.mktemp("stranger")
+    made = here / "environment"
+    build = [uv, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", here, "--offline", ROOT]
+    subprocess.run(build, check=True, capture_output=True, text=True)
+    subprocess.run([uv, "venv", "--python", sys.executable, made], check=True, capture_output=True)
+    (wheel,) = here.glob("*.whl")
+    python = made / "bin" / "python"
+    subprocess.run(
+        [uv, "pip", "install", "--offline", "--no-deps", "--python", python, wheel], check=True, capture_output=True
+    )
+    packages = next((made / "lib").glob("python*/site-packages"))
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return python
+
+
+@pytest.fixture
+def project(installed: Path, engine: Engine, tmp_path: Path) -> Project:
+    """The example, written out."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    assert set(example()) == {"guestbook.py", "conftest.py", "office.toml", "test_guestbook.py"}
+    for name, text in example().items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    return Project(tmp_path, installed, engine.name)
+
+
+@pytest.fixture
+def change(project: Project) -> Callable[[str, str, str], None]:
+    """Replace some text in a file of the project."""
+
+    def replace(name: str, old: str, new: str) -> None:
+        file = project.directory / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    return replace
