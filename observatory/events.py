@@ -22,7 +22,8 @@ UNKNOWN_NAME = "Unknown"
 """The name of an event that names itself nowhere."""
 
 LONGEST_NAME = 256
-"""Characters of an event's name; a longer one is cut. Nor can a longer session or tool be asked for."""
+"""Characters of an event's name: a longer one in the target is cut, in the body it's none. Nor can a longer session or
+tool be asked for."""
 
 _SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
@@ -75,18 +76,15 @@ def compose(
     that the body gives itself.
     """
     inside, said = _read(body)
-    if not name:
-        name = _text(said, "hook_event_name") or UNKNOWN_NAME
-    if len(name) > LONGEST_NAME:
-        name = name[:LONGEST_NAME]
+    name = name[:LONGEST_NAME] if name else _text(said, "hook_event_name") or UNKNOWN_NAME
     head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)},'.encode()
     return Event(
         number,
         time,
         name,
         None if peer is None else peer.uid,
-        _searchable(said, "session_id"),
-        _searchable(said, "tool_name"),
+        _text(said, "session_id"),
+        _text(said, "tool_name"),
         b"".join((head, inside)) if len(inside) > 1 else head[:-1] + inside,
     )
 
@@ -144,16 +142,11 @@ def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
-    """A field's value if it's text and not empty."""
+    """A field's value if it's text, not empty, and no longer than a name."""
     value = fields.get(name)
     if type(value) is msgspec.Raw:
         value = _decode(value)
-    return value if type(value) is str and value else None
-
-
-def _searchable(fields: Mapping[str, Any], name: str) -> str | None:
-    value = _text(fields, name)
-    return value if value is None or len(value) <= LONGEST_NAME else None
+    return value if type(value) is str and 0 < len(value) <= LONGEST_NAME else None
 
 
 _NOT_JSON = object()
