@@ -50,6 +50,7 @@ class RequestReader:
 
     __slots__ = (
         "_body",
+        "_fed",
         "_head_size",
         "_hosts",
         "_in_head",
@@ -72,7 +73,7 @@ class RequestReader:
     expects_continue: bool
     """The peer waits for `100 Continue` before it sends the body of the request that is being read."""
     in_request: bool
-    """A request has begun and is not complete."""
+    """A request has begun, at least to say its target, and is not complete."""
     body_size: int
     """Bytes of the incomplete request's body that are held here."""
     ended: bool
@@ -91,6 +92,7 @@ class RequestReader:
         self.body_size = 0
         self._in_head = True
         self._head_size = 0
+        self._fed = 0
         self._hosts = 0
         self._length_known = False
         self._target = b""
@@ -107,8 +109,8 @@ class RequestReader:
             return
         if self._in_head and self.in_request:
             # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only.
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD:
+            self._fed += len(data)
+            if self._fed > MAX_HEAD:
                 self._too_much_head()
 
     def let_go(self) -> None:
@@ -127,12 +129,9 @@ class RequestReader:
 
     # What follows is called by httptools, which finds these methods by their names.
 
-    def on_message_begin(self) -> None:
-        """A request line begins."""
-        self.in_request = True
-
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
+        self.in_request = True
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -60,13 +60,9 @@ class NoRoute(msgspec.Struct, frozen=True, gc=False):
     allow: str | None = None
 
 
+@functools.lru_cache(maxsize=256)  # hooks repeat themselves
 def route(method: bytes, target: bytes) -> Route | NoRoute:
     """What a request asks for."""
-    # Hooks repeat themselves, so short targets are remembered.
-    return _remembered(method, target) if len(target) <= 256 else _route(method, target)
-
-
-def _route(method: bytes, target: bytes) -> Route | NoRoute:
     try:
         url = httptools.parse_url(target)
     except httptools.HttpParserInvalidURLError:
@@ -81,9 +77,6 @@ def _route(method: bytes, target: bytes) -> Route | NoRoute:
     query = (url.query or b"").decode("ascii", errors="replace")
     parameters = dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace")))
     return Route(action, parameters, parameters.get("event") if action is Action.HOOK else None)
-
-
-_remembered = functools.lru_cache(maxsize=256)(_route)
 
 
 def wish(parameters: Mapping[str, str], may_see: Scope) -> Wish | Refusal:

@@ -132,6 +132,13 @@ def test_a_head_that_is_too_long_is_refused_however_it_is_made_long():
     assert status(b"GET /" + b"a" * MAX_HEAD + b" HTTP/1.1\r\nHost: x\r\n\r\n") == 431
 
 
+def test_a_head_just_below_the_limit_is_read_in_whatever_pieces_it_comes():
+    head = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: %b\r\n" % (b"a" * 1000) * 60 + b"\r\n"
+    for step in (1000, 30_000, len(head)):
+        reader = read(*(head[place : place + step] for place in range(0, len(head), step)))
+        assert only(reader)[0] == b"GET"
+
+
 def test_a_head_without_end_is_refused_before_its_end():
     assert status(b"GET / HTTP/1.1\r\nHost: x\r\nA: ", *[b"a" * 1000] * (MAX_HEAD // 1000 + 1)) == 431
     assert status(b"GET /", *[b"a" * 1000] * (MAX_HEAD // 1000 + 1)) == 431
