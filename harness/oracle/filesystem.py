@@ -119,11 +119,9 @@ class FileSystem:
         return dataclasses.replace(self, inodes={**self.inodes, number: inode})
 
     def with_entry(self, directory: int, name: str, inode: Inode) -> FileSystem:
-        """The same with a new inode under a name."""
+        """The same with a new inode, no directory, under a name."""
         number = len(self.inodes)
         names = {**self.names, directory: {**self.names[directory], name: number}}
-        if inode.kind == "directory":
-            names[number] = {}
         return dataclasses.replace(self, inodes={**self.inodes, number: inode}, names=names)
 
     def without_entry(self, directory: int, name: str) -> FileSystem:

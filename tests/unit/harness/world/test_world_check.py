@@ -1,0 +1,126 @@
+"""What makes no sense in a world that was made in Python, where no file's types were checked before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.world import AclEntry, Attempt, Node, User, World, complete, problems
+
+ALICE = User("alice", 1000, 1000)
+
+
+def said(
+    *nodes: Node, users: tuple[User, ...] = (ALICE,), attempts: tuple[Attempt, ...] = (), **more: Any
+) -> list[str]:
+    """Every problem, as `where: sentence`."""
+    world = complete(World("w", users=users, nodes=nodes, attempts=attempts, **more))
+    return [f"{'.'.join(map(str, it.where))}: {it.sentence}" for it in problems(world)]
+
+
+def test_a_world_that_makes_sense_has_no_problems() -> None:
+    assert said(Node("/run/s", "socket", "alice", "alice", 0o660)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"groups": {"a b": 1}}, "groups.a b: 'a b' can't be a group's name (letters, digits, _ . -, at most 32)"),
+        ({"groups": {"big": 2**32}}, "groups.big: 4294967296 is not a gid: 0 to 4294967294"),
+        ({"groups": {"root": 1}}, "groups.root: the group root is gid 0 everywhere"),
+        ({"users": (ALICE, ALICE)}, "users.alice: there are two users named 'alice'"),
+        ({"users": (User("root", 5, 0),)}, "users.root.uid: root is uid 0 everywhere"),
+        ({"users": (User("a", 1, -3),)}, "users.a.gid: -3 is not a gid: 0 to 4294967294"),
+    ],
+)
+def test_names_and_numbers_of_people(more: dict[str, Any], sentence: str) -> None:
+    assert sentence in said(**more)
+
+
+def test_a_world_needs_a_name() -> None:
+    assert [it.sentence for it in problems(complete(World("")))] == ["a world needs a name"]
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence"),
+    [
+        (Node("/run/s", "socket", owner=-1), "owner: -1 is not a uid: 0 to 4294967294"),
+        (Node("/run/s", "socket", mode=0o10000), "mode: 0o10000 is not a mode: 0 to 7777"),
+        (Node("/run/s", "socket", target="x"), "target: a socket has no target"),
+        (Node("/run/l", "symlink", target="x" * 4096), "target: a symlink holds at most 4095 bytes"),
+        (Node("/run/l", "symlink", target="a\0b"), "target: a path can't hold a NUL"),
+        (Node("/run/l", "symlink", target="\udc80"), "target: the path is no valid Unicode text"),
+        (Node("/run/f", "file", type="dgram"), "type: a file has no socket type"),
+        (Node("/run/f", "file", state="stale"), "state: a file does not listen"),
+        (Node("@a", "socket", state="stale"), "state: the name of an abstract socket goes when the socket is closed"),
+        (Node("@a", "file"), "path: only a socket can have an abstract name (@...)"),
+        (Node("@", "socket"), "path: an abstract name needs something after the @"),
+        (Node("@" + "a" * 107, "socket"), "path: an abstract name, with its @, has at most 107 bytes"),
+        (Node("/run/f", "file", fs="tmpfs"), "fs: only a mount has a file system, not a file"),
+        (Node("/run/f", "file", options=("ro",)), "options: only a mount has options, not a file"),
+        (Node("/run/m", "mount"), 'fs: a mount is fs = "tmpfs" or fs = "bind"'),
+        (Node("/" + "a/" * 2047 + "bb", "file"), "path: a path has at most 4095 bytes"),
+        (Node("/run/" + "é" * 128, "file"), "path: a name has at most 255 bytes"),
+        (
+            Node("/run/l", "symlink", target="x", acl=(AclEntry("user", "alice", 7),)),
+            "acl: neither a symlink, a bind mount nor an abstract socket has an ACL of its own",
+        ),
+        (Node("/run/f", "file", acl=(AclEntry("user", "alice", 8),)), "acl: 8 are no permissions: 0 to 7"),
+    ],
+)
+def test_nodes_that_nothing_could_make(node: Node, sentence: str) -> None:
+    assert any(text.startswith(f"nodes.0.{sentence}") for text in said(node)), said(node)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "sentence"),
+    [
+        (Attempt("alice", "stat", ""), "path: an empty path names nothing"),
+        (Attempt("alice", "stat", "/a", to="/b"), "to: only rename has a second path, not stat"),
+        (Attempt("alice", "rename", "/a", to="\0"), "to: a path can't hold a NUL"),
+        (Attempt("alice", "stat", "/a", mode=0), "mode: stat takes no mode"),
+        (Attempt("alice", "chmod", "/a", mode=-1), "mode: -0o1 is not a mode: 0 to 7777"),
+        (Attempt("alice", "stat", "/a", type="dgram"), "type: stat has no socket, so it takes no type"),
+    ],
+)
+def test_attempts_that_nobody_could_make(attempt: Attempt, sentence: str) -> None:
+    assert said(attempts=(attempt,)) == [f"attempts.0.{sentence}"]
+
+
+def test_one_abstract_name_is_there_once_for_each_type() -> None:
+    pair = (Node("@a", "socket"), Node("@a", "socket", type="dgram"))
+    assert said(*pair) == []
+    assert said(*pair, Node("@a", "socket")) == ["nodes.2.path: there are two stream sockets named @a"]
+
+
+def test_a_mount_wants_the_same_kind_on_both_sides_and_no_symlink() -> None:
+    socket, link = Node("/run/s", "socket"), Node("/run/l", "symlink", target="s")
+    directory = Node("/srv/d", "directory")
+
+    def bind(source: str, path: str) -> Node:
+        return Node(path, "mount", fs="bind", options=(f"from={source}",))
+
+    assert said(socket, bind("/run/s", "/srv/new")) == []
+    assert said(socket, directory, bind("/run/s", "/srv/d")) == [
+        "nodes.2.path: a socket can't be mounted upon a directory"
+    ]
+    assert said(socket, link, bind("/run/l", "/srv/x")) == ["nodes.2.path: neither end of a mount can be a symlink"]
+    assert said(socket, bind("run", "/srv/x")) == ["nodes.1.options: from=run is made by no node before this one"]
+
+
+def test_a_name_stands_for_one_number_wherever_it_is_asked_for() -> None:
+    world = complete(World("w", groups={"web": 7}, users=(ALICE, User("bob", 1001, "web", ("alice",)))))
+    assert (world.uid("alice"), world.uid(5), world.gid("web"), world.gid("alice"), world.gid(9)) == (
+        1000,
+        5,
+        7,
+        1000,
+        9,
+    )
+    assert World("w").gid("root") == 0
+    assert World("w", users=(ALICE,)).gid("alice") == 1000
+    for ask in (world.user, world.uid, world.gid):
+        with pytest.raises(KeyError, match="the world 'w' has no"):
+            ask("nobody")
+    assert world.principal("bob").groups == (1000,)
