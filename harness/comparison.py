@@ -237,8 +237,8 @@ def conflicts(stage: Stage) -> Row:
     error = late.stderr.strip().splitlines()[-1]
     return Row(
         "when another user takes the name first",
-        f"stranger took port {PORT}; {bench.owner}'s server ended with {late.status} ({error}), and the event that member sent "
-        f"to {LOOPBACK} was written down by stranger ({overheard['session_id']})",
+        f"stranger took port {PORT}; {bench.owner}'s server ended with {late.status} ({error}), and the event "
+        f"that member sent to {LOOPBACK} was written down by stranger ({overheard['session_id']})",
         f"stranger may not bind in {bench.directory}: {tried.outcome} at {tried.at}",
     )
 

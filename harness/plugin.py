@@ -44,8 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 MARKS = (
     "world(what): the world of the test: a TOML file beside the test file, or a harness.world.World",
-    "server(*command, speaks='nothing', user='alice', group=None, socket=None): the server of the test, with {socket} and "
-    "{mode} where its path and its mode belong",
+    "server(*command, speaks=, user=, group=, socket=): the server of the test, {socket} and {mode} in its command",
     "socket_modes(*modes): run the test once with each mode of the socket",
     "users(*names): run the test once for each user; without names for every user of the world",
     "checks(*names): run the test once for each check; without names for all",
@@ -158,7 +157,8 @@ def socket_mode(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def server(place: Place, world: World, socket_mode: int, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server of the test's mark `server`, started in the world; it has answered, and ends with the test."""
-    from harness.testing import Bench, Server  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.checks.bench import Bench  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.testing import Server  # noqa: PLC0415 - a run without places should not load the checks
 
     subject = _subject_of(request.node)
     bench = Bench(place, subject, mode=socket_mode, owner=subject.owner, group=subject.group)

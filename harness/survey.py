@@ -1,4 +1,5 @@
-"""All subjects, all checks, in one run: `python -m harness.survey` writes the survey as Markdown and as one HTML page."""
+"""All subjects, all checks, in one run: `python -m harness.survey` writes the survey as Markdown and as one HTML
+page."""
 
 from __future__ import annotations
 
@@ -108,8 +109,9 @@ def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) ->
         "",
         "<!-- Written by `nox -s survey`; change the checks, the subjects or the servers, not this file. -->",
         "",
-        f"Every check of [checks.md](checks.md) against every server of [subjects.md](subjects.md), in places of the {facts.engine} "
-        f"engine on Linux {facts.kernel}. A `·` means that the question makes no sense of that server; it never counts as held.",
+        "Every check of [checks.md](checks.md) against every server of [subjects.md](subjects.md), in places of the",
+        f"{facts.engine} engine on Linux {facts.kernel}. A `·` means that the question makes no sense of that server;",
+        "it never counts as held.",
         "",
         "## At a glance",
         "",
@@ -133,8 +135,8 @@ def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) ->
         *(line for each in surveyed for line in _faults(each)),
         "## A TCP port and a Unix socket",
         "",
-        "Two servers of the same user in one place: a hook server on a TCP port, and the observatory on a socket of mode 0660. "
-        "Each cell is what was seen.",
+        "Two servers of the same user in one place: a hook server on a TCP port, and the observatory on a socket of",
+        "mode 0660. Each cell is what was seen.",
         "",
         "| | TCP port | Unix socket |",
         "|---|---|---|",

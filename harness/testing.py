@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.bench import Bench
 from harness.subjects.model import Subject
 from harness.world import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.checks.bench import Running
+    from harness.checks.bench import Bench, Running
     from harness.place import Completed, Observation, Place, Process
     from harness.world import Principal
 
@@ -77,5 +76,6 @@ class Server:
         return int(there["mode"])
 
     def ask(self, who: str, token: str = "hello") -> dict[str, Any]:  # noqa: S107 - a word to be found again, no secret
-        """One request of a user in what the server speaks: `kind` is `accepted`, `refused`, ..., or connect's errno name."""
+        """One request of a user in what the server speaks: `kind` is `accepted`, `refused`, ..., or connect's errno
+        name."""
         return self.bench.ask(self.running, who, token)

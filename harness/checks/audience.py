@@ -40,7 +40,8 @@ def attack(bench: Bench) -> Finding:
     if faults:
         return broken("; ".join(faults), **told)
     return held(
-        f"{', '.join(READERS)} read only what they sent themselves, whatever they claimed; {bench.owner} and root read all{remark}",
+        f"{', '.join(READERS)} read only what they sent themselves, whatever they claimed; {bench.owner} and root "
+        f"read all{remark}",
         **told,
     )
 
@@ -48,7 +49,8 @@ def attack(bench: Bench) -> Finding:
 def _read_all(
     bench: Bench, running: Running, readers: tuple[str, ...]
 ) -> tuple[list[str], dict[str, list[str] | None]]:
-    """Everyone writes, then everyone reads: who read what of others', and all that each one got (`None`: not served)."""
+    """Everyone writes, then everyone reads: who read what of others', and all that each one got (`None`: not
+    served)."""
     for name in readers:
         _read(bench, running, name, [], {})
     faults: list[str] = []

@@ -153,8 +153,8 @@ class Bench:
     ) -> Running:
         """Start the server and do not wait.
 
-        `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no group but
-        its user's exists, so that none is asked for.
+        `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no
+        group but its user's exists, so that none is asked for.
         """
         asked = replace(self.asked(), group=None) if outside else self.asked()
         before = OUTSIDE if outside else ()
@@ -219,7 +219,8 @@ class Bench:
         return f"it said: {said[-TAIL:]}" if said else f"it said nothing (exit status {done.status})"
 
     def settle(self, running: Running, path: str, before: Mapping[str, Any] | None) -> bool:
-        """Wait until it has ended or has put something else at the path than what was there before; whether it has ended.
+        """Wait until it has ended or has put something else at the path than what was there before; whether it has
+        ended.
 
         A server that took the path gets the time to answer there, or to fail after all.
         """

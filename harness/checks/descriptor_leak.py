@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
 HOLDS = (
-    "A thousand connections, a fifth of them broken off, leave no descriptor behind: the server's number of descriptors "
-    "does not grow with the number of its clients."
+    "A thousand connections, a fifth of them broken off, leave no descriptor behind: the server's number of "
+    "descriptors does not grow with the number of its clients."
 )
 EACH = 500
-"""Connections in each of two rounds. What a server opens once and keeps grows its number in one round, a leak in both."""
+"""Connections in each of two rounds. What a server opens once and keeps grows its number in one round, a leak in
+both."""
 
 
 def attack(bench: Bench) -> Finding:

@@ -11,7 +11,10 @@ from harness.finding import Finding, broken, held, not_applicable
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
-HOLDS = "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server goes by the kernel."
+HOLDS = (
+    "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server "
+    "goes by the kernel."
+)
 IDENTITY_HEADERS = {
     "X-Peer-Uid": "0",
     "X-Peer-Gid": "0",

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
 
 HOLDS = (
-    "Of two hundred connections that are open at the same time and speak in any order, the server says of each which process, "
-    "effective user, effective group and supplementary groups opened it; what the kernel can't tell it calls unknown."
+    "Of two hundred connections that are open at the same time and speak in any order, the server says of each "
+    "which process, effective user, effective group and supplementary groups opened it; what the kernel can't "
+    "tell it calls unknown."
 )
 CONNECTIONS = 200
 EACH = 4
@@ -136,7 +137,8 @@ def _spelled(value: object) -> str:
 
 
 def _from_outside(bench: Bench) -> tuple[list[str], str]:
-    """Start the server where most ids have no translation; what is unknown must be called so, and nothing may be lost."""
+    """Start the server where most ids have no translation; what is unknown must be called so, and nothing may be
+    lost."""
     if (why := bench.no_user_namespace()) is not None:
         return [], f" (not from outside its user namespace: {why})"
     bench.lay()

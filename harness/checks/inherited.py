@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
 HOLDS = (
-    "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be made to start one, "
-    "that program's descriptors are read; else every socket of the server is close-on-exec."
+    "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be "
+    "made to start one, that program's descriptors are read; else every socket of the server is close-on-exec."
 )
 
 SHOWN = 4

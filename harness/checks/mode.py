@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.checks.model import Check
 from harness.finding import Finding, broken, held
@@ -17,7 +17,7 @@ HOLDS = (
     "its owner and its group admit."
 )
 
-ONLY_CONNECT = {"speaks": "nothing", "token": "", "seconds": 10.0}
+ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 10.0}
 
 
 def attack(bench: Bench) -> Finding:

@@ -36,7 +36,7 @@ class Section:
 
 def html_page(title: str, sections: Sequence[Section], facts: Facts) -> str:
     """The whole document."""
-    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("harness.checks").joinpath("page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return "\n".join(

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench
     from harness.checks.cast import Layout
 
-HOLDS = "No user but the server's own and root can rename or remove the socket: neither in a directory of its own nor in /tmp."
+HOLDS = (
+    "No user but the server's own and root can rename or remove the socket: neither in a directory of its "
+    "own nor in /tmp."
+)
 
 
 def attack(bench: Bench) -> Finding:

@@ -10,7 +10,10 @@ from harness.finding import Finding, broken, held, not_applicable
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
-HOLDS = "While one user holds a hundred connections with half a request on each, another user is answered within ten seconds."
+HOLDS = (
+    "While one user holds a hundred connections with half a request on each, another user is answered "
+    "within ten seconds."
+)
 PEERS = 100
 DEADLINE = 10.0
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
 HOLDS = (
-    "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever it leads to "
-    "as it was: same inode, same mode, same owner, same content."
+    "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever "
+    "it leads to as it was: same inode, same mode, same owner, same content."
 )
 VICTIM = f"{TOP}/victim"
 CONTENT = "what must not be lost"
@@ -48,9 +48,7 @@ def obstacles(name: str, owner: str, gid: str | int) -> list[Obstacle]:
             (name, inside),
             (inside,),
         ),
-        Obstacle(
-            "a symlink to a file", (Node(VICTIM, "file", owner, gid, 0o640), link), (name, VICTIM), (VICTIM,)
-        ),
+        Obstacle("a symlink to a file", (Node(VICTIM, "file", owner, gid, 0o640), link), (name, VICTIM), (VICTIM,)),
         Obstacle("a symlink to nothing", (link,), (name, VICTIM)),
         Obstacle("a symlink to another user's living socket", (foreign, link), (name, VICTIM)),
         Obstacle("a symlink to a stale socket", (own_stale, link), (name, VICTIM)),

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.checks.model import CheckResult
+    from harness.finding import CheckVerdict
     from harness.place import Facts
 
-STYLES = {"held": "green", "broken": "bold red", "not applicable": "dim"}
+STYLES: dict[CheckVerdict, str] = {"held": "green", "broken": "bold red", "not applicable": "dim"}
 SHORT = {"held": "held", "broken": "BROKEN", "not applicable": "n/a"}
 INDENT = 27
 

@@ -12,17 +12,19 @@ from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
+    from harness.world import Kind
 
 HOLDS = (
-    "With any one directory of the socket's path closed, exactly those get in whom that directory lets through; the server "
-    "opens no directory by itself, and listens nowhere else."
+    "With any one directory of the socket's path closed, exactly those get in whom that directory lets through; "
+    "the server opens no directory by itself, and listens nowhere else."
 )
 CLOSED = 0o700
-ONLY_CONNECT = {"speaks": "nothing", "token": "", "seconds": 5.0}
+ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 5.0}
 
 
 def attack(bench: Bench) -> Finding:
-    """Close each directory of the path in turn and let everyone connect; look for other doors and for opened directories."""
+    """Close each directory of the path in turn and let everyone connect; look for other doors and for opened
+    directories."""
     bench.lay()
     faults: list[str] = []
     evidence: dict[str, Any] = {}
@@ -76,10 +78,10 @@ def _close(bench: Bench, path: str, directory: str) -> tuple[list[str], dict[str
     before = above[directory]
     assert before is not None
     bench.root("chmod", f"{CLOSED:04o}", directory)
-    nodes = []
+    nodes: list[Node] = []
     for name, there in above.items():
         assert there is not None, name
-        kind = "socket" if name == path else "directory"
+        kind: Kind = "socket" if name == path else "directory"
         mode = CLOSED if name == directory else there["mode"]
         nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
     world = replace(bench.world, nodes=tuple(nodes))
@@ -121,7 +123,8 @@ def _without_path(bench: Bench, running: Running) -> Finding:
         if bench.ask(running, user.name, f"door-{user.name}")["kind"] == "accepted"
     ]
     return broken(
-        f"{running.endpoint} lies behind no directory: {', '.join(got_in)} got in, and nothing in the file system can stop them",
+        f"{running.endpoint} lies behind no directory: {', '.join(got_in)} got in, and nothing in the file system "
+        "can stop them",
         outcomes=dict.fromkeys(got_in, "ok"),
     )
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from harness.checks.bench import Bench
 
 HOLDS = (
-    "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for. (Under 777, where a "
-    "process can't use the files that it makes, not to start is as safe.)"
+    "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for. (Under "
+    "777, where a process can't use the files that it makes, not to start is as safe.)"
 )
 UMASKS = (0o000, 0o022, 0o077, 0o777)
 USELESS = 0o777

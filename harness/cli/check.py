@@ -34,7 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="*",
         metavar="SUBJECT | COMMAND",
         help="a known server (without any: they are listed), or after -- a command that serves in the foreground; "
-        "{socket}, {mode}, {group} and {state} stand for the socket's path, its mode, its group, a directory of the server's own",
+        "{socket}, {mode}, {group} and {state} stand for the socket's path, its mode, its group, a directory of "
+        "the server's own",
     )
     add_place(parser)
     parser.add_argument("--mode", type=_mode, default=0o660, metavar="MODE", help="the socket's mode (default: 0660)")

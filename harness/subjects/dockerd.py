@@ -21,7 +21,8 @@ class Dockerd(Subject):
         """It has no data that is one user's."""
         del bench
         return not_applicable(
-            "the daemon keeps nothing that is one user's rather than another's: membership of its group equals root, see docs/subjects.md"
+            "the daemon keeps nothing that is one user's rather than another's: membership of its group equals "
+            "root, see docs/subjects.md"
         )
 
 

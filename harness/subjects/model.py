@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from harness.place import Engine
 
 ModeBy = Literal["option", "umask", "itself"]
-"""How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows), or not at all
-because it has one of its own."""
+"""How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),
+or not at all because it has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,10 @@ class Subject:
     """A server under test, and how to deal with it. Kinds of servers with ways of their own are subclasses.
 
     `command` is what starts it in the foreground, with `{socket}`, `{mode}` (octal, four digits), `{group}`, `{state}`
-    and `{directory}` (the socket's) where they belong. `{umask}` is what umask(1) would need for the mode. `speaks` is the name of its dialect; `packages` are Debian's packages
-    of it, and `suite` the release whose they are; `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, and
-    `patience` how many seconds a start or a stop may take.
+    and `{directory}` (the socket's) where they belong. `{umask}` is what umask(1) would need for the mode. `speaks`
+    is the name of its dialect; `packages` are Debian's packages of it, and `suite` the release whose they are;
+    `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, and `patience` how many
+    seconds a start or a stop may take.
     """
 
     name: str

@@ -13,6 +13,7 @@ from harness.subjects.model import Subject
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
     from harness.finding import Finding
+    from harness.place import Completed
 
 TEMPLATE = "/var/lib/harness-postgresql"
 """A database that was made once in a place; each world gets a copy."""
@@ -42,25 +43,23 @@ class PostgreSQL(Subject):
         if bench.root("test", "-d", template).status != 0:
             self._make_template(bench, template)
         data = f"{bench.asked().state}/data"
-        self._must(bench, bench.root("cp", "-a", template, data))
+        self._must(bench.root("cp", "-a", template, data))
 
     def _make_template(self, bench: Bench, template: str) -> None:
         owner = bench.principal(bench.owner)
-        self._must(
-            bench, bench.root("install", "-d", "-o", str(owner.uid), "-g", str(owner.gid), "-m", "0700", template)
-        )
+        self._must(bench.root("install", "-d", "-o", str(owner.uid), "-g", str(owner.gid), "-m", "0700", template))
         initdb = [f"{self.programs}/initdb", "-D", template, "-U", bench.owner, "--no-sync", "--locale=C.UTF-8"]
-        self._must(bench, bench.place.run([*initdb, "--auth=peer"], owner, timeout=60.0))
+        self._must(bench.place.run([*initdb, "--auth=peer"], owner, timeout=60.0))
         statements = [f"CREATE ROLE {name} LOGIN" for name in MAPPED]
         statements += [f"CREATE SCHEMA {name} AUTHORIZATION {name}" for name in MAPPED]
         single = [f"{self.programs}/postgres", "--single", "-D", template, "-F", "postgres"]
-        self._must(bench, bench.place.run(single, owner, input="\n".join(statements) + "\n", timeout=60.0))
+        self._must(bench.place.run(single, owner, input="\n".join(statements) + "\n", timeout=60.0))
         mapping = "".join(f"harness {name} {name}\n" for name in (*MAPPED, bench.owner))
         write = ["sh", "-c", 'printf %s "$1" > "$0/pg_hba.conf"; printf %s "$2" > "$0/pg_ident.conf"']
-        self._must(bench, bench.place.run([*write, template, HBA, mapping], owner))
+        self._must(bench.place.run([*write, template, HBA, mapping], owner))
 
-    def _must(self, bench: Bench, done: Any) -> None:
-        del bench
+    def _must(self, done: Completed) -> None:
+        """Raises PlaceError if a command failed."""
         if done.status != 0:
             words = " ".join((done.stderr or done.stdout).split())
             raise PlaceError(f"a database for {self.name} could not be made: {words[-300:]}")
@@ -69,18 +68,11 @@ class PostgreSQL(Subject):
         """A role's table is not read by another role, nor by a user without a role; the superuser reads it."""
         bench.lay()
         table = "member.secret"
+        select = "select content from member.secret"
         with bench.serve() as running:
             bench.open_to_all(running)
-            wrote = _sql(
-                bench,
-                running,
-                "member",
-                f"create table {table} as select 'of member' as content; select content from {table}",
-            )
-            asked = {
-                name: _sql(bench, running, name, f"select content from {table}")
-                for name in ("colleague", "stranger", bench.owner)
-            }
+            wrote = _sql(bench, running, "member", f"create table {table} as select 'of member' as content; {select}")
+            asked = {name: _sql(bench, running, name, select) for name in ("colleague", "stranger", bench.owner)}
         if not wrote["rows"]:
             return broken(f"member could not write a table of its own: {wrote}")
         faults = [

@@ -59,8 +59,8 @@ class SshAgent(Subject):
         if missing:
             return broken(f"{', '.join(missing)} could not list {bench.owner}'s keys: {said}", **said)
         return held(
-            f"with its directory and socket open to all, the agent closes the connection of stranger and member; {bench.owner} and "
-            "root list the key",
+            "with its directory and socket open to all, the agent closes the connection of stranger and member; "
+            f"{bench.owner} and root list the key",
             **said,
         )
 

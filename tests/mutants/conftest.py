@@ -63,6 +63,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     caught = sum(1 for _, meant, verdicts in rows if meant and verdicts[meant] == "broken")
     alarms = sum("broken" in verdicts.values() for _, meant, verdicts in rows if not meant)
     terminalreporter.write_line(
-        f"X caught by the check that is meant for it, x by another, . held, - not applicable: {caught} of {len(broken)} mutants "
-        f"caught, {alarms} false alarms in {len(rows) - len(broken)} runs of the unbroken server"
+        f"X caught by the check that is meant for it, x by another, . held, - not applicable: {caught} of "
+        f"{len(broken)} mutants caught, {alarms} false alarms in {len(rows) - len(broken)} runs of the unbroken server"
     )

@@ -66,7 +66,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = find_uv_bin()
     here = tmp_path_factory.mktemp("stranger")
     made = here / "environment"
-    build = [uv, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", here, "--offline", ROOT]
+    build = [
+        uv,
+        "build",
+        "--wheel",
+        "--no-build-isolation",
+        "--python",
+        sys.executable,
+        "--out-dir",
+        here,
+        "--offline",
+        ROOT,
+    ]
     subprocess.run(build, check=True, capture_output=True, text=True)
     subprocess.run([uv, "venv", "--python", sys.executable, made], check=True, capture_output=True)
     (wheel,) = here.glob("*.whl")

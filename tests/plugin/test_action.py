@@ -55,9 +55,7 @@ def test_the_action_passes_for_a_server_that_holds(project: Project) -> None:
     assert "What holds of which server" in page.read_text(encoding="utf-8")
 
 
-def test_the_action_fails_for_a_server_that_does_not(
-    project: Project, change: Callable[[str, str, str], None]
-) -> None:
+def test_the_action_fails_for_a_server_that_does_not(project: Project, change: Callable[[str, str, str], None]) -> None:
     change("guestbook.py", "os.umask(0o777 & ~int(mode, 8))", "os.umask(0)")
     done = run(project, **inputs(project), only="mode")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,9 +1,10 @@
 """The first thing that runs of a probe: takes the probes' sources from standard input and calls them.
 
-Sent as `python3 -c`. The first line on standard input is `{"sources": {module: text}}`. With `"probe"` and `"arguments"` in it, that
-probe is called once, and the rest of standard input is the probe's. Without, every further line is an order
-`{"probe", "arguments", "person"}`: a child becomes that person (`null`: stays who we are) and calls the probe, and a line
-`{"status", "output", "error"}` answers. So a probe costs a fork and not the start of an interpreter.
+Sent as `python3 -c`. The first line on standard input is `{"sources": {module: text}}`. With `"probe"` and
+`"arguments"` in it, that probe is called once, and the rest of standard input is the probe's. Without, every
+further line is an order `{"probe", "arguments", "person"}`: a child becomes that person (`null`: stays who we are)
+and calls the probe, and a line `{"status", "output", "error"}` answers. So a probe costs a fork and not the start
+of an interpreter.
 """
 
 from __future__ import annotations

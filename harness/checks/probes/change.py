@@ -12,8 +12,8 @@ from harness.checks.probes.ready import PAUSE, alive
 def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:
     """Print `changed` and `alive` as they are when the first of the two happens, or when the time is over.
 
-    Gone is not changed. A new file may get an old one's inode number, but only one of another kind does so here: a socket
-    that somebody holds keeps its inode.
+    Gone is not changed. A new file may get an old one's inode number, but only one of another kind does so here: a
+    socket that somebody holds keeps its inode.
     """
     until = time.monotonic() + seconds
     changed, living = False, True

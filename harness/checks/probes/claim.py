@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.checks.probes.endpoint import connect, name
 from harness.checks.probes.person import myself
-from harness.checks.probes.speak import Claims, ask_on
+from harness.checks.probes.speak import ask_on
+from harness.checks.probes.speak.answer import Claims
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,7 +44,8 @@ class Forging(socket.socket):
 
 
 def main(endpoint: str, speaks: str, who: str, lies: list[dict[str, Any]], seconds: float) -> None:
-    """Print one JSON line for each lie: `label, token, process, kind, text, seen`, and what sendmsg said, if it was asked."""
+    """Print one JSON line for each lie: `label, token, process, kind, text, seen`, and what sendmsg said, if it was
+    asked."""
     for number, lie in enumerate(lies):
         said: dict[str, Any] = {"label": lie["label"], "token": f"lie-{number}-of-{who}", "process": myself()}
         try:
@@ -58,5 +60,5 @@ def main(endpoint: str, speaks: str, who: str, lies: list[dict[str, Any]], secon
         with connection:
             claims = Claims(lie.get("body", {}), lie.get("headers", {}), lie.get("query", ""), lie.get("user"))
             answer = ask_on(connection, speaks, said["token"], claims)
-            said["sendmsg"] = forging.sent if "ids" in lie else None
+            said["sendmsg"] = connection.sent if isinstance(connection, Forging) else None
         print(json.dumps({**said, "kind": answer.kind, "text": answer.text, "seen": answer.seen}))

@@ -1,6 +1,7 @@
 """What a server holds open: its descriptors, its processes, the doors that it listens on.
 
-Runs as root or as the server's own user: /proc/PID/fd opens to nobody else, and to root with CAP_SYS_PTRACE only (proc(5)).
+Runs as root or as the server's own user: /proc/PID/fd opens to nobody else, and to root with CAP_SYS_PTRACE only
+(proc(5)).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def tree(root: int) -> list[int]:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as stat:
                     parent = int(stat.read().rpartition(")")[2].split()[1])
             except OSError:
                 continue
@@ -45,7 +46,7 @@ def descriptors(pid: int) -> list[dict[str, Any]]:
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
             what = os.readlink(f"/proc/{pid}/fd/{number}")
-            with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as info:  # noqa: PTH123
+            with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as info:
                 flags = int(next(line for line in info if line.startswith("flags:")).split()[1], 8)
         except FileNotFoundError:
             continue
@@ -56,14 +57,14 @@ def descriptors(pid: int) -> list[dict[str, Any]]:
 def doors() -> dict[str, str]:
     """Every listening socket of this network name space: its inode, and the endpoint where it is reached."""
     found = {}
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:  # noqa: PTH123
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
         for line in list(table)[1:]:
             fields = line.split(None, 7)
             if int(fields[3], 16) & ACCEPTS:
                 found[fields[6]] = fields[7].strip() if len(fields) > 7 else "(no name)"
     for protocol in ("tcp", "tcp6"):
         try:
-            with open(f"/proc/net/{protocol}", encoding="ascii") as table:  # noqa: PTH123
+            with open(f"/proc/net/{protocol}", encoding="ascii") as table:
                 lines = list(table)[1:]
         except FileNotFoundError:
             continue

@@ -20,8 +20,8 @@ def find(endpoint: str) -> str | None:
 def connect(endpoint: str, seconds: float) -> socket.socket:
     """A connected stream socket, all of whose operations end within that time; with 0 none waits.
 
-    Raises OSError. A blocking connect with SO_SNDTIMEO waits for a place in a full queue; a non-blocking one on AF_UNIX would
-    fail with EAGAIN at once (unix(7), socket(7)).
+    Raises OSError. A blocking connect with SO_SNDTIMEO waits for a place in a full queue; a non-blocking one on
+    AF_UNIX would fail with EAGAIN at once (unix(7), socket(7)).
     """
     found = find(endpoint)
     if found is None:

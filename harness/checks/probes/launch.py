@@ -60,7 +60,7 @@ def children() -> list[int]:
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", encoding="latin-1") as stat:  # noqa: PTH123
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", encoding="latin-1") as stat:
                 if int(stat.read().rpartition(")")[2].split()[1]) == os.getpid():
                     found.append(int(entry))
     return found

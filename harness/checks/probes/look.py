@@ -27,7 +27,7 @@ def look(path: str) -> dict[str, Any] | None:
     kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
     content: Any = None
     if kind == "file":
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - few imports
+        with open(path, encoding="utf-8", errors="replace") as file:
             content = file.read(4096)
     elif kind == "directory":
         content = sorted(os.listdir(path))

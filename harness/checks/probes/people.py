@@ -1,8 +1,8 @@
 """Many people connect, all before anybody speaks; then they speak in a shuffled order. Runs as root.
 
 Each person is a process of its own; each holds some connections. Printed: for each request who really made it and
-what was answered. Whoever has a `later` becomes that person between connecting and speaking; so that a server which looks
-too late sees that one for sure, the process `stopped` stands still meanwhile.
+what was answered. Whoever has a `later` becomes that person between connecting and speaking; so that a server which
+looks too late sees that one for sure, the process `stopped` stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _live(
         turn = int(order)
         token = f"{person['label']}/{turn}"
         connection = connections[turn]
-        said = {"token": token, "kind": kinds[turn], "text": "", "seen": None}
+        said: dict[str, Any] = {"token": token, "kind": kinds[turn], "text": "", "seen": None}
         if connection is not None:
             answer = ask_on(connection, speaks, token, claims)
             said.update(kind=answer.kind, text=answer.text, seen=answer.seen)

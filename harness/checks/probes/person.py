@@ -30,7 +30,7 @@ def act_as(person: Mapping[str, Any] | None) -> None:
 
 def myself() -> dict[str, Any]:
     """The effective ids and the supplementary groups of this process, from /proc (proc(5)), and its user's name."""
-    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - few imports
+    with open("/proc/self/status", encoding="ascii") as status:
         fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
     return {
         "pid": os.getpid(),

@@ -20,7 +20,7 @@ PAUSE = 0.003
 def alive(pid: int) -> bool:
     """Whether the process runs (a zombie does not)."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123 - few imports
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
@@ -29,7 +29,8 @@ def alive(pid: int) -> bool:
 def wait(
     endpoint: str, speaks: str, pid: int, seconds: float, meanwhile: Callable[[], None] | None = None
 ) -> str | None:
-    """The endpoint that answers, or `None` if the server has ended or the time is over. `meanwhile` runs at each turn."""
+    """The endpoint that answers, or `None` if the server has ended or the time is over. `meanwhile` runs at each
+    turn."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if meanwhile is not None:

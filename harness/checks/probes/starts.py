@@ -1,7 +1,7 @@
 """A server is started again and again, while people who may not connect hammer at the door. Runs as root.
 
-Each of them is a process that tries to connect without a pause from before the first start to after the last, or until it gets in:
-one success is a breach, and ends the series. Beside them root watches the mode.
+Each of them is a process that tries to connect without a pause from before the first start to after the last, or
+until it gets in: one success is a breach, and ends the series. Beside them root watches the mode.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def main(
     seconds: float,
     leftovers: list[str],
 ) -> None:
-    """Print `starts` made, how many were `ready`, `modes` seen, and for each of the `outsiders` what became of the tries."""
+    """Print `starts` made, how many were `ready`, `modes` seen, and for each of the `outsiders` what became of the
+    tries."""
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
     keep = frozenset(pid for pid, _ in hammers.values())

@@ -1,9 +1,9 @@
 """A start is taken step by step, and at each stop those who may not connect try. Runs as root.
 
-The server and all that it starts are traced (ptrace(2)); each of them stops at the end of every system call that binds, listens,
-or changes a name, a mode or an owner (on machines whose calls we don't know by number: of every call). There the
-socket's mode is read and the outsiders try to connect while the server stands still. Between two such calls nothing
-changes, so no window is too short to be seen, in one start.
+The server and all that it starts are traced (ptrace(2)); each of them stops at the end of every system call that
+binds, listens, or changes a name, a mode or an owner (on machines whose calls we don't know by number: of every
+call). There the socket's mode is read and the outsiders try to connect while the server stands still. Between two
+such calls nothing changes, so no window is too short to be seen, in one start.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def ptrace(request: int, pid: int, data: int = 0) -> None:
 
 
 def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float) -> None:
-    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in, at what mode.
+    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in,
+    at what mode.
 
     Where tracing is not allowed, print `{"untraceable": sentence}`.
     """

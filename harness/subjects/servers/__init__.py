@@ -1,1 +1,2 @@
-"""Small programs that serve by other people's means, as their documentation shows it. Each is a script that runs inside a place."""
+"""Small programs that serve by other people's means, as their documentation shows it. Each is a script that runs
+inside a place."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import socketserver
 import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
 
 
 class Hello(BaseHTTPRequestHandler):
@@ -25,18 +28,12 @@ class Hello(BaseHTTPRequestHandler):
         return "unix"
 
 
-class UnixHTTPServer(HTTPServer):
-    """HTTP on AF_UNIX."""
-
-    address_family = socket.AF_UNIX
-
-    def server_bind(self) -> None:
-        """Bind; a Unix socket has no host name to look up."""
-        socketserver.TCPServer.server_bind(self)
+class UnixHTTPServer(socketserver.UnixStreamServer):
+    """The HTTP server of one thread, on AF_UNIX."""
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         """Give the handler an address of the form that it expects."""
-        request, _ = self.socket.accept()
+        request, _ = super().get_request()
         return request, ("unix", 0)
 
 

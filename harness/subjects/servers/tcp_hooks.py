@@ -1,7 +1,7 @@
 """A hook server on a TCP port of the loopback, as existing dashboards are: `python3 tcp_hooks.py HOST PORT`.
 
-It answers `POST /hook` and writes each event as a JSON line. Of its clients it knows an address, so it says `null` for who they
-are, and keeps what they claim of themselves, for there is nothing else to go by.
+It answers `POST /hook` and writes each event as a JSON line. Of its clients it knows an address, so it says `null`
+for who they are, and keeps what they claim of themselves, for there is nothing else to go by.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Hooks(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Write no log."""
 
 

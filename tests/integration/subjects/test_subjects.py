@@ -1,4 +1,5 @@
-"""What holds of real servers, and what is broken in them: every check of every subject has the one verdict that is its due.
+"""What holds of real servers, and what is broken in them: every check of every subject has the one verdict that is
+its due.
 
 A fault that is listed here was seen, and is a fault of that server; the day it is mended, this fails and tells us.
 """
@@ -25,16 +26,15 @@ if TYPE_CHECKING:
 STARTS = 20
 """Starts at full speed for `creation-window`; the start that is taken step by step misses nothing."""
 NO_IDENTITY = {"identity": "not applicable", "forgery": "not applicable"}
-NEW_NAME = {name: "not applicable" for name in ("takeover-live", "takeover-stale", "takeover-foreign", "squatting")}
-NO_FILE = {
-    name: "not applicable"
-    for name in ("creation-window", "umask", "takeover-foreign", "squatting", "replacement", "lifetime")
-}
+NEW_NAME = dict.fromkeys(("takeover-live", "takeover-stale", "takeover-foreign", "squatting"), "not applicable")
+NO_FILE = dict.fromkeys(
+    ("creation-window", "umask", "takeover-foreign", "squatting", "replacement", "lifetime"), "not applicable"
+)
 
 DUE: dict[str, dict[str, str]] = {
     "observatory": {},
-    # It takes whatever bears its socket's name for its own once it has its lock file; it has no limit for each user; and
-    # what COPY TO PROGRAM starts inherits sockets and data files, until version 16.
+    # It takes whatever bears its socket's name for its own once it has its lock file; it has no limit for each
+    # user; and what COPY TO PROGRAM starts inherits sockets and data files, until version 16.
     "postgresql": {"takeover-foreign": "broken", "flood": "broken", "inherited": "broken"},
     "postgresql-17": {"takeover-foreign": "broken", "flood": "broken"},
     # It unlinks first and asks later; it has no limit for each user. What it has belongs to all who are let in.
@@ -44,13 +44,13 @@ DUE: dict[str, dict[str, str]] = {
     # A port has neither mode nor owner nor directory, and whoever connects has no name.
     "tcp": {
         **NO_FILE,
-        **{name: "broken" for name in ("mode", "traversal", "identity", "forgery", "audience", "flood")},
+        **dict.fromkeys(("mode", "traversal", "identity", "forgery", "audience", "flood"), "broken"),
     },
     # systemd-socket-activate takes no mode, removes what bears the name, and leaves its socket.
     "socket-activation": {
         **NO_IDENTITY,
-        **{name: "not applicable" for name in ("audience", "umask")},
-        **{name: "broken" for name in ("mode", "takeover-live", "takeover-foreign", "lifetime")},
+        **dict.fromkeys(("audience", "umask"), "not applicable"),
+        **dict.fromkeys(("mode", "takeover-live", "takeover-foreign", "lifetime"), "broken"),
     },
 }
 CASES = [(name, each.name) for name in DUE for each in CHECKS]

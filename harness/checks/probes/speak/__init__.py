@@ -1,7 +1,7 @@
 """The protocols in which a server can be asked something: one module each, all with the same few names.
 
-`begin(connection)` sends the beginning of a request, so that the server waits for the rest. `ask(connection, token, claims)`
-makes a whole request and reads its answer. `TELLS` says how the server lets us know whom it saw: in its
+`begin(connection)` sends the beginning of a request, so that the server waits for the rest. `ask(connection, token,
+claims)` makes a whole request and reads its answer. `TELLS` says how the server lets us know whom it saw: in its
 `answer`, on its standard `output`, or not at all (`None`).
 """
 
