@@ -24,24 +24,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
     from harness.cli import AGREE, DISAGREE, USAGE
-    from harness.cli.who import subject_of, wanted_of
+    from harness.cli.who import looked_up
     from harness.live.capture import captured
     from harness.live.finding import find
-    from harness.live.process import ProcessError
-    from harness.live.scene import scene
-    from harness.live.subject import SubjectError
     from harness.report.text import visible
     from harness.world import WorldError, dumps, problems
 
-    try:
-        subject = subject_of(options)
-        seen = scene(subject, wanted_of(options, subject))
-    except (SubjectError, ProcessError) as error:
-        print(f"harness: {error}", file=sys.stderr)
+    found = looked_up(options)
+    if found is None:
         return USAGE
-    except OSError as error:
-        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
-        return USAGE
+    subject, seen = found
     finding = find(subject, seen)
     if not finding.conclusive:
         print(f"harness: nothing captured: {finding.notes[-1]}", file=sys.stderr)

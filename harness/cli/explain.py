@@ -21,23 +21,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
     from harness.cli import AGREE, DISAGREE, USAGE
-    from harness.cli.who import subject_of, wanted_of
+    from harness.cli.who import looked_up
     from harness.live.explanation import explain
     from harness.live.finding import find
-    from harness.live.process import ProcessError
-    from harness.live.scene import scene
-    from harness.live.subject import SubjectError
     from harness.report.text import coloured, plain, wants_colour
 
-    try:
-        subject = subject_of(options)
-        seen = scene(subject, wanted_of(options, subject))
-    except (SubjectError, ProcessError) as error:
-        print(f"harness: {error}", file=sys.stderr)
+    found = looked_up(options)
+    if found is None:
         return USAGE
-    except OSError as error:
-        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
-        return USAGE
+    subject, seen = found
     finding = find(subject, seen)
     lines = explain(subject, seen, finding)
     text = coloured(lines) if wants_colour(sys.stdout) else plain(lines)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import posixpath
+import sys
 from typing import TYPE_CHECKING, get_args
 
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
-    from harness.live.scene import Wanted
+    from harness.live.scene import Scene, Wanted
     from harness.live.subject import Subject
 
 
@@ -75,6 +76,22 @@ def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
             # Nobody of that name stands here: the whole way down to this directory is theirs to go.
             paths, cwd = [posixpath.join(cwd, path) for path in paths], None
     return Wanted(options.operation, paths[0], paths[1] if len(paths) > 1 else None, options.mode, options.type, cwd)
+
+
+def looked_up(options: argparse.Namespace) -> tuple[Subject, Scene] | None:
+    """Who is meant, and what decides over what they want; `None`, and why on standard error, if that can't be told."""
+    from harness.live.process import ProcessError
+    from harness.live.scene import scene
+    from harness.live.subject import SubjectError
+
+    try:
+        subject = subject_of(options)
+        return subject, scene(subject, wanted_of(options, subject))
+    except (SubjectError, ProcessError) as error:
+        print(f"harness: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
+    return None
 
 
 def _mode(text: str) -> int:
