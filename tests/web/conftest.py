@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from selenium import webdriver
 
+from tests import browser
 from tests.web.server import Server, observatory
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
-BROWSER = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
 
 
 @contextlib.contextmanager
@@ -99,16 +88,12 @@ def web(server: Server) -> Iterator[Web]:
 
 @pytest.fixture(scope="session")
 def chromium(need: Callable[[str, str], str]) -> Iterator[Chrome]:
-    options = webdriver.ChromeOptions()
-    with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
-        for option in (*BROWSER, f"--user-data-dir={profile}"):
-            options.add_argument(option)
-        options.binary_location = need("chromium", "chromium")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options, webdriver.ChromeService(need("chromedriver", "chromium-driver")))
+    with (
+        tempfile.TemporaryDirectory(prefix="chromium-") as profile,
+        browser.chromium(need, profile, "--hide-scrollbars") as driver,
+    ):
         driver.set_script_timeout(60)
         yield driver
-        driver.quit()
 
 
 class Page:

@@ -17,6 +17,7 @@ from harness.running import run_world
 from harness.scenarios import find
 from harness.verdict import judge
 from harness.world import Attempt
+from tests.browser import chromium
 from tests.unit.harness.report.conftest import refused, run_of
 
 if TYPE_CHECKING:
@@ -29,33 +30,13 @@ if TYPE_CHECKING:
     from harness.running import Run
 
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,1000",
-)
 CONTRAST = 4.5  # WCAG 2.1, 1.4.3, level AA
 
 
 @pytest.fixture(scope="module")
 def browser(need: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = webdriver.ChromeOptions()
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.binary_location = need("chromium", "chromium")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(need("chromedriver", "chromium-driver")))
-    try:
+    with chromium(need, tmp_path_factory.mktemp("profile"), "--window-size=1280,1000") as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture(scope="module")
