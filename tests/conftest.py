@@ -1,4 +1,4 @@
-"""What all tests share: how a test asks for a program that a machine may lack."""
+"""What all tests share: the settings of property tests, and how a test asks for a program that a machine may lack."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+# How fast this machine is, and whether Hypothesis has yet made its tables (seconds, in a new checkout), is no property.
+settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("properties")
 
 
 @pytest.fixture(scope="session")

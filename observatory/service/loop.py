@@ -49,7 +49,10 @@ class Loop:
 
     @contextlib.contextmanager
     def signals(self, numbers: Iterable[signal.Signals], caught: Callable[[signal.Signals], None]) -> Iterator[None]:
-        """Have signals end the waiting and call `caught`, in the loop. Main thread only."""
+        """Have signals end the waiting and call `caught`, in the loop. Main thread only.
+
+        Afterwards they are ignored: all that is left is to exit, with the status of what was done.
+        """
         numbers = list(numbers)
         wake, woken = socket.socketpair()
 
@@ -64,7 +67,8 @@ class Loop:
         with wake, woken:
             wake.setblocking(False)
             woken.setblocking(False)
-            before = [(number, signal.signal(number, handler)) for number in numbers]
+            for number in numbers:
+                signal.signal(number, handler)
             signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
             self.watch(woken.fileno(), empty)
             try:
@@ -72,8 +76,8 @@ class Loop:
             finally:
                 self.unwatch(woken.fileno())
                 signal.set_wakeup_fd(-1)
-                for number, previous in before:
-                    signal.signal(number, previous)
+                for number in numbers:
+                    signal.signal(number, signal.SIG_IGN)
 
     def close(self) -> None:
         """Forget everything."""

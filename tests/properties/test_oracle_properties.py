@@ -4,7 +4,7 @@ import dataclasses
 import errno
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.oracle import Rules, decide, freebsd, grid, linux, predict, xnu
@@ -15,7 +15,6 @@ ALL_RULES = (linux(), linux({"fs.protected_symlinks": 1}), freebsd(), xnu())
 rules_of_all = st.sampled_from(ALL_RULES)
 
 
-@settings(deadline=None)
 @given(worlds(), rules_of_all)
 def test_every_attempt_in_every_world_gets_a_whole_answer_from_every_kernel(world: World, rules: Rules) -> None:
     decisions = predict(world, world.attempts, rules)
@@ -28,20 +27,17 @@ def test_every_attempt_in_every_world_gets_a_whole_answer_from_every_kernel(worl
         assert bool(decision.applied) == bool(decision.because) == bool(decision.needs)
 
 
-@settings(deadline=None)
 @given(worlds(), rules_of_all)
 def test_the_same_question_gets_the_same_answer(world: World, rules: Rules) -> None:
     assert predict(world, world.attempts, rules) == predict(world, world.attempts, rules)
 
 
-@settings(deadline=None)
 @given(worlds(max_attempts=2), rules_of_all)
 def test_the_first_of_many_attempts_is_decided_as_if_it_were_alone(world: World, rules: Rules) -> None:
     first = predict(world, world.attempts, rules)[0]
     assert dataclasses.replace(decide(world, world.attempts[0], rules), changes=()) == first
 
 
-@settings(deadline=None)
 @given(worlds(max_attempts=2))
 def test_changes_are_offered_for_refusals_only_those_that_let_in_fewest_first(world: World) -> None:
     decision = decide(world, world.attempts[0], linux())
@@ -51,7 +47,6 @@ def test_changes_are_offered_for_refusals_only_those_that_let_in_fewest_first(wo
     assert len(decision.changes) <= 5
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_whoever_has_cap_dac_override_is_never_refused_for_permissions(world: World) -> None:
     almighty = User("almighty", 4242, 4242, capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
@@ -60,7 +55,6 @@ def test_whoever_has_cap_dac_override_is_never_refused_for_permissions(world: Wo
     assert "EACCES" not in {decision.outcome for decision in predict(world, attempts, linux())}
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_a_refused_attempt_changes_nothing(world: World) -> None:
     attempts = world.attempts[:1] * 2 + world.attempts
@@ -101,7 +95,6 @@ def test_a_grid_says_of_each_pair_of_modes_what_the_oracle_says_of_it_alone(oper
     attempts = [Attempt(who, operation, path) for who in ("root", *(user.name for user in PEOPLE))]  # type: ignore[arg-type]
     grids = {attempt: grid(_grid_world(0o755, 0o755), attempt, rules, "/srv/d", "/srv/d/s") for attempt in attempts}
 
-    @settings(deadline=None)
     @given(st.sampled_from(attempts), _modes, _modes)
     def holds(attempt: Attempt, directory: int, socket: int) -> None:
         decision = predict(_grid_world(directory, socket), (attempt,), rules)[0]

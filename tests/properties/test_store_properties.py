@@ -29,7 +29,7 @@ def wanted(query: Query, event: Event) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(EVENTS, st.booleans(), st.integers(0, 5)), min_size=1, max_size=5),
     QUERIES,

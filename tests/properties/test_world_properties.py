@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.oracle import decide, linux
@@ -8,14 +8,12 @@ from harness.strategies import worlds
 from harness.world import Attempt, World, complete, dumps, loads, problems
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_a_drawn_world_makes_sense_and_is_complete(world: World) -> None:
     assert not list(problems(world))
     assert complete(world) == world
 
 
-@settings(deadline=None)
 @given(
     worlds(), st.text(st.characters(exclude_categories=("Cs",))), st.dictionaries(st.text(min_size=1), st.integers())
 )
@@ -34,7 +32,6 @@ def _toml_numbers(numbers: dict[str, int]) -> dict[str, int]:
     }
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_every_working_directory_of_a_drawn_world_is_there_at_the_beginning(world: World) -> None:
     entered = {attempt.cwd for attempt in world.attempts if attempt.cwd is not None}

@@ -5,7 +5,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.live.acl import ATTRIBUTE, parse_acl, read_acl
@@ -34,7 +34,6 @@ def test_what_setfacl_wrote_is_read_with_its_numbers() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(TAGS)), st.integers(0, 7), st.integers(0, NOBODY))))
 def test_every_entry_that_is_no_mode_bit_is_kept_in_its_order(entries: list[tuple[int, int, int]]) -> None:
     kept = [(TAGS[tag], who if tag in NAMED else None, bits) for tag, bits, who in entries if TAGS[tag] is not None]

@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from harness.oracle import decide, linux, predict
 from harness.strategies import worlds
@@ -111,7 +111,6 @@ def test_what_turns_nothing_is_not_offered() -> None:
     assert offered("powerless", "bind", "/run/s/x", socket()) == []
 
 
-@settings(deadline=None)
 @given(worlds())
 def test_an_offered_change_that_is_made_in_the_world_lets_the_attempt_succeed(world: World) -> None:
     for attempt in world.attempts:

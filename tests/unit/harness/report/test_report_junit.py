@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.junit import junit
@@ -40,7 +40,6 @@ def test_a_disagreement_is_a_failure_with_its_explanation(disagreeing: Run) -> N
     assert "again  harness run home.toml --engine namespace" in failure.text
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=20))
 def test_whatever_the_name_the_document_is_xml(name: str) -> None:
     document = junit(run_of(refused(path=f"/run/{name}", observed="ok")))

@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.page import html_page
@@ -83,7 +83,6 @@ def test_the_story_of_a_scenario_is_told() -> None:
     assert page.texts["dd"] == ["It fails.", "The <mode>.", "Another."]
 
 
-@settings(deadline=None)
 @given(st.one_of(st.just(HOSTILE), st.text(st.characters(exclude_categories=()), min_size=1, max_size=20)))
 def test_no_name_becomes_markup(name: str) -> None:
     honest = html_page(run_of(refused(path="/run/x"), admitted("u")))

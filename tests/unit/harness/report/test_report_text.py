@@ -5,7 +5,7 @@ import os
 import unicodedata
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.text import Span, coloured, plain, visible, wants_colour
@@ -22,7 +22,6 @@ def test_a_name_cannot_clear_the_screen_or_turn_the_line_around() -> None:
     assert visible("a\x1b[2Jb\u202ec\nd\udcff") == "a\\x1b[2Jb\\u202ec\\nd\\udcff"
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=40))
 def test_whatever_the_name_what_is_shown_can_be_encoded_and_controls_nothing(name: str) -> None:
     shown = visible(name)
