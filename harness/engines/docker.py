@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -24,7 +25,7 @@ from harness.engines.mounts import parse
 from harness.place import Interpreter, PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from docker.models.containers import Container
     from testcontainers.core.container import DockerContainer
@@ -40,6 +41,8 @@ class DockerEngine:
     """Places in containers of the Docker engine that the environment names."""
 
     name = "docker"
+    limits: Mapping[str, Any] = MappingProxyType({})
+    """What every container of this engine is made with."""
 
     def __init__(self) -> None:
         self._interpreters: dict[str, Interpreter] = {}
@@ -72,6 +75,7 @@ class DockerEngine:
             "network_mode": "none",
             "security_opt": list(CONFINEMENT),
             "user": "0:0",
+            **self.limits,
         }
 
     def command(self) -> list[str]:
@@ -95,7 +99,7 @@ class DockerEngine:
                 program = "import platform; print(*platform.python_version_tuple()[:2], platform.machine())"
                 try:
                     said = client.containers.run(
-                        name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint=""
+                        name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint="", **self.limits
                     )
                 except APIError as error:
                     raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None

@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from docker.types import Ulimit
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     import docker
 
-LIMITS = (("nofile", 1024), ("nproc", 1024))
+LIMITS = [Ulimit(name=name, soft=1024, hard=1024) for name in ("nofile", "nproc")]
 """Podman raises these to the host's limits, which a root without CAP_SYS_RESOURCE may not."""
 SERVICE = """
 "$@" system service --time=0 "unix://$SOCKET" >/dev/null &
@@ -39,6 +40,7 @@ class PodmanEngine(DockerEngine):
     """Places in containers of podman."""
 
     name = "podman"
+    limits = MappingProxyType({"ulimits": LIMITS})
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,10 +66,6 @@ class PodmanEngine(DockerEngine):
     def environment(self) -> dict[str, str]:
         """Where the API is, as docker's library reads it from the environment."""
         return {"DOCKER_HOST": os.environ["CONTAINER_HOST"] if self._service is None else self._service.address}
-
-    def options(self) -> dict[str, Any]:
-        """What a container needs beside what docker's needs."""
-        return {**super().options(), "ulimits": [Ulimit(name=name, soft=hard, hard=hard) for name, hard in LIMITS]}
 
     def command(self) -> list[str]:
         """The command-line client for the same service."""

@@ -295,7 +295,7 @@ def whereabouts(place: Place) -> list[str]:
     command = place.interactive(ROOT)
     if command[0] == "nsenter":
         return ["--pid", command[command.index("--target") + 1]]
-    return ["--as-container", next(word for word in command[2:] if not word.startswith("-"))]
+    return ["--as-container", next(word for word in command[command.index("exec") + 1 :] if not word.startswith("-"))]
 
 
 def outside(*arguments: str) -> subprocess.CompletedProcess[str]:
