@@ -23,6 +23,8 @@ KERNELS = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": ""}
 """Debian's releases and the versions of their kernels; sid's moves on."""
 USERLAND = "bookworm"
 """The release that the file system is made of, whatever the kernel."""
+IMAGE = re.compile(r"(?:\./)?(?:boot/vmlinuz-[^/]+|usr/lib/modules/[^/]+/vmlinuz)")
+"""Where a kernel is in Debian's packages: under /boot, and since forky beside its modules."""
 SKIPPED = re.compile(
     r"usr/share/(doc|man|locale|i18n|zoneinfo|perl|perl5|info|lintian|bash-completion)/|usr/lib/[^/]+/(perl|gconv)"
     r"|usr/(lib|libexec)/(apt|dpkg|systemd)/|var/(lib|cache)/|usr/bin/perl|boot/|dev/|.*/libapt-|.*/libdb-|.*/__pycache__/.*opt-"
@@ -45,7 +47,7 @@ def kernel(suite: str) -> Path:
                 options = ("--aptopt=Acquire::Check-Valid-Until false",)
                 debian(suite, archive, "extract", ("linux-image-amd64",), options)
                 taken = Path(temporary) / "kernel"
-                taken.write_bytes(_find(archive, re.compile(r"(?:\./)?boot/vmlinuz-[^/]+")))
+                taken.write_bytes(_find(archive, IMAGE))
                 taken.rename(made)
     return made
 

@@ -32,8 +32,11 @@ MACHINE = (
     *("-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"),
     *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"),
 )
-KERNEL_OPTIONS = "console=ttyS1 quiet panic=-1 mitigations=off"
-"""The kernel's messages go to the second line; when the agent ends the machine is to end, not to stand still."""
+KERNEL_OPTIONS = "console=ttyS1 quiet panic=-1 mitigations=off nokaslr tsc=reliable cryptomgr.notests"
+"""The kernel's messages go to the second line; when the agent ends the machine is to end, not to stand still.
+
+What takes long under emulation and proves nothing here is left out (the kernel's kernel-parameters.txt).
+"""
 PATIENCE = 180.0
 """Seconds for a machine to boot, where it is emulated on a busy one."""
 
