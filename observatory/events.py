@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from observatory.identity import PeerCredentials
+    from observatory.identity.process import Lineage
 
 UNKNOWN_NAME = "Unknown"
 """The name of an event that names itself nowhere."""
@@ -87,6 +88,18 @@ def compose(
         _text(said, "tool_name"),
         b"".join((head, inside)) if len(inside) > 1 else head[:-1] + inside,
     )
+
+
+def with_process(event: Event, lineage: Lineage) -> Event:
+    """The event with `_peer_process` as its last field: the sender and its ancestors, as far as they are known."""
+    process = lineage.process
+    known: dict[str, object] = {"pid": process.pid, "comm": process.comm}
+    for name in ("command", "exe", "cgroup"):
+        if (value := getattr(process, name)) is not None:
+            known[name] = value
+    known["ancestors"] = [{"pid": each.pid, "comm": each.comm} for each in lineage.ancestors]
+    line = b'%b,"_peer_process":%b}' % (event.line[:-1], _encode(known))
+    return msgspec.structs.replace(event, line=line)
 
 
 def trusted_fields(peer: PeerCredentials | None) -> str:

@@ -4,6 +4,7 @@ The hook that reports an event is a short-lived `curl`: a child of a shell, whic
 process. While the hook waits for its answer its own descriptor (SO_PEERPIDFD) proves that it lives, and with it
 who its ancestors are; so the session's process is opened then, once a session, and its descriptor becomes
 readable when it ends, however it ends (pidfd_open(2)). No polling, no comparison of names or of directories.
+What was read then is what the session's first event says of its sender (`Lineage`).
 
 The session's process is the nearest ancestor that is no shell. A wrapper put around every hook (by
 CLAUDE_CODE_SHELL_PREFIX) is taken for it and reported as dead too early; the session's next SessionStart mends that.
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from observatory.identity.process import ProcessDetails
+    from observatory.identity.process import Lineage, ProcessDetails
 
 SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "yash", "zsh"})
 """What the kernel calls a process that only runs a hook's command (proc(5), `comm`)."""
@@ -45,11 +46,13 @@ SESSIONS_A_USER: Final = 256
 SHARE_OF_DESCRIPTORS: Final = 4
 """A quarter of the descriptors that this process may have are for sessions, and no more."""
 
-LONGEST_NAME: Final = 256
-"""Characters of a session id; the client's are 36 long."""
+_BOUNDS: Final = frozenset({"SessionStart", "SessionEnd"})
 
 INTERVAL: Final = 0.01
-"""Seconds between two looks at the ancestors of one user's hooks, so that nobody can make the server look all day."""
+"""Seconds between two looks at one user's hooks in the long run, so that nobody can make the server look all day."""
+
+AT_ONCE: Final = 4
+"""So many looks at one user's hooks may be ahead of that: one for each of a few sessions that begin together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class _User:
     over: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Sessions that have ended: what still comes of them (a hook that outlived its session) opens nothing."""
     next_look: float = 0.0
+    """The moment of the next look, if there were one every `INTERVAL`."""
 
 
 class Lifetimes:
@@ -109,20 +113,49 @@ class Lifetimes:
         self._memory: Memory | None = None
         self._here = here()
         self._users: dict[int, _User] = {}
+        self._fresh: list[tuple[int, str]] = []
+        """Sessions of which nothing has been stored yet."""
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
 
-    def seen(self, sock: socket.socket, peer: PeerCredentials | None, event: str, session: str | None) -> None:
-        """Take note of an event, before its sender gets its answer: afterwards the sender may be gone."""
-        if peer is None or peer.uid is None or session is None or len(session) > LONGEST_NAME:
+    def introduce(
+        self, sock: socket.socket, peer: PeerCredentials | None, event: str, session: str | None
+    ) -> Lineage | None:
+        """Look at the sender of an event that is about to be stored, unless its session's process is known already.
+
+        Gives what was read, if the sender's own descriptor proves it. To be followed by `stored` or `not_stored`, and
+        all that before the sender gets its answer: afterwards the sender may be gone.
+        """
+        if peer is None or peer.uid is None or session is None or event == "SessionEnd":
+            return None
+        user = self._users.setdefault(peer.uid, _User())
+        if session in user.held or (session in user.over and event != "SessionStart"):
+            return None
+        now = time.monotonic()
+        if user.next_look - now > AT_ONCE * INTERVAL or self._room <= 0:
+            return None
+        user.next_look = max(now, user.next_look) + INTERVAL
+        lineage, found = _look(sock, peer)
+        if found is not None:
+            self._begin(user, peer.uid, session, found, peer)
+        return lineage
+
+    def stored(self, peer: PeerCredentials | None, event: str, session: str | None) -> None:
+        """Take note of an event that was stored."""
+        self._fresh.clear()
+        if peer is None or peer.uid is None or session is None or event not in _BOUNDS:
             return
         user = self._users.setdefault(peer.uid, _User())
         if event == "SessionEnd":
             self._over(user, session, peer.uid)
-        elif session not in user.held:
-            if event == "SessionStart":
-                user.over.pop(session, None)
-            if session not in user.over:
-                self._take(user, peer.uid, session, sock, peer)
+        else:
+            user.over.pop(session, None)
+
+    def not_stored(self) -> None:
+        """Forget the sessions that were introduced and of which nothing was stored: the next event does it anew."""
+        for uid, session in self._fresh:
+            self._let_go(self._users[uid], session)
+            self._no_more(uid, session)
+        self._fresh.clear()
 
     def remember(self, memory: Memory) -> None:
         """Keep in `memory` what is known from now on; watch the sessions that it holds, and report those that ended.
@@ -152,20 +185,14 @@ class Lifetimes:
         if self._memory is not None:
             self._memory.close()
 
-    def _take(self, user: _User, uid: int, session: str, sock: socket.socket, peer: PeerCredentials) -> None:
-        now = time.monotonic()
-        if now < user.next_look or self._room <= 0:
-            return
-        user.next_look = now + INTERVAL
-        found = _session_process(sock, peer)
-        if found is None:
-            return
+    def _begin(self, user: _User, uid: int, session: str, found: Opened, peer: PeerCredentials) -> None:
         if len(user.held) >= SESSIONS_A_USER:
             oldest = next(iter(user.held))
             self._let_go(user, oldest)
             self._no_more(uid, oldest)
         pid, started = found.details.pid, found.details.started
         self._hold(user, session, _Held(found.pidfd, pid, peer))
+        self._fresh.append((uid, session))
         if self._memory is not None and self._here is not None:
             self._memory.began(Remembered(self._here, uid, peer.gid, peer.groups, session, pid, started))
 
@@ -199,22 +226,28 @@ class Lifetimes:
             self._memory.over(uid, session)
 
 
-def _session_process(sock: socket.socket, peer: PeerCredentials) -> Opened | None:
-    """The session's process, with a descriptor of it; `None` where it can't be known."""
+def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, Opened | None]:
+    """The sender and its ancestors, if they are proved, and the session's process, each if it can be known."""
+    nothing = None, None
     if not hasattr(os, "pidfd_open"):
-        return None
+        return nothing
     try:
         hook = peer_pidfd(sock)
+        proved = not isinstance(hook, Unavailable)
         if hook is Unavailable.OPTION and peer.pid is not None:
             hook = os.pidfd_open(peer.pid)
         if isinstance(hook, Unavailable):
-            return None
+            return nothing
         try:
-            return open_ancestor(hook, _is_no_shell)
+            read = open_ancestor(hook, _is_no_shell)
         finally:
             os.close(hook)
     except OSError:  # no descriptor left, or the hook is gone
-        return None
+        return nothing
+    if read is None:
+        return nothing
+    lineage, found = read
+    return lineage if proved else None, found
 
 
 def _open_again(entry: Remembered) -> int | None:

@@ -45,6 +45,14 @@ class ProcessDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """A process and its ancestors, nearest first, all of which lived at the same moment."""
+
+    process: ProcessDetails
+    ancestors: tuple[ProcessDetails, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A process and a descriptor of it. Whoever holds this closes the descriptor."""
 
@@ -78,20 +86,19 @@ def ancestors(pidfd: int) -> tuple[ProcessDetails, ...] | None:
     when the process did. The chain ends early where a parent is outside this pid namespace or ended while it
     was read.
     """
-    chain = _climb(pidfd)
-    if chain is None:
-        return None
-    for link in chain:
-        os.close(link.pidfd)
-    return tuple(link.details for link in chain)
+    read = open_ancestor(pidfd, lambda _: False)
+    return None if read is None else read[0].ancestors
 
 
-def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> Opened | None:
-    """The nearest ancestor of the process that is wanted, with a descriptor that reports its end (see poll(2)).
+def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple[Lineage, Opened | None] | None:
+    """The process with its `ancestors`, and the nearest that is wanted with a descriptor that reports its end.
 
-    `None` if there is none, or if the process has ended: its parents are not known then.
+    The descriptor is as in pidfd_open(2). `None` if the process has ended or cannot be read.
     """
-    chain = _climb(pidfd) or []
+    climbed = _climb(pidfd)
+    if climbed is None:
+        return None
+    details, chain = climbed
     found: Opened | None = None
     try:
         found = next((link for link in chain if wanted(link.details)), None)
@@ -99,11 +106,11 @@ def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> Opene
         for link in chain:
             if link is not found:
                 os.close(link.pidfd)
-    return found
+    return Lineage(details, tuple(link.details for link in chain)), found
 
 
-def _climb(pidfd: int) -> list[Opened] | None:
-    """The chain of ancestors, each held by its descriptor.
+def _climb(pidfd: int) -> tuple[ProcessDetails, list[Opened]] | None:
+    """The process, and the chain of its ancestors, each held by its descriptor.
 
     Why a link is proved: the child's parent is read as number N, N is opened, and the child's parent is read
     again as N. Had the opened process been another one, the parent would have died in between, and the child
@@ -113,11 +120,11 @@ def _climb(pidfd: int) -> list[Opened] | None:
     if not hasattr(os, "pidfd_open"):  # a Python built against headers older than Linux 5.3
         return None
     try:
-        pid = _pid_of(pidfd)
-        parent = _read(pid).parent
+        child = _read(_pid_of(pidfd))
     except (OSError, ValueError):
         return None
     chain: list[Opened] = []
+    pid, parent = child.pid, child.parent
     while parent is not None and len(chain) < LONGEST_CHAIN:
         try:
             opened = os.pidfd_open(parent)
@@ -125,7 +132,7 @@ def _climb(pidfd: int) -> list[Opened] | None:
             break
         try:
             details = _read(parent)
-            if not _pid_of(opened) == parent == _read(pid).parent:
+            if not _pid_of(opened) == parent == parse_stat(_bytes(f"{pid}/stat"))[1]:
                 raise ProcessLookupError(f"{pid} has lost its parent {parent}")
         except (OSError, ValueError):
             os.close(opened)
@@ -138,7 +145,7 @@ def _climb(pidfd: int) -> list[Opened] | None:
         living += 1
     for link in chain[max(living - 1, 0) :]:
         os.close(link.pidfd)
-    return chain[: living - 1] if living else None
+    return (child, chain[: living - 1]) if living else None
 
 
 def _pid_of(pidfd: int) -> int:

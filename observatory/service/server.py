@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from observatory.audience import Audience, scope
-from observatory.events import compose, timestamp
+from observatory.events import compose, timestamp, with_process
 from observatory.identity import peer_credentials
 from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.service.connection import DONT_WAIT, Connection
@@ -551,7 +551,11 @@ class Server:
         events = []
         for connection, request, name in pending:
             number += 1
-            events.append(compose(number, now, ts, name, connection.peer, request.body))
+            event = compose(number, now, ts, name, connection.peer, request.body)
+            lineage = self._lifetimes.introduce(connection.sock, connection.peer, event.name, event.session)
+            if lineage is not None:
+                event = with_process(event, lineage)
+            events.append(event)
         for ended in self._ended:
             number += 1
             events.append(ended.event(number, now, ts))
@@ -559,12 +563,13 @@ class Server:
             self._store.append(events)
         except NotStored as error:
             self._not_stored(pending, error)
+            self._lifetimes.not_stored()
             return
         self._ended.clear()
         for publish in self._publish:
             publish(events)
         for (connection, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
-            self._lifetimes.seen(connection.sock, connection.peer, event.name, event.session)
+            self._lifetimes.stored(connection.peer, event.name, event.session)
         for connection, request, _ in pending:
             connection.waiting -= 1
             if connection.closed:

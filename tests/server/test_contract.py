@@ -41,6 +41,8 @@ def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: Runn
     (event,) = server.stored()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("_ts"))
     assert sorted(event.pop("_peer_groups")) == sorted(os.getgroups())
+    process = event.pop("_peer_process")
+    assert (process["pid"], process["ancestors"][0]["pid"]) == (os.getpid(), os.getppid())
     said = {"session_id": "s", "hook_event_name": "Other", "a": [1]}
     assert event == {"_id": 1, "_event": "PreToolUse", **ME, **said}
 

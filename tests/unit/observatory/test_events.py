@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from observatory.events import LONGEST_NAME, Event, compose, timestamp
+from observatory.events import LONGEST_NAME, Event, compose, timestamp, with_process
 from observatory.identity import PeerCredentials
+from observatory.identity.process import Lineage, ProcessDetails
 
 ALICE = PeerCredentials(4242, 1000, 1000, (1000, 27))
 TS = "2025-06-01T12:00:00.000001Z"
@@ -39,6 +40,34 @@ def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None 
 
 def test_the_server_s_fields_come_first_and_then_the_client_s():
     assert list(json.loads(event(b'{"b":1,"a":2}').line).items()) == [*TRUSTED.items(), ("b", 1), ("a", 2)]
+
+
+def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itself():
+    curl = ProcessDetails(4242, 'a","x":"', "/bin/curl", None, 41, 40, "/user.slice", 7)
+    shell = ProcessDetails(41, "caf\\xe9\n", None, "/bin/sh", 40, 40, None, 6)
+    told = with_process(event(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
+
+    assert b"\n" not in told.line
+    assert list(json.loads(told.line).items()) == [
+        *TRUSTED.items(),
+        ("a", 1),
+        (
+            "_peer_process",
+            {
+                "pid": 4242,
+                "comm": 'a","x":"',
+                "command": "/bin/curl",
+                "cgroup": "/user.slice",
+                "ancestors": [{"pid": 41, "comm": "caf\\xe9\n"}],
+            },
+        ),
+    ]
+
+
+def test_what_is_not_known_of_the_process_is_absent():
+    told = with_process(event(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
+
+    assert json.loads(told.line)["_peer_process"] == {"pid": 4242, "comm": "curl", "ancestors": []}
 
 
 def test_an_empty_object_adds_nothing():

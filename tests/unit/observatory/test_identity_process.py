@@ -189,11 +189,11 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
     with nest(3) as pids, held(pids[-1]) as pidfd:
         before = open_descriptors()
         ancestors(pidfd)
-        assert open_ancestor(pidfd, lambda details: False) is None
+        assert open_ancestor(pidfd, lambda details: False)[1] is None
         with pytest.raises(ZeroDivisionError):
             open_ancestor(pidfd, lambda details: 1 // 0)
         assert open_descriptors() == before
-        found = open_ancestor(pidfd, lambda details: details.pid == pids[1])
+        _, found = open_ancestor(pidfd, lambda details: details.pid == pids[1])
         try:
             assert open_descriptors() - before == {str(found.pidfd)}
         finally:
@@ -202,9 +202,11 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
 
 def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
     with nest(2) as pids, held(pids[-1]) as pidfd:
-        found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
+        lineage, found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
         try:
             assert found.details.pid == pids[0]
+            assert lineage.process == describe(pidfd)
+            assert lineage.ancestors[1] == found.details
             os.kill(pids[1], signal.SIGSTOP)
             assert select.select([found.pidfd], [], [], 0)[0] == []
             os.kill(pids[0], signal.SIGKILL)

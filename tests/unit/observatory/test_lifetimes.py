@@ -20,11 +20,13 @@ import pytest
 
 from observatory import lifetimes
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
-from observatory.lifetimes import SESSIONS_A_USER, Ended, Lifetimes
+from observatory.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
 from observatory.remembered import Memory, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from observatory.identity.process import Lineage
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open(2): Linux 5.3")
 
@@ -49,6 +51,10 @@ class Loop:
         self.poll = select.poll()
         self.callbacks: dict[int, Callable[[], None]] = {}
         self.ended: list[Ended] = []
+        self.introduced: Lineage | None = None
+        """What the latest event says of its sender."""
+        self.full = False
+        """Whether nothing can be stored."""
         self.memory = directory / "sessions"
         self.lifetimes = self.begin()
         self.listener = socket.socket(socket.AF_UNIX)
@@ -87,7 +93,11 @@ class Loop:
             connection.recv(1)
             peer = peer_credentials(connection)
             assert peer is not None
-            self.lifetimes.seen(connection, peer, event, session)
+            self.introduced = self.lifetimes.introduce(connection, peer, event, session)
+            if self.full:
+                self.lifetimes.not_stored()
+            else:
+                self.lifetimes.stored(peer, event, session)
             connection.sendall(b"x")
         return peer
 
@@ -164,6 +174,49 @@ def test_a_session_that_says_that_it_ends_does_not_die(loop: Loop) -> None:
     assert loop.ended == []
 
 
+def test_the_first_event_of_a_session_says_which_process_sent_it_and_whose_child_that_is(loop: Loop) -> None:
+    with session(loop, "sh") as process:
+        peer = process.hook("SessionStart", "s")
+        assert loop.introduced is not None
+        assert loop.introduced.process.pid == peer.pid
+        assert loop.introduced.process.comm.startswith("python")
+        comms = [each.comm for each in loop.introduced.ancestors]
+        pids = [each.pid for each in loop.introduced.ancestors]
+        assert pids[pids.index(process.pid) + 1] == os.getpid()
+        assert set(comms[: pids.index(process.pid)]) <= lifetimes.SHELLS
+        process.hook("PreToolUse", "s")
+        assert loop.introduced is None, "once a session is enough"
+        process.hook("SessionEnd", "s")
+        process.hook("PreToolUse", "s")
+        assert loop.introduced is None, "it is over"
+        process.hook("SessionStart", "s")
+        assert loop.introduced is not None, "it goes on"
+
+
+def test_a_session_whose_first_event_could_not_be_stored_is_introduced_by_the_next(loop: Loop) -> None:
+    with session(loop) as process:
+        loop.full = True
+        process.hook("SessionStart", "s")
+        assert loop.callbacks == {}
+        loop.full = False
+        process.hook("PreToolUse", "s")
+        assert loop.introduced is not None
+        loop.full = True
+        process.hook("SessionEnd", "s")
+        assert len(loop.callbacks) == 1, "it has not ended for those who read the events"
+    loop.turn(10)
+    assert [ended.session for ended in loop.ended] == ["s"]
+
+
+def test_a_session_that_ends_and_goes_on_in_one_turn_is_introduced_by_its_next_event(loop: Loop) -> None:
+    with session(loop) as process:
+        peer = process.hook("SessionStart", "s")
+        loop.lifetimes.stored(peer, "SessionEnd", "s")
+        loop.lifetimes.stored(peer, "SessionStart", "s")
+        process.hook("PreToolUse", "s")
+        assert loop.introduced is not None
+
+
 def test_an_event_in_the_middle_of_a_session_is_as_good_as_its_start(loop: Loop) -> None:
     with session(loop) as process:
         process.hook("PreToolUse", "s")
@@ -189,7 +242,7 @@ def test_a_hook_that_outlives_its_session_does_not_revive_it(loop: Loop) -> None
         loop.turn(10)
         assert len(loop.ended) == 1
         # Its shell is now a child of whoever collects orphans, who lives on.
-        loop.lifetimes.seen(connection, peer_credentials(connection), "PreToolUse", "s")
+        assert loop.lifetimes.introduce(connection, peer_credentials(connection), "PreToolUse", "s") is None
         assert loop.callbacks == {}
         connection.sendall(b"x")
 
@@ -203,10 +256,9 @@ def test_a_session_that_is_resumed_can_die_again(loop: Loop) -> None:
     assert loop.ended[0].pid != loop.ended[1].pid
 
 
-def test_events_without_a_session_or_with_an_absurd_one_open_nothing(loop: Loop) -> None:
+def test_events_without_a_session_open_nothing(loop: Loop) -> None:
     with session(loop) as process:
         process.hook("Stop", None)
-        process.hook("Stop", "x" * 257)
         assert loop.callbacks == {}
 
 
@@ -217,7 +269,7 @@ def test_a_user_with_many_sessions_has_the_latest_watched(loop: Loop) -> None:
         with connection:
             peer = peer_credentials(connection)
             for number in range(SESSIONS_A_USER + 3):
-                loop.lifetimes.seen(connection, peer, "SessionStart", str(number))
+                loop.lifetimes.introduce(connection, peer, "SessionStart", str(number))
             assert len(loop.callbacks) == SESSIONS_A_USER
             connection.sendall(b"x")
         process.kill()
@@ -239,14 +291,14 @@ def test_sessions_take_no_more_than_a_part_of_the_descriptors(loop: Loop) -> Non
 
 def test_nobody_can_make_the_server_look_all_day(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifetimes, "INTERVAL", 3600)
-    looks: list[str] = []
-    monkeypatch.setattr(lifetimes, "_session_process", lambda sock, peer: looks.append(""))
+    looks: list[int | None] = []
+    monkeypatch.setattr(lifetimes, "_look", lambda sock, peer: (looks.append(peer.uid), None))
     a, b = socket.socketpair()
     with a, b:
         for number in range(100):
-            loop.lifetimes.seen(a, PeerCredentials(1, 7, 7, ()), "Stop", str(number))
-        loop.lifetimes.seen(a, PeerCredentials(1, 8, 8, ()), "Stop", "of another user")
-    assert len(looks) == 2
+            for uid in (7, 8):
+                loop.lifetimes.introduce(a, PeerCredentials(1, uid, 7, ()), "Stop", str(number))
+    assert sorted(looks) == [*[7] * (AT_ONCE + 1), *[8] * (AT_ONCE + 1)]
 
 
 def test_a_kernel_without_a_handle_of_the_peer_is_served_by_the_pid(
@@ -255,6 +307,7 @@ def test_a_kernel_without_a_handle_of_the_peer_is_served_by_the_pid(
     monkeypatch.setattr(lifetimes, "peer_pidfd", lambda sock: Unavailable.OPTION)
     with session(loop) as process:
         process.hook("SessionStart", "s")
+        assert loop.introduced is None, "nothing proves that the pid is the sender's"
     loop.turn(10)
     assert [ended.pid for ended in loop.ended] == [process.pid]
 
