@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +22,24 @@ if TYPE_CHECKING:
     from harness.place import Completed, Engine, Place, Process
 
 ROOT = Path(__file__).parents[2]
-SERVER_SOURCE = "OBSERVATORY_SOURCE"
-"""An environment variable: the folder of the `observatory` package to test, in place of this repository's."""
-SOURCE = Path(os.environ.get(SERVER_SOURCE, ROOT / "observatory"))
+SOURCE = ROOT / "observatory"
 INSIDE = "/opt/observatory"
 
 
 @pytest.fixture(scope="session")
-def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for copies of the server, which places see as `INSIDE`/copies."""
+    folder = tmp_path_factory.mktemp("copies")
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def place(engine: Engine, copies: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place into which `observatory` and what it imports have been brought."""
     installed = tree(ROOT / "locks" / "core.txt", engine)
-    mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
+    sources = (f"{SOURCE}:{INSIDE}/source/observatory", f"{copies}:{INSIDE}/copies")
+    mounts = (f"{installed}:{INSIDE}/libraries", *sources)
     with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
         yield opened
 
@@ -68,13 +74,13 @@ def serve(place: Place) -> Iterator[Callable[..., Server]]:
     """Start alice's observatory and wait until it listens; all are ended when the test ends."""
     with contextlib.ExitStack() as stack:
 
-        def start(*arguments: str, user: str = "alice", umask: int = 0o022) -> Server:
+        def start(*arguments: str, user: str = "alice", umask: int = 0o022, source: str = "source") -> Server:
             process = place.start(
                 ["python3", "-m", "observatory", "serve", *arguments],
                 CAST.principal(user),
                 environment={
                     "HOME": f"/home/{user}",
-                    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
+                    "PYTHONPATH": f"{INSIDE}/{source}:{INSIDE}/libraries",
                     "PYTHONDONTWRITEBYTECODE": "1",
                 },
                 umask=umask,

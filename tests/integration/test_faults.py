@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import functools
+import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.conftest import ROOT, SERVER_SOURCE, SOURCE
+from tests.integration import test_reach, test_window
+from tests.integration.cast import LAYOUTS
+from tests.integration.conftest import SOURCE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from harness.place import Engine
+    from harness.callers import Callers
+    from harness.place import Place
+    from tests.integration.conftest import Server
 
-REACH = "tests/integration/test_reach.py"
-PYTEST = (sys.executable, "-m", "pytest", "-p", "no:randomly", "-n", "0", "-x")
-WINDOW = "tests/integration/test_window.py"
+TMP = LAYOUTS[0]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One deliberate fault: in which module, which text becomes which, which tests, and what these must say."""
+    """One deliberate fault: in which module, which text becomes which, the case that shows it, and what this says.
+
+    The case is a mode and a group of the socket, or the umask of a start.
+    """
 
     module: str
     right: str
     wrong: str
-    tests: str
-    chosen: str
     says: str
+    mode: int = 0o660
+    group: str | None = None
+    umask: int | None = None
 
 
 FAULTS = {
@@ -40,62 +46,75 @@ FAULTS = {
         "listening/socket_file.py",
         "            sock.listen(BACKLOG)\n",
         "            sock.listen(BACKLOG)\n            os.chmod(handle, wanted.mode | 0o002)\n",
-        REACH,
-        "tmp-0660",
         "mallory connect /tmp/observatory.sock: the oracle says EACCES, the kernel did ok",
     ),
     "the group that was asked for is ignored": Fault(
         "listening/socket_file.py",
         "        os.chown(handle, -1, wanted.group)\n",
         "        pass\n",
-        REACH,
-        "tmp-0660-team",
         "dave connect /tmp/observatory.sock: the oracle says ok, the kernel did EACCES",
+        group="team",
     ),
     "the first peer's credentials are used for all": Fault(
         "service/server.py",
         "        peer = peer_credentials(sock)\n",
         "        peer = Server.__dict__.get('first') or peer_credentials(sock)\n        Server.first = peer\n",
-        REACH,
-        "tmp-0666",
         "the listener saw Credentials(",
+        mode=0o666,
     ),
     "the payload is merged over the trusted fields": Fault(
         "events.py",
         "        del value[key]\n",
         "        pass\n",
-        REACH,
-        "tmp-0600",
         "the listener saw Credentials(",
+        mode=0o600,
     ),
     "it listens before the mode is set": Fault(
         "listening/socket_file.py",
         "        os.fchmod(sock.fileno(), 0)\n",
         "        sock.bind(path)\n        sock.listen(BACKLOG)\n        return\n",
-        WINDOW,
-        "umask-000",
         "mallory got in while the server with --mode 0600 and umask 000 started",
+        umask=0o000,
     ),
 }
 
 
+@pytest.fixture
+def break_server(copies: Path, tmp_path: Path) -> Callable[[Fault], str]:
+    """Copy the server with a fault to where places see it; gives the copy's folder there."""
+
+    def make(fault: Fault) -> str:
+        copy = copies / tmp_path.name
+        shutil.copytree(SOURCE, copy / "observatory", ignore=shutil.ignore_patterns("__pycache__"))
+        module = copy / "observatory" / fault.module
+        text = module.read_text()
+        assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"
+        module.write_text(text.replace(fault.right, fault.wrong))
+        return f"copies/{copy.name}"
+
+    return make
+
+
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_suite_fails_when(name: str, engine: Engine, tmp_path: Path) -> None:
+def test_the_suite_fails_when(
+    name: str,
+    break_server: Callable[[Fault], str],
+    place: Place,
+    callers: Callers,
+    serve: Callable[..., Server],
+    request: pytest.FixtureRequest,
+) -> None:
     fault = FAULTS[name]
-    source = tmp_path / "observatory"
-    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    module = source / fault.module
-    text = module.read_text()
-    assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"
-    module.write_text(text.replace(fault.right, fault.wrong))
-    suite = subprocess.run(
-        [*PYTEST, "--engine", engine.name, "-k", fault.chosen, fault.tests],
-        cwd=ROOT,
-        env={**os.environ, SERVER_SOURCE: str(source)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert suite.returncode == pytest.ExitCode.TESTS_FAILED, suite.stdout + suite.stderr
-    assert fault.says in suite.stdout, suite.stdout
+    broken = functools.partial(serve, source=break_server(fault))
+    if fault.umask is None:
+        test = test_reach.test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them
+        case = (place, callers, broken, uncounted, request, TMP, fault.mode, fault.group)
+    else:
+        test = test_window.test_a_stranger_who_hammers_connect_during_every_start_never_gets_in
+        case = (place, broken, uncounted, fault.umask)
+    with pytest.raises(AssertionError, match=re.escape(fault.says)):
+        test(*case)
+
+
+def uncounted(**_numbers: int) -> None:
+    """A tally that takes no notice of what a broken server was tried with."""

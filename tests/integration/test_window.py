@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.plugin import Tally
     from tests.integration.conftest import Server
 
-STARTS = 20
+STARTS = 10
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=lambda umask: f"umask-{umask:03o}")

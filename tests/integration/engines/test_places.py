@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.place import Credentials, PlaceError
-from harness.world import Attempt, Node, Principal, User, World, complete, problems
+from harness.world import Attempt, Node, Principal, User, World, problems
 from tests.integration.engines.worlds import COMMON, EXPECTED
 
 if TYPE_CHECKING:
@@ -270,30 +270,6 @@ def test_processes_of_an_earlier_world_end_with_it(place: Place) -> None:
 
 
 # --- sizes -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_deep_path_long_names_many_users_and_ten_thousand_attempts_take_less_than_ten_seconds(place: Place) -> None:
-    deep = "/srv/" + "/".join("d" * 18 for _ in range(200))
-    users = (User("root", 0, 0), *(User(f"u{number}", 10_000 + number, 10_000 + number) for number in range(1000)))
-    world = complete(
-        World(
-            "large",
-            users=users,
-            nodes=(Node(f"{deep}/s", "socket", mode=0o666), Node("/tmp/" + "n" * 255, "file")),
-            attempts=tuple(
-                Attempt(f"u{number // 100}", "stat", deep + ("/s" if number % 50 else "/nothing"))
-                for number in range(10_000)
-            ),
-        )
-    )
-    assert len(world.nodes[0].path) > 3800
-    began = time.monotonic()
-    place.build(world)
-    seen = place.attempt(world.attempts)
-    took = time.monotonic() - began
-    assert [each.outcome for each in seen] == ["ENOENT", *["ok"] * 49] * 200
-    assert {each.at for each in seen} == {None, f"{deep}/nothing"}
-    assert took < 10
 
 
 def test_ids_of_thirty_one_bits_and_more_are_not_negative(place: Place) -> None:
