@@ -26,9 +26,15 @@ SERVER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "serve
 ENDURANCE = [f"tests/server/test_{name}.py" for name in ("bench", "crash", "faults", "fuzz", "starts")]
 # What has a session of its own, since it takes longer than people like to wait for the main suite.
 ORACLE = [
+    "tests/properties/test_oracle_search.py",
     "tests/integration/oracle",
     "tests/integration/scenarios/test_size.py",
     "tests/integration/engines/test_sweep.py",
+]
+TESTS = [
+    *("tests/unit", "tests/properties"),
+    *(path for path in SERVER if path not in ENDURANCE),
+    *(f"--ignore={path}" for path in ORACLE),
 ]
 INTEGRATION = [
     "tests/integration",
@@ -56,9 +62,13 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
 
 
 def pytest(session: nox.Session, *paths: str) -> None:
-    """Run pytest on these paths, or on those given after `--`, with a worker for each core unless told otherwise."""
+    """Run pytest on these paths, or on those given after `--`.
+
+    Unless told otherwise with a worker more than there are cores, since some tests wait for a deadline to pass.
+    """
+    workers = str((os.cpu_count() or 1) + 1)
     chosen = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("python", "-m", "pytest", "-n", "auto", *(() if chosen else paths), *session.posargs)
+    session.run("python", "-m", "pytest", "-n", workers, *(() if chosen else paths), *session.posargs)
 
 
 @nox.session
@@ -72,7 +82,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that needs no container, on any platform."""
     install(session, "harness")
-    pytest(session, "tests/unit", "tests/properties", *(path for path in SERVER if path not in ENDURANCE))
+    pytest(session, *TESTS)
 
 
 @nox.session

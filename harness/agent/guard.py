@@ -33,20 +33,25 @@ def _agent() -> socket.socket:
             agent.close()
 
 
+def _reap(*_: object) -> None:
+    """Wait for every orphan that has ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
 def _main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGCHLD, _reap)
     try:
         agent = _agent()
     except TimeoutError:
         sys.exit("the agent did not come")
     ended = select.poll()
     ended.register(agent, select.POLLIN)
-    while not ended.poll(500):
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
+    ended.poll()
 
 
 if __name__ == "__main__":

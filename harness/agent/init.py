@@ -43,6 +43,7 @@ def _raise_loopback() -> None:
 
 
 def _main() -> None:
+    os.chmod("/", 0o755)  # the kernel makes it with 1777
     for source, target, kind in MOUNTS:
         _mount(source, target, kind)
     _raise_loopback()

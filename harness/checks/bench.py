@@ -202,12 +202,8 @@ class Bench:
         return running.process.wait(self.subject.patience)
 
     def kill(self, running: Running) -> None:
-        """End it and its process group, as it is."""
-        with contextlib.suppress(TimeoutError):
-            self.stop(running)
-            self.root("kill", "-KILL", "--", f"-{running.pid}")
-            return
-        self.root("kill", "-KILL", "--", f"-{running.pid}")
+        """End it and all that it started at once, as a power failure would."""
+        self.probe("crash", pid=running.pid, seconds=self.subject.patience)
         running.process.wait(self.subject.patience)
 
     def log(self, running: Running) -> str:

@@ -52,11 +52,11 @@ def cast(owner: str, group: str | None) -> World:
 
 
 def lay(world: World, layout: Layout, owner: str, extra: Iterable[Node] = ()) -> World:
-    """The world with the directory for the socket, and the server's own directory for its state."""
+    """The world with the directory for the socket, and the server's own directory for its state, in memory."""
     gid = world.user(owner).gid
     nodes = [
         Node(TOP, "directory", "root", "root", 0o755),
-        Node(STATE, "directory", owner, gid, 0o700),
+        Node(STATE, "mount", owner, gid, 0o700, fs="tmpfs"),
         Node(f"/home/{owner}", "directory", owner, gid, 0o700),
     ]
     if layout == "tmp":

@@ -20,7 +20,7 @@ def attack(bench: Bench) -> Finding:
         return not_applicable("it takes a new name in a new directory at each start, so it never meets what it left")
     bench.lay()
     with bench.serve() as first:
-        bench.probe("crash", pid=first.pid, seconds=bench.subject.patience)
+        bench.kill(first)
     left = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
     try:
         with bench.serve():

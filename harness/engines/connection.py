@@ -44,10 +44,14 @@ class Transport(Protocol):
 
 
 class Connection:
-    """An agent that answers. `facts` is what it says of its kernel. Raises PlaceError if it doesn't come."""
+    """An agent that answers. `facts` is what it says of its kernel. Raises PlaceError if it doesn't come.
 
-    def __init__(self, transport: Transport, *programs: bytes, patience: float = 60.0) -> None:
+    `slowness`: how many times longer than usual to wait for processes, in a place that is emulated.
+    """
+
+    def __init__(self, transport: Transport, *programs: bytes, patience: float = 60.0, slowness: float = 1.0) -> None:
         self._transport = transport
+        self.slowness = slowness
         self._numbers = itertools.count(1)
         self._writing = threading.Lock()
         self._changed = threading.Condition()
@@ -203,6 +207,7 @@ class AgentProcess:
 
     def read_line(self, stream: Stream = "stdout", timeout: float = 10.0) -> str:
         """The next line without its newline. Raises TimeoutError (with what was read so far), or EOFError."""
+        timeout *= self._connection.slowness
         with self._changed:
             lines = self._lines[stream]
             if not self._changed.wait_for(lambda: lines or self._over, timeout):
@@ -246,6 +251,7 @@ class AgentProcess:
 
     def wait(self, timeout: float = 10.0) -> Completed:
         """Wait for the end. Raises TimeoutError; PlaceError if the place ended first."""
+        timeout *= self._connection.slowness
         with self._changed:
             if not self._changed.wait_for(lambda: self._over, timeout):
                 raise TimeoutError(f"the process {self.pid} did not end within {timeout} s; {self._so_far()}")

@@ -39,6 +39,8 @@ What takes long under emulation and proves nothing here is left out (the kernel'
 """
 PATIENCE = 180.0
 """Seconds for a machine to boot, where it is emulated on a busy one."""
+SLOWNESS = 12.0
+"""How much longer than elsewhere to wait for a process of an emulated machine: a program takes ten times as long."""
 
 
 class VmEngine:
@@ -64,7 +66,7 @@ class VmEngine:
         machine = Machine(kernel(name), [userland()], [tree_archive(mount.source, mount.target) for mount in brought])
         try:
             machine.wait_until_it_is_there()
-            connection = Connection(machine, source("agent.py"), patience=PATIENCE)
+            connection = Connection(machine, source("agent.py"), patience=PATIENCE, slowness=SLOWNESS)
         except BaseException:
             machine.close()
             raise

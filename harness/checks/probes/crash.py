@@ -1,4 +1,4 @@
-"""End a server and all that it started as a power failure would, and wait until they are gone. Runs as root."""
+"""End a server, its process group and all that descends from it at once, and wait until they are gone. Runs as root."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def main(pid: int, seconds: float) -> None:
     """Print how many processes there were, and how many are left, if only as zombies that nobody has waited for."""
     killed = set()
     until = time.monotonic() + seconds
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
     for each in tree(pid):
         killed.add(each)
         with contextlib.suppress(ProcessLookupError):

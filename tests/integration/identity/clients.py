@@ -1,6 +1,7 @@
 """What a client learns of its server, run inside a place as root with `observatory` importable: `clients.py PATH`.
 
-Prints one JSON line for each step: what the client sees, and who it should be. Every step waits for the one before.
+Prints one JSON line for each step: what the client sees, who it should be, and what it would think if it went by the
+file's owner, or by who accepts. Every step waits for the one before.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ def look(step: str, due: dict[str, int]) -> None:
     """Connect, and say whom the client sees at the other end."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(PATH)
+        listener.accept()[0].close()
+        acceptor = {"uid": os.geteuid()}
         seen = peer_credentials(client)
     assert seen is not None
     who = {"pid": seen.pid, "uid": seen.uid, "gid": seen.gid}
-    print(json.dumps({"step": step, "seen": who, "due": due, "owner": os.stat(PATH).st_uid}), flush=True)
+    owner = {"uid": os.stat(PATH).st_uid}
+    print(json.dumps({"step": step, "seen": who, "due": due, "owner": owner, "acceptor": acceptor}), flush=True)
 
 
 def as_user(uid: int, work: Callable[[], object]) -> dict[str, int]:

@@ -11,24 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.checks import delivery
+from harness.world import Principal
 from tests.integration.cast import CAST
 from tests.integration.conftest import INSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.place import Place, Process
 
 HERE = Path(__file__).parent
-SOCKET = "/tmp/observatory.sock"
+ROOT = Principal(0, 0)
 PATIENCE = 120.0
 """Seconds to wait for what takes a moment on a machine that has nothing else to do."""
-ACTOR = (HERE / "actor.py").read_text(encoding="utf-8")
-ACT = ("python3", "-c", "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))")
-"""How the actor is run: its text is in the environment, for the helper that it starts as another program."""
 CONFINED = (HERE / "confined.py").read_text(encoding="utf-8")
 CLIENTS = (HERE / "clients.py").read_text(encoding="utf-8")
 LISTENER = (HERE / "listener.py").read_text(encoding="utf-8")
+SOCKET, DATABASE = "{socket}", "{database}"
+"""Words of a server's command that are replaced when it is started."""
+OBSERVATORY = (
+    *("python3", "-m", "observatory", "serve"),
+    *("--socket", SOCKET, "--mode", "0666", "--database", DATABASE),
+)
+"""Observatory, open to everybody."""
+BARE = ("python3", "-c", LISTENER, SOCKET)
+"""The bare listener; with the name of a mistake as one more word, it makes that one."""
+ENVIRONMENT = {
+    "HOME": "/home/alice",
+    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -40,18 +53,27 @@ class Sent:
     seen: dict[str, Any]
 
     def fault(self) -> str | None:
-        """Where the two part, in words; `None` if they agree."""
+        """Where the two part, in words; `None` if they agree.
+
+        A process that the server describes must be the one that connected, in every event; where the record says
+        which it was, or that it can't be known any more (`None`), the server must say that.
+        """
         own = {f"_peer_{name}": value for name, value in self.own.items()}
         seen = {name: self.seen.get(name) for name in own}
         if seen["_peer_groups"] is not None:
             seen["_peer_groups"] = sorted(seen["_peer_groups"])
+        process = self.seen.get("_peer_process")
+        if process is not None:
+            short = {name: process.get(name) for name in ("pid", "comm", "ancestors")}
+            seen["_peer_process"] = short if "process" in self.own else process["pid"]
+            own.setdefault("_peer_process", self.own["pid"])
         if own != seen:
             return f"{self.token}: its connector was {_short(own)}, the server says {_short(seen)}"
         return None
 
 
 def _short(who: dict[str, Any]) -> str:
-    return ", ".join(f"{name.removeprefix('_peer_')} {str(value)[:60]}" for name, value in who.items())
+    return ", ".join(f"{name.removeprefix('_peer_')} {str(value)[:300]}" for name, value in who.items())
 
 
 @dataclass(frozen=True)
@@ -61,110 +83,96 @@ class Played:
     sent: list[Sent]
     reads: dict[str, list[str]]
 
+    def faults(self, events: int) -> list[str]:
+        """What the server got wrong in this many events."""
+        assert len(self.sent) == events
+        return [fault for event in self.sent if (fault := event.fault())]
+
 
 @dataclass
 class Watched:
     """A running server, of which each event can be read."""
 
     process: Process
-    place: Place
-    socket: str = SOCKET
+    socket: str
 
-    def play(self, case: str, *words: str) -> Played:
-        """Let the actor play a case, and pair what it recorded with what the server wrote."""
-        done = self.place.run(
-            [
-                "python3",
-                "-c",
-                "import os; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))",
-                case,
-                self.socket,
-                *words,
-            ],
-            CAST.principal("root"),
-            environment={"ACTOR": ACTOR},
-            timeout=PATIENCE,
-        )
-        assert done.status == 0, done.stderr
-        said = [json.loads(line) for line in done.stdout.splitlines()]
+
+class Stage:
+    """A place with alice and the others in it, servers that are started when first needed, and one who plays cases.
+
+    What is started is shared by the tests of a module: to start an interpreter takes longer than to play a case.
+    """
+
+    def __init__(self, place: Place, stack: contextlib.ExitStack) -> None:
+        place.build(CAST)
+        self.place = place
+        self._stack = stack
+        self._servers: dict[tuple[str | None, tuple[str, ...]], Watched] = {}
+        self._started = 0
+        self._player = place.start(delivery.BOOT, ROOT)
+        self._player.send(delivery.attend())
+
+    def server(self, command: Sequence[str], confinement: str | None = None) -> Watched:
+        """The server of this command: alice's, or in namespaces of its own (see `confined.py`)."""
+        key = (confinement, tuple(command))
+        if key not in self._servers:
+            self._servers[key] = self._start(command, confinement)
+        return self._servers[key]
+
+    def fresh(self, command: Sequence[str], *, abstract: bool = False) -> Watched:
+        """A server of this command to which nobody has spoken yet; with a name in no directory, if so wanted."""
+        return self._start(command, None, "@" if abstract else "")
+
+    def play(self, case: str, server: Watched) -> Played:
+        """Play a case of `harness.checks.probes.connectors`, and pair what it recorded with what the server wrote."""
+        arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
+        self._player.send(delivery.order("connectors", arguments, None))
+        answer = json.loads(self._player.read_line(timeout=PATIENCE))
+        assert answer["status"] == 0, answer["error"]
+        said = [json.loads(line) for line in answer["output"].splitlines()]
+        assert not [line["unplayable"] for line in said if "unplayable" in line]
         records = {own.pop("token"): own for own in said if "token" in own}
         assert records, "the actor recorded nothing"
-        events = [json.loads(self.process.read_line(timeout=PATIENCE)) for _ in records]
+        events = {}
+        while records.keys() - events.keys():
+            event = json.loads(server.process.read_line(timeout=PATIENCE))
+            assert event["session_id"] not in events, "an event that was sent once came twice"
+            events[event["session_id"]] = event
         return Played(
-            [Sent(event["token"], records[event["token"]], event) for event in events],
+            [Sent(token, own, events[token]) for token, own in records.items()],
             {reader["reads"]: reader["tokens"] for reader in said if "reads" in reader},
         )
 
-    def act(self, case: str, *words: str) -> list[Sent]:
-        """Play a case of which only the events matter."""
-        return self.play(case, *words).sent
+    def _start(self, command: Sequence[str], confinement: str | None, prefix: str = "/tmp/") -> Watched:
+        self._started += 1
+        socket = f"{prefix}identity-{self._started}.sock"
+        words = {SOCKET: socket, DATABASE: f"/tmp/identity-{self._started}.sqlite"}
+        whole = [words.get(word, word) for word in command]
+        if confinement is not None:
+            whole = ["python3", "-c", CONFINED, confinement, *whole]
+        who = CAST.principal("alice") if confinement is None else ROOT
+        process = self.place.start(whole, who, environment=ENVIRONMENT)
+        self._stack.callback(_end, process)
+        line = process.read_line("stderr", timeout=PATIENCE)
+        assert "listening on" in line, line
+        return Watched(process, socket)
 
 
-def observatory_command(*arguments: str) -> list[str]:
-    """How alice's observatory is started, open to everybody."""
-    return ["python3", "-m", "observatory", "serve", "--socket", SOCKET, "--mode", "0666", *arguments]
-
-
-def bare_command(*mistake: str, socket: str = SOCKET) -> list[str]:
-    """How the bare listener is started, right or with a mistake."""
-    return ["python3", "-c", LISTENER, socket, *mistake]
-
-
-def confined_command(kind: str, command: list[str]) -> list[str]:
-    """How root starts a server in namespaces of its own."""
-    return ["python3", "-c", CONFINED, kind, *command]
-
-
-ENVIRONMENT = {
-    "HOME": "/home/alice",
-    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+def _end(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.signal(signal.SIGKILL)
+    process.wait(timeout=PATIENCE)
 
 
 @contextlib.contextmanager
-def launched(place: Place, command: list[str], user: str = "alice", socket: str = SOCKET) -> Iterator[Watched]:
-    """A server that listens, alice's by itself or by whoever the command says; ended afterwards."""
-    place.build(CAST)
-    process = place.start(command, CAST.principal(user), environment=ENVIRONMENT)
-    try:
-        line = process.read_line("stderr", timeout=PATIENCE)
-        assert "listening on" in line, line
-        yield Watched(process, place, socket)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.signal(signal.SIGKILL)
-        process.wait(timeout=PATIENCE)
-
-
-@pytest.fixture
-def started(place: Place) -> Iterator[Callable[..., Watched]]:
-    """Start servers; all are ended when the test ends."""
+def staged(place: Place) -> Iterator[Stage]:
+    """A stage, cleared afterwards."""
     with contextlib.ExitStack() as stack:
-        yield lambda *words, **named: stack.enter_context(launched(place, *words, **named))
+        yield Stage(place, stack)
 
 
-@pytest.fixture
-def observatory(started: Callable[..., Watched]) -> Watched:
-    """Alice's observatory, open to everybody."""
-    return started(observatory_command())
-
-
-@pytest.fixture
-def bare(started: Callable[..., Watched]) -> Callable[..., Watched]:
-    """Start alice's bare listener, right or with a mistake."""
-
-    def start(*mistake: str, socket: str = SOCKET) -> Watched:
-        return started(bare_command(*mistake, socket=socket), socket=socket)
-
-    return start
-
-
-@pytest.fixture
-def confined(started: Callable[..., Watched]) -> Callable[..., Watched]:
-    """Start alice's server in a pid namespace of its own, or in a user namespace too."""
-
-    def start(kind: str, command: list[str]) -> Watched:
-        return started(confined_command(kind, command), user="root")
-
-    return start
+@pytest.fixture(scope="module")
+def stage(place: Place) -> Iterator[Stage]:
+    """Where the cases of this module are played."""
+    with staged(place) as made:
+        yield made

@@ -10,6 +10,7 @@ import array
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -23,12 +24,14 @@ MISTAKES = {
     "signed": "reads ids as signed numbers",
     "thirty-two": "has room for 32 groups",
     "overflow": "takes 'unknown' for a number",
+    "hidden": "takes the user nobody for 'unknown', where that is a user",
     "own": "falls back to its own ids where it knows nothing",
     "claims": "lets the client's fields go over its own",
     "everybody": "shows every event to everybody",
-    "details": "describes the process that has the pid now",
+    "details": "describes the process that has the pid now, whether it is the peer or not",
 }
 SO_PEERGROUPS = 59
+SO_PEERPIDFD = 77
 UNKNOWN = {"pid": 0, "uid": 65534, "gid": 65534}
 
 
@@ -40,7 +43,7 @@ def from_socket(sock: socket.socket, mistake: str) -> dict[str, object]:
     seen: dict[str, object] = {"pid": pid, "uid": uid, "gid": gid, "groups": groups}
     if mistake in {"overflow", "signed"}:
         return seen
-    complete = Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+    complete = mistake != "hidden" and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
     for name, unknown in UNKNOWN.items():
         if seen[name] == unknown and (name == "pid" or not complete):
             own = {"pid": os.getpid(), "uid": os.geteuid(), "gid": os.getegid()}
@@ -76,6 +79,24 @@ def from_proc(pid: object, column: int) -> dict[str, object]:
     return seen
 
 
+def process_of(sock: socket.socket, pid: object, mistake: str) -> dict[str, object] | None:
+    """The process with this number and its ancestors, if the kernel says that the peer lived all the while."""
+    chain: list[dict[str, object]] = []
+    number = pid
+    try:
+        pidfd = os.pidfd_open(os.getpid()) if mistake == "details" else sock.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD)
+    except OSError:
+        return None
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while number and len(chain) < 9:
+            before, _, after = Path(f"/proc/{number}/stat").read_text().rpartition(") ")
+            chain.append({"pid": number, "comm": before.partition(" (")[2]})
+            number = int(after.split()[1])
+    ended, _, _ = select.select([pidfd], [], [], 0)
+    os.close(pidfd)
+    return None if ended or not chain else {**chain[0], "ancestors": chain[1:]}
+
+
 def converse(sock: socket.socket, mistake: str) -> None:
     """Answer the requests of one connection."""
     seen = from_socket(sock, mistake)
@@ -101,9 +122,8 @@ def converse(sock: socket.socket, mistake: str) -> None:
         body = json.loads(data[data.index(b"\r\n\r\n") + 4 : wanted(data)])
         data = data[wanted(data) :]
         trusted = {f"_peer_{name}": value for name, value in seen.items()}
-        if mistake == "details":
-            with contextlib.suppress(FileNotFoundError):
-                trusted["_peer_process"] = Path(f"/proc/{seen['pid']}/comm").read_text().strip()
+        if (process := process_of(sock, seen["pid"], mistake)) is not None:
+            trusted["_peer_process"] = process
         if mistake != "claims":
             body = {name: value for name, value in body.items() if not name.startswith("_")}
         line = json.dumps({**trusted, **body}) + "\n"

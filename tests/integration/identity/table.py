@@ -5,40 +5,34 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.checks.probes import connectors
 from harness.engines import choose
 from harness.images import tree
 from tests.integration.conftest import INSIDE, ROOT, SOURCE
-from tests.integration.identity.conftest import (
-    ACTOR,
-    bare_command,
-    confined_command,
-    launched,
-    observatory_command,
-)
+from tests.integration.identity.conftest import BARE, OBSERVATORY, staged
 
 if TYPE_CHECKING:
-    from harness.place import Place
-    from tests.integration.identity.conftest import Sent
+    from tests.integration.identity.conftest import Sent, Stage
 
 DOCUMENT = ROOT / "docs" / "identity-table.md"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case: the function of the actor that plays it, and what the server is confined to."""
+    """One case by its name in `connectors`, and what the server is confined to."""
 
     name: str
     confinement: str | None = None
 
 
 ROWS = (
-    *map(Row, ("fork", "execute", "change-user", "moment", "helper", "thread", "passed", "shared", "dead", "reused")),
+    *map(Row, ("fork", "execute", "change-user", "moment", "helper", "thread", "passed", "shared", "living")),
+    *map(Row, ("dead", "reused", "early")),
     *map(Row, ("large-ids", "many-groups", "changed-groups", "claimed", "forged", "nobody", "inner-pid", "inner-root")),
     Row("remapped"),
     Row("sibling", "pid"),
@@ -49,39 +43,21 @@ ROWS = (
 HEAD = """# What the kernel says in each case
 
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
-those of `tests/integration/identity/actor.py`; each process keeps its own record, which the answers are held against.
+those of `harness/checks/probes/connectors.py`; each process keeps its own record, which the answers are held against.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
 process that connected. Where the second column has a number, it is what the kernel gives for *unknown*, and no id.
 
 """
 
 
-def rows(place: Place) -> list[str]:
+def rows(stage: Stage) -> list[str]:
     """The table's lines for this place."""
-    told = sentences()
     lines = ["| what happens | the kernel says | observatory says |", "|---|---|---|"]
     for row in ROWS:
-        cells = []
-        for command in (bare_command("overflow"), observatory_command("--database", f"/tmp/{row.name}.sqlite")):
-            apart = row.confinement and confined_command(row.confinement, command)
-            with launched(place, apart or command, "root" if apart else "alice") as server:
-                cells.append(cell(server.act(row.name)))
-        lines.append(f"| {told[row.name]} | {cells[0]} | {cells[1]} |")
+        servers = (stage.server(command, row.confinement) for command in ((*BARE, "overflow"), OBSERVATORY))
+        raw, told = (cell(stage.play(row.name, server).sent) for server in servers)
+        lines.append(f"| {connectors.CASES[row.name].__doc__} | {raw} | {told} |")
     return lines
-
-
-def sentences() -> dict[str, str]:
-    """What happens in each case, in the words of the actor's own documentation."""
-    module = ast.parse(ACTOR)
-    words = {node.name: ast.get_docstring(node) for node in module.body if isinstance(node, ast.FunctionDef)}
-    cases = next(
-        node.value for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CASES"
-    )
-    assert isinstance(cases, ast.Dict)
-    names = {
-        ast.literal_eval(key): ast.unparse(value) for key, value in zip(cases.keys, cases.values, strict=True) if key
-    }
-    return {name: str(words[function]) for name, function in names.items()}
 
 
 def cell(sent: list[Sent]) -> str:
@@ -115,7 +91,8 @@ def main(engines: list[str]) -> None:
             installed = tree(ROOT / "locks" / "core.txt", engine)
             mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
             place = stack.enter_context(engine.open(mounts=mounts))
-            made[f"{name} ({place.facts.kernel.split('-')[0]})"] = rows(place)
+            stage = stack.enter_context(staged(place))
+            made[f"{name} ({place.facts.kernel.split('-')[0]})"] = rows(stage)
     first, *others = made.values()
     assert all(other == first for other in others)
     seen = f"Seen alike with the engines and Linux kernels {' and '.join(made)}."

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.integration.identity.conftest import BARE, OBSERVATORY
 
+if TYPE_CHECKING:
     from harness.plugin import Tally
-    from tests.integration.identity.conftest import Sent, Watched
+    from tests.integration.identity.conftest import Stage
 
 
 @dataclass(frozen=True)
 class Case:
-    """What happens (the actor's docstring says it), how many events come of it, and a mistake that it catches."""
+    """What happens (the function's docstring in `connectors` says it), how many events come of it, and a mistake that it catches."""
 
     name: str
     events: int
@@ -36,8 +36,9 @@ CASES = (
     Case("thread", 1, "procfs"),
     Case("passed", 1, "speaker"),
     Case("shared", 6, "speaker"),
-    Case("dead", 2, "procfs"),
-    Case("reused", 2, "procfs"),
+    Case("living", 1, "speaker"),
+    Case("dead", 1, "procfs"),
+    Case("reused", 1, "details"),
     Case("large-ids", 3, "signed"),
     Case("many-groups", 6, "thirty-two"),
     Case("changed-groups", 1, "procfs"),
@@ -45,38 +46,43 @@ CASES = (
     Case("forged", 2, "speaker"),
     Case("inner-pid", 1, "claims"),
     Case("inner-root", 1, "claims"),
+    Case("nobody", 1, "hidden"),
+    Case("early", 1, "procfs"),
     Case("crowd", 1_000, "speaker"),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-def faults(sent: list[Sent], case: Case) -> list[str]:
-    assert len(sent) == case.events
-    return [fault for event in sent if (fault := event.fault())]
+@every_case
+def test_observatory_names_the_connector(stage: Stage, case: Case, tally: Tally) -> None:
+    played = stage.play(case.name, stage.server(OBSERVATORY))
+    tally(events=len(played.sent))
+
+    assert played.faults(case.events) == []
 
 
 @every_case
-def test_observatory_names_the_connector(observatory: Watched, case: Case, tally: Tally) -> None:
-    sent = observatory.act(case.name)
-    tally(events=len(sent))
-
-    assert faults(sent, case) == []
-    # Nothing is said of a process beyond its number unless the process is proved to be the connector.
-    assert all(event.seen.get("_peer_process") is None for event in sent if case.name in {"dead", "reused"})
+def test_a_bare_listener_names_the_connector(stage: Stage, case: Case) -> None:
+    assert stage.play(case.name, stage.server(BARE)).faults(case.events) == []
 
 
 @every_case
-def test_a_bare_listener_names_the_connector(bare: Callable[..., Watched], case: Case) -> None:
-    assert faults(bare().act(case.name), case) == []
+def test_a_server_with_the_mistake_is_caught(stage: Stage, case: Case) -> None:
+    assert stage.play(case.name, stage.server([*BARE, case.mistake])).faults(case.events) != []
 
 
-@every_case
-def test_a_server_with_the_mistake_is_caught(bare: Callable[..., Watched], case: Case) -> None:
-    assert faults(bare(case.mistake).act(case.name), case) != []
-
-
-def test_details_read_by_a_reused_number_are_another_processes(bare: Callable[..., Watched]) -> None:
+def test_details_read_by_a_reused_number_are_another_processes(stage: Stage) -> None:
     """What `observatory.identity.process` refuses to report: the name of whoever has the number now."""
-    _, second = bare("details").act("reused")
+    (event,) = stage.play("reused", stage.server([*BARE, "details"])).sent
 
-    assert second.seen["_peer_process"] is not None
+    assert event.seen["_peer_process"]["pid"] == event.own["pid"]
+    assert event.own["process"] is None
+
+
+def test_an_abstract_socket_has_credentials_and_no_permissions(stage: Stage) -> None:
+    """Everybody in the network namespace gets in; who it was is known all the same."""
+    assert stage.play("passed", stage.fresh(BARE, abstract=True)).faults(1) == []
+
+
+def test_a_server_at_an_abstract_socket_that_takes_the_speaker_for_the_connector_is_caught(stage: Stage) -> None:
+    assert stage.play("passed", stage.fresh([*BARE, "speaker"], abstract=True)).faults(1) != []

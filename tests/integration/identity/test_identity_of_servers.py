@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.integration.cast import CAST
-from tests.integration.identity.conftest import CLIENTS, ENVIRONMENT, SOCKET
+import pytest
+
+from tests.integration.identity.conftest import CLIENTS, ENVIRONMENT, ROOT
 
 if TYPE_CHECKING:
     from harness.place import Place
+    from tests.integration.identity.conftest import Stage
 
 
-def test_a_client_sees_whoever_called_listen_last(place: Place) -> None:
-    place.build(CAST)
-    done = place.run(["python3", "-c", CLIENTS, SOCKET], CAST.principal("root"), environment=ENVIRONMENT)
+@pytest.fixture(scope="module")
+def steps(stage: Stage, place: Place) -> list[dict[str, Any]]:
+    """What a client learns at each step of a listener's life: from the kernel, and by two ways that are wrong."""
+    done = place.run(["python3", "-c", CLIENTS, "/tmp/listener.sock"], ROOT, environment=ENVIRONMENT)
     assert done.status == 0, done.stderr
-    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
+
+def faults(steps: list[dict[str, Any]], by: str) -> list[str]:
+    """The steps at which a client that goes by this is wrong about the user it talks to."""
     assert len(steps) == 6
+    return [step["step"] for step in steps if step[by]["uid"] != step["due"]["uid"]]
+
+
+def test_a_client_sees_whoever_called_listen_last(steps: list[dict[str, Any]]) -> None:
     assert [step["seen"] for step in steps] == [step["due"] for step in steps]
-    # The owner of the file says nothing: it is root all the while, as it would be after a chown.
-    assert {step["owner"] for step in steps} == {0}
     assert len({step["seen"]["uid"] for step in steps}) == 3
+
+
+def test_a_client_that_takes_the_files_owner_for_the_listener_is_caught(steps: list[dict[str, Any]]) -> None:
+    """The file is root's all the while, as it would be after a chown by whoever hands the socket on."""
+    assert faults(steps, "owner") == [
+        "bob listens again on the same socket",
+        "mallory has inherited the socket and listens",
+        "the file is root's, the listener is not",
+    ]
+
+
+def test_a_client_that_takes_whoever_accepts_for_the_listener_is_caught(steps: list[dict[str, Any]]) -> None:
+    assert "mallory has inherited the socket and listens" in faults(steps, "acceptor")
+    assert "root has become bob since" in faults(steps, "acceptor")

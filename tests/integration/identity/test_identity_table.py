@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tests.integration.identity.table import DOCUMENT, rows
 
 if TYPE_CHECKING:
-    from harness.place import Place
+    from tests.integration.identity.conftest import Stage
 
 
-def test_the_table_says_what_this_kernel_answers(place: Place) -> None:
+def test_the_table_says_what_this_kernel_answers(stage: Stage) -> None:
     written = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
 
-    assert rows(place) == written
+    assert rows(stage) == written

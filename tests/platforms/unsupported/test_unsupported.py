@@ -56,9 +56,9 @@ INSIDE = (
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pytest and what it requires, as plain Python, with a configuration that needs no plugin."""
+    """Pytest, Hypothesis and what they require, as plain Python, with a configuration that needs no plugin."""
     directory = tmp_path_factory.mktemp("packages")
-    pure_packages(directory, "pytest")
+    pure_packages(directory, "pytest", "hypothesis")
     (directory / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
     return directory
 

@@ -1,12 +1,17 @@
-"""Peers of a server, run inside a place as root: `actor.py CASE PATH`.
+"""Peers of a server for whom the plain answer is wrong: one function for each case. Runs as root; hooks only.
 
-Each case sends events with a token, and says on a line of its own, as JSON, who opened the connection of each: its own
-record, which the server's is held against. Every step waits for the one before it; nothing sleeps.
+Each case sends events with a token as their `session_id`, and prints for each who opened its connection, as JSON: its
+own record, which the server's is held against. Every step waits for the one before it; nothing sleeps. What can't be
+played in this place is said in a line `{"unplayable": sentence}`.
+
+The module stands on its own, for a helper of it is another program: a set-user-ID Python that is given this text.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import functools
 import http.client
 import json
 import os
@@ -16,10 +21,12 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import threading
+import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,20 +35,35 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 ALICE, BOB, CAROL, MALLORY = 1500, 1501, 1502, 1504
 STAFF, TEAM = 2000, 2001
+DEPARTED, SUCCEEDED, PRESENT = 1510, 1511, 1512
+"""Users of one case each, so that a server which looks at some peers of a user only looks at these."""
 NOBODY = 65534
 HELPER = "/srv/helper"
+PATIENCE = 20.0
+"""Seconds to wait for a server to read."""
+LONGEST_CHAIN = 8
+"""So many ancestors are named, and no more."""
+UNPLAYABLE = 3
+"""The exit status of a child that could not play its part here."""
 SETRESUID = {"x86_64": 117, "aarch64": 147}
 CLONE3 = 435
 PR_SET_DUMPABLE = 4
 CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
 
 
+class UnplayableError(Exception):
+    """This place has no room for the case: why, in one sentence."""
+
+
 def become(uid: int, gid: int | None = None, groups: list[int] | None = None) -> None:
     """Be another user for good: real, effective and saved."""
     gid = uid if gid is None else gid
-    os.setgroups(groups or [])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    try:
+        os.setgroups(groups or [])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        raise UnplayableError(f"nobody can be uid {uid} in {len(groups or [])} groups here: {error.strerror}") from None
 
 
 def myself(**other: object) -> dict[str, object]:
@@ -58,30 +80,32 @@ def myself(**other: object) -> dict[str, object]:
 def connect() -> socket.socket:
     """A new connection to the server. A path that begins with `@` is an abstract name."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.connect(PATH.replace("@", "\0", 1))
+    sock.connect(os.environ["ENDPOINT"].replace("@", "\0", 1))
     return sock
 
 
 def request(token: str, **fields: object) -> bytes:
     """One event as HTTP."""
-    body = json.dumps({"token": token, **fields}).encode()
+    body = json.dumps({"session_id": token, **fields}).encode()
     return b"POST /hook?event=Probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def speak(sock: socket.socket, token: str, **fields: object) -> None:
-    """Send one event and wait until it is taken."""
+def speak(sock: socket.socket, token: str, **fields: object) -> bool:
+    """Send one event and wait until it is taken; whether the connection can take another."""
     sock.sendall(request(token, **fields))
-    heard(sock)
+    return heard(sock)
 
 
-def heard(sock: socket.socket) -> None:
-    """Wait for the answer to one event."""
+def heard(sock: socket.socket) -> bool:
+    """Wait for the answer to one event; whether the server keeps the connection."""
     answer = b""
     while b"\r\n\r\n" not in answer:
         more = sock.recv(4096)
         assert more, f"the server closed the connection after {answer!r}"
         answer += more
-    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    head = answer.lower()
+    assert head.startswith((b"http/1.1 200 ", b"http/1.0 200 ")), answer
+    return head.startswith(b"http/1.1") and b"\r\nconnection: close" not in head
 
 
 def reads(name: str) -> None:
@@ -92,7 +116,7 @@ def reads(name: str) -> None:
         conversation.request("GET", "/events", headers={"Connection": "close"})
         answer = conversation.getresponse()
         lines = answer.read().decode().splitlines() if answer.status == 200 else []
-    print(json.dumps({"reads": name, "tokens": sorted(json.loads(line)["token"] for line in lines)}), flush=True)
+    print(json.dumps({"reads": name, "tokens": sorted(json.loads(line)["session_id"] for line in lines)}), flush=True)
 
 
 def record(token: str, who: dict[str, object]) -> None:
@@ -109,16 +133,28 @@ def child(work: Callable[[], object]) -> int:
         try:
             work()
             status = 0
+        except UnplayableError as why:
+            unplayable(why)
+            status = UNPLAYABLE
         except BaseException:
             traceback.print_exc()
         finally:
+            sys.stdout.flush()
             os._exit(status)
     return pid
+
+
+def unplayable(why: UnplayableError) -> None:
+    """Say that the case can't be played, once."""
+    if str(why):
+        print(json.dumps({"unplayable": str(why)}), flush=True)
 
 
 def ended(pid: int) -> None:
     """Wait for a child that does its work without a fault, and collect it."""
     _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNPLAYABLE:
+        raise UnplayableError  # it has said why
     assert status == 0, f"process {pid} ended with status {status}"
 
 
@@ -134,9 +170,9 @@ def handed_over(channel: socket.socket) -> tuple[socket.socket, str]:
 
 
 def checked(result: int, what: str) -> int:
-    """The result of a C function that returns -1 for a fault."""
+    """The result of a C function that returns -1 for a fault: here, that the kernel or the engine does not let us."""
     if result < 0:
-        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+        raise UnplayableError(f"{what}: {os.strerror(ctypes.get_errno())}")
     return result
 
 
@@ -188,7 +224,7 @@ def helper() -> None:
 
     def bob() -> None:
         become(BOB)
-        run_helper("connect", PATH, "helper")
+        run_helper("connect", "-", "helper")
 
     ended(child(bob))
 
@@ -202,15 +238,20 @@ def make_helper(owner: int) -> None:
 
 def run_helper(*words: str) -> None:
     """Go on as that Python, in this file."""
-    home = {"PYTHONHOME": os.pathsep.join({sys.base_prefix: None, sys.base_exec_prefix: None}), "ACTOR": SOURCE}
-    program = "import os, sys; exec(compile(os.environ['ACTOR'], 'actor', 'exec'))"
-    os.execve(HELPER, [HELPER, "-c", program, "helped", PATH, *words], {**os.environ, **home})
+    home = os.pathsep.join({sys.base_prefix: None, sys.base_exec_prefix: None})
+    loader: Any = sys.modules[__name__].__loader__
+    os.execve(
+        HELPER, [HELPER, "-S", "-c", loader.sources[__name__], "helped", *words], {**os.environ, "PYTHONHOME": home}
+    )
 
 
 def helped() -> None:
     """What the helper does once it runs."""
-    what, where, token = sys.argv[3:]
-    assert os.getuid() != os.geteuid() == CAROL, "the helper is not set-user-ID here"
+    what, where, token = sys.argv[2:]
+    if os.getuid() == os.geteuid():
+        raise UnplayableError(
+            f"{HELPER} is set-user-ID to {CAROL}, and its file system or the process does not honour that"
+        )
     if what == "connect":
         record(token, myself())
         speak(connect(), token)
@@ -258,53 +299,104 @@ def shared() -> None:
         become(MALLORY)
         sock, _ = handed_over(there)
         for turn in range(3):
-            there.recv(1)
+            if not there.recv(1):
+                return
             speak(sock, f"shared-other-{turn}")
             there.send(b".")
 
     second = child(other)
+    there.close()
     become(BOB)
     sock = connect()
     hand_over(here, sock)
     for turn in range(3):
         record(f"shared-own-{turn}", myself())
-        speak(sock, f"shared-own-{turn}")
+        if not speak(sock, f"shared-own-{turn}"):
+            break  # a server that takes one request a connection
         record(f"shared-other-{turn}", myself())
         here.send(b".")
         here.recv(1)
+    here.close()
     ended(second)
+
+
+def living() -> None:
+    """A session runs a shell, and that a hook, which connects; its child speaks: while they live, they are named."""
+
+    def hook() -> None:
+        call_oneself("hook")
+        become(PRESENT)
+        sock = connect()
+        process, *parents = lineage()
+        record("living", myself(process={**process, "ancestors": parents}))
+        ended(child(lambda: speak(sock, "living")))
+
+    def shell() -> None:
+        call_oneself("sh")
+        ended(child(hook))
+
+    call_oneself("session")
+    ended(child(shell))
+
+
+def call_oneself(name: str) -> None:
+    """Be called something by the kernel (proc(5), `comm`)."""
+    Path("/proc/self/comm").write_text(name)
+
+
+def lineage() -> list[dict[str, object]]:
+    """This process and its ancestors, nearest first, from /proc: `pid, comm`."""
+    chain: list[dict[str, object]] = []
+    pid = os.getpid()
+    while pid and len(chain) <= LONGEST_CHAIN:
+        before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")
+        chain.append({"pid": pid, "comm": before.partition(" (")[2]})
+        pid = int(after.split()[1])
+    return chain
 
 
 # The connector is gone
 
 
-def orphan(token: str) -> tuple[socket.socket, int]:
-    """A connection that has been accepted (its first event was taken), of a process that has been collected."""
+def orphan(token: str, uid: int) -> tuple[socket.socket, int, bytes]:
+    """A connection that has been accepted, of a process that has been collected, and what it has not said yet."""
     here, there = socket.socketpair()
+    head, _, body = request(token).partition(b"\r\n\r\n")
 
     def connector() -> None:
-        become(BOB, groups=[2000])
+        become(uid, groups=[2000])
         sock = connect()
-        record(f"{token}-first", myself())
-        speak(sock, f"{token}-first")
-        record(f"{token}-second", myself())
+        record(token, myself(process=None))
+        sock.sendall(head)
+        until = time.monotonic() + PATIENCE
+        while unread(sock):
+            assert time.monotonic() < until, "the server does not read what was said on a new connection"
+            os.sched_yield()
         hand_over(there, sock)
 
     pid = child(connector)
+    there.close()
     sock, _ = handed_over(here)
     ended(pid)
-    return sock, pid
+    return sock, pid, b"\r\n\r\n" + body
+
+
+def unread(sock: socket.socket) -> int:
+    """Bytes that the other end has not read yet (unix(7), SIOCOUTQ)."""
+    (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 def dead() -> None:
     """The connector dies after its connection was accepted; the connection speaks on."""
-    sock, _ = orphan("dead")
-    speak(sock, "dead-second")
+    sock, _, rest = orphan("dead", DEPARTED)
+    sock.sendall(rest)
+    heard(sock)
 
 
 def reused() -> None:
     """As before, and its number is another user's process by then."""
-    sock, pid = orphan("reused")
+    sock, pid, rest = orphan("reused", SUCCEEDED)
     read, write = os.pipe()
     successor = fork_as(pid)
     if successor == 0:
@@ -313,7 +405,8 @@ def reused() -> None:
         os.read(read, 1)
         os._exit(0)
     assert successor == pid
-    speak(sock, "reused-second")
+    sock.sendall(rest)
+    heard(sock)
     os.close(write)
     ended(successor)
 
@@ -556,7 +649,7 @@ def sibling() -> None:
 
 def early() -> None:
     """The server is stopped; connect, send an event, and die before the connection is accepted."""
-    server = int(sys.argv[3])
+    server = int(os.environ["SERVER"])
     while Path(f"/proc/{server}/stat").read_text().rpartition(") ")[2][0] != "T":
         os.sched_yield()
 
@@ -583,7 +676,7 @@ def crowd() -> None:
         hand_over(there, socks[stranger], stranger)
         order.send(b"opened")
         assert order.recv(8) == b"speak"
-        random.Random(number).shuffle(own)
+        random.Random(number).shuffle(own)  # noqa: S311 - an order, not a secret
         speak(socks[own[0]], own[0])
         ended(child(lambda: speak(socks[by_child], by_child)))
         speak(socks[own[1]], own[1])
@@ -597,7 +690,7 @@ def crowd() -> None:
     pids = []
     for number in range(users):
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pids.append(child(lambda number=number, theirs=theirs: user(number, theirs)))
+        pids.append(child(functools.partial(user, number, theirs)))
         channels.append(mine)
     become(MALLORY)
     for turn in range(waves):
@@ -606,7 +699,7 @@ def crowd() -> None:
                 channel.send(words)
             if words == b"speak":
                 strangers = [handed_over(here) for _ in channels]
-                random.Random(turn).shuffle(strangers)
+                random.Random(turn).shuffle(strangers)  # noqa: S311 - as above
                 for sock, token in strangers:
                     speak(sock, token)
             for channel in channels:
@@ -625,6 +718,7 @@ CASES = {
     "thread": thread,
     "passed": passed,
     "shared": shared,
+    "living": living,
     "dead": dead,
     "reused": reused,
     "large-ids": large_ids,
@@ -644,9 +738,21 @@ CASES = {
     "crowd": crowd,
 }
 
-SOURCE = os.environ["ACTOR"]
-"""The text of this file, for the helper, which is another process."""
-PATH = sys.argv[2]
+
+def main(case: str, endpoint: str, server: int | None = None) -> None:
+    """Play a case to the server at this endpoint; `server` is its pid, which `early` stops for a moment."""
+    os.environ.update(ENDPOINT=endpoint, SERVER=str(server))
+    try:
+        CASES[case]()
+    except UnplayableError as why:
+        unplayable(why)
+
 
 if __name__ == "__main__":
-    CASES[sys.argv[1]]()
+    status = 0
+    try:
+        CASES[sys.argv[1]]()
+    except UnplayableError as why:
+        unplayable(why)
+        status = UNPLAYABLE
+    sys.exit(status)
