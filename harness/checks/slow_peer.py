@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 HOLDS = (
     "While one user holds a hundred connections with half a request on each, another user is answered "
-    "within ten seconds."
+    "within five seconds."
 )
 PEERS = 100
-DEADLINE = 10.0
+DEADLINE = 5.0
 
 
 def attack(bench: Bench) -> Finding:

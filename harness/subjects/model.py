@@ -41,8 +41,8 @@ class Subject:
     `command` is what starts it in the foreground, with `{socket}`, `{mode}` (octal, four digits), `{group}`, `{state}`
     and `{directory}` (the socket's) where they belong. `{umask}` is what umask(1) would need for the mode. `speaks`
     is the name of its dialect; `packages` are Debian's packages of it, and `suite` the release whose they are;
-    `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, and `patience` how many
-    seconds a start or a stop may take.
+    `stop` is the signal that ends it; `starts` is how often `creation-window` starts it, `connections` how many
+    `descriptor-leak` makes, and `patience` how many seconds a start or a stop may take.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Subject:
     fixed_mode: int | None = None
     stop: int = signal.SIGTERM
     starts: int = 200
+    connections: int = 1000
     patience: float = 10.0
     client: tuple[str, ...] = ()
 

@@ -19,13 +19,13 @@ TEMPLATE = "/var/lib/harness-postgresql"
 """A database that was made once in a place; each world gets a copy."""
 MAPPED = ("colleague", "member", "kin")
 """Users who may log in beside the server's own; the others have a uid without a role."""
-SMALL = ("--auth=peer", "--wal-segsize=1")
-"""A database is copied for each world: the less of it, the better."""
+SEGMENT = "--wal-segsize=1"
 UNUSED = (
     "UPDATE pg_database SET datistemplate = false",
     "DROP DATABASE template0",
     "DROP DATABASE template1",
 )
+"""Each world gets a copy of the template: the less there is in it, the sooner it is copied."""
 HBA = "local all all peer map=harness\n"
 """pg_hba.conf: whoever comes through the socket is who the kernel says, translated by the map."""
 
@@ -55,8 +55,8 @@ class PostgreSQL(Subject):
     def _make_template(self, bench: Bench, template: str) -> None:
         owner = bench.principal(bench.owner)
         self._must(bench.root("install", "-d", "-o", str(owner.uid), "-g", str(owner.gid), "-m", "0700", template))
-        initdb = [f"{self.programs}/initdb", "-D", template, "-U", bench.owner, "--no-sync", "--locale=C.UTF-8", *SMALL]
-        self._must(bench.place.run(initdb, owner, timeout=60.0))
+        initdb = [f"{self.programs}/initdb", "-D", template, "-U", bench.owner, "--no-sync", "--locale=C.UTF-8"]
+        self._must(bench.place.run([*initdb, "--auth=peer", SEGMENT], owner, timeout=60.0))
         statements = [f"CREATE ROLE {name} LOGIN" for name in MAPPED]
         statements += [f"CREATE SCHEMA {name} AUTHORIZATION {name}" for name in MAPPED]
         statements += UNUSED

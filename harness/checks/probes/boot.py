@@ -13,12 +13,12 @@ import importlib
 import json
 import os
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from types import ModuleType
     from typing import Any
 
@@ -26,8 +26,8 @@ WARM = ("look", "question", "ready", "change", "descriptors", "speak.hooks", "pe
 """What is imported before the first order."""
 
 
-class Sent(MetaPathFinder, Loader):
-    """Imports modules whose text was sent along."""
+class Sent:
+    """Finds and loads modules whose text was sent along. The base classes for such take as long as all the rest."""
 
     def __init__(self, sources: dict[str, str]) -> None:
         self.sources = sources
@@ -37,7 +37,10 @@ class Sent(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         """Answer for what was sent, and for the packages around it."""
         package = any(name.startswith(fullname + ".") for name in self.sources)
-        return ModuleSpec(fullname, self, is_package=package) if package or fullname in self.sources else None
+        return ModuleSpec(fullname, cast("Loader", self), is_package=package) if package or fullname in self.sources else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """A module of the usual kind will do."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the text."""
