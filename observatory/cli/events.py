@@ -107,6 +107,7 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     from observatory.cli.table import printable
     from observatory.client import user_name
+    from observatory.feed.row import what
 
     for event in events:
         yield (
@@ -119,15 +120,3 @@ def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
             str(event.get("tool_name", "")),
             what(event),
         )
-
-
-def what(event: dict[str, Any]) -> str:
-    """The one thing in an event that a person would want to see of it, on one line."""
-    details = event.get("tool_input")
-    places = [details] if isinstance(details, dict) else []
-    keys = ("command", "file_path", "pattern", "url", "query", "description", "prompt", "message", "reason", "source")
-    for place in [*places, event]:
-        for key in keys:
-            if isinstance(value := place.get(key), str) and value:
-                return " ".join(value.split())[:200]
-    return ""

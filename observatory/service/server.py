@@ -361,15 +361,19 @@ class Server:
             self._settle(connection)
 
     def _drain(self, connection: Connection) -> None:
-        try:
-            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
-        except BlockingIOError:
-            return
-        except OSError:
-            size = 0
-        connection.draining -= size
-        if not size or connection.draining <= 0:
+        size = self._thrown_away(connection)
+        connection.draining -= size or 0
+        if size == 0 or connection.draining <= 0:
             self._close(connection)
+
+    def _thrown_away(self, connection: Connection) -> int | None:
+        """Bytes that were read for nothing: 0 if the peer has gone, `None` if it says nothing now."""
+        try:
+            return connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return 0
 
     # Speaking.
 
@@ -496,13 +500,7 @@ class Server:
 
     def _ignore(self, connection: Connection) -> None:
         """A follower says something: it has gone, or doesn't know that nobody listens."""
-        try:
-            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
-        except BlockingIOError:
-            return
-        except OSError:
-            size = 0
-        if not size:
+        if self._thrown_away(connection) == 0:
             self._close(connection)
 
     def _close(self, connection: Connection) -> None:

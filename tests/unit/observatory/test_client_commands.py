@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observatory.cli.events import what
 from observatory.cli.sessions import since
 from observatory.cli.table import printable
+from observatory.feed.row import what
 from observatory.hooks.command import Recipient, hook_command
 
 if TYPE_CHECKING:
