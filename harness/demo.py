@@ -19,9 +19,9 @@ from rich.text import Text
 
 from harness.callers import Call, Callers
 from harness.engines import choose
-from harness.images import tree
 from harness.oracle import linux, predict
 from harness.place import PlaceError
+from harness.subjects.observatory import OBSERVATORY
 from harness.verdict import Verdict, judge
 from harness.world import Attempt, Node, User, World
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from harness.place import Place, Process
 
-REPOSITORY = Path(__file__).parents[1]
-INSIDE = "/opt/observatory"
 SERVE = ("python3", "-m", "observatory", "serve")
 
 CAST = World(
@@ -102,7 +100,7 @@ def _observatory(place: Place, layout: Layout) -> Iterator[Process]:
     process = place.start(
         [*SERVE, "--socket", layout.socket, "--mode", f"{layout.mode:04o}", *layout.arguments],
         CAST.principal("alice"),
-        environment={"HOME": "/home/alice", "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries"},
+        environment={"HOME": "/home/alice", **OBSERVATORY.environment},
     )
     process.read_line("stderr")
     try:
@@ -198,9 +196,7 @@ def show(console: Console, engine_name: str) -> bool:
     with console.status("choosing an engine"):
         engine = choose(engine_name)
     with console.status(f"{engine.name}: bringing observatory into a place of its own"):
-        libraries = tree(REPOSITORY / "locks" / "core.txt", engine)
-        mounts = (f"{libraries}:{INSIDE}/libraries", f"{REPOSITORY / 'observatory'}:{INSIDE}/source/observatory")
-        place = engine.open(mounts=mounts)
+        place = engine.open(mounts=OBSERVATORY.install(engine, None))
     rows: list[tuple[str, dict[str, Text]]] = []
     verdicts: list[Verdict] = []
     events: list[tuple[str, Call, dict[str, Any]]] = []

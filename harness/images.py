@@ -87,6 +87,14 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
     return made
 
 
+def tree_of(packages: Sequence[str], engine: Engine, *, image: str | None = None) -> Path:
+    """Such a directory with these packages, each `NAME==VERSION`. Raises PlaceError if it can't be made."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
+        requirements = Path(temporary) / f"{packages[0].partition('==')[0]}.txt"
+        requirements.write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
+        return tree(requirements, engine, image=image)
+
+
 def _install(requirements: Path, version: str, platform: str | None, made: Path) -> None:
     from uv import find_uv_bin  # noqa: PLC0415 - only who makes a tree needs it
 

@@ -64,7 +64,8 @@ class Running:
             with contextlib.suppress(ValueError):
                 event = json.loads(line)
                 if isinstance(event, dict) and isinstance(event.get("session_id"), str):
-                    self._said[event["session_id"]] = event
+                    # The first: a server may tell later that the session has died.
+                    self._said.setdefault(event["session_id"], event)
         return self._said[token]
 
 

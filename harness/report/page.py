@@ -1,18 +1,15 @@
 """A run as one HTML page that needs nothing else: no network, no other file, no server.
 
-Every name in it may be hostile: text is escaped, the data for the script is JSON without `<`, `>` and `&`, and
-the page's own content security policy admits no script and no style but the two that are written into it, by hash.
+Every name in it may be hostile: text is escaped, and the data for the script is JSON without `<`, `>` and `&`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING
 
+from harness.report.document import asset, document
 from harness.report.drawing import acl_entry, group_of, mode_string, operation_and_path, owner_of
 from harness.report.matrix import deciding_sysctls, matrix_of
 from harness.report.text import visible
@@ -30,47 +27,18 @@ if TYPE_CHECKING:
 
 def html_page(run: Run) -> str:
     """The whole document."""
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     matrix = matrix_of(run.verdicts)
-    title = escape(visible(run.world.name))
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{title}: who may do what</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            *_header(run, title),
-            "<main>",
-            *_filters(run),
-            *_table(matrix, run.verdicts),
-            "</main>",
-            *_dialog(),
-            f'<script type="application/json" id="data">{_embedded(_data(run))}</script>',
-            f"<script>{script}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
-
-
-def _asset(name: str) -> str:
-    return resources.files("harness.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    body = [
+        *_header(run),
+        "<main>",
+        *_filters(run),
+        *_table(matrix, run.verdicts),
+        "</main>",
+        *_dialog(),
+        f'<script type="application/json" id="data">{_embedded(_data(run))}</script>',
+    ]
+    style, script = (asset("harness.report", name) for name in ("page.css", "page.js"))
+    return document(f"{run.world.name}: who may do what", style, body, script)
 
 
 def _embedded(data: object) -> str:
@@ -79,11 +47,11 @@ def _embedded(data: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _header(run: Run, title: str) -> Iterator[str]:
+def _header(run: Run) -> Iterator[str]:
     disagreements = sum(not verdict.agree for verdict in run.verdicts)
     refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
     yield "<header>"
-    yield f"<h1>{title}</h1>"
+    yield f"<h1>{escape(visible(run.world.name))}</h1>"
     if run.world.about:
         yield f'<p class="about">{escape(visible(run.world.about))}</p>'
     if run.story is not None:

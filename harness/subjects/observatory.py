@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.images import tree
+from harness.images import tree_of
 from harness.place import PlaceError
 from harness.subjects.model import Subject
 
@@ -30,10 +29,7 @@ class Observatory(Subject):
         found = importlib.util.find_spec("observatory")
         if found is None or found.origin is None:
             raise PlaceError("the observatory is not installed here: pip install claude-observatory")
-        with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
-            requirements = Path(temporary) / "observatory.txt"
-            requirements.write_text("".join(f"{name}=={version(name)}\n" for name in _dependencies()), encoding="utf-8")
-            libraries = tree(requirements, engine, image=image)
+        libraries = tree_of([f"{name}=={version(name)}" for name in _dependencies()], engine, image=image)
         return (f"{Path(found.origin).parent}:{SOURCE}/observatory", f"{libraries}:{LIBRARIES}")
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.images import tree_of
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
     from harness.place import Engine
 
-SERVERS = "/opt/harness/servers"
+SERVERS, LIBRARIES = "/opt/harness/servers", "/opt/harness/libraries"
 PACKAGES = ("python3-aiohttp", "uvicorn", "gunicorn", "python3-hypercorn", "python3-waitress")
 WSGI, ASGI = "application:wsgi", "application:asgi"
 
@@ -24,6 +25,18 @@ class WebServer(Subject):
         """Bring in the scripts and the application."""
         del engine, image
         return (f"{Path(__file__).with_name('servers')}:{SERVERS}", *self.mounts)
+
+
+@dataclass(frozen=True)
+class Released(WebServer):
+    """A server that Debian does not have: `releases` are its packages as PyPI has them, each `NAME==VERSION`."""
+
+    releases: tuple[str, ...] = ()
+
+    def install(self, engine: Engine, image: str | None) -> tuple[str, ...]:
+        """Bring in the packages too."""
+        libraries = tree_of(self.releases, engine, image=image)
+        return (*super().install(engine, image), f"{libraries}:{LIBRARIES}")
 
 
 def _web(name: str, about: str, *command: str) -> WebServer:
@@ -51,6 +64,17 @@ HYPERCORN = _web("hypercorn", "hypercorn as it is", "hypercorn", "--bind", "unix
 HYPERCORN_UMASK = _web(
     "hypercorn-umask", "hypercorn with --umask", "hypercorn", "--bind", "unix:{socket}", "--umask", "{umask}", ASGI
 )
+GRANIAN = Released(
+    name="granian",
+    about="granian with --uds-permissions",
+    command=(
+        *("python3", "-m", "granian", "--interface", "asgi"),
+        *("--uds", "{socket}", "--uds-permissions", "{mode}", ASGI),
+    ),
+    speaks="http",
+    environment={"PYTHONPATH": f"{SERVERS}:{LIBRARIES}", "PYTHONDONTWRITEBYTECODE": "1"},
+    releases=("granian==2.8.7", "click==8.5.1"),
+)
 WAITRESS = _web(
     "waitress",
     "waitress with --unix-socket-perms",
@@ -66,5 +90,6 @@ WEB_SERVERS = (
     GUNICORN_UMASK,
     HYPERCORN,
     HYPERCORN_UMASK,
+    GRANIAN,
     WAITRESS,
 )

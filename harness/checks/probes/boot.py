@@ -37,7 +37,11 @@ class Sent:
     ) -> ModuleSpec | None:
         """Answer for what was sent, and for the packages around it."""
         package = any(name.startswith(fullname + ".") for name in self.sources)
-        return ModuleSpec(fullname, cast("Loader", self), is_package=package) if package or fullname in self.sources else None
+        return (
+            ModuleSpec(fullname, cast("Loader", self), is_package=package)
+            if package or fullname in self.sources
+            else None
+        )
 
     def create_module(self, spec: ModuleSpec) -> None:
         """A module of the usual kind will do."""

@@ -116,7 +116,8 @@ def reads(name: str) -> None:
         conversation.request("GET", "/events", headers={"Connection": "close"})
         answer = conversation.getresponse()
         lines = answer.read().decode().splitlines() if answer.status == 200 else []
-    print(json.dumps({"reads": name, "tokens": sorted(json.loads(line)["session_id"] for line in lines)}), flush=True)
+    tokens = {json.loads(line)["session_id"] for line in lines}
+    print(json.dumps({"reads": name, "tokens": sorted(tokens)}), flush=True)
 
 
 def record(token: str, who: dict[str, object]) -> None:
@@ -650,6 +651,7 @@ def sibling() -> None:
 def early() -> None:
     """The server is stopped; connect, send an event, and die before the connection is accepted."""
     server = int(os.environ["SERVER"])
+    os.kill(server, signal.SIGSTOP)
     while Path(f"/proc/{server}/stat").read_text().rpartition(") ")[2][0] != "T":
         os.sched_yield()
 
