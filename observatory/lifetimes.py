@@ -247,6 +247,10 @@ def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, O
     if read is None:
         return nothing
     lineage, found = read
+    if lineage.process.pid != peer.pid:  # this process's /proc is that of another pid namespace, and so are its numbers
+        if found is not None:
+            os.close(found.pidfd)
+        return nothing
     return lineage if proved else None, found
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = Principal(0, 0)
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds to wait for what takes a moment on a machine that has nothing else to do."""
 CONFINED = (HERE / "confined.py").read_text(encoding="utf-8")
 CLIENTS = (HERE / "clients.py").read_text(encoding="utf-8")
@@ -52,28 +52,33 @@ class Sent:
     own: dict[str, Any]
     seen: dict[str, Any]
 
-    def fault(self) -> str | None:
-        """Where the two part, in words; `None` if they agree.
+    def sides(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Who connected by its own record, and by the server's word: `pid`, `uid`, `gid`, `groups`, perhaps `process`.
 
         A process that the server describes must be the one that connected, in every event; where the record says
         which it was, or that it can't be known any more (`None`), the server must say that.
         """
-        own = {f"_peer_{name}": value for name, value in self.own.items()}
-        seen = {name: self.seen.get(name) for name in own}
-        if seen["_peer_groups"] is not None:
-            seen["_peer_groups"] = sorted(seen["_peer_groups"])
+        own = dict(self.own)
+        seen = {name: self.seen.get(f"_peer_{name}") for name in own}
+        if seen["groups"] is not None:
+            seen["groups"] = sorted(seen["groups"])
         process = self.seen.get("_peer_process")
-        if process is not None:
-            short = {name: process.get(name) for name in ("pid", "comm", "ancestors")}
-            seen["_peer_process"] = short if "process" in self.own else process["pid"]
-            own.setdefault("_peer_process", self.own["pid"])
-        if own != seen:
-            return f"{self.token}: its connector was {_short(own)}, the server says {_short(seen)}"
-        return None
+        if process is not None and "process" in own:
+            seen["process"] = {name: process.get(name) for name in ("pid", "comm", "ancestors")}
+        elif process is not None:
+            own["process"], seen["process"] = own["pid"], process["pid"]
+        return own, seen
+
+    def fault(self) -> str | None:
+        """Where the two part, in words; `None` if they agree."""
+        own, seen = self.sides()
+        if own == seen:
+            return None
+        return f"{self.token}: its connector was {_short(own)}, the server says {_short(seen)}"
 
 
 def _short(who: dict[str, Any]) -> str:
-    return ", ".join(f"{name.removeprefix('_peer_')} {str(value)[:300]}" for name, value in who.items())
+    return ", ".join(f"{name} {str(value)[:300]}" for name, value in who.items())
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,7 @@ class Stage:
         self._stack = stack
         self._servers: dict[tuple[str | None, tuple[str, ...]], Watched] = {}
         self._started = 0
-        self._player = place.start(delivery.BOOT, ROOT)
-        self._player.send(delivery.attend())
+        self._player: Process | None = None
 
     def server(self, command: Sequence[str], confinement: str | None = None) -> Watched:
         """The server of this command: alice's, or in namespaces of its own (see `confined.py`)."""
@@ -121,13 +125,19 @@ class Stage:
 
     def fresh(self, command: Sequence[str], *, abstract: bool = False) -> Watched:
         """A server of this command to which nobody has spoken yet; with a name in no directory, if so wanted."""
-        return self._start(command, None, "@" if abstract else "")
+        return self._start(command, None, "@" if abstract else "/tmp/")
 
     def play(self, case: str, server: Watched) -> Played:
         """Play a case of `harness.checks.probes.connectors`, and pair what it recorded with what the server wrote."""
+        player, self._player = self._player, None
+        if player is None:
+            player = self.place.start(delivery.BOOT, ROOT)
+            self._stack.callback(end, player)
+            player.send(delivery.attend())
         arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
-        self._player.send(delivery.order("connectors", arguments, None))
-        answer = json.loads(self._player.read_line(timeout=PATIENCE))
+        player.send(delivery.order("connectors", arguments, None))
+        answer = json.loads(player.read_line(timeout=PATIENCE))
+        self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]
         said = [json.loads(line) for line in answer["output"].splitlines()]
         assert not [line["unplayable"] for line in said if "unplayable" in line]
@@ -136,6 +146,8 @@ class Stage:
         events = {}
         while records.keys() - events.keys():
             event = json.loads(server.process.read_line(timeout=PATIENCE))
+            if event.get("_event") == "SessionDead":
+                continue  # what the server tells of the processes above the senders, when they have ended
             assert event["session_id"] not in events, "an event that was sent once came twice"
             events[event["session_id"]] = event
         return Played(
@@ -143,22 +155,23 @@ class Stage:
             {reader["reads"]: reader["tokens"] for reader in said if "reads" in reader},
         )
 
-    def _start(self, command: Sequence[str], confinement: str | None, prefix: str = "/tmp/") -> Watched:
+    def _start(self, command: Sequence[str], confinement: str | None, directory: str = "/tmp/") -> Watched:
         self._started += 1
-        socket = f"{prefix}identity-{self._started}.sock"
+        socket = f"{directory}identity-{self._started}.sock"
         words = {SOCKET: socket, DATABASE: f"/tmp/identity-{self._started}.sqlite"}
         whole = [words.get(word, word) for word in command]
         if confinement is not None:
             whole = ["python3", "-c", CONFINED, confinement, *whole]
         who = CAST.principal("alice") if confinement is None else ROOT
         process = self.place.start(whole, who, environment=ENVIRONMENT)
-        self._stack.callback(_end, process)
+        self._stack.callback(end, process)
         line = process.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line
         return Watched(process, socket)
 
 
-def _end(process: Process) -> None:
+def end(process: Process) -> None:
+    """End a process, as it is."""
     with contextlib.suppress(ProcessLookupError):
         process.signal(signal.SIGKILL)
     process.wait(timeout=PATIENCE)

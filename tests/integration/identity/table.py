@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.checks.probes import connectors
 from harness.engines import choose
@@ -45,7 +45,8 @@ HEAD = """# What the kernel says in each case
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
 those of `harness/checks/probes/connectors.py`; each process keeps its own record, which the answers are held against.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
-process that connected. Where the second column has a number, it is what the kernel gives for *unknown*, and no id.
+process that connected; where a process and its ancestors are recorded too, that these are the same. Where the second
+column has a number, it is what the kernel gives for *unknown*, and no id.
 
 """
 
@@ -72,13 +73,13 @@ def cell(sent: list[Sent]) -> str:
 
 def differences(event: Sent) -> str:
     """One event's answer in words."""
+    own, seen = event.sides()
     parts = []
-    for name, own in event.own.items():
-        seen: Any = event.seen.get(f"_peer_{name}")
-        if seen is None:
+    for name, value in seen.items():
+        if value is None and name != "process":
             parts.append(f"{name} unknown")
-        elif own is None or (sorted(seen) if name == "groups" else seen) != own:
-            parts.append(f"{name} {', '.join(map(str, seen)) if name == 'groups' else seen}")
+        elif value != own[name]:
+            parts.append(f"{name} {', '.join(map(str, value)) if name == 'groups' else value}")
     return ", ".join(parts) or "as recorded"
 
 

@@ -322,6 +322,17 @@ def test_a_peer_of_which_nothing_is_known_is_not_watched(
         assert loop.callbacks == {}
 
 
+def test_where_proc_has_other_numbers_than_the_kernel_gives_nothing_is_said(loop: Loop) -> None:
+    """As in a pid namespace of its own below a /proc that shows the outer one: the pid of a peer outside is unknown."""
+    before = len(os.listdir("/proc/self/fd"))
+    a, b = socket.socketpair()
+    with a, b:
+        peer = PeerCredentials(None, os.geteuid(), os.getegid(), ())
+        assert loop.lifetimes.introduce(a, peer, "SessionStart", "s") is None
+    assert loop.callbacks == {}
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_server_that_starts_again_goes_on_watching(loop: Loop) -> None:
     with session(loop) as process:
         peer = process.hook("SessionStart", "s")
