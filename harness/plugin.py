@@ -5,6 +5,7 @@ A test that fails in a place says how to see it again.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import shlex
@@ -14,6 +15,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from _pytest.junitxml import xml_key
+
+from harness.shards import Shard, parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -30,7 +34,7 @@ _AGAIN = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--engine` and `--image`."""
+    """Add `--engine`, `--image` and `--shard`."""
     group = parser.getgroup("harness", "places with users, for servers on Unix sockets")
     group.addoption(
         "--engine",
@@ -40,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "answers, else namespace)",
     )
     group.addoption("--image", default=None, metavar="NAME", help="the image for engines that have images")
+    group.addoption(
+        "--shard",
+        type=_shard,
+        default=Shard(),
+        metavar="K/N",
+        help="only the K-th of N equal parts of the tests; `harness merge` puts the parts' JUnit files together",
+    )
 
 
 MARKS = (
@@ -51,12 +62,36 @@ MARKS = (
 )
 
 
+def _shard(text: str) -> Shard:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marks; let a worker of pytest-xdist, and so its places, end with the process that started it."""
+    """Register the marks, and say in a JUnit file which part of the whole it is.
+
+    A worker of pytest-xdist, and so its places, ends with the process that started it.
+    """
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
+    if (junit := config.stash.get(xml_key, None)) is not None:
+        junit.add_global_property("shard", str(config.getoption("--shard")))
+        junit.add_global_property("engine", str(config.getoption("--engine")))
     if hasattr(config, "workerinput") and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker takes 5 s to notice by itself
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of the other parts out. Which those are depends on the tests' names alone, not on their order."""
+    shard: Shard = config.getoption("--shard")
+    chosen = set(shard.of(sorted({item.nodeid for item in items})))
+    others = [item for item in items if item.nodeid not in chosen]
+    if others:
+        items[:] = [item for item in items if item.nodeid in chosen]
+        config.hook.pytest_deselected(items=others)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from harness.cli import capture, check, explain, images, run, scenarios, shell, sweep
+from harness.cli import capture, check, explain, images, merge, run, scenarios, shell, sweep
 from harness.place import PlaceError
 from harness.world import WorldError
 
@@ -21,7 +21,7 @@ AGREE, DISAGREE, USAGE, UNAVAILABLE = 0, 1, 2, 69
 
 
 def _commands() -> tuple[ModuleType, ...]:
-    return run, check, scenarios, explain, capture, shell, sweep, images
+    return run, check, scenarios, explain, capture, shell, sweep, merge, images
 
 
 def parser() -> argparse.ArgumentParser:

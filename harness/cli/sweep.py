@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.shards import Shard, parse_shard
 from harness.world import dumps
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=_count, default=0, metavar="N", help="draw other random worlds (0)")
     parser.add_argument(
-        "--shard", type=_shard, default=(1, 1), metavar="K/N", help="only the K-th of N equal parts of all that"
+        "--shard", type=_shard, default=Shard(), metavar="K/N", help="only the K-th of N equal parts of all that"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object for each disagreement, and a summary last")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object for each disagreement, and a summary last, as `harness merge` reads them",
+    )
     parser.set_defaults(run=run)
 
 
@@ -51,13 +56,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _shard(text: str) -> tuple[int, int]:
+def _shard(text: str) -> Shard:
     import argparse
 
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= 512):
-        raise argparse.ArgumentTypeError(f"{text!r} is not K/N with 1 <= K <= N <= 512")
-    return int(part), int(parts)
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
         "seconds": round(seconds, 1),
         "engine": facts.engine,
         "kernel": facts.kernel,
+        "shard": str(options.shard),
+        "seed": options.seed,
     }
     if options.json:
         print(json.dumps(summary))
@@ -104,16 +111,15 @@ class _Found:
         file = Path(f"disagreement-{self.disagreements}.toml")
         file.write_text(dumps(world), encoding="utf-8")
         if self.as_json:
-            print(json.dumps({"world": str(file), "differences": list(differences)}))
+            print(json.dumps({"world": str(file), "differences": list(differences), "toml": dumps(world)}))
         else:
             print("\n".join(differences), f"  harness run {file}", sep="\n")
 
 
-def _grid(place: Place, shard: tuple[int, int], bar: Progress, found: _Found) -> None:
+def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
     from harness.sweep import MODES, WHO, sweep_grid
 
-    part, parts = shard
-    modes = MODES[part - 1 :: parts]
+    modes = shard.of(MODES)
     task = bar.add_task("grid", total=len(modes) * len(MODES) * len(WHO))
     for attempts, differing in sweep_grid(place, modes):
         found.attempts += attempts
@@ -129,12 +135,12 @@ def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Fo
     from harness.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here
-    part, parts = options.shard
+    shard: Shard = options.shard
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    count = len(range(part - 1, options.worlds, parts)) if until is None else sys.maxsize
+    count = len(shard.of(range(options.worlds))) if until is None else sys.maxsize
     task = bar.add_task("random worlds", total=None if until else count)
     before = 0
-    for progress in random_sweep(place, count, options.seed * parts + part - 1):
+    for progress in random_sweep(place, count, options.seed * shard.parts + shard.part - 1):
         found.attempts += progress.attempts - before
         before = progress.attempts
         if progress.found is not None:

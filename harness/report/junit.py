@@ -20,25 +20,26 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit(run: Run) -> str:
     """The whole document: a test case for each attempt; what disagrees is a failure with its explanation."""
     failures = sum(not verdict.agree for verdict in run.verdicts)
-    name = _text(run.world.name)
+    name = xml_text(run.world.name)
     counts = {"tests": str(len(run.verdicts)), "failures": str(failures), "errors": "0", "skipped": "0"}
     suites = ElementTree.Element("testsuites", {"name": "harness", **counts})
     suite = ElementTree.SubElement(suites, "testsuite", {"name": name, **counts})
     properties = ElementTree.SubElement(suite, "properties")
     facts = {"engine": run.facts.engine, "kernel": run.facts.kernel, "reproduce": run.reproduce}
     for key, value in [*facts.items(), *sorted(run.facts.sysctls.items())]:
-        ElementTree.SubElement(properties, "property", {"name": _text(key), "value": _text(str(value))})
+        ElementTree.SubElement(properties, "property", {"name": xml_text(key), "value": xml_text(str(value))})
     trails = Trails(run.world)
     for verdict in run.verdicts:
-        title = _text(f"{visible(verdict.attempt.user)} {operation_and_path(verdict.attempt)}")
+        title = xml_text(f"{visible(verdict.attempt.user)} {operation_and_path(verdict.attempt)}")
         case = ElementTree.SubElement(suite, "testcase", {"classname": name, "name": title})
         if not verdict.agree:
-            message = _text("; ".join(verdict.differences))
+            message = xml_text("; ".join(verdict.differences))
             failure = ElementTree.SubElement(case, "failure", {"type": "disagreement", "message": message})
-            failure.text = _text(plain(explanation(run.world, trails, [verdict], run.reproduce)))
+            failure.text = xml_text(plain(explanation(run.world, trails, [verdict], run.reproduce)))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=False) + "\n"
 
 
-def _text(value: str) -> str:
+def xml_text(value: str) -> str:
+    """The text with what XML cannot carry as escapes."""
     return _ILLEGAL.sub(lambda match: visible(match[0]), value)

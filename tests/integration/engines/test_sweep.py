@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +21,10 @@ from harness.sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid
 from harness.world import load
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.oracle import Rules
     from harness.place import Engine, Place
 
+ROOT = Path(__file__).parents[3]
 SOME = range(0, 0o1000, 37)
 """Modes of the directory that leave no bit out."""
 WRONG = {
@@ -61,11 +66,34 @@ def test_a_shard_is_a_part_of_the_whole_and_the_same_each_time(
         command = ["sweep", "--engine", engine.name, "--shard", "2/128", "--worlds", "2560", "--seed", "5", "--json"]
         assert main(command) == 0
         summaries.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
-    assert set(summaries[0]) == {"attempts", "disagreements", "seconds", "engine", "kernel"}
+    assert set(summaries[0]) == {"attempts", "disagreements", "seconds", "engine", "kernel", "shard", "seed"}
     assert summaries[0]["disagreements"] == 0
     assert summaries[0]["attempts"] > 4 * len(MODES) * len(WHO)
     assert summaries[0]["attempts"] == summaries[1]["attempts"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_document_on_scale_shows_what_its_commands_say(engine: Engine, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    said = ""
+    for command in commands:
+        script = f'harness() {{ {shlex.quote(sys.executable)} -m harness "$@"; }}; {command}'
+        environment = {**os.environ, "HARNESS_ENGINE": engine.name, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        said += f"$ {command}\n{done.stdout}"
+    assert steady(said) == steady(block)
+
+
+def steady(text: str) -> list[str]:
+    """The lines without what differs between machines: the engine, and how long it took."""
+    return [
+        re.sub(r" +", " ", re.sub(r"\bnamespace\b|\bdocker\b|\b\d+\.\d\b", "*", line)) for line in text.splitlines()
+    ]
 
 
 def test_a_disagreement_is_counted_said_and_saved_as_a_world_that_runs(

@@ -1,0 +1,46 @@
+"""harness merge: the parts that several machines did of one suite or one sweep, put together into one report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness merge FILE...`."""
+    parser = subparsers.add_parser("merge", help="put the parts of a sharded suite or sweep together")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        type=Path,
+        help="a JUnit file of pytest with --shard, or what `harness sweep --shard K/N --json` wrote",
+    )
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Merge; 0 if nothing failed in any part, 1 if something did, 2 if the files are not all the parts."""
+    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.merging import MergeError, read_parts
+    from harness.report.merged import html_page, junit, text
+
+    try:
+        parts = read_parts(options.files)
+        for file, content in ((options.html, html_page), (options.junit, junit)):
+            if file is not None:
+                file.write_text(content(parts), encoding="utf-8")
+    except MergeError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
+        return USAGE
+    sys.stdout.write(text(parts))
+    return DISAGREE if any(part.failed for part in parts) else AGREE
