@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.finding import not_applicable
+from harness.finding import broken, not_applicable
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench
     from harness.finding import Finding
+
+CONTENT = "of root alone"
+READ_AS_ROOT = """
+set -e
+export DOCKER_HOST="unix://$0" HOME=/nonexistent
+tar -c -T /dev/null | docker import - nothing >/dev/null
+docker cp "$(docker create -v /:/host nothing /none):/host$1" - | tar -xO
+"""
+"""An image of nothing, a container that has the daemon's root mounted and never runs, and a file out of it."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +27,21 @@ class Dockerd(Subject):
     """A real daemon in the place, without any network of its own."""
 
     def audience(self, bench: Bench) -> Finding:
-        """It has no data that is one user's."""
-        del bench
+        """It has no data that is one user's: who is let in reads whatever root reads, which is shown."""
+        bench.lay()
+        secret = f"{bench.asked().state}/secret"
+        bench.root("sh", "-c", 'umask 077 && printf %s "$1" > "$0"', secret, CONTENT)
+        member = bench.principal("member")
+        with bench.serve() as running:
+            plainly = bench.place.run(["cat", secret], member)
+            through = bench.place.run(["sh", "-c", READ_AS_ROOT, running.endpoint, secret], member, timeout=60.0)
+        seen = {"plainly": plainly.stderr.strip(), "through the daemon": through.stdout, "said": through.stderr}
+        if plainly.status == 0 or through.stdout != CONTENT:
+            return broken(f"a member of {bench.group} did not become root through the daemon: {seen}", **seen)
         return not_applicable(
-            "the daemon keeps nothing that is one user's rather than another's: membership of its group equals "
-            "root, see docs/subjects.md"
+            f"membership of {bench.group} equals root: member, who may not read {secret}, read it through a container "
+            "that has the daemon's own / mounted; so nothing there is one user's rather than another's",
+            **seen,
         )
 
 

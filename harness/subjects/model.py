@@ -127,3 +127,13 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
             part = part.replace("{" + name + "}", value)  # noqa: PLW2901 - other braces are the command's own
         filled.append(part)
     return filled
+
+
+def above_standard(listing: str) -> list[str]:
+    """The descriptors of `ls -l /proc/self/fd` above 2, without that of the listing itself."""
+    found = []
+    for line in listing.splitlines():
+        name, arrow, what = line.rpartition(" -> ")
+        if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
+            found.append(f"{name.split()[-1]} ({what})")
+    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.finding import broken, held
 from harness.place import PlaceError
-from harness.subjects.model import Subject
+from harness.subjects.model import Subject, above_standard
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
@@ -103,17 +103,7 @@ class PostgreSQL(Subject):
         if done["kind"] != "accepted":
             raise PlaceError(f"{self.name} did not run a program for its superuser: {done['rows']}")
         listing = bench.root("cat", output).stdout
-        return _above_standard(listing)
-
-
-def _above_standard(listing: str) -> list[str]:
-    """The descriptors of `ls -l /proc/self/fd` above 2, without that of the listing itself and of its pipes' ends."""
-    found = []
-    for line in listing.splitlines():
-        name, arrow, what = line.rpartition(" -> ")
-        if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
-            found.append(f"{name.split()[-1]} ({what})")
-    return found
+        return above_standard(listing)
 
 
 def _sql(bench: Bench, running: Running, who: str, statement: str) -> dict[str, Any]:

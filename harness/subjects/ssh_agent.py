@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.finding import broken, held
 from harness.place import PlaceError
-from harness.subjects.model import Subject
+from harness.subjects.model import Subject, above_standard
 
 if TYPE_CHECKING:
     from harness.checks.bench import Bench, Running
@@ -72,12 +72,7 @@ class SshAgent(Subject):
         listing = bench.root("cat", f"{state}/askpass.descriptors")
         if listing.status != 0:
             raise PlaceError("ssh-agent did not ask its user by $SSH_ASKPASS")
-        found = []
-        for line in listing.stdout.splitlines():
-            name, arrow, what = line.rpartition(" -> ")
-            if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
-                found.append(f"{name.split()[-1]} ({what})")
-        return found
+        return above_standard(listing.stdout)
 
     def _add_key(self, bench: Bench, running: Running, *options: str) -> None:
         self._ssh_add(bench, running, *options, f"{bench.asked().state}/key")

@@ -1,4 +1,4 @@
-"""What the README, docs/explain.md, docs/scenarios.md and docs/reports.md show is what the commands say."""
+"""What the README and documents about explaining, scenarios, reports and checks show is what the commands say."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.place import Engine, Place
 
 DOCS = Path(__file__).parents[3] / "docs"
-DOCUMENTS = ("../README.md", "explain.md", "scenarios.md", "reports.md")
+DOCUMENTS = ("../README.md", "checks.md", "explain.md", "scenarios.md", "reports.md")
 VARIES = (
     (r"engine \w+, Linux [^ ]+(, fs\.protected_\w+=\d)*", "ENGINE"),
     (r"--engine \w+", "--engine ENGINE"),
