@@ -15,6 +15,8 @@ from harness.callers import Callers
 from harness.images import tree
 from harness.place import Credentials
 from tests.integration.cast import CAST
+from tests.integration.faults import FAULTS, break_server
+from tests.integration.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,10 +30,35 @@ INSIDE = "/opt/observatory"
 
 @pytest.fixture(scope="session")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for copies of the server, which places see as `INSIDE`/copies."""
+    """A folder with a copy of the server for each deliberate fault, which places see as `INSIDE`/copies."""
     folder = tmp_path_factory.mktemp("copies")
     folder.chmod(0o755)
+    for name in FAULTS:
+        break_server(name, SOURCE, folder)
     return folder
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what the engines that were asked for can't show."""
+    asked = str(config.getoption("--engine")).split(",")
+    return [
+        f"not in {limit.engine}: {', '.join(limit.cases)}: {limit.why} ({limit.source})"
+        for limit in LIMITS
+        if limit.engine in asked
+    ]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what an engine can't show."""
+    left = [item for item in items if _is_beyond(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_beyond(item: pytest.Item) -> bool:
+    called = getattr(item, "callspec", None)
+    engine = "" if called is None else str(called.params.get("engine", ""))
+    return any(limit.covers(item.nodeid, engine) for limit in LIMITS)
 
 
 @pytest.fixture(scope="session")

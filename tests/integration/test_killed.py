@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.docker import MARK
+from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
     from harness.place import Engine
@@ -34,21 +37,46 @@ LIMIT = 10.0
 """Seconds until everything must be gone."""
 
 
-def inside(namespaces: set[str]) -> list[str]:
-    """The processes of this machine that live in one of these mount namespaces."""
-    found = []
+def processes() -> dict[int, int]:
+    """The parent of every process of this machine."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(process / "ns" / "mnt") in namespaces:
-                found.append(f"{process.name} {(process / 'comm').read_text().strip()}")
-        except OSError:  # it ended, or is no business of ours
-            continue
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
     return found
 
 
-def containers(hosts: set[str]) -> list[str]:
+def descended(ancestor: int) -> set[int]:
+    """The processes that came of a process, in whichever namespaces they are."""
+    parents, found = processes(), {ancestor}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {ancestor}
+
+
+def inside(namespaces: set[str]) -> set[int]:
+    """The processes that live in one of these mount namespaces, of which this process's own is none."""
+    found = set()
+    for pid in processes():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if os.readlink(f"/proc/{pid}/ns/mnt") in namespaces - {os.readlink("/proc/self/ns/mnt")}:
+                found.add(pid)
+    return found
+
+
+def directories(pids: set[int], own: Path) -> set[str]:
+    """The temporary directories that these processes were told of, but for the suite's own."""
+    base = tempfile.gettempdir()
+    told = [Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in pids]
+    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "".join(told))
+    return {path for path in named if not own.is_relative_to(path)}
+
+
+def containers(engine: Engine, hosts: set[str]) -> list[str]:
     """Which of these containers the engine still knows, running or not; a container's host name is its id."""
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={MARK}"]
+    if not isinstance(engine, DockerEngine):
+        return []
+    command = [*engine.command(), "ps", "--all", "--quiet", "--filter", f"label={MARK}"]
     return sorted(hosts & set(subprocess.check_output(command, text=True).split()))
 
 
@@ -68,19 +96,27 @@ def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    places: dict[str, str] = {}
+    places: list[tuple[str, str]] = []
     while len(places) < max(1, int(workers)):
         for line in report.read_text().splitlines():  # opening a FIFO waits for its writer
             namespace, host = line.split()
-            places[namespace] = host
-    # Two processes at least: the agent, and alice's.
-    assert len(inside(set(places))) >= 2 * len(places)
-    hosts = set(places.values()) if engine.name == "docker" else set()
-    assert len(containers(hosts)) == len(hosts)
-    killed.send_signal(signal.SIGKILL)
+            places.append((namespace, host))
+    namespaces, hosts = {place[0] for place in places}, {place[1] for place in places}
+    came = descended(killed.pid)
+    held = directories(came, tmp_path)
+    try:
+        assert len(held) == (len(places) if engine.name in {"host", "vm"} else 0)
+        assert len(came | inside(namespaces)) >= 2 * len(places)
+        assert len(containers(engine, hosts)) == (len(places) if isinstance(engine, DockerEngine) else 0)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
     begun = time.monotonic()
-    killed.wait()
-    while left := inside(set(places)) + containers(hosts):
+    while left := [
+        *((came & processes().keys()) | inside(namespaces)),
+        *containers(engine, hosts),
+        *filter(os.path.lexists, held),
+    ]:
         assert time.monotonic() - begun < LIMIT, f"still there {LIMIT:.0f} s after kill -9: {left}"
         time.sleep(0.1)  # nobody announces that the kernel has taken a namespace apart
     print(f"gone {time.monotonic() - begun:.1f} s after kill -9")

@@ -43,10 +43,19 @@ def outcome_after(place: Place, world: World, number: int, change: Change) -> st
     place.attempt(world.attempts[:number])
     for command in commands:
         if not command.startswith("usermod "):
-            done = place.run(["sh", "-c", command], ROOT)
+            done = place.run(["sh", "-c", by_number(world, command) if place.facts.engine == "host" else command], ROOT)
             assert done.status == 0, f"{command}: {done.stderr}"
     (seen,) = place.attempt([world.attempts[number]])
     return seen.outcome
+
+
+def by_number(world: World, command: str) -> str:
+    """The command with numbers for names, where the accounts of the world are none of the machine's."""
+    uids = {user.name: user.uid for user in world.users}
+    gids = {**{user.name: world.principal(user.name).gid for user in world.users}, **world.groups}
+    command = re.sub(r"\bu:([\w-]+):", lambda found: f"u:{uids[found[1]]}:", command)
+    command = re.sub(r"^chown ([\w-]+)", lambda found: f"chown {uids[found[1]]}", command)
+    return re.sub(r"^chgrp ([\w-]+)", lambda found: f"chgrp {gids[found[1]]}", command)
 
 
 def with_group(world: World, user: str, group: str) -> World:

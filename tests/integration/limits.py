@@ -1,0 +1,70 @@
+"""What an engine can't show: cases that are left out there, why, and where that is written.
+
+All other cases are run in every engine, with the same verdicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Cases (beginnings of their names below `tests/integration`) that an engine can't show."""
+
+    engine: str
+    cases: tuple[str, ...]
+    why: str
+    source: str
+
+    def covers(self, nodeid: str, engine: str) -> bool:
+        """Whether this case in this engine is one of them."""
+        name = nodeid.removeprefix("tests/integration/").replace(f"[{engine}-", "[").replace(f"[{engine}]", "")
+        return engine == self.engine and name.startswith(self.cases)
+
+
+_EXPLAIN = "explain/test_explain.py::test_"
+_EXPLAIN_ON_THE_SPOT = "scenarios/test_scenarios.py::test_explain_on_the_spot_names_the_same_component_and_cause"
+
+LIMITS = (
+    Limit(
+        "host",
+        (
+            f"{_EXPLAIN}a_component_that_may_not_be_looked_at_is_named",
+            f"{_EXPLAIN}a_process_with_a_root_of_its_own_is_looked_at_from_outside",
+            f"{_EXPLAIN}a_process_without_the_group_is_told_to_log_in_again",
+            f"{_EXPLAIN}a_read_only_mount_refuses_who_makes_a_name_there",
+            f"{_EXPLAIN}explain_changes_nothing_and_connects_to_nobody",
+            f"{_EXPLAIN}ids_and_groups_are_taken_as_they_are_given",
+            f"{_EXPLAIN}the_smallest_fix_is_named_first",
+            f"{_EXPLAIN}the_tree_shows_modes_and_owners_and_marks_what_refuses",
+            f"{_EXPLAIN}the_users_of_a_machine_are_told_what_the_kernel_will_tell_them",
+            f"{_EXPLAIN}what_something_is_mounted_upon_can_not_be_unlinked",
+            "explain/test_documents.py::test_a_document_shows_what_the_command_says[explain.md",
+        ),
+        "commands run outside of the place's root, so `harness explain` sees the machine's own users and directories",
+        "harness/engines/host.py",
+    ),
+    Limit(
+        "host",
+        (
+            f"{_EXPLAIN_ON_THE_SPOT}[path-one-byte-too-long",
+            f"{_EXPLAIN_ON_THE_SPOT}[symlink-in-tmp-protected",
+            f"{_EXPLAIN_ON_THE_SPOT}[symlink-in-tmp-unprotected",
+        ),
+        "a command sees the place's directory before its paths: they are longer, and absolute symlinks miss them",
+        "harness/engines/host.py; symlink(7)",
+    ),
+    Limit(
+        "host",
+        ("scenarios/test_shell.py",),
+        "a shell that has the place as its root directory would need programs in there, and there are none",
+        "harness/engines/host.py; chroot(2)",
+    ),
+    Limit(
+        "vm",
+        ("scenarios/test_shell.py", f"{_EXPLAIN}a_process_with_a_root_of_its_own_is_looked_at_from_outside"),
+        "a machine's only line is the agent's, and its processes are none of this machine's",
+        "harness/engines/vm.py",
+    ),
+)
