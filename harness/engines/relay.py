@@ -1,18 +1,21 @@
 """Runs a command and passes its standard streams on: when its own input ends, so does the command.
 
-A virtual machine does not care whether anybody is left at the other end of its line.
+A virtual machine does not care whether anybody is left at the other end of its line. The first argument is a directory
+that the command needs, which goes away with it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 
 
 def _main() -> int:
-    process = subprocess.Popen(sys.argv[1:], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    directory, *command = sys.argv[1:]
+    process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     inward, outward = process.stdin, process.stdout
     assert inward is not None
     assert outward is not None
@@ -27,6 +30,7 @@ def _main() -> int:
     while piece := os.read(outward.fileno(), 1 << 16):
         while piece:
             piece = piece[os.write(1, piece) :]
+    shutil.rmtree(directory)
     return process.wait()
 
 

@@ -77,20 +77,22 @@ class Machine(Pipes):
     """A virtual machine's first serial line as a `harness.engines.connection.Transport`."""
 
     def __init__(self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes]) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="harness-vm-"))
-        initrd = self._directory / "initrd"
+        directory = Path(tempfile.mkdtemp(prefix="harness-vm-"))
+        initrd = directory / "initrd"
         with initrd.open("wb") as file:
             for archive in archives:
                 with archive.open("rb") as part:
                     shutil.copyfileobj(part, file)
             for tree in trees:
                 file.write(tree)
-        self._log = self._directory / "log"
+        log = directory / "log"
+        log.touch()
+        self._log = log.open("rb")  # held, for it is asked when the machine has ended and its directory is gone
         super().__init__(
             [
-                *(sys.executable, "-I", str(Path(__file__).with_name("relay.py"))),
+                *(sys.executable, "-I", str(Path(__file__).with_name("relay.py")), str(directory)),
                 *(QEMU, *MACHINE, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", KERNEL_OPTIONS),
-                *("-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent", "-serial", f"file:{self._log}"),
+                *("-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent", "-serial", f"file:{log}"),
             ]
         )
 
@@ -108,15 +110,12 @@ class Machine(Pipes):
     def close(self) -> None:
         """End the machine and forget it."""
         super().close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._log.close()
 
     def diagnosis(self) -> str:
         """What qemu said, or else the kernel."""
         return super().diagnosis().strip() or self._last_words()
 
     def _last_words(self) -> str:
-        try:
-            said = self._log.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            said = ""
-        return (said.strip().splitlines() or ["it said nothing"])[-1]
+        said = os.pread(self._log.fileno(), 1 << 16, max(0, os.fstat(self._log.fileno()).st_size - 4096))
+        return (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
