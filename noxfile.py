@@ -147,6 +147,13 @@ def fleet(session: nox.Session) -> None:
 
 
 @nox.session
+def kernels(session: nox.Session) -> None:
+    """The scenarios, a sweep and the identity cases on Debian's kernels, from 5.10 on, in virtual machines."""
+    install(session, "harness")
+    pytest(session, "tests/platforms/kernels")
+
+
+@nox.session
 def architectures(session: nox.Session) -> None:
     """Identity's code on six architectures, under emulation."""
     install(session, "platforms")
@@ -189,6 +196,7 @@ PROGRAMS = {
     "openssl": ["openssl"],
     "npm": ["npm"],
     "qemu-s390x-static": ["qemu-user-static"],
+    "qemu-system-x86_64": ["qemu-system-x86"],
     "setfacl": ["acl"],
 }
 

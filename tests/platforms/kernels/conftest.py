@@ -1,0 +1,54 @@
+"""One virtual machine for each of Debian's kernels, with the server and the harness in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from harness.engines import choose
+from harness.images import tree
+from harness.kernels import KERNELS
+from tests.integration.conftest import INSIDE, ROOT, SOURCE
+from tests.integration.identity import conftest as identity
+from tests.integration.inside import MOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xdist.remote import Producer
+
+    from harness.place import Place
+
+stage = identity.stage
+
+
+class ByKernel(LoadScopeScheduling):
+    """All that is asked of a kernel runs in one worker, so it is booted once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        asked = set(re.split(r"[\[\]-]", nodeid)) & KERNELS.keys()
+        return asked.pop() if asked else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByKernel:
+    return ByKernel(config, log)
+
+
+@pytest.fixture(scope="session", params=KERNELS)
+def kernel(request: pytest.FixtureRequest) -> str:
+    """One of Debian's releases."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def place(kernel: str) -> Iterator[Place]:
+    """A machine with that kernel."""
+    engine = choose("vm")
+    installed = tree(ROOT / "locks" / "core.txt", engine)
+    mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory", *MOUNTS)
+    with engine.open(image=kernel, mounts=mounts) as opened:
+        yield opened
