@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.checks.bench import ProbeError
 from harness.checks.cast import UNMAPPED_BUT_VALID
 from harness.checks.model import Check
 from harness.finding import Finding, broken, held, not_applicable
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 HOLDS = (
     "Of two hundred connections that are open at the same time and speak in any order, the server says of each "
-    "which process, effective user, effective group and supplementary groups opened it; what the kernel can't "
-    "tell it calls unknown."
+    "which process, effective user, effective group and supplementary groups opened it, whoever speaks on it and "
+    "whatever has become of the one who opened it; what the kernel can't tell it calls unknown."
 )
 CONNECTIONS = 200
 EACH = 4
 SEED = 20_240
 OVERFLOW = 65534
+CASES = (
+    *("fork", "execute", "change-user", "moment", "helper", "thread", "passed", "shared", "living"),
+    *("early", "dead", "reused", "large-ids", "many-groups", "changed-groups", "forged", "inner-pid", "inner-root"),
+)
+"""Cases of `probes.connectors` that any server can be asked."""
 CROWD = tuple(range(3000, 3040))
 """More supplementary groups than the 32 of some old buffers, none of them in /etc/group."""
 
@@ -39,13 +45,18 @@ def attack(bench: Bench) -> Finding:
         changed, more = _hold(bench, running, _changers(bench), 1, stopped=running.pid)
         faults += changed
         counted += more
+        cases, remark, more = ([], "", 0) if by_name or "tcp:" in running.endpoint else _play(bench, running)
+        faults += cases
+        counted += more
     if not counted:
         return not_applicable("nobody's request was accepted, so nobody was named") if not faults else broken(faults[0])
-    whom = f"{counted} requests of {len(people)} processes, and of some that became others after they connected,"
+    whom = (
+        f"{counted} requests of {len(people)} processes, of some that became others after they connected,{remark}"
+    )
     if not by_name:
-        blind, remark = _from_outside(bench)
+        blind, outside = _from_outside(bench)
         faults += blind
-        whom += remark
+        whom += outside
     if faults:
         shown = faults[:3] + ([f"and {len(faults) - 3} more"] if len(faults) > 3 else [])
         return broken("; ".join(shown), faults=faults)
@@ -116,6 +127,41 @@ def _hold(
         else:
             faults += compare(said["label"], said["process"], seen)
     return faults, counted
+
+
+def _play(bench: Bench, running: Running) -> tuple[list[str], str, int]:
+    """Play the cases: what was wrong, what is to be said of them, and how many requests there were."""
+    faults: list[str] = []
+    missing: list[str] = []
+    counted = 0
+    for case in CASES:
+        try:
+            said = bench.probe_lines("connectors", case=case, endpoint=running.endpoint, server=running.pid)
+        except (ProbeError, TimeoutError) as error:
+            faults.append(f"{case}: {error}")
+            break
+        missing += [f"{case}: {line['unplayable']}" for line in said if "unplayable" in line]
+        unserved = [f"{case}: {line['unserved']}" for line in said if "unserved" in line]
+        faults += unserved
+        for record in [] if unserved else [line for line in said if "token" in line]:
+            counted += 1
+            seen = bench.seen(running, record)
+            faults += compare(f"{record['token']}'s connector", record, seen)
+            described = (running.event(record["token"], 0) or {}).get("_peer_process")
+            faults += _describes(record, described)
+        if unserved:
+            break  # it may be dead, and each case would wait for it
+    remark = f" and those of {len(CASES) - len(missing)} hard cases"
+    return faults, remark + (f" (not played: {'; '.join(missing)})" if missing else ""), counted
+
+
+def _describes(record: Mapping[str, Any], described: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the process that a server describes beside its pid: `{pid, comm, ancestors}` or nothing."""
+    due = record.get("process", {"pid": record["pid"]})
+    if described is None or (due and {key: described.get(key) for key in due} == due):
+        return []
+    whom = f"process {described.get('pid')} ({described.get('comm')})"
+    return [f"{record['token']}'s connector is {'gone' if due is None else due}, the server describes {whom}"]
 
 
 def compare(who: str, process: Mapping[str, Any], seen: Mapping[str, Any] | None) -> list[str]:

@@ -444,6 +444,50 @@ class DropsEventsOfTheUnknown(Server):
             super().take(peer_socket)
 
 
+@mutant("identity")
+class NamesTheSpeaker(Server):
+    """Reports the process that sent the request (SCM_CREDENTIALS), which may have been handed the connection."""
+
+    def take(self, peer_socket: socket.socket) -> None:
+        peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        super().take(peer_socket)
+
+    def read(self, connection: Connection) -> None:
+        with contextlib.suppress(OSError):
+            _, ancillary, _, _ = connection.socket.recvmsg(1, 256, socket.MSG_PEEK)
+            for _, _, data in ancillary:
+                connection.peer.pid = struct.unpack("iII", data[:12])[0] or connection.peer.pid
+        super().read(connection)
+
+
+@mutant("identity")
+class RefusesTheDead(Server):
+    """Hangs up on a connection whose process has ended, though others may hold it."""
+
+    def answer(self, connection: Connection, first: str, headers: dict[str, str], body: bytes) -> None:
+        if connection.peer.pid is not None and not os.path.exists(f"/proc/{connection.peer.pid}"):
+            self.close(connection)
+        else:
+            super().answer(connection, first, headers, body)
+
+
+@mutant("identity")
+class DescribesWhoeverHasThePid(Server):
+    """Looks the process up in /proc by its number, which may be another's by then."""
+
+    def trusted(self, connection: Connection, headers: dict[str, str], query: str) -> dict[str, object]:
+        chain: list[dict[str, object]] = []
+        number = connection.peer.pid
+        with contextlib.suppress(OSError):
+            while number and len(chain) < 9:
+                stat = pathlib.Path(f"/proc/{number}/stat").read_text(encoding="latin-1")
+                before, _, after = stat.rpartition(") ")
+                chain.append({"pid": number, "comm": before.partition(" (")[2]})
+                number = int(after.split()[1])
+        described = {"_peer_process": {**chain[0], "ancestors": chain[1:]}} if chain else {}
+        return {**super().trusted(connection, headers, query), **described}
+
+
 # The claims
 
 

@@ -2,7 +2,7 @@
 
 Each case sends events with a token as their `session_id`, and prints for each who opened its connection, as JSON: its
 own record, which the server's is held against. Every step waits for the one before it; nothing sleeps. What can't be
-played in this place is said in a line `{"unplayable": sentence}`.
+played in this place is said in a line `{"unplayable": sentence}`, what the server did not take in one with `unserved`.
 
 The module stands on its own, for a helper of it is another program: a set-user-ID Python that is given this text.
 """
@@ -43,16 +43,30 @@ PATIENCE = 20.0
 """Seconds to wait for a server to read."""
 LONGEST_CHAIN = 8
 """So many ancestors are named, and no more."""
-UNPLAYABLE = 3
-"""The exit status of a child that could not play its part here."""
+EARLY = 3
+"""The exit status of a child that could not play its part to the end, and has said why."""
 SETRESUID = {"x86_64": 117, "aarch64": 147}
 CLONE3 = 435
 PR_SET_DUMPABLE = 4
 CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
 
 
-class UnplayableError(Exception):
+class EndError(Exception):
+    """The case ends early. `kind` is what its sentence is printed as; none if it was said already."""
+
+    kind: str | None = None
+
+
+class UnplayableError(EndError):
     """This place has no room for the case: why, in one sentence."""
+
+    kind = "unplayable"
+
+
+class UnservedError(EndError):
+    """The server did not take an event: what it did instead."""
+
+    kind = "unserved"
 
 
 def become(uid: int, gid: int | None = None, groups: list[int] | None = None) -> None:
@@ -80,7 +94,14 @@ def myself(**other: object) -> dict[str, object]:
 def connect() -> socket.socket:
     """A new connection to the server. A path that begins with `@` is an abstract name."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.connect(os.environ["ENDPOINT"].replace("@", "\0", 1))
+    # By the kernel, and not by Python: these hold for whoever is handed the descriptor too.
+    patience = struct.pack("ll", int(PATIENCE), 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+    try:
+        sock.connect(os.environ["ENDPOINT"].replace("@", "\0", 1))
+    except OSError as error:
+        raise UnservedError(f"a connection was refused: {error.strerror}") from None
     return sock
 
 
@@ -92,7 +113,15 @@ def request(token: str, **fields: object) -> bytes:
 
 def speak(sock: socket.socket, token: str, **fields: object) -> bool:
     """Send one event and wait until it is taken; whether the connection can take another."""
-    sock.sendall(request(token, **fields))
+    return say(sock, request(token, **fields))
+
+
+def say(sock: socket.socket, data: bytes) -> bool:
+    """Send the end of a request and wait for its answer; whether the connection can take another."""
+    try:
+        sock.sendall(data)
+    except OSError as error:
+        raise UnservedError(f"the server does not take a request: {error.strerror}") from None
     return heard(sock)
 
 
@@ -100,11 +129,18 @@ def heard(sock: socket.socket) -> bool:
     """Wait for the answer to one event; whether the server keeps the connection."""
     answer = b""
     while b"\r\n\r\n" not in answer:
-        more = sock.recv(4096)
-        assert more, f"the server closed the connection after {answer!r}"
+        try:
+            more = sock.recv(4096)
+        except BlockingIOError:
+            raise UnservedError(f"the server does not answer within {PATIENCE:.0f} s") from None
+        except ConnectionResetError:
+            more = b""
+        if not more:
+            raise UnservedError(f"the server closed the connection after {answer!r}")
         answer += more
     head = answer.lower()
-    assert head.startswith((b"http/1.1 200 ", b"http/1.0 200 ")), answer
+    if not head.startswith((b"http/1.1 200 ", b"http/1.0 200 ")):
+        raise UnservedError(f"the server answered {answer!r}")
     return head.startswith(b"http/1.1") and b"\r\nconnection: close" not in head
 
 
@@ -134,9 +170,9 @@ def child(work: Callable[[], object]) -> int:
         try:
             work()
             status = 0
-        except UnplayableError as why:
-            unplayable(why)
-            status = UNPLAYABLE
+        except EndError as why:
+            tell(why)
+            status = EARLY
         except BaseException:
             traceback.print_exc()
         finally:
@@ -145,17 +181,17 @@ def child(work: Callable[[], object]) -> int:
     return pid
 
 
-def unplayable(why: UnplayableError) -> None:
-    """Say that the case can't be played, once."""
-    if str(why):
-        print(json.dumps({"unplayable": str(why)}), flush=True)
+def tell(why: EndError) -> None:
+    """Say why the case ends, once."""
+    if why.kind is not None:
+        print(json.dumps({why.kind: str(why)}), flush=True)
 
 
 def ended(pid: int) -> None:
     """Wait for a child that does its work without a fault, and collect it."""
     _, status = os.waitpid(pid, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNPLAYABLE:
-        raise UnplayableError  # it has said why
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EARLY:
+        raise EndError  # it has said why
     assert status == 0, f"process {pid} ended with status {status}"
 
 
@@ -280,6 +316,7 @@ def passed() -> None:
     here, there = socket.socketpair()
 
     def receiver() -> None:
+        here.close()
         become(MALLORY)
         sock, token = handed_over(there)
         speak(sock, token)
@@ -297,6 +334,7 @@ def shared() -> None:
     here, there = socket.socketpair()
 
     def other() -> None:
+        here.close()
         become(MALLORY)
         sock, _ = handed_over(there)
         for turn in range(3):
@@ -371,14 +409,14 @@ def orphan(token: str, uid: int) -> tuple[socket.socket, int, bytes]:
         sock.sendall(head)
         until = time.monotonic() + PATIENCE
         while unread(sock):
-            assert time.monotonic() < until, "the server does not read what was said on a new connection"
+            if time.monotonic() > until:
+                raise UnservedError("the server does not read what is said on a new connection")
             os.sched_yield()
         hand_over(there, sock)
 
     pid = child(connector)
-    there.close()
-    sock, _ = handed_over(here)
     ended(pid)
+    sock, _ = handed_over(here)
     return sock, pid, b"\r\n\r\n" + body
 
 
@@ -391,8 +429,7 @@ def unread(sock: socket.socket) -> int:
 def dead() -> None:
     """The connector dies after its connection was accepted; the connection speaks on."""
     sock, _, rest = orphan("dead", DEPARTED)
-    sock.sendall(rest)
-    heard(sock)
+    say(sock, rest)
 
 
 def reused() -> None:
@@ -406,8 +443,7 @@ def reused() -> None:
         os.read(read, 1)
         os._exit(0)
     assert successor == pid
-    sock.sendall(rest)
-    heard(sock)
+    say(sock, rest)
     os.close(write)
     ended(successor)
 
@@ -746,15 +782,15 @@ def main(case: str, endpoint: str, server: int | None = None) -> None:
     os.environ.update(ENDPOINT=endpoint, SERVER=str(server))
     try:
         CASES[case]()
-    except UnplayableError as why:
-        unplayable(why)
+    except EndError as why:
+        tell(why)
 
 
 if __name__ == "__main__":
     status = 0
     try:
         CASES[sys.argv[1]]()
-    except UnplayableError as why:
-        unplayable(why)
-        status = UNPLAYABLE
+    except EndError as why:
+        tell(why)
+        status = EARLY
     sys.exit(status)

@@ -140,7 +140,7 @@ class Stage:
         self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]
         said = [json.loads(line) for line in answer["output"].splitlines()]
-        assert not [line["unplayable"] for line in said if "unplayable" in line]
+        assert not [line for line in said if line.keys() & {"unplayable", "unserved"}]
         records = {own.pop("token"): own for own in said if "token" in own}
         assert records, "the actor recorded nothing"
         events = {}
