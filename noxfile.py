@@ -108,9 +108,24 @@ def oracle(session: nox.Session) -> None:
 
 @nox.session
 def subjects(session: nox.Session) -> None:
-    """Every check against every server that the harness knows."""
+    """Every check against the servers that are more than a web server: each has its own worker and its own place."""
     install(session, "harness")
-    pytest(session, "tests/integration/subjects")
+    pytest(session, "--dist=loadgroup", "tests/integration/subjects")
+
+
+@nox.session
+def plugin(session: nox.Session) -> None:
+    """A stranger's project tests a stranger's server with our wheel, and in a workflow with our action."""
+    install(session, "harness")
+    pytest(session, "tests/plugin")
+
+
+@nox.session
+def survey(session: nox.Session) -> None:
+    """Write docs/survey.md and artifacts/survey.html: every check of every server; then paste what it says."""
+    install(session, "harness")
+    session.run("python", "-m", "harness.survey", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "tests/survey", "tests/unit/harness/checks")
 
 
 @nox.session
@@ -195,6 +210,7 @@ PROGRAMS = {
     "newuidmap": ["uidmap"],
     "openssl": ["openssl"],
     "npm": ["npm"],
+    "podman": ["podman", "runc"],
     "qemu-s390x-static": ["qemu-user-static"],
     "qemu-system-x86_64": ["qemu-system-x86"],
     "setfacl": ["acl"],

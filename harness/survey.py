@@ -17,7 +17,7 @@ from harness.engines import choose
 from harness.place import PlaceError
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
-from harness.subjects.web import Released, WebServer
+from harness.subjects.web import PACKAGES, Released
 from harness.world import Principal
 
 if TYPE_CHECKING:
@@ -90,15 +90,15 @@ def survey(subject: Subject, engine: Engine) -> Surveyed:
 
 
 def _versions(subject: Subject, place: Place) -> str:
-    """The versions of the subject's Debian packages in the place; of Python, where it is Python's own."""
+    """The versions of the subject's own Debian packages in the place; of Python, where that is all it is."""
+    if isinstance(subject, Released):
+        return subject.releases[0].replace("==", " ")
     show = ["dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "python3", *subject.packages]
     lines = place.run(show, Principal(0, 0)).stdout.splitlines()
     python = [line for line in lines if line.startswith("python3 ")]
-    own = [line for line in lines if subject.name.partition("-")[0] in line.partition(" ")[0]]
-    of_its_packages = [line for line in lines if line not in python]
-    if isinstance(subject, Released):
-        return subject.releases[0].replace("==", " ")
-    return ", ".join((own or python) if isinstance(subject, WebServer) else of_its_packages)
+    others = [line for line in lines if line not in python]
+    named = [line for line in others if subject.name.partition("-")[0] in line.partition(" ")[0]]
+    return ", ".join(named or (python if subject.packages in ((), PACKAGES) else others))
 
 
 def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) -> str:
@@ -109,7 +109,7 @@ def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) ->
         "<!-- Written by `nox -s survey`; change the checks, the subjects or the servers, not this file. -->",
         "",
         "Every check of [checks.md](checks.md) against every server of [subjects.md](subjects.md), in places of the",
-        f"{facts.engine} engine on Linux {facts.kernel}. A `·` means that the question makes no sense of that server;",
+        f"{facts.engine} engine on Linux {facts.kernel}. A `·`: the question makes no sense of it, or can't be put to it;",
         f"it never counts as held. Here `creation-window` makes at most {STARTS} starts at full speed beside the one",
         "that is taken step by step; everything else is as `harness check` makes it.",
         "",
@@ -152,7 +152,7 @@ def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) ->
 def _glance(each: Surveyed) -> str:
     window = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("creation-window"), "·")
     steals = {"held": "no", "**broken**": "**yes**"}.get(each.verdict("takeover-live"), "·")
-    knows = {"held": "yes", "**broken**": "**no**", "·": "no"}[each.verdict("identity")]
+    knows = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("identity"), "·")
     name = f"{each.subject.name}<br>{each.versions}" if each.versions else each.subject.name
     return f"| {name} | {each.mode()} | {window} | {steals} | {knows} |"
 
