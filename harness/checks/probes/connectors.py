@@ -572,8 +572,13 @@ def in_user_namespace(base: int, work: Callable[[], object]) -> None:
 
     pid = child(inside)
     here.recv(8)
-    for file in ("uid_map", "gid_map"):
-        Path(f"/proc/{pid}", file).write_text(f"0 {base} 65536")
+    try:
+        for file in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}", file).write_text(f"0 {base} 65536")
+    except PermissionError as error:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise UnplayableError(f"no namespace of the users from {base} on can be made here: {error.strerror}") from None
     here.send(b"mapped")
     ended(pid)
 

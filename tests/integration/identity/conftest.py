@@ -44,6 +44,10 @@ ENVIRONMENT = {
 }
 
 
+class UnplayableError(Exception):
+    """What in a place is in the way of a case, in one sentence."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """One event: who opened its connection by the sender's own record, and what the server wrote."""
@@ -140,7 +144,10 @@ class Stage:
         self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]
         said = [json.loads(line) for line in answer["output"].splitlines()]
-        assert not [line for line in said if line.keys() & {"unplayable", "unserved"}]
+        for line in said:
+            assert "unserved" not in line, line
+            if "unplayable" in line:
+                raise UnplayableError(line["unplayable"])
         records = {own.pop("token"): own for own in said if "token" in own}
         assert records, "the actor recorded nothing"
         events = {}
