@@ -229,14 +229,15 @@ def machine(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's checks and the formatting; the workflows by their schema, actionlint and zizmor, all offline."""
+    """Ruff's checks and the formatting; workflows and action by their schemas, actionlint and zizmor, all offline."""
     install(session, "lint", project=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
     session.run("actionlint", "-shellcheck=", "-pyflakes=", *workflows)
-    session.run("zizmor", "--offline", "--quiet", *workflows)
+    session.run("zizmor", "--offline", "--quiet", *workflows, "action.yml")
 
 
 @nox.session
