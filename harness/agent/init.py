@@ -9,9 +9,11 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import queue
 import socket
 import struct
 import sys
+import threading
 import tty
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +44,26 @@ def _raise_loopback() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
 
 
+def _taken_at_once(line: int) -> int:
+    """What comes on the line, as a pipe: a terminal loses what comes while nobody reads (tty_buffer.c: 64 KiB)."""
+    inward, outward = os.pipe()
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def take() -> None:
+        while True:
+            waiting.put(os.read(line, 1 << 16))
+
+    def pass_on() -> None:
+        while True:
+            piece = waiting.get()
+            while piece:
+                piece = piece[os.write(outward, piece) :]
+
+    for work in (take, pass_on):
+        threading.Thread(target=work, daemon=True).start()
+    return inward
+
+
 def _main() -> None:
     os.chmod("/", 0o755)  # the kernel makes it with 1777
     for source, target, kind in MOUNTS:
@@ -50,9 +72,9 @@ def _main() -> None:
     line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
     errors = os.open("/dev/ttyS1", os.O_RDWR | os.O_NOCTTY)
     tty.setraw(line)
-    for number, descriptor in enumerate((line, line, errors)):
-        os.dup2(descriptor, number)
-    os.closerange(3, 64)
+    os.dup2(line, 1)
+    os.dup2(errors, 2)
+    os.dup2(_taken_at_once(line), 0)
     os.environ.clear()
     os.write(1, HERE)
 
