@@ -183,6 +183,13 @@ def abi(session: nox.Session) -> None:
 
 
 @nox.session
+def jobs(session: nox.Session) -> None:
+    """What the workflow's Linux jobs run, in clean containers."""
+    install(session, "harness")
+    pytest(session, "tests/platforms/jobs")
+
+
+@nox.session
 def unsupported(session: nox.Session) -> None:
     """Platforms without Unix sockets, really run: Emscripten and WASI."""
     install(session, "platforms")
