@@ -78,6 +78,12 @@ def test_the_sweep_agrees_with_it(place: Place, tally: Tally) -> None:
     assert sum(made) == len(SWEPT) * len(MODES) * len(WHO) >= 200_000
 
 
+def test_the_documentation_names_the_size_of_the_sweep() -> None:
+    attempts = len(SWEPT) * len(MODES) * len(WHO)
+    text = (Path(__file__).parents[3] / "docs" / "platforms.md").read_text(encoding="utf-8")
+    assert f"{attempts:,} attempts of the sweep" in text
+
+
 def test_a_wrong_oracle_is_found(place: Place) -> None:
     rules = replace(linux(), classes=("group", "owner", "acl", "other"))
     assert [each for _, differing in sweep_grid(place, SWEPT[:8], rules) for each in differing]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.checks.probes import connectors
+from harness.engines import ENGINES
 from observatory.identity import Unavailable, process
 
 ROOT = Path(__file__).parents[3]
@@ -50,8 +51,13 @@ def test_every_outcome_and_function_that_is_named_exists():
 
 
 def test_every_suite_that_is_named_exists_and_the_figures_are_right():
-    for folder in re.findall(r"python -m pytest (\S+)", PLATFORMS):
-        assert list((ROOT / folder).glob("test_*.py")), folder
+    sessions = re.findall(r"\./noxw -s (\w+)", PLATFORMS)
+    assert {"kernels", "architectures", "abi", "unsupported", "jobs", "integration"} == set(sessions)
+    declared = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    for name in sessions:
+        assert f"\ndef {name}(session" in declared, name
+    engines = re.findall(r"--engine (\w+)", PLATFORMS)
+    assert set(engines) == set(ENGINES)
     from tests.platforms.abi.assertions import TARGETS, source
 
     (targets,) = re.findall(r"compiled for (\d+) targets", PLATFORMS)
