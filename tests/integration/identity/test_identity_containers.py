@@ -11,11 +11,11 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import docker
 import pytest
 
 from harness import images
 from harness.checks import delivery
+from harness.engines.docker import DockerEngine
 from harness.images import tree
 from harness.world import Node
 from tests.integration import conftest as installed
@@ -59,12 +59,12 @@ class Sides(Protocol):
 
 
 class Containers:
-    """Containers of the Docker engine, with a volume."""
+    """Containers of the Docker engine or of podman, with a volume."""
 
-    def __init__(self, engine: Engine, stack: contextlib.ExitStack) -> None:
+    def __init__(self, engine: DockerEngine, stack: contextlib.ExitStack) -> None:
         self._stack = stack
-        self._client = docker.from_env()
-        stack.callback(self._client.close)
+        self._limits = engine.limits
+        self._client = stack.enter_context(engine.connected())
         self._image = images.ensure(self._client)
         volume = self._client.volumes.create()
         stack.callback(volume.remove, force=True)
@@ -98,6 +98,7 @@ class Containers:
             pid_mode=pid,
             user="0:0",
             volumes=volumes,
+            **self._limits,
         )
         self._stack.callback(container.remove, force=True)
         return container
@@ -137,7 +138,7 @@ class Namespaces:
 def sides(engine: Engine, place: Place) -> Iterator[Sides]:
     """Containers where the engine has them, else namespaces."""
     with contextlib.ExitStack() as stack:
-        if engine.name == "docker":
+        if isinstance(engine, DockerEngine):
             yield Containers(engine, stack)
         else:
             yield Namespaces(place, stack)
