@@ -86,7 +86,7 @@ def test_the_documentation_names_the_size_of_the_sweep() -> None:
 
 def test_a_wrong_oracle_is_found(place: Place) -> None:
     rules = replace(linux(), classes=("group", "owner", "acl", "other"))
-    assert [each for _, differing in sweep_grid(place, SWEPT[:8], rules) for each in differing]
+    assert [each for _, differing in sweep_grid(place, SWEPT[-2:], rules) for each in differing]
 
 
 def test_without_qemu_it_is_said_what_to_install(
