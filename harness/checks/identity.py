@@ -50,9 +50,7 @@ def attack(bench: Bench) -> Finding:
         counted += more
     if not counted:
         return not_applicable("nobody's request was accepted, so nobody was named") if not faults else broken(faults[0])
-    whom = (
-        f"{counted} requests of {len(people)} processes, of some that became others after they connected,{remark}"
-    )
+    whom = f"{counted} requests of {len(people)} processes, of some that became others after they connected,{remark}"
     if not by_name:
         blind, outside = _from_outside(bench)
         faults += blind
