@@ -73,8 +73,8 @@ def attack(bench: Bench) -> Finding:
                 way = f"{who} by {said['label']}"
                 seen = bench.seen(running, said) if said["kind"] == "accepted" else None
                 told[way] = {"sendmsg": said["sendmsg"], "kind": said["kind"], "seen": seen}
-                if seen is not None:
-                    known = {key: value for key, value in seen.items() if value is not None}
+                if said["kind"] == "accepted":
+                    known = None if seen is None else {key: value for key, value in seen.items() if value is not None}
                     faults += compare(way, said["process"], known)
     if faults:
         return broken("; ".join(faults), **told)

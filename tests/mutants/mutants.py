@@ -521,6 +521,17 @@ class BelievesTheQuery(Server):
 
 
 @mutant("forgery")
+class WritesNothingDownWhereItIsLiedTo(Server):
+    """Answers an event that claims a sender, and keeps no record of who sent it."""
+
+    def answer(self, connection: Connection, first: str, headers: dict[str, str], body: bytes) -> None:
+        if b"_peer_uid" in body:
+            self.send(connection, "200 OK", b"")
+        else:
+            super().answer(connection, first, headers, body)
+
+
+@mutant("forgery")
 class BelievesSentCredentials(Server):
     """Goes by SCM_CREDENTIALS, in which a process with CAP_SETUID may name anyone."""
 
