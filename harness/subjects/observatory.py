@@ -51,5 +51,6 @@ OBSERVATORY = Observatory(
         *("--group", "{group}"),
     ),
     speaks="hooks",
+    client=("python3", "-m", "observatory", "events", "--socket", "{socket}", "--server-user", "{owner}"),
     environment={"PYTHONPATH": f"{SOURCE}:{LIBRARIES}", "PYTHONDONTWRITEBYTECODE": "1"},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,14 @@ def test_the_unbroken_server_is_caught_by_no_check(
     seen = results(place, "reference")
     record(f"reference, run {turn + 1:02}", "", {name: result.verdict for name, result in seen.items()})
     assert {name: result.why for name, result in seen.items() if result.verdict != "held"} == {}
+
+
+def test_a_client_that_talks_to_whoever_took_the_name_is_caught(place: Place) -> None:
+    client = ("curl", "--silent", "--unix-socket", "{socket}", "http://localhost/events")
+    trusting = replace(subject("reference"), client=client)
+    (seen,) = check(place, trusting, Question(group="web"), ("harness", "check"), ["squatting"])
+    assert seen.verdict == "broken"
+    assert "its client sent" in seen.why
 
 
 def test_every_mutant_differs_from_the_reference_in_what_it_overrides_and_nothing_else() -> None:
