@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests of the other parts out. Which those are depends on the tests' names alone, not on their order."""
-    shard: Shard = config.getoption("--shard")
+    shard: Shard = config.option.shard
     chosen = set(shard.of(sorted({item.nodeid for item in items})))
     others = [item for item in items if item.nodeid not in chosen]
     if others:
