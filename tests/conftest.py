@@ -32,3 +32,9 @@ def need() -> Callable[[str, str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def curl(need: Callable[[str, str], str]) -> str:
+    """The program that hooks' commands run."""
+    return need("curl", "curl")

@@ -226,6 +226,7 @@ def test_a_really_full_disk_is_503_until_there_is_room(
     serve: Callable[..., Running], directory: Path, need: Callable[[str, str], str]
 ):
     unshare = need("unshare", "util-linux")
+    need("mount", "mount")
     if subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("may not make a mount namespace here, for a small disk of its own")
     (directory / "disk").mkdir()

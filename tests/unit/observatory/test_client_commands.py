@@ -83,7 +83,7 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(curl: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="o-") as name:
         made = Server(Path(name))
         try:

@@ -62,6 +62,7 @@ def bound(path: Path) -> socket.socket:
     return sock
 
 
+@pytest.mark.usefixtures("curl")
 def test_all_is_well(
     server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -274,6 +275,7 @@ def test_an_event_that_does_not_arrive_is_missed(server: Server, monkeypatch: py
     assert "has not arrived" in look(server.socket)["event"].sentence
 
 
+@pytest.mark.usefixtures("curl")
 def test_a_hook_that_takes_too_long_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "HOOK_SECONDS", 0.0)
     found = look(server.socket)["event"]
@@ -298,6 +300,7 @@ def test_the_worst_trouble_decides_the_exit_status() -> None:
     assert status([down, closed]) is ForbiddenError
 
 
+@pytest.mark.usefixtures("curl")
 def test_the_command_goes_on_after_the_first_trouble(
     directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -324,6 +327,7 @@ def test_a_server_without_hooks_is_a_failure(
     assert "LOOK  hooks        none are installed" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("curl")
 def test_the_settings_are_only_read(directory: Path) -> None:
     claude = install(directory, directory / "o.sock")
     before = (claude / "settings.json").read_bytes()

@@ -21,6 +21,8 @@ from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE, Recipient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.usefixtures("curl")
+
 EVENT = b'{"hook_event_name": "Stop",\n "text": "\xc3\xa9 \\u0000"}\n'
 LARGE = b'{"text": "' + b"x" * 1_500_000 + b'"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

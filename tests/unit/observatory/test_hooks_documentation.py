@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.events import SINCE, listened
 from tests.unit.observatory.test_client_commands import Server
@@ -33,6 +35,7 @@ def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None
     assert told == known
 
 
+@pytest.mark.usefixtures("curl")
 def test_the_commands_do_what_is_said_of_them() -> None:
     (commands,) = blocks("sh")
     with tempfile.TemporaryDirectory(prefix="o-") as name:
