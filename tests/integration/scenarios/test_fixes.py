@@ -13,13 +13,23 @@ from harness.scenarios import Scenario, library
 from tests.integration.inside import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.oracle import Change
-    from harness.place import Place
+    from harness.place import Engine, Place
     from harness.plugin import Tally
     from harness.world import World
 
 COMMANDS = {"membership", "acl", "chmod", "chgrp", "chown", "unlink", "remount"}
 """The kinds of changes that are commands; the others tell a person to start a server or to connect otherwise."""
+
+
+@pytest.fixture(autouse=True)
+def programs(engine: Engine, need: Callable[[str, str], str]) -> None:
+    """What fixes are made with, in places that have this machine's own programs."""
+    if engine.name in {"namespace", "host"}:
+        need("setfacl", "acl")
+        need("mount", "mount")
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.source) for scenario in library()])
