@@ -34,6 +34,8 @@ CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
 """Beside Docker's own: to read any path, to mount, to look at processes, and for a daemon as a subject."""
 CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")
 """Docker's filters refuse mount(2) and more; they are no part of what a world describes."""
+DEFAULT = "unix:///var/run/docker.sock"
+"""Where Docker's API is unless DOCKER_HOST says otherwise."""
 MARK = "io.github.claude-observatory.harness"
 
 
@@ -50,6 +52,7 @@ class DockerEngine:
     @contextlib.contextmanager
     def connected(self) -> Iterator[docker.DockerClient]:
         """The engine's API, as long as it is needed. Raises PlaceError if none answers, or for what it refuses."""
+        self._reach()
         try:
             client = docker.from_env(timeout=600, environment=self.environment())
         except DockerException as error:
@@ -60,6 +63,16 @@ class DockerEngine:
             raise PlaceError(f"the {self.name} engine says: {_why(error)}") from None
         finally:
             client.close()
+
+    def _reach(self) -> None:
+        """Raise PlaceError if nobody listens on the API's Unix socket: docker's library says it less well."""
+        kind, _, path = self.environment().get("DOCKER_HOST", DEFAULT).partition("://")
+        if kind == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                try:
+                    probe.connect(path)
+                except OSError as error:
+                    raise PlaceError(f"no {self.name} engine answers at {path}: {error.strerror or error}") from None
 
     def environment(self) -> dict[str, str]:
         """Where the API is, as docker's library reads it from the environment."""

@@ -14,7 +14,7 @@ from harness.world import Node, User, World, complete, dumps
 from tests.integration.engines.worlds import COMMON, EXPECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.place import Completed, Place
 
@@ -30,8 +30,9 @@ ENVIRONMENT = {"PYTHONPATH": "/opt/source:/opt/libraries", "HOME": "/home/dev", 
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Place]:
+def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user and the harness is installed."""
+    need("newuidmap", "uidmap")
     mounts = [f"{ROOT / 'harness'}:/opt/source/harness", f"{sysconfig.get_path('purelib')}:/opt/libraries"]
     with choose("namespace").open(mounts=mounts) as place:
         place.build(OUTSIDE)

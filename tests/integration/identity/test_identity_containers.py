@@ -135,12 +135,13 @@ class Namespaces:
 
 
 @pytest.fixture(scope="module")
-def sides(engine: Engine, place: Place) -> Iterator[Sides]:
+def sides(engine: Engine, place: Place, need: Callable[[str, str], str]) -> Iterator[Sides]:
     """Containers where the engine has them, else namespaces."""
     with contextlib.ExitStack() as stack:
         if isinstance(engine, DockerEngine):
             yield Containers(engine, stack)
         else:
+            need("mount", "mount")
             yield Namespaces(place, stack)
 
 

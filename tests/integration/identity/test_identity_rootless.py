@@ -15,7 +15,7 @@ from tests.integration.conftest import ROOT, SOURCE
 from tests.integration.identity.rootless import PLAYED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.place import Place
 
@@ -36,8 +36,9 @@ case `rootless`.) There 65534 is not nobody but unknown, as in `test_identity_un
 
 
 @pytest.fixture
-def machine() -> Iterator[Place]:
+def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user, and this suite is installed."""
+    need("newuidmap", "uidmap")
     engine = choose("namespace")
     mounts = [
         f"{ROOT / 'harness'}:/opt/source/harness",
