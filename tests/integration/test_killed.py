@@ -80,6 +80,16 @@ def containers(engine: Engine, hosts: set[str]) -> list[str]:
     return sorted(hosts & set(subprocess.check_output(command, text=True).split()))
 
 
+def named(left: list[int | str]) -> str:
+    """What is left, processes with their command lines."""
+    told = []
+    for each in left:
+        command = Path(f"/proc/{each}/cmdline")
+        words = command.read_text(errors="replace").replace("\0", " ") if command.exists() else ""
+        told.append(f"{each} {words[:100]}".strip())
+    return "; ".join(told)
+
+
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
     engine: Engine, tmp_path: Path, workers: str
@@ -117,6 +127,6 @@ def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
         *containers(engine, hosts),
         *filter(os.path.lexists, held),
     ]:
-        assert time.monotonic() - begun < LIMIT, f"still there {LIMIT:.0f} s after kill -9: {left}"
+        assert time.monotonic() - begun < LIMIT, f"still there {LIMIT:.0f} s after kill -9: {named(left)}"
         time.sleep(0.1)  # nobody announces that the kernel has taken a namespace apart
     print(f"gone {time.monotonic() - begun:.1f} s after kill -9")
