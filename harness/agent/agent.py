@@ -178,6 +178,24 @@ def _unmount(target: str) -> None:
         raise OSError(code, os.strerror(code), target)
 
 
+def _acl_of(path: str) -> bytes | None:
+    """A path's access ACL; `None` if it has none, or if this system or file system has none (acl(5))."""
+    if not hasattr(os, "getxattr"):
+        return None
+    try:
+        return os.getxattr(path, ACL_ACCESS)
+    except OSError:
+        return None
+
+
+def _give_acl(path: str, acl: bytes | None) -> None:
+    """Give a path this access ACL, or take away the one that it has."""
+    if acl is not None:
+        os.setxattr(path, ACL_ACCESS, acl)
+    elif _acl_of(path) is not None:
+        os.removexattr(path, ACL_ACCESS)
+
+
 def acl_bytes(entries: list[tuple[str, int | None, int]]) -> bytes:
     """An access ACL in the form that the kernel takes: little-endian, version 2, entries sorted by tag and id."""
     rows = sorted((ACL_TAGS[tag], ACL_NOBODY if who is None else who, permissions) for tag, who, permissions in entries)
@@ -285,6 +303,7 @@ class Builder:
             if not os.path.isdir(path) or os.path.islink(path):  # an image without it, or a world that moved it away
                 _remove(path)
                 os.mkdir(path)
+            _give_acl(path, None)  # a user of the world before may have renamed another directory to this name
             os.chown(path, 0, 0)
             os.chmod(path, mode)
         for path, target in world["links"].items():
@@ -342,18 +361,12 @@ class Builder:
 
     def _restore_later(self, path: str) -> None:
         was = os.stat(path)
-        try:
-            acl: bytes | None = os.getxattr(path, ACL_ACCESS)
-        except OSError:  # none, or a file system without them
-            acl = None
+        acl = _acl_of(path)
 
         def restore() -> None:
             os.chown(path, was.st_uid, was.st_gid)
             os.chmod(path, stat.S_IMODE(was.st_mode))
-            if acl is not None:
-                os.setxattr(path, ACL_ACCESS, acl)
-            elif ACL_ACCESS in os.listxattr(path):
-                os.removexattr(path, ACL_ACCESS)
+            _give_acl(path, acl)
 
         self._undo.append(restore)
 

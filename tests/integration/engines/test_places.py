@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.place import Credentials, PlaceError
-from harness.world import Attempt, Node, Principal, User, World, problems
+from harness.world import AclEntry, Attempt, Node, Principal, User, World, problems
 from tests.integration.engines.worlds import COMMON, EXPECTED
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ def observed(place: Place) -> list[tuple[str, str, str, str, str | None]]:
         (attempt.user, attempt.operation, attempt.path, observation.outcome, observation.at)
         for attempt, observation in zip(COMMON.attempts, seen, strict=True)
     ]
+
+
+def test_a_directory_that_took_the_name_of_one_of_the_places_own_leaves_no_acl(place: Place) -> None:
+    closed = Node("/srv/closed", "directory", mode=0o700, acl=(AclEntry("user", "ali", 0),))
+    place.build(World("renamed", users=WEB.users, groups=WEB.groups, nodes=(closed,)))
+    done = place.attempt([Attempt("root", "rename", "/srv/closed", to="/tmp")])
+    assert done[0].outcome in {"ok", "EBUSY", "ENOTEMPTY"}  # a place may have something mounted upon its /tmp, or in it
+    place.build(WEB)
+    (seen,) = place.attempt([Attempt("ali", "bind", "/tmp/s")])
+    assert seen.outcome == "ok"
 
 
 def test_the_common_world_makes_sense() -> None:
