@@ -59,7 +59,8 @@ FAULTS = {
         "listening/socket_file.py",
         "        os.fchmod(sock.fileno(), 0)\n",
         # Open for a moment: whether a stranger hits on a shorter one, on a busy machine, is luck.
-        "        sock.bind(path)\n        sock.listen(BACKLOG)\n        __import__('time').sleep(0.05)\n        return\n",
+        "        sock.bind(path)\n        sock.listen(BACKLOG)\n        __import__('time').sleep(0.05)\n"
+        "        return\n",
         "mallory got in while the server with --mode 0600 and umask 000 started",
         umask=0o000,
     ),
