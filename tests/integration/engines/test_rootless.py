@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import json
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines import choose
 from harness.world import Node, User, World, complete, dumps
 from tests.integration.engines.worlds import COMMON, EXPECTED
+from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.place import Completed, Place
 
-ROOT = Path(__file__).parents[3]
-OUTSIDE = complete(
-    World(
-        "machine-with-a-user-who-has-subordinate-ids",
-        users=(User("root", 0, 0), User("dev", 1000, 1000)),
-        nodes=(Node("/home/dev", "directory", "dev", "dev", 0o755),),
-    )
-)
-ENVIRONMENT = {"PYTHONPATH": "/opt/source:/opt/libraries", "HOME": "/home/dev", "PYTHONDONTWRITEBYTECODE": "1"}
-
 
 @pytest.fixture(scope="module")
 def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user and the harness is installed."""
     need("newuidmap", "uidmap")
-    mounts = [f"{ROOT / 'harness'}:/opt/source/harness", f"{sysconfig.get_path('purelib')}:/opt/libraries"]
-    with choose("namespace").open(mounts=mounts) as place:
-        place.build(OUTSIDE)
-        for name in ("subuid", "subgid"):
-            write = f"echo dev:100000:65536 > /etc/{name}"
-            assert place.run(["sh", "-c", write], OUTSIDE.principal("root")).status == 0
+    with machine_of_dev() as place:
         yield place
 
 

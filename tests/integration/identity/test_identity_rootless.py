@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import sysconfig
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.engines import choose
 from harness.images import tree
-from harness.world import Node, User, World, complete
 from tests.integration.conftest import ROOT, SOURCE
 from tests.integration.identity.rootless import PLAYED
+from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.place import Place
 
-MACHINE = complete(
-    World(
-        "machine-with-a-user-who-has-subordinate-ids",
-        users=(User("root", 0, 0), User("dev", 1000, 1000)),
-        nodes=(Node("/home/dev", "directory", "dev", "dev", 0o755),),
-    )
-)
 UNPLAYABLE = {
     "large-ids": "nobody can be uid 2147483647 in 1 groups here: Invalid argument",
     "remapped": "no namespace of the users from 100000 on can be made here: Operation not permitted",
@@ -39,19 +31,9 @@ case `rootless`.) There 65534 is not nobody but unknown, as in `test_identity_un
 def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user, and this suite is installed."""
     need("newuidmap", "uidmap")
-    engine = choose("namespace")
-    mounts = [
-        f"{ROOT / 'harness'}:/opt/source/harness",
-        f"{ROOT / 'tests'}:/opt/source/tests",
-        f"{SOURCE}:/opt/source/observatory",
-        f"{sysconfig.get_path('purelib')}:/opt/libraries",
-        f"{tree(ROOT / 'locks' / 'core.txt', engine)}:/opt/core",
-    ]
-    with engine.open(mounts=mounts) as place:
-        place.build(MACHINE)
-        for name in ("subuid", "subgid"):
-            write = f"echo dev:100000:65536 > /etc/{name}"
-            assert place.run(["sh", "-c", write], MACHINE.principal("root")).status == 0
+    libraries = tree(ROOT / "locks" / "core.txt", choose("namespace"))
+    tests, source = f"{ROOT / 'tests'}:/opt/source/tests", f"{SOURCE}:/opt/source/observatory"
+    with machine_of_dev(tests, source, f"{libraries}:/opt/core") as place:
         yield place
 
 
@@ -59,8 +41,8 @@ def play(machine: Place) -> list[dict[str, Any]]:
     """Let dev play all cases."""
     done = machine.run(
         ["python3", "-m", "tests.integration.identity.rootless", "/opt/source/observatory", "/opt/core"],
-        MACHINE.principal("dev"),
-        environment={"PYTHONPATH": "/opt/source:/opt/libraries", "HOME": "/home/dev", "PYTHONDONTWRITEBYTECODE": "1"},
+        OUTSIDE.principal("dev"),
+        environment=ENVIRONMENT,
         directory="/home/dev",
         timeout=200,
     )
