@@ -5,7 +5,6 @@ A test that fails in a place says how to see it again.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import os
 import shlex
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from _pytest.junitxml import xml_key
 
-from harness.shards import Shard, parse_shard
+from harness.shards import Shard, shard_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -46,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", default=None, metavar="NAME", help="the image for engines that have images")
     group.addoption(
         "--shard",
-        type=_shard,
+        type=shard_argument,
         default=Shard(),
         metavar="K/N",
         help="only the K-th of N equal parts of the tests; `harness merge` puts the parts' JUnit files together",
@@ -60,13 +59,6 @@ MARKS = (
     "users(*names): run the test once for each user; without names for every user of the world",
     "checks(*names): run the test once for each check; without names for all",
 )
-
-
-def _shard(text: str) -> Shard:
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 @pytest.hookimpl(trylast=True)

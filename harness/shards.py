@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,3 +36,11 @@ def parse_shard(text: str) -> Shard:
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= MOST):
         raise ValueError(f"{text!r} is not K/N with 1 <= K <= N <= {MOST}")
     return Shard(int(part), int(parts))
+
+
+def shard_argument(text: str) -> Shard:
+    """The same, as a `type` of argparse, which drops the sentence of a ValueError."""
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -31,11 +31,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """The options that say where a world is built."""
+    from harness.engines import ENGINES
+
     parser.add_argument(
         "--engine",
         default=os.environ.get("HARNESS_ENGINE", "auto").partition(",")[0],
         metavar="ENGINE",
-        help="auto, docker, podman, namespace or host (default: the first of $HARNESS_ENGINE, else auto)",
+        help=f"auto, {', '.join(ENGINES)} (default: the first of $HARNESS_ENGINE, else auto)",
     )
     parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
     add_throwaway(parser)

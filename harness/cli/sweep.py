@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.shards import Shard, parse_shard
+from harness.shards import Shard, shard_argument
 from harness.world import dumps
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=_count, default=0, metavar="N", help="draw other random worlds (0)")
     parser.add_argument(
-        "--shard", type=_shard, default=Shard(), metavar="K/N", help="only the K-th of N equal parts of all that"
+        "--shard",
+        type=shard_argument,
+        default=Shard(),
+        metavar="K/N",
+        help="only the K-th of N equal parts of all that",
     )
     parser.add_argument(
         "--json",
@@ -54,15 +58,6 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a count")
     return int(text)
-
-
-def _shard(text: str) -> Shard:
-    import argparse
-
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ class DockerEngine:
             client.close()
 
     def _reach(self) -> None:
-        """Raise PlaceError if nobody listens on the API's Unix socket: docker's library says it less well."""
+        """Raise PlaceError if nobody listens on the API's Unix socket: docker's library leaves its own open then."""
         kind, _, path = self.environment().get("DOCKER_HOST", DEFAULT).partition("://")
         if kind == "unix":
             with socket.socket(socket.AF_UNIX) as probe:
