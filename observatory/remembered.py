@@ -51,7 +51,7 @@ class Remembered(msgspec.Struct, frozen=True):
 def here() -> Where | None:
     """Where this process is (random(4), pid_namespaces(7)); `None` if the kernel doesn't say."""
     try:
-        return Where(_BOOT_ID.read_text("ascii").strip(), str(_NAMESPACE.readlink()))
+        return Where(_BOOT_ID.read_text("utf-8").strip(), str(_NAMESPACE.readlink()))
     except OSError:
         return None
 

@@ -246,5 +246,5 @@ def _translates_all(name: str) -> bool:
 
 
 def _proc(path: str) -> str:
-    with open(f"/proc/{path}", encoding="ascii") as file:  # noqa: PTH123 - pathlib is a heavy import
+    with open(f"/proc/{path}", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is a heavy import
         return file.read()
