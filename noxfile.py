@@ -206,13 +206,16 @@ def portable(session: nox.Session) -> None:
 
 # A program that a session looks for, and the Debian packages that bring it.
 PROGRAMS = {
+    "busybox": ["busybox"],
     "cc": ["gcc", "libc6-dev"],
     "chromedriver": ["chromium-driver"],
     "chromium": ["chromium"],
     "curl": ["curl"],
     "dockerd": ["docker.io", "iptables"],
     "ip": ["iproute2"],
+    "mandoc": ["mandoc"],
     "mmdebstrap": ["mmdebstrap"],
+    "mount": ["mount"],
     "nats-server": ["nats-server"],
     "newuidmap": ["uidmap"],
     "openssl": ["openssl"],
@@ -221,17 +224,20 @@ PROGRAMS = {
     "qemu-s390x-static": ["qemu-user-static"],
     "qemu-system-x86_64": ["qemu-system-x86"],
     "setfacl": ["acl"],
+    "systemd-analyze": ["systemd"],
+    "zsh": ["zsh"],
 }
 
 
 @nox.session(python=False)
 def machine(session: nox.Session) -> None:
-    """Install by apt what the other sessions look for and this machine lacks. Needs root, and Debian or Ubuntu."""
+    """Install by apt what other sessions look for and this machine lacks: on Debian or Ubuntu, as root or by sudo."""
     lacking = [package for program, packages in PROGRAMS.items() if not shutil.which(program) for package in packages]
     if lacking:
-        session.run("apt-get", "update", "-qq", external=True)
+        apt = ["apt-get"] if os.geteuid() == 0 else ["sudo", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
         session.env["DEBIAN_FRONTEND"] = "noninteractive"
-        session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking, external=True, silent=True)
+        session.run(*apt, "update", "-qq", external=True)
+        session.run(*apt, "install", "-y", "-qq", "--no-install-recommends", *lacking, external=True, silent=True)
 
 
 @nox.session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,13 +21,13 @@ settings.load_profile("properties")
 
 @pytest.fixture(scope="session")
 def need() -> Callable[[str, str], str]:
-    """Find a program or skip with what to install; in CI, where everything is installed, its absence is a failure."""
+    """Find a program or skip with what to install; its absence fails in CI on Linux, where `machine` installs all."""
 
     def find(program: str, package: str) -> str:
         path = shutil.which(program)
         if path is None:
             why = f"needs {program}: install Debian's {package}"
-            if "CI" in os.environ:
+            if "CI" in os.environ and sys.platform == "linux":
                 pytest.fail(why)
             pytest.skip(why)
         return path

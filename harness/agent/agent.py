@@ -216,6 +216,25 @@ def _remove(path: str) -> None:
             raise
 
 
+def _make_anew(path: str) -> None:
+    """Put a directory of the container's own in the place of one of its image, with the directories below.
+
+    Overlayfs refuses to rename the image's (overlayfs(5), redirect_dir: EXDEV). One that holds anything else than
+    directories, or a mount, stays.
+    """
+    walked = list(os.walk(path))
+    entries = sum(len(directories) + len(files) for _, directories, files in walked)
+    mounted = any(target == path or target.startswith(f"{path}/") for target in _mounts().values())
+    if mounted or entries != len(walked) - 1:
+        return
+    tree = [(directory, os.lstat(directory)) for directory, _, _ in walked]
+    shutil.rmtree(path)
+    for directory, status in tree:
+        os.mkdir(directory)
+        os.chown(directory, status.st_uid, status.st_gid)
+        os.chmod(directory, stat.S_IMODE(status.st_mode))
+
+
 def _mounts() -> dict[int, str]:
     """What is mounted in this place, in the order of mounting: number and path (proc(5), mountinfo)."""
     if not LINUX:
@@ -1290,6 +1309,9 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if sys.argv[1:] == ["guarded"]:
         with _join_guard():
+            for path in SCRATCH:
+                if os.path.isdir(path) and not os.path.islink(path):
+                    _make_anew(path)
             Agent().main()
     elif sys.argv[1:2] == ["host"]:
         Outside.leave(sys.argv[2])

@@ -41,6 +41,17 @@ def test_a_directory_that_took_the_name_of_one_of_the_places_own_leaves_no_acl(p
     assert seen.outcome == "ok"
 
 
+@pytest.mark.parametrize("path", ["/home", "/mnt", "/srv"])
+def test_a_directory_of_the_place_itself_can_be_renamed_like_any_other(place: Place, path: str) -> None:
+    elsewhere = Node("/elsewhere", "directory")
+    place.build(World("moved", users=WEB.users, groups=WEB.groups, nodes=(elsewhere,)))
+    (done,) = place.attempt([Attempt("root", "rename", path, to="/elsewhere/it")])
+    assert done.outcome == "ok"
+    place.build(WEB)
+    (seen,) = place.attempt([Attempt("ali", "stat", path)])
+    assert seen.outcome == "ok"
+
+
 def test_the_common_world_makes_sense() -> None:
     assert list(problems(COMMON)) == []
 

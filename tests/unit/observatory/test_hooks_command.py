@@ -152,11 +152,9 @@ def to(path: Path, *uids: int) -> str:
 
 
 @pytest.fixture(params=["sh", "dash", "bash", "zsh", "busybox"])
-def shell(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def shell(request: pytest.FixtureRequest, tmp_path: Path, need: Callable[[str, str], str]) -> str:
     name = str(request.param)
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"needs {name}: install Debian's {name}")
+    found = need(name, name)
     if name != "busybox":
         return found
     (tmp_path / "ash").symlink_to(found)
