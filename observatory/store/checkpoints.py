@@ -9,6 +9,7 @@ the thread has left over is taken in by `finish`, and that is little.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
@@ -25,17 +26,20 @@ _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class Checkpoints:
-    """The checkpoints of one database."""
+    """The checkpoints of one database, which has been opened."""
 
     def __init__(self, path: str, sync: str) -> None:
         self._path = path
         self._sync = sync
         self._since_last = 0
-        self._log = 0
+        # What a server that was killed left counts too: else the log would grow from one kill to the next.
+        self._log = os.stat(f"{path}-wal").st_size
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._under_way = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
+        if self._log >= EVERY:
+            self._take_in()
 
     def appended(self, size: int, writer: sqlite3.Connection) -> None:
         """Take note of a commit of about `size` bytes, and see to it that the log doesn't grow for ever."""
@@ -50,13 +54,16 @@ class Checkpoints:
                 if length == done:
                     self._log = 0
             return
-        self._under_way = True
-        self._wanted.put(True)
+        self._take_in()
 
     def close(self) -> None:
         """End the thread."""
         self._wanted.put(False)
         self._thread.join()
+
+    def _take_in(self) -> None:
+        self._under_way = True
+        self._wanted.put(True)
 
     def _run(self) -> None:
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:

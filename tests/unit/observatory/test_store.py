@@ -31,6 +31,16 @@ store = open_store(sys.argv[1])
 store.append([Event(1, 1, "Stop", 0, None, None, b"{}")])
 os.kill(os.getpid(), 9)
 """
+_KILLED_LATER = """
+import os, sys
+from observatory.events import Event
+from observatory.store import checkpoints, open_store
+checkpoints.LONGEST = 2 * checkpoints.EVERY
+store = open_store(sys.argv[1])
+for number in range(store.last_id + 1, store.last_id + 31):
+    store.append([Event(number, 1, "Stop", 0, None, None, b"x" * (checkpoints.EVERY // 20))])
+os.kill(os.getpid(), 9)
+"""
 _OPEN = """
 import sys
 from observatory.store import open_store
@@ -306,6 +316,16 @@ def test_the_log_does_not_grow_for_ever(path: str, store: Store, monkeypatch: py
     for number in range(1, 400):
         store.append([event(number, size=EVERY // 20)])
     assert os.stat(f"{path}-wal").st_size < 8 * EVERY
+
+
+def test_nor_does_it_from_one_kill_to_the_next(path: str):
+    """Or each start would have more of it to read."""
+    for _ in range(12):
+        subprocess.run([sys.executable, "-c", _KILLED_LATER, path], check=False)
+    assert os.stat(f"{path}-wal").st_size < 8 * EVERY
+    store = open_store(path)
+    assert store.last_id == 12 * 30
+    store.close()
 
 
 @pytest.mark.parametrize("sync", list(Sync))
