@@ -103,8 +103,9 @@ def problems(world: World) -> Iterator[Problem]:
     yield from _users(world)
     yield from _names(world)
     yield from _nodes(world)
+    users = {user.name for user in world.users}
     for index, attempt in enumerate(world.attempts):
-        for key, sentence in _attempt(world, attempt):
+        for key, sentence in _attempt(users, attempt):
             yield Problem(("attempts", index, key), sentence)
 
 
@@ -163,8 +164,8 @@ def _known_user(world: World, user: str | int) -> Iterator[str]:
         yield f"no user is named {user!r}"
 
 
-def _attempt(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:
-    if all(attempt.user != user.name for user in world.users):
+def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
+    if attempt.user not in users:
         yield "user", f"no user is named {attempt.user!r}"
     yield from (("path", text) for text in _text(attempt.path))
     if attempt.path.startswith("@") and attempt.operation not in {"connect", "bind"}:
