@@ -46,6 +46,7 @@ SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
+    "endurance": [*HARNESS, "--group", "fuzz"],
     "types": [*HARNESS, "--group", "types"],
     "platforms": [*HARNESS, "--group", "platforms"],
     "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
@@ -88,7 +89,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def endurance(session: nox.Session) -> None:
     """The server killed at random moments, fuzzed, started twice at once, and broken on purpose."""
-    install(session, "harness")
+    install(session, "endurance")
     pytest(session, *ENDURANCE)
 
 
