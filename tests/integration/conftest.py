@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "observatory"
 INSIDE = "/opt/observatory"
+EMULATED = 3600.0
+"""Seconds for one test in a machine that is emulated, on a machine that may be busy."""
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +51,18 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what an engine can't show."""
-    left = [item for item in items if _is_beyond(item)]
+    """Leave out what an engine can't show, and give time to the one that emulates."""
+    left = [item for item in items if any(limit.covers(item.nodeid, _engine(item)) for limit in LIMITS)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
+    for item in items:
+        if _engine(item) == "vm":
+            item.add_marker(pytest.mark.timeout(EMULATED))
 
 
-def _is_beyond(item: pytest.Item) -> bool:
+def _engine(item: pytest.Item) -> str:
     called = getattr(item, "callspec", None)
-    engine = "" if called is None else str(called.params.get("engine", ""))
-    return any(limit.covers(item.nodeid, engine) for limit in LIMITS)
+    return "" if called is None else str(called.params.get("engine", ""))
 
 
 @pytest.fixture(scope="session")
