@@ -19,7 +19,7 @@ from rich.text import Text
 
 from harness.callers import Call, Callers
 from harness.engines import choose
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.place import PlaceError
 from harness.subjects.observatory import OBSERVATORY
 from harness.verdict import Verdict, judge
@@ -122,7 +122,7 @@ def _try_layout(
     world = _world(layout)
     verdicts, events = [], []
     with _observatory(place, layout) as server:
-        decisions = predict(world, world.attempts, linux(place.facts.sysctls))
+        decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls))
         for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
             verdicts.append(judge(attempt, decision, replace(seen, credentials=None, process=None)))
             call = callers.call(attempt.user, layout.socket, _claim(attempt.user), f"/hook?event={layout.event}")

@@ -43,13 +43,17 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The kernel under a place. `sysctls` holds fs.protected_symlinks, fs.protected_hardlinks and such, as integers."""
+    """The kernel under a place.
+
+    `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers.
+    """
 
     engine: str
     kernel: str
     machine: str
     python: str
     sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
+    system: str = "Linux"
 
 
 @dataclass(frozen=True, slots=True)

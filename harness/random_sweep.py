@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.place import PlaceError
 from harness.strategies import worlds
 from harness.verdict import Verdict, judge
@@ -56,7 +56,7 @@ def random_sweep(
     The same seed draws the same worlds. `rules` are the oracle's, by default those of the place's kernel. Raises
     PlaceError if the place can't build a world.
     """
-    rules = rules or linux(place.facts.sysctls)
+    rules = rules or rules_of(place.facts.system, place.facts.sysctls)
 
     def differing(world: World) -> tuple[Verdict, ...]:
         place.build(world)

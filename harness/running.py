@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.oracle import linux, predict
+from harness.oracle import linux, predict, rules_of
 from harness.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -54,13 +54,19 @@ def run_world(world: World, place: Place, reproduce: str, story: Story | None = 
 def judge_run(world: World, facts: Facts, observations: list[Observation], reproduce: str) -> Run:
     """Judge what was observed.
 
-    A world may state the sysctls that its claims are about. Where those differ from the place's and an
-    attempt turns on them, the claim is held against the oracle under the world's sysctls, and the kernel
-    against the oracle under its own.
+    A world's claims are about Linux, and about the sysctls that it states. Where the place's kernel is another or has
+    others, and an attempt turns on that, the claim is held against the oracle for what it is about, and the kernel
+    against the oracle for itself.
     """
-    decisions = predict(world, world.attempts, linux(facts.sysctls), changes=len(world.attempts) <= EXPLAINED)
+    rules = rules_of(facts.system, facts.sysctls)
+    decisions = predict(world, world.attempts, rules, changes=len(world.attempts) <= EXPLAINED)
     foreign = {name: value for name, value in world.sysctls.items() if facts.sysctls.get(name, value) != value}
-    claimed = predict(world, world.attempts, linux({**facts.sysctls, **foreign})) if foreign else decisions
+    elsewhere = facts.system != "Linux"
+    claimed = decisions
+    if foreign or elsewhere:
+        claimed = predict(world, world.attempts, linux({**facts.sysctls, **foreign}))
+    about = _spelled("Linux" if elsewhere else None, foreign)
+    here = _spelled(facts.system if elsewhere else None, {name: facts.sysctls[name] for name in foreign})
     verdicts: list[Verdict] = []
     notices: list[str] = []
     for attempt, decision, claim, observation in zip(world.attempts, decisions, claimed, observations, strict=True):
@@ -68,24 +74,23 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
             verdicts.append(judge(attempt, decision, observation))
             continue
         verdict = judge(replace(attempt, expect=None, at=None), decision, observation)
-        broken = _broken_claim(attempt.expect, attempt.at, claim, foreign)
+        broken = _broken_claim(attempt.expect, attempt.at, claim, about)
         verdicts.append(replace(verdict, attempt=attempt, differences=(*verdict.differences, *broken)))
-        here = {name: facts.sysctls[name] for name in foreign}
         notices.append(
-            f"{attempt.user} {attempt.operation} {attempt.path}: the world is about {_spelled(foreign)} "
-            f"({claim.outcome}); here it is {_spelled(here)} ({decision.outcome}), "
-            "so the kernel was not asked about the world's claim"
+            f"{attempt.user} {attempt.operation} {attempt.path}: the world is about {about} ({claim.outcome}); here it "
+            f"is {here} ({decision.outcome}), so the kernel was not asked about the world's claim"
         )
     return Run(world, facts, tuple(verdicts), reproduce, tuple(notices))
 
 
-def _broken_claim(expect: str | None, at: str | None, claim: Decision, sysctls: Mapping[str, int]) -> tuple[str, ...]:
+def _broken_claim(expect: str | None, at: str | None, claim: Decision, about: str) -> tuple[str, ...]:
     if expect is not None and expect != claim.outcome:
-        return (f"the world expects {expect}, with {_spelled(sysctls)} the oracle says {claim.outcome}",)
+        return (f"the world expects {expect}, with {about} the oracle says {claim.outcome}",)
     if at is not None and at != claim.at:
-        return (f"the world expects the refusal at {at}, with {_spelled(sysctls)} the oracle says {claim.at}",)
+        return (f"the world expects the refusal at {at}, with {about} the oracle says {claim.at}",)
     return ()
 
 
-def _spelled(sysctls: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(sysctls.items()))
+def _spelled(system: str | None, sysctls: Mapping[str, int]) -> str:
+    settings = [f"{name}={value}" for name, value in sorted(sysctls.items())]
+    return ", ".join(settings if system is None else [system, *settings])

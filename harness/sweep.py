@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.oracle import linux
+from harness.oracle import rules_of
 from harness.oracle.grid import grid
 from harness.world import Attempt, Node, User, World, complete
 
@@ -103,7 +103,7 @@ def sweep_grid(
     """
     whole = world()
     place.build(whole)
-    should = expectations(rules or linux(place.facts.sysctls))
+    should = expectations(rules or rules_of(place.facts.system, place.facts.sysctls))
     principals = [whole.principal(user) for user in WHO]
     for mode, found in zip(modes, place.grid(DIRECTORY, modes, principals), strict=True):
         differing: list[Disagreement] = []

@@ -1277,6 +1277,7 @@ def _facts() -> Json:
     own = os.path.dirname(sys.executable)
     system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     return {
+        "system": platform.system(),
         "kernel": platform.release(),
         "machine": platform.machine(),
         "python": platform.python_version(),

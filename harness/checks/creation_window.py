@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checks.model import Check
 from harness.finding import Finding, broken, held, not_applicable
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def attack(bench: Bench) -> Finding:
     path = f"{bench.directory}/socket"
     world = bench.with_socket(path, bench.mode)
     attempts = [Attempt(user.name, "connect", path) for user in world.users if user.name not in AWKWARD]
-    decisions = predict(world, attempts, linux(bench.place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(bench.place.facts.system, bench.place.facts.sysctls))
     outside = [
         attempt.user
         for attempt, decision in zip(attempts, decisions, strict=True)

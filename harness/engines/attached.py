@@ -28,7 +28,7 @@ class AttachedPlace:
         self._world: World | None = None
         said = connection.facts
         self.environment: dict[str, str] = said["environment"]
-        self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"])
+        self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"])
 
     def build(self, world: World) -> None:
         """Make the world's users, groups and nodes; see `harness.place.Place.build`."""

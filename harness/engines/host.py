@@ -46,6 +46,8 @@ class HostEngine:
         """`None` if this may be done here, else what to change."""
         if os.name != "posix" or not hasattr(os, "chroot"):
             return "the host engine needs a Unix"
+        if not sys.platform.startswith(("linux", "darwin", "freebsd")):
+            return "the host engine knows Linux, macOS and FreeBSD: of no other kernel has the oracle the rules"
         if os.geteuid() != 0:
             return "the host engine needs root: it becomes the users of the world"
         if os.environ.get("CI") != "true" and not os.environ.get(THROWAWAY):

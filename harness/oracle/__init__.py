@@ -3,6 +3,19 @@
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
-from harness.oracle.rules import Rules, freebsd, linux, xnu
+from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, rules_of, xnu
 
-__all__ = ["Change", "Decision", "Grid", "Rules", "decide", "freebsd", "grid", "linux", "predict", "xnu"]
+__all__ = [
+    "SYSTEMS",
+    "Change",
+    "Decision",
+    "Grid",
+    "Rules",
+    "decide",
+    "freebsd",
+    "grid",
+    "linux",
+    "predict",
+    "rules_of",
+    "xnu",
+]

@@ -129,6 +129,17 @@ _BSD_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+SYSTEMS: Final = ("Linux", "Darwin", "FreeBSD")
+"""Whose rules are known, by the names that uname(2) gives their kernels."""
+
+
+def rules_of(system: str, sysctls: Mapping[str, int] | None = None) -> Rules:
+    """The rules of a kernel that uname(2) calls by this name. Raises ValueError with a sentence if none are known."""
+    if system not in SYSTEMS:
+        raise ValueError(f"no rules are known of the kernel of {system}; known are those of {', '.join(SYSTEMS)}")
+    return linux(sysctls) if system == "Linux" else {"Darwin": xnu, "FreeBSD": freebsd}[system]()
+
+
 def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
     """Linux with the sysctls of a place (`fs.protected_symlinks`); what is absent counts as 0."""
     return Rules(

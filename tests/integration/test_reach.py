@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.report.terminal import explain_refusal
 from harness.verdict import judge
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
@@ -60,7 +60,7 @@ def called(place: Place, group: str) -> str:
 def try_everybody(place: Place, callers: Callers, server: Server, world: World) -> list[Verdict]:
     """Every user connects; whoever gets in sends an event, whose sender is held against the process that sent it."""
     verdicts = []
-    decisions = predict(world, world.attempts, linux(place.facts.sysctls))
+    decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls))
     for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
         observation = replace(seen, credentials=None, process=None)
         answer = callers.call(attempt.user, attempt.path, {"user": attempt.user, "_peer_uid": 4242})

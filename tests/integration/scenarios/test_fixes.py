@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.scenarios import Scenario, library
 from tests.integration.inside import ROOT
 
@@ -35,7 +35,7 @@ def programs(engine: Engine, need: Callable[[str, str], str]) -> None:
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.source) for scenario in library()])
 def test_every_fix_that_is_named_turns_the_refusal(place: Place, scenario: Scenario, tally: Tally) -> None:
     world = scenario.world
-    decisions = predict(world, world.attempts, linux(place.facts.sysctls), changes=True)
+    decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls), changes=True)
     for number, decision in enumerate(decisions):
         for change in decision.changes:
             if set(change.what.split(" and ")) <= COMMANDS:

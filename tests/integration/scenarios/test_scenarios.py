@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.oracle import linux, predict
+from harness.oracle import predict, rules_of
 from harness.report.terminal import text_of_run
 from harness.running import run_world
 from harness.scenarios import Scenario, library
@@ -39,7 +39,7 @@ def test_explain_on_the_spot_names_the_same_component_and_cause(place: Place, sc
     world = scenario.world
     place.build(world)
     for attempt, decision in zip(
-        world.attempts, predict(world, world.attempts, linux(place.facts.sysctls)), strict=True
+        world.attempts, predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls)), strict=True
     ):
         with waiting(place, world, attempt) as pid:
             told = explain(place, *words(attempt), "--pid", str(pid))

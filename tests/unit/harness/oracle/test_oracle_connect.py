@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.oracle import freebsd, linux, xnu
+from harness.oracle import SYSTEMS, freebsd, linux, rules_of, xnu
 from harness.world import Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, socket
 
@@ -167,3 +167,10 @@ def test_a_decision_says_who_was_refused_where_and_why() -> None:
     assert ask("overrider", "connect", "/run/s", socket(mode=0o600)).why == (
         "overrider may connect /run/s: CAP_DAC_OVERRIDE passes over missing permission bits here."
     )
+
+
+def test_the_rules_are_those_of_the_system_and_of_one_that_is_not_known_there_are_none() -> None:
+    assert [rules_of(system).name for system in SYSTEMS] == ["linux", "xnu", "freebsd"]
+    assert rules_of("Linux", {"fs.protected_symlinks": 1}).protected_symlinks
+    with pytest.raises(ValueError, match="no rules are known of the kernel of Plan9; known are those of Linux"):
+        rules_of("Plan9")

@@ -99,6 +99,19 @@ def test_a_wrong_claim_about_another_setting_is_seen_all_the_same() -> None:
     )
 
 
+def test_another_system_is_held_against_its_own_rules_and_the_claim_against_those_that_it_is_about() -> None:
+    """A macOS kernel asks whether it is a socket before it asks for permission."""
+    world = loads(WORLD.replace('kind = "socket"', 'kind = "file"'))
+    mac = replace(UNPROTECTED, system="Darwin", kernel="25.1.0", sysctls={})
+    run = judge_run(world, mac, [Observation("ENOTSOCK", "/run/s")], "again")
+    assert run.agree
+    assert run.notices == (
+        "ali connect /run/s: the world is about Linux (EACCES); here it is Darwin (ENOTSOCK), so the kernel was not "
+        "asked about the world's claim",
+    )
+    assert not judge_run(world, mac, [Observation("EACCES", "/run/s")], "again").agree
+
+
 def test_a_kernel_that_does_not_follow_its_own_setting_is_seen() -> None:
     world = find("symlink-in-tmp-protected").world
     refusal = Observation("EACCES", "/tmp/app.sock")
