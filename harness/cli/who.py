@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import posixpath
 import sys
 from typing import TYPE_CHECKING, get_args
 
+from harness.place import PlaceError
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
@@ -79,7 +81,15 @@ def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
 
 
 def looked_up(options: argparse.Namespace) -> tuple[Subject, Scene] | None:
-    """Who is meant, and what decides over what they want; `None`, and why on standard error, if that can't be told."""
+    """Who is meant, and what decides over what they want; `None`, and why on standard error, if that can't be told.
+
+    Raises PlaceError on a system whose kernel does not tell as Linux does.
+    """
+    if sys.platform != "linux":
+        raise PlaceError(
+            f"{options.command} reads what Linux tells of mounts and processes, and this is {platform.system()}: write "
+            "a world, and `harness run` it"
+        )
     from harness.live.process import ProcessError
     from harness.live.scene import scene
     from harness.live.subject import SubjectError

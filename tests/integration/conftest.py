@@ -46,7 +46,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [
         f"not in {limit.engine}: {', '.join(limit.cases)}: {limit.why} ({limit.source})"
         for limit in LIMITS
-        if limit.engine in asked
+        if limit.engine in asked and limit.holds()
     ]
 
 

@@ -5,6 +5,7 @@ All other cases are run in every engine, with the same verdicts.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 
@@ -16,11 +17,17 @@ class Limit:
     cases: tuple[str, ...]
     why: str
     source: str
+    systems: tuple[str, ...] = ()
+    """Where this holds, as `sys.platform` has it; nothing: everywhere."""
 
-    def covers(self, nodeid: str, engine: str) -> bool:
+    def covers(self, nodeid: str, engine: str, system: str = sys.platform) -> bool:
         """Whether this case in this engine is one of them."""
         name = nodeid.removeprefix("tests/integration/").replace(f"[{engine}-", "[").replace(f"[{engine}]", "")
-        return engine == self.engine and name.startswith(self.cases)
+        return self.holds(system) and engine == self.engine and name.startswith(self.cases)
+
+    def holds(self, system: str = sys.platform) -> bool:
+        """Whether this is so on this system."""
+        return not self.systems or system.startswith(self.systems)
 
 
 _EXPLAIN = "explain/test_explain.py::test_"
@@ -60,6 +67,13 @@ LIMITS = (
         ("scenarios/test_shell.py",),
         "a shell that has the place as its root directory would need programs in there, and there are none",
         "harness/engines/host.py; chroot(2)",
+    ),
+    Limit(
+        "host",
+        ("identity/", "explain/", _EXPLAIN_ON_THE_SPOT),
+        "these cases are about what Linux alone tells (namespaces, /proc); the tests of identity itself run there",
+        "docs/platforms.md; unix(7), LOCAL_PEERCRED",
+        ("darwin", "freebsd"),
     ),
     Limit(
         "vm",

@@ -248,3 +248,17 @@ def test_arguments_that_make_no_sense_end_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == USAGE
+
+
+@pytest.mark.parametrize("command", ["explain /tmp", "capture /tmp -o w.toml"])
+def test_on_another_system_than_linux_they_say_so(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    assert main(command.split()) == 69
+    name = command.split(maxsplit=1)[0]
+    assert capsys.readouterr().err == (
+        f"harness: {name} reads what Linux tells of mounts and processes, and this is Darwin: write a world, and "
+        "`harness run` it\n"
+    )
