@@ -48,7 +48,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         from observatory.web.app import application
         from observatory.web.gate import Gate
-        from observatory.web.port import listen, serve
+        from observatory.web.port import listen, ready
     except ImportError as error:
         raise lacking(error, "web") from None
     from observatory.feed.feed import Feed
@@ -60,12 +60,11 @@ def _serve(options: argparse.Namespace) -> int:
         raise Stop(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}", FAILED) from error
     feed = Feed(shown)
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
+    serve = ready(gate, sock, feed.stop)
     feed.start()
     try:
         _print(f"Showing {shown.name}. Open this in your browser; it works once:", gate)
-        serve(gate, sock, feed.stop)
-    except KeyboardInterrupt:  # before it served
-        pass
+        serve()
     finally:
         feed.stop()
     return DONE

@@ -42,12 +42,16 @@ class _Server(uvicorn.Server):
         self._end_streams()
 
 
-def serve(app: ASGIApp, sock: socket.socket, end_streams: Callable[[], None]) -> None:
-    """Serve an application on a listening socket until SIGINT or SIGTERM. Main thread only."""
+def ready(app: ASGIApp, sock: socket.socket, end_streams: Callable[[], None]) -> Callable[[], None]:
+    """Be ready to serve an application on a listening socket: what is returned does so until SIGINT or SIGTERM.
+
+    They count from now on: one that comes before it serves ends it as soon as it does. Main thread only.
+    """
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
+    server = _Server(config, end_streams)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # When uvicorn has ended for a signal it sends that to its process again, to which it is the way to end.
-        signal.signal(number, lambda *_: None)
-    _Server(config, end_streams).run(sockets=[sock])
+        # When uvicorn has ended for a signal it sends that to its process again, which is to end by itself.
+        signal.signal(number, server.handle_exit)
+    return lambda: server.run(sockets=[sock])

@@ -39,7 +39,10 @@ def test_every_command_does_what_the_page_says(server: Server) -> None:
         assert "works once" in process.stdout.readline()
         assert re.fullmatch(r"  http://127\.0\.0\.1:\d+/\?token=\S+\n", process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
     parent, child = pty.openpty()
     terminal = subprocess.Popen(
         ["sh", "-c", f"exec {watch}"], stdin=child, stdout=child, stderr=child, env=environment(server)
