@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-# How fast this machine is, and whether Hypothesis has yet made its tables (seconds, in a new checkout), is no property.
-settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("properties")
+with contextlib.suppress(ModuleNotFoundError):  # it has a native part, which platforms without sockets lack
+    from hypothesis import HealthCheck, settings
+
+    # How fast this machine is, and whether Hypothesis has made its tables (seconds, in a new checkout), is no property.
+    settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("properties")
 
 
 @pytest.fixture(scope="session")
