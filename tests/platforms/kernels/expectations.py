@@ -62,7 +62,11 @@ EXPECTATIONS = (
         "net/core/sock.c, sk_setsockopt: since 6.16",
     ),
     Expectation("PIDFD_THREAD", {ALWAYS: "EINVAL", (6, 9): "ok"}, "pidfd_open(2), PIDFD_THREAD: since 6.9"),
-    Expectation("PIDFD_GET_INFO", {ALWAYS: "ENOTTY", (6, 13): "ok"}, "fs/pidfs.c, pidfd_ioctl: since 6.13"),
+    Expectation(
+        "PIDFD_GET_INFO",
+        {ALWAYS: "ENOTTY", (6, 11): "EINVAL", (6, 13): "ok"},
+        "fs/pidfs.c, pidfd_ioctl: since 6.13; a pidfd has ioctls since 6.11, and those of then take no argument",
+    ),
     Expectation("mount_setattr", {ALWAYS: "ENOSYS", (5, 12): "ok"}, "mount_setattr(2): since 5.12"),
     Expectation(
         "fchmodat2 on a symlink",

