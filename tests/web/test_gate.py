@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,17 +114,13 @@ def test_a_cookie_shows_the_page_and_only_with_the_key_its_data(
     cookie, key = let_in
     server.hooks().say("Stop", session_id="mine")
     assert curl("-b", cookie, at + "/")[0] == 200
-    data = at + "/api/search?text=mine&after=0&through=9"
+    data = at + "/api/search?text=mine&after=0&through=999"
     assert curl("-b", cookie, data)[0] == 403, "a server at another port would see the cookie too"
     assert curl("-b", cookie, data + "&key=wrong")[0] == 403
     assert curl(f"{data}&key={key}")[0] == 403
-    until = time.monotonic() + 20
-    while True:  # the page follows the server, which may have told it nothing yet
-        status, answer = curl("-b", cookie, f"{data}&key={key}")
-        assert status == 200
-        if re.search(r"\[\d+\]$", answer):
-            break
-        assert time.monotonic() < until, answer
+    status, answer = curl("-b", cookie, f"{data}&key={key}")
+    assert status == 200
+    assert re.search(r"\[\d+\]$", answer)
 
 
 @pytest.mark.parametrize(
