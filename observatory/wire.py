@@ -101,14 +101,16 @@ class RequestReader:
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read on. Never raises for anything that a peer can send."""
+        complete = len(self.requests)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self.refusal is None and not self.ended:
                 self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP/1.1 request: {error}.")
             return
-        if self._in_head and self.in_request:
-            # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only.
+        if self._in_head and self.in_request and len(self.requests) == complete:
+            # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only; not by what
+            # was fed of the requests before it.
             self._fed += len(data)
             if self._fed > MAX_HEAD:
                 self._too_much_head()

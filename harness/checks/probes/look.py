@@ -22,17 +22,10 @@ def look(path: str) -> dict[str, Any] | None:
     """`kind, mode, uid, gid, device, inode, content`, or `None` if nothing is there."""
     try:
         there = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+        kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
+        content = _content(path, kind)
+    except (FileNotFoundError, NotADirectoryError):  # also one that went while it was looked at
         return None
-    kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
-    content: Any = None
-    if kind == "file":
-        with open(path, encoding="utf-8", errors="replace") as file:
-            content = file.read(4096)
-    elif kind == "directory":
-        content = sorted(os.listdir(path))
-    elif kind == "symlink":
-        content = os.readlink(path)
     return {
         "kind": kind,
         "mode": stat.S_IMODE(there.st_mode),
@@ -42,6 +35,15 @@ def look(path: str) -> dict[str, Any] | None:
         "inode": there.st_ino,
         "content": content,
     }
+
+
+def _content(path: str, kind: str) -> Any:
+    if kind == "file":
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(4096)
+    if kind == "directory":
+        return sorted(os.listdir(path))
+    return os.readlink(path) if kind == "symlink" else None
 
 
 def main(paths: list[str]) -> None:

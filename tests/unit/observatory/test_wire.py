@@ -69,6 +69,16 @@ def test_pipelined_requests_are_read_in_order():
     ]
 
 
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_head_is_not_charged_with_the_requests_before_it(cut: int):
+    """However much of them comes at once, and wherever in the head that ends."""
+    one = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n" + b"x" * 500
+    many = one * (2 * MAX_HEAD // len(one))
+    reader = read(many + one[:cut], one[cut:], one)
+    assert reader.refusal is None
+    assert len(reader.requests) == 2 * MAX_HEAD // len(one) + 2
+
+
 def test_what_follows_the_last_request_of_a_connection_is_ignored():
     reader = read(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n")
     assert only(reader)[1] == b"/a"

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class Answer(NamedTuple):
     """What came back.
 
-    `kind` is `accepted`, `refused` (the server said no), `closed` (it ended the connection without a word),
-    `silent` (no answer in time), or the errno name of a connect that failed. `seen` is whom the server says that it
-    saw.
+    `kind` is `accepted`, `refused` (the server said no), `starting` (it said not yet), `closed` (it ended the
+    connection without a word), `silent` (no answer in time), or the errno name of a connect that failed. `seen` is
+    whom the server says that it saw.
     """
 
     kind: str

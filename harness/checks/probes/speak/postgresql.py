@@ -19,6 +19,8 @@ TELLS = "answer"
 DATABASE = "postgres"
 VERSION = 196608
 """3.0, as the start-up message spells it."""
+CANNOT_CONNECT_NOW = "57P03"
+"""What a server that is starting up says (PostgreSQL's appendix A, error codes)."""
 
 
 def begin(connection: socket.socket) -> None:
@@ -35,7 +37,7 @@ def ask(connection: socket.socket, token: str, claims: Claims) -> Answer:
 
 
 def query(connection: socket.socket, user: str, sql: str) -> tuple[str, list[list[str]]]:
-    """Log in and run one statement: `accepted` and its rows, or `refused` and the server's sentence."""
+    """Log in and run one statement: `accepted` and its rows, or `refused` or `starting` and the server's sentence."""
     settings = b"".join(part.encode() + b"\0" for part in ("user", user, "database", DATABASE)) + b"\0"
     connection.sendall(struct.pack(">II", len(settings) + 8, VERSION) + settings)
     stream = connection.makefile("rb")
@@ -44,7 +46,9 @@ def query(connection: socket.socket, user: str, sql: str) -> tuple[str, list[lis
     while True:
         kind, body = _message(stream)
         if kind == b"E":
-            return "refused", [[_sentence(body)]]
+            fields = _fields(body)
+            sentence = f"{fields.get('S', '')}: {fields.get('M', '')}"
+            return "starting" if fields.get("C") == CANNOT_CONNECT_NOW else "refused", [[sentence]]
         if kind == b"R" and struct.unpack(">I", body[:4]) != (0,):
             return "refused", [["the server asks for a password"]]
         if kind == b"D":
@@ -66,9 +70,9 @@ def _message(stream: IO[bytes]) -> tuple[bytes, bytes]:
     return head[:1], stream.read(length - 4)
 
 
-def _sentence(body: bytes) -> str:
-    fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in body.split(b"\0") if part}
-    return f"{fields.get(b'S', '')}: {fields.get(b'M', '')}"
+def _fields(body: bytes) -> dict[str, str]:
+    parts = [part.decode("utf-8", "replace") for part in body.split(b"\0") if part]
+    return {part[0]: part[1:] for part in parts}
 
 
 def _row(body: bytes) -> list[str]:
