@@ -37,6 +37,13 @@ def _mount(source: str, target: str, kind: str) -> None:
             sys.exit(f"{target} could not be mounted: {os.strerror(code)}")
 
 
+def _protect_links() -> None:
+    """As systemd does at the boot of every Debian (sysctl.d, 50-default.conf): the kernel's own default is 0."""
+    for name in ("protected_symlinks", "protected_hardlinks"):
+        with open(f"/proc/sys/fs/{name}", "w", encoding="ascii") as setting:
+            setting.write("1")
+
+
 def _raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         asked = struct.pack("16sh14x", b"lo", 0)
@@ -68,6 +75,7 @@ def _main() -> None:
     os.chmod("/", 0o755)  # the kernel makes it with 1777
     for source, target, kind in MOUNTS:
         _mount(source, target, kind)
+    _protect_links()
     _raise_loopback()
     line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
     errors = os.open("/dev/ttyS1", os.O_RDWR | os.O_NOCTTY)

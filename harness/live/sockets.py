@@ -1,8 +1,8 @@
 """Which state the socket behind a file is in: open and listening, open only, or left behind.
 
 Two sources. sock_diag(7) names a socket's file by device and inode, which holds after a rename. Where that fails (a
-file system that shows other numbers) or the server lives in another network namespace, /proc/PID/net/unix gives the
-name it was bound to, which counts if it still leads to this very file.
+file system that shows other numbers, a kernel without it) or the server lives in another network namespace,
+/proc/PID/net/unix gives the name it was bound to, which counts if it still leads to this very file.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     """The socket behind a socket file, which `root` and a name lead to. Opens no connection."""
     device = (os.major(file.st_dev) << 20) | os.minor(file.st_dev)  # the kernel's own form, MKDEV
     with contextlib.suppress(OSError):
-        ours = open_sockets()
+        ours = _ours()
         matches = [one for one in ours if one.file == (device, file.st_ino & 0xFFFFFFFF)]
         matches = matches or [
             one for one in ours if (one.file is None or one.file[0] != device) and _leads_to(one.name, file, root)
@@ -122,6 +122,14 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     if others:
         return _summary(others)
     return Listener("stream", "listening" if blind else "stale", certain=not blind)
+
+
+def _ours() -> tuple[OpenSocket, ...]:
+    """Those of this network namespace; by their names alone where sock_diag can't be asked: it may be a module."""
+    try:
+        return open_sockets()
+    except OSError:
+        return tuple(parse_table(Path("/proc/self/net/unix").read_text("utf-8", "surrogateescape")))
 
 
 def abstract(name: str, process: str = "self") -> Listener | None:

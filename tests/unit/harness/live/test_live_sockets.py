@@ -137,3 +137,17 @@ def test_this_machines_own_table_and_sock_diag_name_the_same_listener(path: str)
         (ours,) = [one for one in open_sockets() if one.name == path]
         assert (ours.type, ours.listens, ours.connected) == ("stream", True, False)
         assert ours.file is not None
+
+
+def test_a_listener_is_seen_where_the_kernel_has_no_sock_diag(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's has it as a module, which may not be there to load."""
+
+    def without() -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("harness.live.sockets.open_sockets", without)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        assert state(path) == ("stream", "listening")
+    assert state(path)[1] in {"stale", "unknown"}
