@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[3] / "docs"
 DOCUMENTS = ("../README.md", "checks.md", "explain.md", "scenarios.md", "reports.md")
 VARIES = (
-    (r"engine \w+, Linux [^ ]+(, fs\.protected_\w+=\d)*", "ENGINE"),
+    (r"engine \w+, Linux [^ ,]+(, fs\.protected_\w+=\d)*", "ENGINE"),
     (r"--engine \w+", "--engine ENGINE"),
     (r"\(\w+, Linux [^ ]+\)", "(ENGINE)"),
     (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
