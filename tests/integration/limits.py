@@ -77,6 +77,12 @@ LIMITS = (
     ),
     Limit(
         "vm",
+        (f"{_EXPLAIN}what_something_is_mounted_upon_can_not_be_unlinked",),
+        "nothing is mounted upon a file of a machine of its own",
+        "harness/agent/init.py",
+    ),
+    Limit(
+        "vm",
         ("scenarios/test_shell.py", f"{_EXPLAIN}a_process_with_a_root_of_its_own_is_looked_at_from_outside"),
         "a machine's only line is the agent's, and its processes are none of this machine's",
         "harness/engines/vm.py",
