@@ -116,14 +116,16 @@ def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
     held = directories(came, tmp_path)
     try:
         assert len(held) == (len(places) if engine.name in {"host", "vm"} else 0)
-        assert len(came | inside(namespaces)) >= 2 * len(places)
+        there = came | inside(namespaces)
+        assert len(there) >= 2 * len(places)
         assert len(containers(engine, hosts)) == (len(places) if isinstance(engine, DockerEngine) else 0)
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     begun = time.monotonic()
     while left := [
-        *((came & processes().keys()) | inside(namespaces)),
+        # Not whoever is in such a namespace now: its number is soon another's, of a place that another worker opens.
+        *(there & processes().keys()),
         *containers(engine, hosts),
         *filter(os.path.lexists, held),
     ]:
