@@ -129,13 +129,12 @@ def _ours() -> tuple[OpenSocket, ...]:
     try:
         return open_sockets()
     except OSError:
-        return tuple(parse_table(Path("/proc/self/net/unix").read_text("utf-8", "surrogateescape")))
+        return tuple(_named("self"))
 
 
 def abstract(name: str, process: str = "self") -> Listener | None:
     """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError."""
-    table = Path(f"/proc/{process}/net/unix").read_text("utf-8", "surrogateescape")
-    matches = [one for one in parse_table(table) if one.name == name]
+    matches = [one for one in _named(process) if one.name == name]
     return _summary(matches) if matches else None
 
 
@@ -171,16 +170,21 @@ def _elsewhere(file: os.stat_result) -> tuple[list[OpenSocket], bool]:
             if space in seen:
                 continue
             seen.add(space)
-            table = Path(f"/proc/{pid}/net/unix").read_text("utf-8", "surrogateescape")
+            named = _named(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
         except OSError:
             blind = True
             continue
-        matches = [one for one in parse_table(table) if _leads_to(one.name, file, f"/proc/{pid}/root")]
+        matches = [one for one in named if _leads_to(one.name, file, f"/proc/{pid}/root")]
         if matches:
             return matches, blind
     return [], blind
+
+
+def _named(process: str) -> list[OpenSocket]:
+    """The named sockets in the network namespace of a process, without their files. Raises OSError."""
+    return list(parse_table(Path(f"/proc/{process}/net/unix").read_text("utf-8", "surrogateescape")))
 
 
 def parse_table(text: str) -> Iterator[OpenSocket]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import socket
 import subprocess
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.program import program
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,13 +23,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def ingest() -> Any:
-    spec = importlib.util.spec_from_file_location("ingest", BENCHMARKS / "ingest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["ingest"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return program(BENCHMARKS / "ingest.py")
 
 
 @pytest.fixture(params=["C", "Python"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.place import Engine
     from harness.plugin import Tally
 
-BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "size.py"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 MEGABYTES = 160
 """More than a run of one attempt takes (about 60), less than if each attempt kept a world."""
 
@@ -23,13 +23,7 @@ MEGABYTES = 160
 @pytest.fixture(scope="module")
 def size() -> Any:
     """The benchmark, which says how long it takes."""
-    spec = importlib.util.spec_from_file_location("size", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["size"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return program(BENCHMARKS / "size.py")
 
 
 def test_ten_thousand_attempts_of_a_thousand_users_are_made_and_judged_in_little_memory(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,25 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.cli import main
+from tests.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 ROOT = Path(__file__).parents[3]
-
-
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_reference", ROOT / "docs" / "man" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATE = generator()
+GENERATE = program(ROOT / "docs" / "man" / "generate.py")
 PAGES: dict[Path, str] = GENERATE.pages()
 
 
