@@ -104,7 +104,7 @@ def test_a_disagreement_is_counted_said_and_saved_as_a_world_that_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.sweep.linux", lambda _: replace(linux(), overrides=()))
+    monkeypatch.setattr("harness.sweep.rules_of", lambda *_: replace(linux(), overrides=()))
     assert main(["sweep", "--engine", engine.name, "--shard", "1/512", "--worlds", "0"]) == 1
     said = capsys.readouterr().out
     assert "root, directory 0000" in said
