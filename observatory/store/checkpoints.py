@@ -3,7 +3,7 @@
 A checkpoint writes and syncs, which takes milliseconds on a good disk and much more on a bad one. A thread with a
 connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
 anew once all of it is in the database, which while events keep coming it never is: when it has become long, what
-the thread has left over is taken in by `finish`, and that is little.
+the thread has left over is taken in by whoever appends, and that is little.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 class Checkpoints:
     """The checkpoints of one database, which has been opened."""
 
-    def __init__(self, path: str, sync: str) -> None:
+    def __init__(self, path: str, sync: str, writer: sqlite3.Connection) -> None:
         self._path = path
         self._sync = sync
         self._since_last = 0
         # What a server that was killed left counts too: else the log would grow from one kill to the next.
         self._log = os.stat(f"{path}-wal").st_size
+        if self._log >= LONGEST:
+            self._begin_anew(writer)
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._under_way = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
@@ -49,17 +51,20 @@ class Checkpoints:
         self._log += self._since_last
         self._since_last = 0
         if self._log >= LONGEST:
-            with contextlib.suppress(sqlite3.Error):
-                _, length, done = writer.execute(_PASSIVE).fetchone()
-                if length == done:
-                    self._log = 0
-            return
-        self._take_in()
+            self._begin_anew(writer)
+        else:
+            self._take_in()
 
     def close(self) -> None:
         """End the thread."""
         self._wanted.put(False)
         self._thread.join()
+
+    def _begin_anew(self, writer: sqlite3.Connection) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            _, length, done = writer.execute(_PASSIVE).fetchone()
+            if length == done:
+                self._log = 0
 
     def _take_in(self) -> None:
         self._under_way = True

@@ -67,7 +67,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
         connection = sqlite3.connect(path, timeout=START_PATIENCE, isolation_level=None)
         try:
             _prepare(connection, path, sync)
-            return Store(connection, Checkpoints(path, sync.name), lock)
+            return Store(connection, Checkpoints(path, sync.name, connection), lock)
         except sqlite3.Error as error:
             connection.close()
             raise StoreError(f"cannot use the database {path}: {error}") from None
