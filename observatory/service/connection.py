@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # As plain numbers: an `or` of two members of an enumeration takes longer than the system call.
 DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
+PEEK: Final = int(socket.MSG_DONTWAIT) | int(socket.MSG_PEEK)
+"""To look at what a new connection says and take it when it's answered. Taking it tells the peer that there is room
+again (`unix_write_space`, net/unix/af_unix.c): one that waits for its answer would wake and go back to sleep."""
 SEND: Final = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 
 
@@ -35,6 +38,7 @@ class Connection(RequestReader):
         "stream",
         "taken",
         "uid",
+        "untaken",
         "waiting",
         "watched",
     )
@@ -48,6 +52,8 @@ class Connection(RequestReader):
         """What is to be sent as soon as the kernel takes it."""
         self.stream: EventStream | None = None
         """The answer that is being given."""
+        self.untaken = 0
+        """Bytes that were read and are on the socket still; see `PEEK`."""
         self.waiting = 0
         """Events of this connection that are not committed yet."""
         self.taken = 0

@@ -20,7 +20,7 @@ from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp, with_process
 from observatory.identity import peer_credentials
 from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
-from observatory.service.connection import DONT_WAIT, Connection
+from observatory.service.connection import DONT_WAIT, PEEK, Connection
 from observatory.service.notices import Notices
 from observatory.service.poller import READ, WRITE
 from observatory.service.routes import Action, NoRoute, Route, route, wish
@@ -224,7 +224,7 @@ class Server:
             self._turn_away(connection)
             return
         self._connections.add(connection)
-        self._receive(connection)
+        self._receive(connection, PEEK)
 
     def _turn_away(self, connection: Connection) -> None:
         self._notice("seats", f"uid {connection.uid} has too many connections: a new one was refused")
@@ -253,9 +253,9 @@ class Server:
         elif not connection.requests:  # else it has said more than was taken up yet
             self._receive(connection)
 
-    def _receive(self, connection: Connection) -> None:
+    def _receive(self, connection: Connection, how: int = DONT_WAIT) -> None:
         try:
-            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
+            size = connection.sock.recv_into(self._buffer, 0, how)
         except BlockingIOError:
             self._settle(connection)
             return
@@ -269,8 +269,23 @@ class Server:
             return
         work = self._work
         connection.feed(self._buffer[:size])
+        if how == PEEK:
+            connection.untaken = size
+            if not connection.requests or connection.refusal is not None:
+                self._take(connection)
         work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION + REQUEST * len(connection.requests)
         self._handle(connection)
+        if connection.untaken and not connection.waiting:
+            self._take(connection)
+
+    def _take(self, connection: Connection) -> None:
+        """Take off the socket what was only looked at."""
+        left, connection.untaken = connection.untaken, 0
+        try:
+            while left > 0:
+                left -= connection.sock.recv_into(self._buffer, left, DONT_WAIT) or left
+        except OSError:  # reset by the peer
+            pass
 
     def _handle(self, connection: Connection) -> None:
         """Take up the requests of a connection: so many in a turn, and only while it takes the answers."""
@@ -507,6 +522,8 @@ class Server:
         if connection.closed:
             return
         connection.closed = True
+        if connection.untaken:
+            self._take(connection)  # else the peer is told that it was reset, and may not read its answer
         if connection.watched:
             self._poller.forget(connection.sock.fileno())
         connection.sock.close()
@@ -604,6 +621,8 @@ class Server:
                 self._go_on(connection, request)
 
     def _go_on(self, connection: Connection, request: Request) -> None:
+        if connection.untaken:
+            self._take(connection)
         self._answered(connection, request)
         if connection.last and not connection.out:
             self._close(connection)
