@@ -37,8 +37,10 @@ TESTS = [
     *(f"--ignore={path}" for path in ORACLE),
 ]
 INTEGRATION = [
-    "tests/integration",
-    *(f"--ignore={path}" for path in (*ORACLE, "tests/integration/subjects")),
+    # One worker has all of a subject. These are the longest, so they come first.
+    "--dist=loadgroup",
+    *("tests/integration/subjects", "tests/integration"),
+    *(f"--ignore={path}" for path in ORACLE),
 ]
 CLAUDE_CODE = "2.1.197"
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
@@ -105,13 +107,6 @@ def oracle(session: nox.Session) -> None:
     """Random worlds, oracles with one rule wrong, and a world of ten thousand attempts, against the kernel."""
     install(session, "harness")
     pytest(session, *ORACLE)
-
-
-@nox.session
-def subjects(session: nox.Session) -> None:
-    """Every check against the servers that are more than a web server: each has its own worker and its own place."""
-    install(session, "harness")
-    pytest(session, "--dist=loadgroup", "tests/integration/subjects")
 
 
 @nox.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import signal
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.callers import Callers
+from harness.engines import choose
 from harness.images import tree
-from harness.place import Credentials
+from harness.place import Credentials, PlaceError
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS
@@ -52,7 +54,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what an engine can't show, and give time to the one that emulates."""
-    left = [item for item in items if any(limit.covers(item.nodeid, _engine(item)) for limit in LIMITS)]
+    left = [item for item in items if _is_left_out(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
     for item in items:
@@ -60,9 +62,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(EMULATED))
 
 
+def _is_left_out(item: pytest.Item) -> bool:
+    engine = _engine(item)
+    nodeid = item.nodeid.replace("[auto", f"[{engine}")
+    return any(limit.covers(nodeid, engine) for limit in LIMITS)
+
+
 def _engine(item: pytest.Item) -> str:
     called = getattr(item, "callspec", None)
-    return "" if called is None else str(called.params.get("engine", ""))
+    name = "" if called is None else str(called.params.get("engine", ""))
+    return _automatic() if name == "auto" else name
+
+
+@functools.cache
+def _automatic() -> str:
+    """The engine that `auto` means here."""
+    try:
+        return choose().name
+    except PlaceError:
+        return "auto"  # each test will say so
 
 
 @pytest.fixture(scope="session")

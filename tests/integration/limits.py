@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from harness.subjects import SUBJECTS
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -32,6 +34,8 @@ class Limit:
 
 _EXPLAIN = "explain/test_explain.py::test_"
 _EXPLAIN_ON_THE_SPOT = "scenarios/test_scenarios.py::test_explain_on_the_spot_names_the_same_component_and_cause"
+_COMMAND = "subjects/test_command.py::test_"
+_SUBJECT = "subjects/test_subjects.py::test_a_real_server_holds_what_it_holds_and_its_faults_are_seen"
 
 LIMITS = (
     Limit(
@@ -75,11 +79,42 @@ LIMITS = (
         "docs/platforms.md; unix(7), LOCAL_PEERCRED",
         ("darwin", "freebsd"),
     ),
+    *(
+        Limit(
+            engine,
+            tuple(f"{_SUBJECT}[{name}-" for name, subject in SUBJECTS.items() if subject.packages),
+            "without images there is no machine with the packages of a subject",
+            f"harness/engines/{engine}.py; docs/subjects.md",
+        )
+        for engine in ("namespace", "host", "vm")
+    ),
+    Limit(
+        "host",
+        ("subjects/",),
+        "the checks read a server's descriptors and children from /proc",
+        "harness/checks/bench.py; proc(5)",
+        ("darwin", "freebsd"),
+    ),
     Limit(
         "vm",
         (f"{_EXPLAIN}what_something_is_mounted_upon_can_not_be_unlinked",),
         "nothing is mounted upon a file of a machine of its own",
         "harness/agent/init.py",
+    ),
+    Limit(
+        "vm",
+        (f"{_SUBJECT}[observatory-creation-window",),
+        "a start takes longer there than the check waits for it: every instruction is emulated",
+        "harness/checks/creation_window.py",
+    ),
+    Limit(
+        "vm",
+        (
+            f"{_COMMAND}a_server_in_another_language_is_checked_by_its_command_alone",
+            f"{_COMMAND}a_server_of_which_nothing_is_broken_ends_the_command_with_0",
+        ),
+        "the machine has Python and busybox, and the server of these cases is written in Perl",
+        "harness/engines/vm.py",
     ),
     Limit(
         "vm",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 
 if TYPE_CHECKING:
@@ -15,19 +14,6 @@ if TYPE_CHECKING:
 
     from harness.place import Engine, Place
     from harness.subjects import Subject
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what can't be asked: an engine without images has no packages of a subject."""
-    kept, left = [], []
-    for item in items:
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        name = parameters.get("subject", "")
-        needs_image = name in SUBJECTS and bool(SUBJECTS[name].packages)
-        (left if needs_image and parameters.get("engine") == "namespace" else kept).append(item)
-    if left:
-        items[:] = kept
-        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")

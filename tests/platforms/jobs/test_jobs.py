@@ -29,7 +29,7 @@ WAY_TO_PACKAGES = re.compile(
     re.IGNORECASE,
 )
 """Variables that say how this machine reaches the package registries: they hold in the container too."""
-LONG = ["kernels", "architectures", "oracle", "endurance", "mutants", "subjects", "plugin", "client", "web", "fleet"]
+LONG = ["kernels", "architectures", "oracle", "endurance", "mutants", "plugin", "client", "web", "fleet"]
 COLLECTED = {
     **dict.fromkeys(("integration", "host"), "an engine inside of a container is not the one on the runner"),
     **dict.fromkeys(
