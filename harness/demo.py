@@ -122,7 +122,7 @@ def _try_layout(
     world = _world(layout)
     verdicts, events = [], []
     with _observatory(place, layout) as server:
-        decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls))
+        decisions = predict(world, world.attempts, rules_of(place.facts))
         for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
             verdicts.append(judge(attempt, decision, replace(seen, credentials=None, process=None)))
             call = callers.call(attempt.user, layout.socket, _claim(attempt.user), f"/hook?event={layout.event}")

@@ -56,7 +56,7 @@ def random_sweep(
     The same seed draws the same worlds. `rules` are the oracle's, by default those of the place's kernel. Raises
     PlaceError if the place can't build a world.
     """
-    rules = rules or rules_of(place.facts.system, place.facts.sysctls)
+    rules = rules or rules_of(place.facts)
 
     def differing(world: World) -> tuple[Verdict, ...]:
         place.build(world)

@@ -58,7 +58,7 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
     others, and an attempt turns on that, the claim is held against the oracle for what it is about, and the kernel
     against the oracle for itself.
     """
-    rules = rules_of(facts.system, facts.sysctls)
+    rules = rules_of(facts)
     decisions = predict(world, world.attempts, rules, changes=len(world.attempts) <= EXPLAINED)
     foreign = {name: value for name, value in world.sysctls.items() if facts.sysctls.get(name, value) != value}
     elsewhere = facts.system != "Linux"

@@ -103,7 +103,7 @@ def sweep_grid(
     """
     whole = world()
     place.build(whole)
-    should = expectations(rules or rules_of(place.facts.system, place.facts.sysctls))
+    should = expectations(rules or rules_of(place.facts))
     principals = [whole.principal(user) for user in WHO]
     for mode, found in zip(modes, place.grid(DIRECTORY, modes, principals), strict=True):
         differing: list[Disagreement] = []

@@ -30,7 +30,7 @@ def attack(bench: Bench) -> Finding:
     path = f"{bench.directory}/socket"
     world = bench.with_socket(path, bench.mode)
     attempts = [Attempt(user.name, "connect", path) for user in world.users if user.name not in AWKWARD]
-    decisions = predict(world, attempts, rules_of(bench.place.facts.system, bench.place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(bench.place.facts))
     outside = [
         attempt.user
         for attempt, decision in zip(attempts, decisions, strict=True)

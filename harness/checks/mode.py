@@ -43,7 +43,7 @@ def _judge(bench: Bench, path: str) -> Finding:
         faults.append(f"group {bench.group} ({gid}) is asked for, it has {there['gid']}")
     world = bench.with_socket(path, bench.mode)
     attempts = [Attempt(user.name, "connect", path) for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts.system, bench.place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(bench.place.facts))
     outcomes = {}
     for attempt, decision, seen in zip(attempts, decisions, bench.attempt(*attempts), strict=True):
         outcomes[attempt.user] = seen.outcome
@@ -60,7 +60,7 @@ def _without_file(bench: Bench, endpoint: str) -> Finding:
     """Nothing there can have a mode: let everyone in who gets in, and hold that against the mode that was asked for."""
     world = bench.with_socket(f"{bench.directory}/socket", bench.mode)
     attempts = [Attempt(user.name, "connect", f"{bench.directory}/socket") for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts.system, bench.place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(bench.place.facts))
     outcomes = {
         user.name: bench.probe("question", bench.principal(user.name), endpoint=endpoint, **ONLY_CONNECT)["kind"]
         for user in world.users

@@ -86,7 +86,7 @@ def _close(bench: Bench, path: str, directory: str) -> tuple[list[str], dict[str
         nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
     world = replace(bench.world, nodes=tuple(nodes))
     attempts = [Attempt(user.name, "connect", path) for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts.system, bench.place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(bench.place.facts))
     faults, outcomes = [], {}
     for attempt, decision, seen in zip(attempts, decisions, bench.attempt(*attempts), strict=True):
         outcomes[attempt.user] = seen.outcome

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,11 +133,26 @@ SYSTEMS: Final = ("Linux", "Darwin", "FreeBSD")
 """Whose rules are known, by the names that uname(2) gives their kernels."""
 
 
-def rules_of(system: str, sysctls: Mapping[str, int] | None = None) -> Rules:
-    """The rules of a kernel that uname(2) calls by this name. Raises ValueError with a sentence if none are known."""
-    if system not in SYSTEMS:
-        raise ValueError(f"no rules are known of the kernel of {system}; known are those of {', '.join(SYSTEMS)}")
-    return linux(sysctls) if system == "Linux" else {"Darwin": xnu, "FreeBSD": freebsd}[system]()
+class Kernel(Protocol):
+    """What has to be known of a kernel, which is not known to the oracle otherwise."""
+
+    @property
+    def system(self) -> str:
+        """Its name, as `SYSTEMS` has it."""
+        ...
+
+    @property
+    def sysctls(self) -> Mapping[str, int]:
+        """What is absent counts as 0."""
+        ...
+
+
+def rules_of(kernel: Kernel) -> Rules:
+    """The rules of a place's kernel. Raises ValueError with a sentence if none are known."""
+    if kernel.system not in SYSTEMS:
+        known = ", ".join(SYSTEMS)
+        raise ValueError(f"no rules are known of the kernel of {kernel.system}; known are those of {known}")
+    return linux(kernel.sysctls) if kernel.system == "Linux" else {"Darwin": xnu, "FreeBSD": freebsd}[kernel.system]()
 
 
 def linux(sysctls: Mapping[str, int] | None = None) -> Rules:

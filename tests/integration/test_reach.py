@@ -60,7 +60,7 @@ def called(place: Place, group: str) -> str:
 def try_everybody(place: Place, callers: Callers, server: Server, world: World) -> list[Verdict]:
     """Every user connects; whoever gets in sends an event, whose sender is held against the process that sent it."""
     verdicts = []
-    decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls))
+    decisions = predict(world, world.attempts, rules_of(place.facts))
     for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
         observation = replace(seen, credentials=None, process=None)
         answer = callers.call(attempt.user, attempt.path, {"user": attempt.user, "_peer_uid": 4242})

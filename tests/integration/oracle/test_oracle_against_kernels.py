@@ -46,7 +46,7 @@ def test_every_place_has_the_standard_directories(place: Place) -> None:
     )
     world = complete(World("standard", users=(User("dan", 4242, 4242),), attempts=attempts))
     place.build(world)
-    decisions = predict(world, attempts, rules_of(place.facts.system, place.facts.sysctls))
+    decisions = predict(world, attempts, rules_of(place.facts))
     verdicts = map(judge, attempts, decisions, place.attempt(attempts))
     assert not [text for verdict in verdicts for text in verdict.differences]
 
@@ -56,7 +56,7 @@ class Tried:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.rules = rules_of(place.facts.system, place.facts.sysctls)
+        self.rules = rules_of(place.facts)
         self.rest = draw(ENOUGH)
         self.known: list[tuple[World, list[Observation]]] = []
 

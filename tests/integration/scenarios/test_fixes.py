@@ -35,7 +35,7 @@ def programs(engine: Engine, need: Callable[[str, str], str]) -> None:
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.source) for scenario in library()])
 def test_every_fix_that_is_named_turns_the_refusal(place: Place, scenario: Scenario, tally: Tally) -> None:
     world = scenario.world
-    decisions = predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls), changes=True)
+    decisions = predict(world, world.attempts, rules_of(place.facts), changes=True)
     for number, decision in enumerate(decisions):
         for change in decision.changes:
             if set(change.what.split(" and ")) <= COMMANDS:

@@ -38,9 +38,7 @@ def test_the_kernel_the_oracle_and_the_scenario_say_the_same(place: Place, scena
 def test_explain_on_the_spot_names_the_same_component_and_cause(place: Place, scenario: Scenario, tally: Tally) -> None:
     world = scenario.world
     place.build(world)
-    for attempt, decision in zip(
-        world.attempts, predict(world, world.attempts, rules_of(place.facts.system, place.facts.sysctls)), strict=True
-    ):
+    for attempt, decision in zip(world.attempts, predict(world, world.attempts, rules_of(place.facts)), strict=True):
         with waiting(place, world, attempt) as pid:
             told = explain(place, *words(attempt), "--pid", str(pid))
         assert told.outcome == decision.outcome, told.text

@@ -68,7 +68,7 @@ def test_the_way_in_gives_the_user_the_capabilities_of_the_world(place: Place, u
     world = find("rootless-docker-nobody").world
     place.build(world)
     attempt = Attempt(user, "connect", world.attempts[0].path)
-    (decision,) = predict(world, [attempt], rules_of(place.facts.system, place.facts.sysctls))
+    (decision,) = predict(world, [attempt], rules_of(place.facts))
     connect = f"import socket; socket.socket(socket.AF_UNIX).connect({attempt.path!r})"
     done = subprocess.run(
         [*place.interactive(world.principal(user))[:-1], "python3", "-c", connect],

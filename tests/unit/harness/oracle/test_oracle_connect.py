@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.oracle import SYSTEMS, freebsd, linux, rules_of, xnu
+from harness.place import Facts
 from harness.world import Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, socket
 
@@ -170,7 +173,8 @@ def test_a_decision_says_who_was_refused_where_and_why() -> None:
 
 
 def test_the_rules_are_those_of_the_system_and_of_one_that_is_not_known_there_are_none() -> None:
-    assert [rules_of(system).name for system in SYSTEMS] == ["linux", "xnu", "freebsd"]
-    assert rules_of("Linux", {"fs.protected_symlinks": 1}).protected_symlinks
+    facts = Facts("host", "1", "any", "3", {"fs.protected_symlinks": 1})
+    assert [rules_of(replace(facts, system=system)).name for system in SYSTEMS] == ["linux", "xnu", "freebsd"]
+    assert rules_of(facts).protected_symlinks
     with pytest.raises(ValueError, match="no rules are known of the kernel of Plan9; known are those of Linux"):
-        rules_of("Plan9")
+        rules_of(replace(facts, system="Plan9"))
