@@ -75,7 +75,7 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
     }
     doubts = [
         f"no open socket is to be seen behind {path}; its server may run where this process can't look (the host, "
-        "another container, or any of them without root), so it is taken to be there"
+        "another container, or any of them without root) or have bound another name, so it is taken to be there"
         for path, listener in listeners.items()
         if not listener.certain
     ]

@@ -109,6 +109,7 @@ class Listener:
 
 def behind(file: os.stat_result, root: str = "/") -> Listener:
     """The socket behind a socket file, which `root` and a name lead to. Opens no connection."""
+    ours: tuple[OpenSocket, ...] = ()
     device = (os.major(file.st_dev) << 20) | os.minor(file.st_dev)  # the kernel's own form, MKDEV
     with contextlib.suppress(OSError):
         ours = _ours()
@@ -121,6 +122,7 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     others, blind = _elsewhere(file)
     if others:
         return _summary(others)
+    blind = blind or any(_leads_nowhere(one, root) for one in ours)
     return Listener("stream", "listening" if blind else "stale", certain=not blind)
 
 
@@ -154,6 +156,13 @@ def _leads_to(name: str, file: os.stat_result, root: str) -> bool:
         return os.path.samestat(os.stat(root.rstrip("/") + name), file)
     except OSError:
         return False
+
+
+def _leads_nowhere(one: OpenSocket, root: str) -> bool:
+    """Whether all that is known of a socket is a name that is relative, or that was moved: it may be anywhere."""
+    if one.file is not None or one.name.startswith("@"):
+        return False
+    return not one.name.startswith("/") or not os.path.lexists(root.rstrip("/") + one.name)
 
 
 def _elsewhere(file: os.stat_result) -> tuple[list[OpenSocket], bool]:

@@ -112,6 +112,7 @@ LIMITS = (
         (
             f"{_COMMAND}a_server_in_another_language_is_checked_by_its_command_alone",
             f"{_COMMAND}a_server_of_which_nothing_is_broken_ends_the_command_with_0",
+            "explain/test_documents.py::test_a_document_shows_what_the_command_says[checks.md:29",
         ),
         "the machine has Python and busybox, and the server of these cases is written in Perl",
         "harness/engines/vm.py",

@@ -46,6 +46,11 @@ ENVIRONMENT = {
 }
 
 
+def proves(place: Place) -> bool:
+    """Whether the kernel of a place gives a handle of the process that connected."""
+    return tuple(map(int, place.facts.kernel.split(".")[:2])) >= PROVED
+
+
 class UnplayableError(Exception):
     """What in a place is in the way of a case, in one sentence."""
 
@@ -151,7 +156,7 @@ class Stage:
             if "unplayable" in line:
                 raise UnplayableError(line["unplayable"])
         records = {own.pop("token"): own for own in said if "token" in own}
-        if tuple(map(int, self.place.facts.kernel.split(".")[:2])) < PROVED:
+        if not proves(self.place):
             records = {token: {**own, "process": None} if "process" in own else own for token, own in records.items()}
         assert records, "the actor recorded nothing"
         events = {}

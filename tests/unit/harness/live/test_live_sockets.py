@@ -139,15 +139,37 @@ def test_this_machines_own_table_and_sock_diag_name_the_same_listener(path: str)
         assert ours.file is not None
 
 
-def test_a_listener_is_seen_where_the_kernel_has_no_sock_diag(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Debian's has it as a module, which may not be there to load."""
+@pytest.fixture
+def no_sock_diag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian has it as a module, which may not be there to load."""
 
     def without() -> None:
         raise FileNotFoundError
 
     monkeypatch.setattr("harness.live.sockets.open_sockets", without)
+
+
+@pytest.mark.usefixtures("no_sock_diag")
+def test_a_listener_is_seen_where_the_kernel_has_no_sock_diag(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen()
         assert state(path) == ("stream", "listening")
     assert state(path)[1] in {"stale", "unknown"}
+
+
+@pytest.mark.usefixtures("no_sock_diag")
+@pytest.mark.parametrize("how", ["by a relative name", "and moved"])
+def test_without_it_one_that_was_bound_otherwise_leaves_a_doubt(
+    path: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, name = path.rpartition("/")
+    monkeypatch.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as server:
+        if how == "and moved":
+            server.bind(f"{path}-before")
+            Path(f"{path}-before").rename(path)
+        else:
+            server.bind(name)
+        server.listen()
+        assert state(path) == ("stream", "unknown")
