@@ -85,7 +85,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that needs no container, on any platform."""
     install(session, "harness")
-    pytest(session, *TESTS)
+    pytest(session, "--dist=worksteal", *TESTS)  # a few of them wait for ten seconds
 
 
 @nox.session

@@ -17,10 +17,10 @@ from typing import Final
 
 EVERY: Final = 8 * 1024 * 1024
 """Bytes appended after which the thread takes the log in."""
-LONGEST: Final = 256 * 1024 * 1024
-"""Bytes appended after which the log has to begin anew. A start after a crash has to read so much."""
-KEPT: Final = 32 * 1024 * 1024
-"""Bytes of the log's file that are kept when it begins anew: to write where a file was written before is quicker."""
+LONGEST: Final = 128 * 1024 * 1024
+"""Bytes appended after which the log has to begin anew, whose file is kept then: to write where a file was written
+before is quicker. A start after a crash has to read so much. With less, more than one commit in a hundred would
+wait under load."""
 
 _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 

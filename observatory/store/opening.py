@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from observatory.store.checkpoints import KEPT, Checkpoints
+from observatory.store.checkpoints import LONGEST, Checkpoints
 from observatory.store.database import PAGE, Store
 
 START_PATIENCE: Final = 5.0
@@ -94,7 +94,7 @@ def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
         raise StoreError(f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database")
     connection.execute(f"PRAGMA synchronous = {sync.name}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
-    connection.execute(f"PRAGMA journal_size_limit = {KEPT}")
+    connection.execute(f"PRAGMA journal_size_limit = {LONGEST}")
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
