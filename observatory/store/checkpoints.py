@@ -31,11 +31,12 @@ class Checkpoints:
     def __init__(self, path: str, sync: str, writer: sqlite3.Connection) -> None:
         self._path = path
         self._sync = sync
+        self._writer = writer
         self._since_last = 0
         # What a server that was killed left counts too: else the log would grow from one kill to the next.
         self._log = os.stat(f"{path}-wal").st_size
         if self._log >= LONGEST:
-            self._begin_anew(writer)
+            self._begin_anew()
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._under_way = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
@@ -43,7 +44,7 @@ class Checkpoints:
         if self._log >= EVERY:
             self._take_in()
 
-    def appended(self, size: int, writer: sqlite3.Connection) -> None:
+    def appended(self, size: int) -> None:
         """Take note of a commit of about `size` bytes, and see to it that the log doesn't grow for ever."""
         self._since_last += size
         if self._since_last < EVERY or self._under_way:
@@ -51,7 +52,7 @@ class Checkpoints:
         self._log += self._since_last
         self._since_last = 0
         if self._log >= LONGEST:
-            self._begin_anew(writer)
+            self._begin_anew()
         else:
             self._take_in()
 
@@ -60,9 +61,9 @@ class Checkpoints:
         self._wanted.put(False)
         self._thread.join()
 
-    def _begin_anew(self, writer: sqlite3.Connection) -> None:
+    def _begin_anew(self) -> None:
         with contextlib.suppress(sqlite3.Error):
-            _, length, done = writer.execute(_PASSIVE).fetchone()
+            _, length, done = self._writer.execute(_PASSIVE).fetchone()
             if length == done:
                 self._log = 0
 

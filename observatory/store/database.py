@@ -107,7 +107,7 @@ class Store:
         self.last_id = events[-1].id
         if not self._patient:
             self._wait_for_locks(PATIENCE)
-        self._checkpoints.appended(sum([len(event.line) + PAGE for event in events]), self._connection)
+        self._checkpoints.appended(sum([len(event.line) + PAGE for event in events]))
 
     @property
     def unindexed(self) -> int:
