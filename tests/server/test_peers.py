@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import signal
 import socket
 import struct
 import threading
@@ -89,6 +90,15 @@ def test_many_requests_on_one_connection_one_after_the_other(server: Running):
             sock.sendall(post(b'{"n":%d}' % number))
             assert read_answer(sock) == (200, b"")
     assert [event["n"] for event in server.stored()] == list(range(100))
+
+
+def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted(server: Running):
+    server.process.send_signal(signal.SIGSTOP)
+    with server.connect() as sock:
+        sock.sendall(post(close=True))
+        server.process.send_signal(signal.SIGCONT)
+        assert sock.recv(1 << 10).startswith(b"HTTP/1.1 200 ")
+        assert sock.recv(1) == b""
 
 
 def test_many_requests_at_once_are_answered_in_their_order(server: Running):
