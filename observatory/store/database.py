@@ -14,6 +14,8 @@ Nothing that is asked of an open store takes long: answers come in slices, and w
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import sqlite3
 import time
@@ -43,7 +45,10 @@ PAGE: Final = 8192
 """Bytes of a page. Each commit writes the last one of the table anew, so that small pages suit small events and large
 ones large events; with this size neither costs more than a tenth above its best."""
 
-_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
+ROWS: Final = 64
+"""Events that one statement inserts at most: each number of them is a statement of its own, which SQLite prepares
+once."""
+
 _INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
 
 
@@ -91,13 +96,13 @@ class Store:
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""
         cursor = self._cursor
-        rows = [msgspec.structs.astuple(event) for event in events]
         try:
-            if len(rows) == 1:
-                cursor.execute(_INSERT, rows[0])  # a transaction of its own
+            if len(events) <= ROWS:
+                cursor.execute(*_insertion(events))  # a transaction of its own
             else:
                 cursor.execute("BEGIN IMMEDIATE")
-                cursor.executemany(_INSERT, rows)
+                for place in range(0, len(events), ROWS):
+                    cursor.execute(*_insertion(events[place : place + ROWS]))
                 cursor.execute("COMMIT")
         except sqlite3.Error as error:
             self._undo()
@@ -224,6 +229,16 @@ class Store:
     def _number(self, sql: str) -> int:
         value: int | None = self._cursor.execute(sql).fetchone()[0]
         return value or 0
+
+
+def _insertion(events: Sequence[Event]) -> tuple[str, list[object]]:
+    """One statement for some events, and its values: it's quicker than one for each."""
+    return _inserting(len(events)), list(itertools.chain.from_iterable(map(msgspec.structs.astuple, events)))
+
+
+@functools.cache
+def _inserting(count: int) -> str:
+    return f"INSERT INTO event VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * count)}"  # noqa: S608 - no values
 
 
 def _next_window(window: int, begun: float) -> int:
