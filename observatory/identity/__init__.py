@@ -11,7 +11,7 @@ from observatory.identity.model import PeerCredentials, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PeerCredentials", "Unavailable", "peer_credentials", "peer_label", "peer_pidfd"]
+__all__ = ["PeerCredentials", "Unavailable", "accepted_credentials", "peer_credentials", "peer_label", "peer_pidfd"]
 
 
 def _nothing(sock: socket.socket) -> PeerCredentials | None:  # noqa: ARG001 - the signature is the point
@@ -25,12 +25,14 @@ def _no_option(sock: socket.socket) -> Unavailable:  # noqa: ARG001 - as above
 
 _platform: str = sys.platform
 _credentials: Callable[[socket.socket], PeerCredentials | None] = _nothing
+_accepted: Callable[[socket.socket], PeerCredentials | None] | None = None
 _pidfd: Callable[[socket.socket], int | Unavailable] = _no_option
 _label: Callable[[socket.socket], str | Unavailable] = _no_option
 
 if not hasattr(socket, "AF_UNIX"):
     pass  # Windows, Emscripten, WASI. Not SO_PEERCRED: Emscripten's headers define that one.
 elif _platform in {"linux", "android"}:
+    from observatory.identity.linux import accepted_credentials as _accepted
     from observatory.identity.linux import peer_credentials as _credentials
     from observatory.identity.linux import peer_label as _label
     from observatory.identity.linux import peer_pidfd as _pidfd
@@ -53,6 +55,10 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
     OSError for a descriptor that is closed or no socket.
     """
     return _credentials(sock)
+
+
+accepted_credentials: Callable[[socket.socket], PeerCredentials | None] = _accepted or peer_credentials
+"""`peer_credentials` of a socket that accept() has just given: what that already says is not asked again."""
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:

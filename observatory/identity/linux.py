@@ -110,8 +110,13 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
     # A listening socket has no peer, and SO_PEERCRED there is whoever called listen(): for a server, itself.
     if sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
         return UNKNOWN
+    return accepted_credentials(sock)
+
+
+def accepted_credentials(sock: socket.socket) -> PeerCredentials:
+    """Who opened the connection that accept() has just given, of a Unix socket: neither is asked of the kernel."""
     data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
-    if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
+    if type(data) is not bytes or len(data) != LINUX_UCRED.size:
         return UNKNOWN
     pid, uid, gid = _UCRED.unpack(data)
     if uid == NO_ID:
@@ -122,9 +127,7 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
         pid or None,
         None if uid == overflow_uid and not _translates_all("uid_map") else uid,
         None if gid == overflow_gid and not _translates_all("gid_map") else gid,
-        None
-        if isinstance(groups, Unavailable) or (overflow_gid in groups and not _translates_all("gid_map"))
-        else groups,
+        None if type(groups) is not tuple or (overflow_gid in groups and not _translates_all("gid_map")) else groups,
     )
 
 
@@ -139,8 +142,7 @@ def peer_groups(sock: socket.socket) -> tuple[int, ...] | Unavailable:
         data = _long_answer(sock, SO_PEERGROUPS)
     if isinstance(data, Unavailable):
         return data
-    count, rest = divmod(len(data), 4)
-    return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
+    return _ids(data)
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:
@@ -182,6 +184,12 @@ def peer_label(sock: socket.socket) -> str | Unavailable:
     if isinstance(data, Unavailable):
         return data
     return data.rstrip(b"\0").decode(errors="backslashreplace") or Unavailable.PEER
+
+
+@functools.lru_cache(maxsize=256)  # most peers are in the same groups
+def _ids(data: bytes) -> tuple[int, ...] | Unavailable:
+    count, rest = divmod(len(data), 4)
+    return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
 
 
 def _answer(sock: socket.socket, option: int, room: int) -> bytes | Unavailable:

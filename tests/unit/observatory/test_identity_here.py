@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.identity import PeerCredentials, peer_credentials
+from observatory.identity import PeerCredentials, accepted_credentials, peer_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,7 @@ def connection() -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
 def test_the_peer_is_the_process_that_connected():
     with connection() as (accepted, process):
         seen = peer_credentials(accepted)
+        assert accepted_credentials(accepted) == seen
 
     assert (seen.uid, seen.gid) == (os.geteuid(), os.getegid())
     # FreeBSD before 13 tells no pid.
