@@ -6,8 +6,10 @@ turn.
 
 from __future__ import annotations
 
+import os
 import select
 import selectors
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ READ: Final = 1
 WRITE: Final = 4
 """The bits by which readiness is asked for (EPOLLIN and EPOLLOUT). Told is only that something can be done: whoever
 is called finds out by doing it, as an error or a hang-up is told too."""
+
+BUSY: Final = 100e-6
+"""Seconds of looking again and again before this process goes to sleep. To be woken takes longer than that, and a peer
+that says one thing after the other pays for it each time."""
+SLEEPS: Final = 63
+"""So often at most it goes to sleep at once, after nothing came in such a time: a quiet server does nothing."""
 
 
 class Poller(Protocol):
@@ -44,6 +52,7 @@ class EpollPoller:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._ready: dict[int, Callable[[int], object]] = {}
+        self._sleeps = self._backoff = 0
 
     def watch(self, descriptor: int, bits: int, ready: Callable[[int], object]) -> None:
         """See `Poller`."""
@@ -61,12 +70,25 @@ class EpollPoller:
 
     def wait(self, seconds: float | None) -> None:
         """See `Poller`."""
-        for descriptor, bits in self._epoll.poll(seconds):
+        for descriptor, bits in self._poll(seconds):
             # One that was called before may have forgotten this descriptor, and even have opened another one by
             # the same number: that one finds nothing to read and goes back to waiting.
             ready = self._ready.get(descriptor)
             if ready is not None:
                 ready(bits)
+
+    def _poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        if self._sleeps or seconds == 0:
+            self._sleeps = max(0, self._sleeps - 1)
+            return self._epoll.poll(seconds)
+        until = time.perf_counter() + BUSY
+        while not (found := self._epoll.poll(0)):
+            if time.perf_counter() > until:
+                self._sleeps = self._backoff = min(SLEEPS, 2 * self._backoff + 1)
+                return self._epoll.poll(seconds)
+            os.sched_yield()  # to the peer, if it waits for this very processor
+        self._backoff = 0
+        return found
 
     def close(self) -> None:
         """See `Poller`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.service.poller import READ, WRITE, EpollPoller, Poller, SelectorPoller
+from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller, SelectorPoller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,3 +105,57 @@ def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(pol
         os.close(reading)
         os.close(writing)
     assert calls == [1, 1]
+
+
+class Quiet:
+    """An epoll on which nothing ever happens."""
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        self.waits.append(seconds)
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again():
+    poller = EpollPoller()
+    poller.close()
+    poller._epoll = quiet = Quiet()  # type: ignore[assignment]
+    for _ in range(2000):
+        poller.wait(9)
+    assert quiet.waits.count(9) == 2000
+    looked = [place for place, (wait, after) in enumerate(itertools.pairwise(quiet.waits)) if (wait, after) == (0, 9)]
+    assert 2000 / (SLEEPS + 1) <= len(looked) <= 2000 / (SLEEPS + 1) + 7
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+def test_whoever_comes_while_it_looks_needs_not_wake_it(pair):
+    one, other = pair
+    calls = []
+    poller = EpollPoller()
+    poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
+
+    class Then:
+        """The real one, on which something happens at the third look."""
+
+        def __init__(self, real: select.epoll) -> None:
+            self.real = real
+            self.waits: list[float | None] = []
+
+        def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+            self.waits.append(seconds)
+            if len(self.waits) == 3:
+                other.send(b"x")
+            return self.real.poll(seconds)
+
+    real = poller._epoll
+    poller._epoll = then = Then(real)  # type: ignore[assignment]
+    poller.wait(None)
+    real.close()
+    assert calls == [1]
+    assert then.waits == [0, 0, 0]
