@@ -45,47 +45,30 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     sentence: str
 
 
-class RequestReader:
+class RequestReader(msgspec.Struct, eq=False):
     """Collects the requests of one connection. `feed` it until `refusal` is set; take `requests` in between."""
 
-    __slots__ = (
-        "_body",
-        "_fed",
-        "_head_size",
-        "_hosts",
-        "_in_head",
-        "_length_known",
-        "_parser",
-        "_rest",
-        "_target",
-        "body_size",
-        "ended",
-        "expects_continue",
-        "in_request",
-        "refusal",
-        "requests",
-    )
-
-    requests: list[Request]
+    requests: list[Request] = msgspec.field(default_factory=list)
     """Complete, unanswered, in order. Whoever answers them takes them out."""
-    refusal: Refusal | None
+    refusal: Refusal | None = None
     """Set once, after everything in `requests`; nothing is read from the connection any more."""
-    expects_continue: bool
+    expects_continue: bool = False
     """The peer waits for `100 Continue` before it sends the body of the request that is being read."""
-    in_request: bool
+    in_request: bool = False
     """A request has begun, at least to say its target, and is not complete."""
-    body_size: int
+    body_size: int = 0
     """Bytes of the incomplete request's body that are held here."""
-    ended: bool
-    """The last complete request asked for the connection to be closed: what follows it is ignored."""
-
-    def __init__(self) -> None:
-        self.requests = []
-        self.refusal = None
-        self.in_request = False
-        self.ended = False
-        self._begin()
-        self._parser: Any = httptools.HttpRequestParser(self)
+    ended: bool = False
+    """The last complete request asked for the connection to be closed: what is fed from now on is ignored."""
+    _parser: Any = None
+    _in_head: bool = True
+    _head_size: int = 0
+    _fed: int = 0
+    _hosts: int = 0
+    _length_known: bool = False
+    _target: bytes = b""
+    _body: bytes = b""
+    _rest: bytearray | None = None
 
     def _begin(self) -> None:
         self.expects_continue = False
@@ -97,11 +80,15 @@ class RequestReader:
         self._length_known = False
         self._target = b""
         self._body = b""
-        self._rest: bytearray | None = None
+        self._rest = None
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read on. Never raises for anything that a peer can send."""
+        if self.ended:
+            return
         complete = len(self.requests)
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from observatory.wire import RequestReader
 
 if TYPE_CHECKING:
@@ -19,58 +21,38 @@ again (`unix_write_space`, net/unix/af_unix.c): one that waits for its answer wo
 SEND: Final = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 
 
-class Connection(RequestReader):
+class Connection(RequestReader, eq=False, kw_only=True):
     """A peer's connection: what it says, as `RequestReader` has it, and what is still to be said to it.
 
     Its credentials were taken when it was accepted and are its own.
     """
 
-    __slots__ = (
-        "charged",
-        "closed",
-        "draining",
-        "fresh",
-        "last",
-        "out",
-        "peer",
-        "settled",
-        "sock",
-        "stream",
-        "taken",
-        "uid",
-        "untaken",
-        "waiting",
-        "watched",
-    )
-
-    def __init__(self, sock: socket.socket, peer: PeerCredentials | None) -> None:
-        super().__init__()
-        self.sock = sock
-        self.peer = peer
-        self.uid = None if peer is None else peer.uid
-        self.out = bytearray()
-        """What is to be sent as soon as the kernel takes it."""
-        self.stream: EventStream | None = None
-        """The answer that is being given."""
-        self.untaken = 0
-        """Bytes that were read and are on the socket still; see `PEEK`."""
-        self.waiting = 0
-        """Events of this connection that are not committed yet."""
-        self.taken = 0
-        """Other requests that were taken up in this turn."""
-        self.fresh = True
-        """Nothing has been answered yet."""
-        self.watched = 0
-        """What the poller waits for."""
-        self.charged = 0
-        """Bytes that the peer's user holds by this connection."""
-        self.last = False
-        """To be closed when everything is said."""
-        self.draining = 0
-        """Bytes that are still read and thrown away before it's closed."""
-        self.settled = False
-        """It did not end within the turn of its beginning: it may be in any of the server's lists."""
-        self.closed = False
+    sock: socket.socket
+    peer: PeerCredentials | None
+    uid: int | None
+    out: bytearray = msgspec.field(default_factory=bytearray)
+    """What is to be sent as soon as the kernel takes it."""
+    stream: EventStream | None = None
+    """The answer that is being given."""
+    untaken: int = 0
+    """Bytes that were read and are on the socket still; see `PEEK`."""
+    waiting: int = 0
+    """Events of this connection that are not committed yet."""
+    taken: int = 0
+    """Other requests that were taken up in this turn."""
+    fresh: bool = True
+    """Nothing has been answered yet."""
+    watched: int = 0
+    """What the poller waits for."""
+    charged: int = 0
+    """Bytes that the peer's user holds by this connection."""
+    last: bool = False
+    """To be closed when everything is said."""
+    draining: int = 0
+    """Bytes that are still read and thrown away before it's closed."""
+    settled: bool = False
+    """It did not end within the turn of its beginning: it may be in any of the server's lists."""
+    closed: bool = False
 
     def say(self, data: bytes) -> None:
         """Send what the kernel takes now and keep the rest. Raises OSError if the peer is gone."""

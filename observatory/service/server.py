@@ -18,7 +18,8 @@ import msgspec
 
 from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp, with_process
-from observatory.identity import peer_credentials
+from observatory.heads import KnownHeads
+from observatory.identity import accepted_credentials
 from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
 from observatory.service.notices import Notices
@@ -101,7 +102,9 @@ class Server:
         self._audience = audience
         self._publish = publish
         self._notice = Notices(log)
-        self._buffer = memoryview(bytearray(RECEIVE))
+        self._received = bytearray(RECEIVE)
+        self._buffer = memoryview(self._received)
+        self._heads = KnownHeads()
         self._connections: set[Connection] = set()
         self._seats = Shares(_descriptors())
         self._pending: list[tuple[Connection, Request, str | None]] = []
@@ -218,13 +221,13 @@ class Server:
 
     def _greet(self, descriptor: int) -> None:
         sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
-        peer = peer_credentials(sock)
-        connection = Connection(sock, peer)
+        peer = accepted_credentials(sock)
+        connection = Connection(sock=sock, peer=peer, uid=None if peer is None else peer.uid)
         if not self._seats.take(connection.uid, 1):
             self._turn_away(connection)
             return
         self._connections.add(connection)
-        self._receive(connection, PEEK)
+        self._meet(connection)
 
     def _turn_away(self, connection: Connection) -> None:
         self._notice("seats", f"uid {connection.uid} has too many connections: a new one was refused")
@@ -253,9 +256,31 @@ class Server:
         elif not connection.requests:  # else it has said more than was taken up yet
             self._receive(connection)
 
-    def _receive(self, connection: Connection, how: int = DONT_WAIT) -> None:
+    def _meet(self, connection: Connection) -> None:
+        """Look at what a new connection says: most often it's one whole event, and it begins like others before it."""
         try:
-            size = connection.sock.recv_into(self._buffer, 0, how)
+            size = connection.sock.recv_into(self._buffer, 0, PEEK)
+        except BlockingIOError:
+            self._settle(connection)
+            return
+        except OSError:  # reset by the peer
+            self._close(connection)
+            return
+        request = self._heads.request(self._received, size)
+        found = None if request is None else route(request.method, request.target)
+        if request is None or type(found) is not Route or found.action is not Action.HOOK:
+            self._receive(connection, first=True)
+            return
+        connection.untaken = size
+        connection.ended = not request.keep_alive
+        connection.waiting = 1
+        self._pending.append((connection, request, found.name))
+        work = self._work
+        work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION + REQUEST
+
+    def _receive(self, connection: Connection, *, first: bool = False) -> None:
+        try:
+            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
         except BlockingIOError:
             self._settle(connection)
             return
@@ -269,14 +294,10 @@ class Server:
             return
         work = self._work
         connection.feed(self._buffer[:size])
-        if how == PEEK:
-            connection.untaken = size
-            if not connection.requests or connection.refusal is not None:
-                self._take(connection)
+        if first:
+            self._heads.learn(self._received, size, connection)
         work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION + REQUEST * len(connection.requests)
         self._handle(connection)
-        if connection.untaken and not connection.waiting:
-            self._take(connection)
 
     def _take(self, connection: Connection) -> None:
         """Take off the socket what was only looked at."""

@@ -173,12 +173,18 @@ def test_what_was_complete_before_a_fault_is_still_there():
     assert reader.refusal is not None
 
 
+def test_nothing_is_read_after_a_request_that_ends_the_connection():
+    reader = read(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert [request.target for request in reader.requests] == [b"/a"]
+    assert reader.refusal is None
+
+
 def test_a_reader_that_was_closed_is_not_in_a_cycle():
     import gc
     import weakref
 
-    class Watched(RequestReader):
-        __slots__ = ("__weakref__",)
+    class Watched(RequestReader, weakref=True):
+        pass
 
     gc.disable()
     try:
