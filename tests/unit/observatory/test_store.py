@@ -315,12 +315,14 @@ def test_the_log_is_taken_in_beside_the_work(path: str, store: Store):
 
 def test_the_log_does_not_grow_for_ever(path: str, store: Store, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("observatory.store.checkpoints.LONGEST", 2 * EVERY)
+    # The thread is so slow that it does nothing: what is left then is what the writer takes in by itself.
+    monkeypatch.setattr(store._checkpoints, "_take_in", lambda: None)
     size = EVERY // 20
-    for number in range(1, 1000):
+    for number in range(1, 200):
         store.append([event(number, size=size)])
         if os.stat(f"{path}-wal").st_size < number * size / 4:
             return
-    pytest.fail("of a thousand events, more than a quarter were always in the log")
+    pytest.fail("of two hundred events, more than a quarter were always in the log")
 
 
 def test_nor_does_it_from_one_kill_to_the_next(path: str):
