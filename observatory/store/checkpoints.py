@@ -3,7 +3,7 @@
 A checkpoint writes and syncs, which takes milliseconds on a good disk and much more on a bad one. A thread with a
 connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
 anew once all of it is in the database, which while events keep coming it never is: when it has become long, what
-the thread has left over is taken in by whoever appends, and that is little.
+has come while the thread took in the rest is taken in by whoever appends, and that is little.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Checkpoints:
         if self._log >= LONGEST:
             self._begin_anew()
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._under_way = False
+        self._under_way = self._long = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
         if self._log >= EVERY:
@@ -47,13 +47,15 @@ class Checkpoints:
     def appended(self, size: int) -> None:
         """Take note of a commit of about `size` bytes, and see to it that the log doesn't grow for ever."""
         self._since_last += size
-        if self._since_last < EVERY or self._under_way:
+        if self._under_way:
             return
-        self._log += self._since_last
-        self._since_last = 0
-        if self._log >= LONGEST:
+        if self._long:
+            self._long = False
             self._begin_anew()
-        else:
+        elif self._since_last >= EVERY:
+            self._log += self._since_last
+            self._since_last = 0
+            self._long = self._log >= LONGEST
             self._take_in()
 
     def close(self) -> None:
