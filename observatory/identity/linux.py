@@ -114,7 +114,7 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
 
 
 def accepted_credentials(sock: socket.socket) -> PeerCredentials:
-    """Who opened the connection that accept() has just given, of a Unix socket: neither is asked of the kernel."""
+    """Who opened a connection that accept() has given of a Unix socket: that it is one is not asked of the kernel."""
     data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
     if type(data) is not bytes or len(data) != LINUX_UCRED.size:
         return UNKNOWN
@@ -142,7 +142,8 @@ def peer_groups(sock: socket.socket) -> tuple[int, ...] | Unavailable:
         data = _long_answer(sock, SO_PEERGROUPS)
     if isinstance(data, Unavailable):
         return data
-    return _ids(data)
+    count, rest = divmod(len(data), 4)
+    return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:
@@ -184,12 +185,6 @@ def peer_label(sock: socket.socket) -> str | Unavailable:
     if isinstance(data, Unavailable):
         return data
     return data.rstrip(b"\0").decode(errors="backslashreplace") or Unavailable.PEER
-
-
-@functools.lru_cache(maxsize=256)  # most peers are in the same groups
-def _ids(data: bytes) -> tuple[int, ...] | Unavailable:
-    count, rest = divmod(len(data), 4)
-    return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
 
 
 def _answer(sock: socket.socket, option: int, room: int) -> bytes | Unavailable:

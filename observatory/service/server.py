@@ -272,7 +272,6 @@ class Server:
             self._receive(connection, first=True)
             return
         connection.untaken = size
-        connection.ended = not request.keep_alive
         connection.waiting = 1
         self._pending.append((connection, request, found.name))
         work = self._work

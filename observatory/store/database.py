@@ -46,9 +46,11 @@ PAGE: Final = 8192
 ones large events; with this size neither costs more than a tenth above its best."""
 
 ROWS: Final = 64
-"""Events that one statement inserts at most: each number of them is a statement of its own, which SQLite prepares
-once."""
+TOGETHER: Final = 64 * 1024
+"""Events, and bytes of their lines, that one statement inserts at most. Each number of events is a statement of its
+own, which is kept, and with it a copy of what it inserted last."""
 
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
 
 
@@ -96,13 +98,15 @@ class Store:
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""
         cursor = self._cursor
+        rows = [msgspec.structs.astuple(event) for event in events]
+        size = sum([len(event.line) for event in events])
         try:
-            if len(events) <= ROWS:
-                cursor.execute(*_insertion(events))  # a transaction of its own
+            if len(rows) == 1 or (len(rows) <= ROWS and size <= TOGETHER):
+                # A transaction of its own. One statement for all is quicker than one for each.
+                cursor.execute(_inserting(len(rows)), list(itertools.chain.from_iterable(rows)))
             else:
                 cursor.execute("BEGIN IMMEDIATE")
-                for place in range(0, len(events), ROWS):
-                    cursor.execute(*_insertion(events[place : place + ROWS]))
+                cursor.executemany(_INSERT, rows)
                 cursor.execute("COMMIT")
         except sqlite3.Error as error:
             self._undo()
@@ -112,7 +116,7 @@ class Store:
         self.last_id = events[-1].id
         if not self._patient:
             self._wait_for_locks(PATIENCE)
-        self._checkpoints.appended(sum([len(event.line) + PAGE for event in events]))
+        self._checkpoints.appended(size + PAGE * len(rows))
 
     @property
     def unindexed(self) -> int:
@@ -231,14 +235,9 @@ class Store:
         return value or 0
 
 
-def _insertion(events: Sequence[Event]) -> tuple[str, list[object]]:
-    """One statement for some events, and its values: it's quicker than one for each."""
-    return _inserting(len(events)), list(itertools.chain.from_iterable(map(msgspec.structs.astuple, events)))
-
-
 @functools.cache
 def _inserting(count: int) -> str:
-    return f"INSERT INTO event VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * count)}"  # noqa: S608 - no values
+    return _INSERT + ", (?, ?, ?, ?, ?, ?, ?)" * (count - 1)
 
 
 def _next_window(window: int, begun: float) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import select
 import signal
 import socket
@@ -16,7 +18,7 @@ import pytest
 from tests.server.running import PATIENCE, Running, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 QUICK = 2.0
 """Seconds in which one who behaves is served, on a busy machine; all deadlines of the server are longer."""
@@ -92,13 +94,46 @@ def test_many_requests_on_one_connection_one_after_the_other(server: Running):
     assert [event["n"] for event in server.stored()] == list(range(100))
 
 
-def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted(server: Running):
+@contextlib.contextmanager
+def stopped(server: Running) -> Iterator[None]:
+    """What is sent in here is all there when the server accepts."""
     server.process.send_signal(signal.SIGSTOP)
-    with server.connect() as sock:
-        sock.sendall(post(close=True))
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
+    try:
+        yield
+    finally:
         server.process.send_signal(signal.SIGCONT)
-        assert sock.recv(1 << 10).startswith(b"HTTP/1.1 200 ")
-        assert sock.recv(1) == b""
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the-first", "like-one-before"])
+def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted(
+    server: Running, before: int
+):
+    for number in range(before + 1):
+        with stopped(server):
+            sock = server.connect()
+            sock.sendall(post(b'{"n":%d}' % number, close=True))
+        with sock:
+            assert sock.recv(1 << 10).startswith(b"HTTP/1.1 200 ")
+            assert sock.recv(1) == b""
+    assert [event["n"] for event in server.stored()] == list(range(before + 1))
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the-first", "like-one-before"])
+def test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on(server: Running, before: int):
+    for number in range(before):
+        with server.connect() as sock:
+            sock.sendall(post(b'{"n":%d}' % number))
+            assert read_answer(sock) == (200, b"")
+    with stopped(server):
+        sock = server.connect()
+        sock.sendall(post(b'{"n":%d}' % before))
+    with sock:
+        assert read_answer(sock) == (200, b"")
+        sock.sendall(post(b'{"n":%d}' % (before + 1)) + post(b'{"n":%d}' % (before + 2)))
+        sock.shutdown(socket.SHUT_WR)
+        assert read_to_end(sock).count(b"HTTP/1.1 200 ") == 2
+    assert [event["n"] for event in server.stored()] == list(range(before + 3))
 
 
 def test_many_requests_at_once_are_answered_in_their_order(server: Running):

@@ -14,7 +14,7 @@ import pytest
 from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller, SelectorPoller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 POLLERS = [
     pytest.param(SelectorPoller, id="selectors"),
@@ -134,6 +134,25 @@ def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again():
     assert 2000 / (SLEEPS + 1) <= len(looked) <= 2000 / (SLEEPS + 1) + 7
 
 
+class Watched:
+    """An epoll, and what it was asked."""
+
+    def __init__(self, real: select.epoll, at: int, happens: Callable[[], object]) -> None:
+        self.real = real
+        self.at = at
+        self.happens = happens
+        self.waits: list[float | None] = []
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        self.waits.append(seconds)
+        if len(self.waits) == self.at:
+            self.happens()
+        return self.real.poll(seconds)
+
+    def close(self) -> None:
+        self.real.close()
+
+
 @pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
 def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # else a busy machine may take too long for the third look
@@ -141,23 +160,26 @@ def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytes
     calls = []
     poller = EpollPoller()
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
-
-    class Then:
-        """The real one, on which something happens at the third look."""
-
-        def __init__(self, real: select.epoll) -> None:
-            self.real = real
-            self.waits: list[float | None] = []
-
-        def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-            self.waits.append(seconds)
-            if len(self.waits) == 3:
-                other.send(b"x")
-            return self.real.poll(seconds)
-
-    real = poller._epoll
-    poller._epoll = then = Then(real)  # type: ignore[assignment]
+    poller._epoll = watched = Watched(poller._epoll, 3, lambda: other.send(b"x"))  # type: ignore[assignment]
     poller.wait(None)
-    real.close()
-    assert calls == [1]
-    assert then.waits == [0, 0, 0]
+    poller.wait(None)
+    poller.close()
+    assert calls == [1, 1]
+    assert watched.waits == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+def test_where_others_want_the_processor_it_sleeps_to_be_next(pair, monkeypatch: pytest.MonkeyPatch):
+    """To look is to have had its time: whoever comes then has to wait for the others to have had theirs."""
+    clock = itertools.chain([0.0, 0.0], itertools.repeat(0.004))  # another process ran after the first look
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    one, other = pair
+    calls = []
+    poller = EpollPoller()
+    poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
+    poller._epoll = watched = Watched(poller._epoll, 2, lambda: other.send(b"x"))  # type: ignore[assignment]
+    poller.wait(None)
+    poller.wait(None)
+    poller.close()
+    assert calls == [1, 1]
+    assert watched.waits == [0, 0, None]

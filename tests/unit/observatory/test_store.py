@@ -43,6 +43,24 @@ for number in range(store.last_id + 1, store.last_id + 31):
     store.append([Event(number, 1, "Stop", 0, None, None, b"x" * size)])
 os.kill(os.getpid(), 9)
 """
+_LARGE = """
+import os, sys
+from observatory.events import Event
+from observatory.store import open_store
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def events(count):
+    first = store.last_id + 1
+    return [Event(number, 1, "Stop", 0, None, None, b"x" * 2**18) for number in range(first, first + count)]
+store = open_store(sys.argv[1])
+for _ in range(64):
+    store.append(events(1))
+before = resident()
+for count in range(2, 17):
+    store.append(events(count))
+print(resident() - before)
+"""
 _OPEN = """
 import sys
 from observatory.store import open_store
@@ -318,11 +336,18 @@ def test_the_log_does_not_grow_for_ever(path: str, store: Store, monkeypatch: py
     # The thread is so slow that it does nothing: what is left then is what the writer takes in by itself.
     monkeypatch.setattr(store._checkpoints, "_take_in", lambda: None)
     size = EVERY // 20
-    for number in range(1, 200):
+    for number in range(1, 400):
         store.append([event(number, size=size)])
         if os.stat(f"{path}-wal").st_size < number * size / 4:
             return
-    pytest.fail("of two hundred events, more than a quarter were always in the log")
+    pytest.fail("of four hundred events, more than a quarter were always in the log")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="/proc tells what is resident")
+def test_large_events_do_not_stay_in_memory_when_they_are_stored(path: str):
+    """SQLite keeps a copy of what each of its statements was last given."""
+    grown = subprocess.run([sys.executable, "-c", _LARGE, path], check=True, capture_output=True).stdout
+    assert int(grown) < 8 * 2**20
 
 
 def test_nor_does_it_from_one_kill_to_the_next(path: str):
