@@ -43,8 +43,8 @@ FAULTS = {
     ),
     "the first peer's credentials are used for all": Fault(
         "service/server.py",
-        "        peer = peer_credentials(sock)\n",
-        "        peer = Server.__dict__.get('first') or peer_credentials(sock)\n        Server.first = peer\n",
+        "        peer = accepted_credentials(sock)\n",
+        "        peer = Server.__dict__.get('first') or accepted_credentials(sock)\n        Server.first = peer\n",
         "the listener saw Credentials(",
         mode=0o666,
     ),
