@@ -70,10 +70,13 @@ def _judge(bench: Bench, outside: list[str]) -> Finding:
     evidence: dict[str, Any] = {"steps": steps, "starts": starts}
     faults = []
     if steps.get("breaches"):
-        first = steps["breaches"][0]
+        # One who got in says more than one who would have.
+        first = min(steps["breaches"], key=lambda breach: breach["connect"] != "ok")
+        at = f"at stop {first['stop']} of a start taken step by step, when the mode was {first['mode']}"
         faults.append(
-            f"{first['who']} got in at stop {first['stop']} of a start taken step by step, "
-            f"when the mode was {first['mode']}"
+            f"{first['who']} got in {at}"
+            if first["connect"] == "ok"
+            else f"{first['who']} got past the permissions {at}, and gets in if the server listens at that moment"
         )
     faults += [f"{who} got in during start {starts['starts']} at full speed" for who in got_in]
     if faults:

@@ -81,6 +81,9 @@ class LeavesTheModeToTheUmask(Server):
     def bind(self) -> None:
         self.listener.bind(self.path)
 
+    def set_mode(self) -> None:
+        pass
+
 
 @mutant("umask")
 class ForgetsTheUmask(Server):
@@ -89,6 +92,9 @@ class ForgetsTheUmask(Server):
     def bind(self) -> None:
         os.fchmod(self.listener.fileno(), self.mode)
         self.listener.bind(self.path)
+
+    def set_mode(self) -> None:
+        pass
 
 
 # The window
@@ -105,7 +111,7 @@ class ListensBeforeChmod(Server):
         super().listen()
 
     def listen(self) -> None:
-        os.chmod(self.path, self.mode)
+        pass
 
 
 @mutant("creation-window")
@@ -113,11 +119,23 @@ class ListensBeforeChgrp(Server):
     """Gives the socket to its group when the group that it had by itself could come in already."""
 
     def give_to_group(self) -> None:
+        self.set_mode()
         super().listen()
         super().give_to_group()
 
     def listen(self) -> None:
         pass
+
+
+@mutant("creation-window")
+class BindsWithItsModeBeforeChgrp(Server):
+    """Listens last, but a connect() that its own group may begin can go on when it does."""
+
+    def bind(self) -> None:
+        umask = os.umask(0)
+        os.fchmod(self.listener.fileno(), self.mode)
+        self.listener.bind(self.path)
+        os.umask(umask)
 
 
 @mutant("creation-window")

@@ -74,28 +74,32 @@ class Server:
         return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def open(self) -> None:
-        """Bind, give it its group, and only then listen."""
+        """Bind, give it its group and its mode, and only then listen."""
         self.clear_the_name()
         self.bind()
         made = os.lstat(self.path)
         self.inode = (made.st_dev, made.st_ino)
         self.give_to_group()
+        self.set_mode()
         self.listen()
 
     def bind(self) -> None:
-        """Bind with exactly the mode: what fchmod sets on the unbound socket, less a umask of nothing (unix(7))."""
-        os.fchmod(self.listener.fileno(), self.mode)
-        umask = os.umask(0)
-        try:
-            self.listener.bind(self.path)
-        finally:
-            os.umask(umask)
+        """Bind with no permission for anybody: what fchmod sets on the unbound socket (unix(7)).
+
+        Whoever may connect while it's another group's gets in, if it listens before their connect() goes on.
+        """
+        os.fchmod(self.listener.fileno(), 0)
+        self.listener.bind(self.path)
 
     def give_to_group(self) -> None:
         """Give the socket file to the group that was asked for."""
         if self.group is not None:
             gid = int(self.group) if self.group.isdigit() else grp.getgrnam(self.group).gr_gid
             os.chown(self.path, -1, gid, follow_symlinks=False)
+
+    def set_mode(self) -> None:
+        """Give the socket file exactly its mode, whatever the umask."""
+        os.chmod(self.path, self.mode)
 
     def listen(self) -> None:
         """Let clients in."""

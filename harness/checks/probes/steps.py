@@ -4,6 +4,9 @@ The server and all that it starts are traced (ptrace(2)); each of them stops at 
 binds, listens, or changes a name, a mode or an owner (on machines whose calls we don't know by number: of every
 call). There the socket's mode is read and the outsiders try to connect while the server stands still. Between two
 such calls nothing changes, so no window is too short to be seen, in one start.
+
+Who is refused because nobody listens yet (ECONNREFUSED) has passed every permission check on the way, and these come
+first: if the server listens before that connect() goes on, it gets in (unix_stream_connect, net/unix/af_unix.c).
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def ptrace(request: int, pid: int, data: int = 0) -> None:
 
 def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float) -> None:
     """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in,
-    at what mode.
+    and who first got past the permissions, at what mode, and what connect() said.
 
     Where tracing is not allowed, print `{"untraceable": sentence}`.
     """
@@ -68,7 +71,7 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
     found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
     last: tuple[int, ...] | None = None
     traced = {pid}
-    while len(found["breaches"]) < len(people):
+    while len(_who(found, "ok")) < len(people):
         try:
             stopped, status = os.waitpid(-1, WALL)
         except ChildProcessError:
@@ -134,19 +137,23 @@ def _try_all(
     now = (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
     if now != last:
         found["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
-    already = {breach["who"] for breach in found["breaches"]}
+    inside = _who(found, "ok")
     for label, (_, orders, answers) in people.items():
-        if label in already:
+        if label in inside:
             continue
         orders.write("\n")
         orders.flush()
         outcome = answers.readline().strip()
         found["tries"] += 1
-        if outcome == "ok":
-            found["breaches"].append(
-                {"who": label, "stop": found["stops"], "mode": f"{stat.S_IMODE(there.st_mode):04o}"}
-            )
+        if outcome in ("ok", "ECONNREFUSED") and label not in _who(found, outcome):
+            mode = f"{stat.S_IMODE(there.st_mode):04o}"
+            found["breaches"].append({"who": label, "stop": found["stops"], "mode": mode, "connect": outcome})
     return now
+
+
+def _who(found: dict[str, Any], outcome: str) -> set[str]:
+    """Those to whom connect() has said that already."""
+    return {breach["who"] for breach in found["breaches"] if breach["connect"] == outcome}
 
 
 def _trier(endpoint: str, person: dict[str, Any]) -> tuple[int, IO[str], IO[str]]:
