@@ -52,14 +52,19 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what an engine can't show, and give time to the one that emulates."""
+    """Leave out what an engine can't show, give time to the one that emulates, and the whole host to one worker."""
     left = [item for item in items if _is_left_out(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
     for item in items:
         if _engine(item) == "vm":
             item.add_marker(pytest.mark.timeout(EMULATED))
+        if _engine(item) == "host":
+            # All its places have the same ports and the same abstract names.
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "xdist_group"]
+            item.add_marker(pytest.mark.xdist_group("host"))
 
 
 def _is_left_out(item: pytest.Item) -> bool:
