@@ -37,8 +37,8 @@ TESTS = [
     *(f"--ignore={path}" for path in ORACLE),
 ]
 INTEGRATION = [
-    # One worker has all of a subject. These are the longest, so they come first.
-    "--dist=loadgroup",
+    # One worker has all of a subject (tests/integration/conftest.py). These are the longest, so they come first.
+    "--dist=loadscope",
     *("tests/integration/subjects", "tests/integration"),
     *(f"--ignore={path}" for path in ORACLE),
 ]

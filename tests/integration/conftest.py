@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from harness.callers import Callers
+from harness.checks import CHECKS
 from harness.engines import choose
 from harness.images import tree
 from harness.place import Credentials, PlaceError
@@ -30,6 +33,8 @@ SOURCE = ROOT / "observatory"
 INSIDE = "/opt/observatory"
 EMULATED = 3600.0
 """Seconds for one test in a machine that is emulated, on a machine that may be busy."""
+
+_OF_A_SUBJECT = re.compile(rf".*test_subjects\.py::[^[]*\[(\w+-.+)-(?:{'|'.join(each.name for each in CHECKS)})\]")
 
 
 @pytest.fixture(scope="session")
@@ -52,19 +57,39 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+class OneWorkerEach(LoadScopeScheduling):
+    """One worker has all of what tests share. The groups of xdist 3.8 itself have no effect with pytest 9.2, which does
+    not let it write them into the names of tests.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Group by what is shared, if grouping is asked for."""
+    return OneWorkerEach(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def shared(nodeid: str) -> str:
+    """What a test shares with others: the host, all of whose places have the same ports and the same abstract names, or
+    a subject, for which a worker makes one place; else it's by itself.
+    """
+    if nodeid.partition("[")[2].startswith("host"):
+        return "host"
+    found = _OF_A_SUBJECT.fullmatch(nodeid)
+    return found[1] if found else nodeid
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what an engine can't show, give time to the one that emulates, and the whole host to one worker."""
+    """Leave out what an engine can't show, and give time to the one that emulates."""
     left = [item for item in items if _is_left_out(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
     for item in items:
         if _engine(item) == "vm":
             item.add_marker(pytest.mark.timeout(EMULATED))
-        if _engine(item) == "host":
-            # All its places have the same ports and the same abstract names.
-            item.own_markers = [mark for mark in item.own_markers if mark.name != "xdist_group"]
-            item.add_marker(pytest.mark.xdist_group("host"))
 
 
 def _is_left_out(item: pytest.Item) -> bool:

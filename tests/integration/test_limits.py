@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines import ENGINES
+from tests.integration.conftest import shared
 from tests.integration.limits import LIMITS
 
 HERE = Path(__file__).parent
@@ -40,3 +41,15 @@ def test_a_limit_of_a_system_holds_there_only() -> None:
     identity = "tests/integration/identity/test_identity_cases.py::test_any[host]"
     assert any(limit.covers(identity, "host", "darwin") for limit in LIMITS)
     assert not any(limit.covers(identity, "host", "linux") for limit in LIMITS)
+
+
+def test_one_worker_has_the_host_and_one_has_each_subject() -> None:
+    subjects = "tests/integration/subjects/test_subjects.py::test_a_real_server"
+    assert shared(f"{subjects}[host-tcp-mode]") == shared("tests/integration/engines/test_places.py::test_a[host]")
+    assert shared(f"{subjects}[docker-postgresql-17-takeover-live]") == shared(f"{subjects}[docker-postgresql-17-mode]")
+    alone = {
+        f"{subjects}[docker-postgresql-mode]",
+        f"{subjects}[podman-postgresql-17-mode]",
+        "tests/a.py::test_b[docker]",
+    }
+    assert len({*map(shared, alone), shared(f"{subjects}[docker-postgresql-17-mode]")}) == 4

@@ -59,12 +59,7 @@ DUE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("mode", "takeover-live", "takeover-foreign", "lifetime"), "broken"),
     },
 }
-CASES = [
-    # One worker has all of a subject, for which it makes one place.
-    pytest.param(name, each.name, id=f"{name}-{each.name}", marks=pytest.mark.xdist_group(name))
-    for name in DUE
-    for each in CHECKS
-]
+CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE for each in CHECKS]
 
 
 @pytest.mark.parametrize(("subject", "name"), CASES)
