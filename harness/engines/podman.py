@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     import docker
 
-LIMITS = [Ulimit(name=name, soft=1024, hard=1024) for name in ("nofile", "nproc")]
-"""Podman raises these to the host's limits, which a root without CAP_SYS_RESOURCE may not."""
+LIMITS = [Ulimit(name=name, soft=most, hard=most) for name, most in (("nofile", 1024), ("nproc", 8192))]
+"""Podman raises these to the host's limits, which a root without CAP_SYS_RESOURCE may not. Processes are counted by uid
+on the whole machine (getrlimit(2)): with few, the crowd in one place would stop a server in another.
+"""
 SERVICE = """
 "$@" system service --time=0 "unix://$SOCKET" >/dev/null &
 read -r never  # nobody writes: this ends with the harness
