@@ -59,7 +59,7 @@ class RequestReader(msgspec.Struct, eq=False):
     body_size: int = 0
     """Bytes of the incomplete request's body that are held here."""
     ended: bool = False
-    """The last complete request asked for the connection to be closed: what is fed from now on is ignored."""
+    """The last complete request asked for the connection to be closed: what follows it is ignored."""
     _parser: Any = None
     _in_head: bool = True
     _head_size: int = 0
@@ -84,8 +84,6 @@ class RequestReader(msgspec.Struct, eq=False):
 
     def feed(self, data: bytes | memoryview) -> None:
         """Read on. Never raises for anything that a peer can send."""
-        if self.ended:
-            return
         complete = len(self.requests)
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)

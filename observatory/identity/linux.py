@@ -116,7 +116,7 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
 def accepted_credentials(sock: socket.socket) -> PeerCredentials:
     """Who opened a connection that accept() has given of a Unix socket: that it is one is not asked of the kernel."""
     data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
-    if type(data) is not bytes or len(data) != LINUX_UCRED.size:
+    if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
         return UNKNOWN
     pid, uid, gid = _UCRED.unpack(data)
     if uid == NO_ID:
@@ -127,7 +127,9 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
         pid or None,
         None if uid == overflow_uid and not _translates_all("uid_map") else uid,
         None if gid == overflow_gid and not _translates_all("gid_map") else gid,
-        None if type(groups) is not tuple or (overflow_gid in groups and not _translates_all("gid_map")) else groups,
+        None
+        if isinstance(groups, Unavailable) or (overflow_gid in groups and not _translates_all("gid_map"))
+        else groups,
     )
 
 

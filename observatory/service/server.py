@@ -258,13 +258,8 @@ class Server:
 
     def _meet(self, connection: Connection) -> None:
         """Look at what a new connection says: most often it's one whole event, and it begins like others before it."""
-        try:
-            size = connection.sock.recv_into(self._buffer, 0, PEEK)
-        except BlockingIOError:
-            self._settle(connection)
-            return
-        except OSError:  # reset by the peer
-            self._close(connection)
+        size = self._read(connection, PEEK)
+        if size is None:
             return
         request = self._heads.request(self._received, size)
         found = None if request is None else route(request.method, request.target)
@@ -277,14 +272,19 @@ class Server:
         work = self._work
         work[connection.uid] = work.get(connection.uid, 0) + size + CONNECTION + REQUEST
 
-    def _receive(self, connection: Connection, *, first: bool = False) -> None:
+    def _read(self, connection: Connection, how: int) -> int | None:
+        """Bytes that are in the buffer then, 0 if the peer says no more; `None` if there is nothing to do now."""
         try:
-            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
+            return connection.sock.recv_into(self._buffer, 0, how)
         except BlockingIOError:
             self._settle(connection)
-            return
         except OSError:  # reset by the peer
             self._close(connection)
+        return None
+
+    def _receive(self, connection: Connection, *, first: bool = False) -> None:
+        size = self._read(connection, DONT_WAIT)
+        if size is None:
             return
         if not size:
             # The peer says no more, and may still read.

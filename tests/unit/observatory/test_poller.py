@@ -16,13 +16,10 @@ from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+on_linux = pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
 POLLERS = [
     pytest.param(SelectorPoller, id="selectors"),
-    pytest.param(
-        EpollPoller,
-        id="epoll",
-        marks=pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's"),
-    ),
+    pytest.param(EpollPoller, id="epoll", marks=on_linux),
 ]
 
 
@@ -118,15 +115,13 @@ class Quiet:
         self.waits.append(seconds)
         return []
 
-    def close(self) -> None:
-        pass
 
-
-@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
-def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again():
+@on_linux
+def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(monkeypatch: pytest.MonkeyPatch):
     poller = EpollPoller()
     poller.close()
-    poller._epoll = quiet = Quiet()  # type: ignore[assignment]
+    quiet = Quiet()
+    monkeypatch.setattr(poller, "_epoll", quiet)
     for _ in range(2000):
         poller.wait(9)
     assert quiet.waits.count(9) == 2000
@@ -134,18 +129,18 @@ def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again():
     assert 2000 / (SLEEPS + 1) <= len(looked) <= 2000 / (SLEEPS + 1) + 7
 
 
-class Watched:
-    """An epoll, and what it was asked."""
+class Asked:
+    """An epoll of which is kept how long each look was to wait, and on which something may happen at one of them."""
 
-    def __init__(self, real: select.epoll, at: int, happens: Callable[[], object]) -> None:
+    def __init__(self, real: select.epoll, happens_at: int, happens: Callable[[], object]) -> None:
         self.real = real
-        self.at = at
+        self.happens_at = happens_at
         self.happens = happens
         self.waits: list[float | None] = []
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         self.waits.append(seconds)
-        if len(self.waits) == self.at:
+        if len(self.waits) == self.happens_at:
             self.happens()
         return self.real.poll(seconds)
 
@@ -153,33 +148,30 @@ class Watched:
         self.real.close()
 
 
-@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
-def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # else a busy machine may take too long for the third look
+def waits_of_two(pair, monkeypatch: pytest.MonkeyPatch, happens_at: int) -> list[float | None]:
+    """How long a poller would have waited at each look, if a peer speaks at one of them and is heard in two turns."""
     one, other = pair
     calls = []
     poller = EpollPoller()
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
-    poller._epoll = watched = Watched(poller._epoll, 3, lambda: other.send(b"x"))  # type: ignore[assignment]
+    asked = Asked(poller._epoll, happens_at, lambda: other.send(b"x"))
+    monkeypatch.setattr(poller, "_epoll", asked)
     poller.wait(None)
     poller.wait(None)
     poller.close()
     assert calls == [1, 1]
-    assert watched.waits == [0, 0, 0, 0]
+    return asked.waits
 
 
-@pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+@on_linux
+def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # else a busy machine may take too long for the third look
+    assert waits_of_two(pair, monkeypatch, 3) == [0, 0, 0, 0]
+
+
+@on_linux
 def test_where_others_want_the_processor_it_sleeps_to_be_next(pair, monkeypatch: pytest.MonkeyPatch):
     """To look is to have had its time: whoever comes then has to wait for the others to have had theirs."""
     clock = itertools.chain([0.0, 0.0], itertools.repeat(0.004))  # another process ran after the first look
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    one, other = pair
-    calls = []
-    poller = EpollPoller()
-    poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
-    poller._epoll = watched = Watched(poller._epoll, 2, lambda: other.send(b"x"))  # type: ignore[assignment]
-    poller.wait(None)
-    poller.wait(None)
-    poller.close()
-    assert calls == [1, 1]
-    assert watched.waits == [0, 0, None]
+    assert waits_of_two(pair, monkeypatch, 2) == [0, 0, None]
