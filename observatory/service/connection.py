@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from observatory.wire import RequestReader
+from observatory.http.parser import RequestReader
 
 if TYPE_CHECKING:
     from observatory.identity import PeerCredentials

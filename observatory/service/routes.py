@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl
 import httptools
 import msgspec
 
+from observatory.http.parser import Refusal
 from observatory.service.streams import Wish
 from observatory.store import Query
-from observatory.wire import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

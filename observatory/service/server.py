@@ -18,7 +18,8 @@ import msgspec
 
 from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp, with_process
-from observatory.heads import KnownHeads
+from observatory.http.head_cache import KnownHeads
+from observatory.http.parser import CONTINUE, Refusal, answer, refusal_answer
 from observatory.identity import accepted_credentials
 from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
@@ -28,19 +29,18 @@ from observatory.service.routes import Action, NoRoute, Route, route, wish
 from observatory.service.shares import Shares
 from observatory.service.streams import EventStream, Phase
 from observatory.store import INDEX_EVERY, NotStored
-from observatory.wire import CONTINUE, Refusal, answer, refusal_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from observatory.events import Event
+    from observatory.http.parser import Request
     from observatory.identity import PeerCredentials
     from observatory.lifetimes import Ended
     from observatory.listening import Listener
     from observatory.remembered import Memory
     from observatory.service.loop import Loop
     from observatory.store import Store
-    from observatory.wire import Request
 
 DEADLINE: Final = 10.0
 """Seconds that a request may take, from its connection or from the end of the one before it to its last byte; also

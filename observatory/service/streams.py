@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from observatory.wire import answer, chunk, stream_head
+from observatory.http.parser import answer, chunk, stream_head
 
 if TYPE_CHECKING:
     from observatory.events import Event

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from observatory.heads import KnownHeads
-from observatory.wire import RequestReader
+from observatory.http.head_cache import KnownHeads
+from observatory.http.parser import RequestReader
 from tests.properties.test_wire_properties import MEANINGFUL, requests
 
 FIELDS = st.sampled_from([b"Connection: close", b"Connection: keep-alive", b"Expect: 100-continue", b"Accept: */*"])

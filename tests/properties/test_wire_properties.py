@@ -7,7 +7,7 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from observatory.wire import RequestReader
+from observatory.http.parser import RequestReader
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12).map(str.encode)
 VALUE = st.text("abcdefghijklmnopqrstuvwxyz 0123456789:/", max_size=20).map(lambda text: text.strip().encode())

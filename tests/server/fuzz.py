@@ -12,9 +12,9 @@ import atheris
 
 with atheris.instrument_imports(include=["observatory"]):
     from observatory.events import compose
+    from observatory.http.parser import RequestReader, refusal_answer
     from observatory.identity import PeerCredentials
     from observatory.service.routes import Route, route
-    from observatory.wire import RequestReader, refusal_answer
 
 PEER = PeerCredentials(1, 2, 3, (4,))
 

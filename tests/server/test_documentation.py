@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import events, output, wire
+from observatory import events, output
 from observatory.cli import parser
+from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
 from observatory.service.routes import Action
 from tests.server.running import environment
@@ -79,8 +80,8 @@ def size(text: str) -> int:
 @pytest.mark.parametrize(
     ("what", "limit"),
     [
-        ("a request's body", wire.MAX_BODY),
-        ("its request line and fields together", wire.MAX_HEAD),
+        ("a request's body", MAX_BODY),
+        ("its request line and fields together", MAX_HEAD),
         ("time for a request, and for a peer to take some of a finite answer", server.DEADLINE),
         ("time for requests that have begun when the server ends", server.GRACE),
         ("incomplete requests and unsent answers of all users", server.MEMORY),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from observatory.heads import KEPT, LONGEST, KnownHeads
-from observatory.wire import Request, RequestReader
+from observatory.http.head_cache import KEPT, LONGEST, KnownHeads
+from observatory.http.parser import Request, RequestReader
 
 HEAD = b"POST /hook?event=%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
 

@@ -10,10 +10,10 @@ import pytest
 
 from observatory.audience import Scope
 from observatory.events import Event
+from observatory.http.parser import Refusal
 from observatory.service.routes import NOBODY, wish
 from observatory.service.streams import EventStream, Phase, Wish
 from observatory.store import Query, Store, open_store
-from observatory.wire import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

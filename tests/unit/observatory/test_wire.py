@@ -8,7 +8,7 @@ from http.client import HTTPResponse
 
 import pytest
 
-from observatory.wire import (
+from observatory.http.parser import (
     MAX_BODY,
     MAX_HEAD,
     Refusal,

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from observatory.wire import Request
+from observatory.http.parser import Request
 
 if TYPE_CHECKING:
-    from observatory.wire import RequestReader
+    from observatory.http.parser import RequestReader
 
 KEPT: Final = 256
 """Heads that are kept; one more takes the place of all of them."""
 LONGEST: Final = 1024
 """Bytes of a head that is kept."""
 DIGITS: Final = 7
-"""Digits of a length that is known here: whatever they are, it's less than `observatory.wire.MAX_BODY`."""
+"""Digits of a length that is known here: whatever they are, it's less than `observatory.http.parser.MAX_BODY`."""
 
 _LENGTH: Final = b"\r\nContent-Length: "
 _END: Final = b"\r\n\r\n"
