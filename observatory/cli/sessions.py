@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from observatory.client import Client
-    from observatory.sessions import Session
+    from observatory.sessions.state import Session
 
 HEADINGS: Final = ("SESSION", "USER", "STATE", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
 LATEST: Final = 1000
@@ -38,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch, tell, print."""
-    from observatory.sessions import sessions
+    from observatory.sessions.state import sessions
 
     try:
         with server_errors():
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def relevant(server: Client) -> list[dict[str, Any]]:
     """The events that tell each session's state, out of perhaps millions: where it began and ended, and its latest."""
     from observatory.events import LONGEST_NAME
-    from observatory.sessions import DEAD
+    from observatory.sessions.state import DEAD
 
     events: dict[int, dict[str, Any]] = {}
     over: dict[tuple[int | None, str], bool] = {}

@@ -1,6 +1,6 @@
 """Each session's card, brought up to date event by event in bounded memory.
 
-The state is `observatory.sessions`' word. It reads a session's events from their beginning; a session may run for
+The state is `observatory.sessions.state`' word. It reads a session's events from their beginning; a session may run for
 weeks, so what is given to it here is the last `TAIL` events of each, without their long values. So much is enough to
 know what runs and what is waited for.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from observatory.sessions import sessions
+from observatory.sessions.state import sessions
 
 if TYPE_CHECKING:
     from observatory.feed.row import Row

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from observatory.client import user_name
-from observatory.sessions import DEAD
+from observatory.sessions.state import DEAD
 
 WHAT: Final = 200
 """Characters of an event's summary."""

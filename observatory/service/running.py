@@ -15,9 +15,9 @@ from observatory.listening import Listener, Specification, listen
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.output import DescriptorOutput, SocketOutput, leads_nowhere
-from observatory.remembered import Memory
 from observatory.service.loop import Loop
 from observatory.service.server import Server
+from observatory.sessions.memory import Memory
 from observatory.store import Store, Sync, default_path, open_store
 
 if TYPE_CHECKING:

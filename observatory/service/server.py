@@ -21,13 +21,13 @@ from observatory.events import compose, timestamp, with_process
 from observatory.http.head_cache import KnownHeads
 from observatory.http.parser import CONTINUE, Refusal, answer, refusal_answer
 from observatory.identity import accepted_credentials
-from observatory.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
 from observatory.service.notices import Notices
 from observatory.service.poller import READ, WRITE
 from observatory.service.routes import Action, NoRoute, Route, route, wish
 from observatory.service.shares import Shares
 from observatory.service.streams import EventStream, Phase
+from observatory.sessions.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.store import INDEX_EVERY, NotStored
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from observatory.events import Event
     from observatory.http.parser import Request
     from observatory.identity import PeerCredentials
-    from observatory.lifetimes import Ended
     from observatory.listening import Listener
-    from observatory.remembered import Memory
     from observatory.service.loop import Loop
+    from observatory.sessions.lifetimes import Ended
+    from observatory.sessions.memory import Memory
     from observatory.store import Store
 
 DEADLINE: Final = 10.0

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import lifetimes
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
-from observatory.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
-from observatory.remembered import Memory, Where
+from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
+from observatory.sessions.memory import Memory, Where
+from observatory.sessions.state import lifetimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

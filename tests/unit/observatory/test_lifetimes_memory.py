@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from observatory.remembered import Memory, Remembered, Where, here
+from observatory.sessions.memory import Memory, Remembered, Where, here
 
 if TYPE_CHECKING:
     from pathlib import Path

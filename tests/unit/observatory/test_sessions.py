@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from observatory.sessions import Session, sessions
+from observatory.sessions.state import Session, sessions
 
 
 def event(name: str, uid: int | None = 1000, session: str = "s", **fields: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A session is a user's: its key is the uid that the kernel gave with the session id that the client gave, so nobody's
 events can change another user's session. That a session is *dead* is the server's word alone (see
-`observatory.lifetimes`), which has a field that no client can send.
+`observatory.sessions.lifetimes`), which has a field that no client can send.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from observatory.events import Event, trusted_fields
 from observatory.identity.linux import peer_pidfd
 from observatory.identity.model import PeerCredentials, Unavailable
 from observatory.identity.process import Opened, describe, open_ancestor
-from observatory.remembered import Memory, Remembered, here
-from observatory.sessions import DEAD
+from observatory.sessions.memory import Memory, Remembered, here
+from observatory.sessions.state import DEAD
 
 if TYPE_CHECKING:
     import socket
