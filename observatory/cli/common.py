@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from observatory.client import Client
+    from observatory.client.client import Client
 
 SOCKET_HELP = "the server's socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else /tmp/claude-observatory.sock)"
 
@@ -40,14 +40,14 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 def socket_path(options: argparse.Namespace) -> str:
     """The path of the server's socket."""
-    from observatory.client import default_socket
+    from observatory.client.client import default_socket
 
     return str(options.socket or default_socket())
 
 
 def server_uids(options: argparse.Namespace) -> frozenset[int]:
     """The uids of `--server-user`. Raises Stop for a user who doesn't exist."""
-    from observatory.client import UnknownUserError, uid_of
+    from observatory.client.client import UnknownUserError, uid_of
 
     try:
         return frozenset(uid_of(user) for user in options.server_user)
@@ -57,7 +57,7 @@ def server_uids(options: argparse.Namespace) -> frozenset[int]:
 
 def client(options: argparse.Namespace) -> Client:
     """The server that the options mean. Raises Stop."""
-    from observatory.client import Client
+    from observatory.client.client import Client
 
     return Client(socket_path(options), server_uids(options))
 
@@ -65,7 +65,7 @@ def client(options: argparse.Namespace) -> Client:
 @contextmanager
 def server_errors() -> Iterator[None]:
     """Turn what a Client raises into Stop."""
-    from observatory.client import ClientError, ForbiddenError, MistakenError, UnavailableError
+    from observatory.client.client import ClientError, ForbiddenError, MistakenError, UnavailableError
 
     try:
         yield

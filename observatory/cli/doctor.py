@@ -29,8 +29,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Examine, and print each finding as it is made."""
     from observatory.cli.table import printable
-    from observatory.client import ForbiddenError, UnavailableError
-    from observatory.doctor import examine, status
+    from observatory.client.client import ForbiddenError, UnavailableError
+    from observatory.client.doctor import examine, status
 
     try:
         places = [settings_directory(True), settings_directory(False)]

@@ -49,7 +49,7 @@ def _number(text: str) -> int:
 
 def parameters(options: argparse.Namespace) -> dict[str, str]:
     """The query of `/events` that these options mean. Raises Stop for a user who doesn't exist."""
-    from observatory.client import UnknownUserError, uid_of
+    from observatory.client.client import UnknownUserError, uid_of
 
     query = {
         name: str(value)
@@ -106,7 +106,7 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     from observatory.cli.table import printable
-    from observatory.client import user_name
+    from observatory.client.client import user_name
     from observatory.feed.row import what
 
     for event in events:

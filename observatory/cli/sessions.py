@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
-    from observatory.client import Client
+    from observatory.client.client import Client
     from observatory.sessions.state import Session
 
 HEADINGS: Final = ("SESSION", "USER", "STATE", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
@@ -89,7 +89,7 @@ def _print_table(found: list[Session]) -> None:
     from datetime import UTC, datetime
 
     from observatory.cli.table import print_table, printable
-    from observatory.client import user_name
+    from observatory.client.client import user_name
 
     now = datetime.now(UTC)
     print_table(

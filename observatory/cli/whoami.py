@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 def sentence(who: dict[str, Any]) -> str:
     """The credentials in the manner of id(1); `?` is what the kernel did not know or could not translate."""
-    from observatory.client import group_name, user_name
+    from observatory.client.client import group_name, user_name
 
     def one(key: str, name: str) -> str:
         return f"{key}={who[key]}({name})" if isinstance(who.get(key), int) else f"{key}=?"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from observatory.client import ClientError
+from observatory.client.client import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from observatory.client import Client
+    from observatory.client.client import Client
 
 
 class SourceError(Exception):

@@ -17,7 +17,7 @@ import nats.errors
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from observatory.client import UnavailableError
+from observatory.client.client import UnavailableError
 from observatory.feed.source import SourceError
 from observatory.forward.nats import CONNECT_PATIENCE, TroubleError, connect, drop
 from observatory.forward.subject import ROOT, STREAM, host_of

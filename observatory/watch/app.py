@@ -24,7 +24,7 @@ from textual.widgets import Footer, Input, OptionList, Sparkline, Static
 from textual.widgets.option_list import Option
 
 from observatory.cli.table import printable
-from observatory.client import group_name, user_name
+from observatory.client.client import group_name, user_name
 from observatory.feed.row import Kind
 from observatory.feed.source import SourceError
 from observatory.watch.window import Window, read_filter

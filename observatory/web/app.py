@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from observatory.client import group_name, user_name
+from observatory.client.client import group_name, user_name
 from observatory.feed.feed import KEPT
 from observatory.feed.source import SourceError
 

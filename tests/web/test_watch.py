@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input, OptionList, Static
 
-from observatory.client import Client
+from observatory.client.client import Client
 from observatory.feed.feed import Feed
 from observatory.feed.source import ServerSource
 from observatory.watch.app import Details, EventList, WatchApp

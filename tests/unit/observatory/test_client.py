@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import client
 from observatory.cli import main
-from observatory.client import (
+from observatory.client.client import (
     Client,
     ClientError,
     ForbiddenError,
     MistakenError,
     UnavailableError,
     UnknownUserError,
+    client,
     group_name,
     uid_of,
     user_name,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import doctor
 from observatory.cli import main
-from observatory.client import ClientError, ForbiddenError, UnavailableError
-from observatory.doctor import Finding, examine, status
+from observatory.client import doctor
+from observatory.client.client import ClientError, ForbiddenError, UnavailableError
+from observatory.client.doctor import Finding, examine, status
 from observatory.hooks import events, files, settings
 from observatory.hooks.command import Recipient
 from tests.unit.observatory.test_client_commands import Server

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
+from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
 from observatory.hooks import events, files
 from observatory.hooks.command import Recipient, hook_command, socket_of
 from observatory.hooks.program import client_version
