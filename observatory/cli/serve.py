@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from observatory.events import Event
-    from observatory.service.running import Settings
+    from observatory.service.assembly import Settings
 
 DEFAULT_SOCKET = "/tmp/claude-observatory.sock"
 
@@ -66,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     from observatory.listening import ListenError
-    from observatory.service.running import serve
+    from observatory.service.assembly import serve
     from observatory.store import StoreError
 
     try:
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     """What the options ask for. Raises ValueError or ImportError, with a sentence, for what can't be."""
     from observatory.listening import Specification, group_number, parse_mode
-    from observatory.service.running import Settings
+    from observatory.service.assembly import Settings
     from observatory.store import Sync
 
     mode = parse_mode(options.mode)
@@ -108,10 +108,10 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _formatter(options: argparse.Namespace) -> Callable[[list[Event]], bytes]:
     if not options.pretty_json and not options.pretty_yaml:
-        from observatory.output import json_lines
+        from observatory.service.outputs.standard_output import json_lines
 
         return json_lines
-    from observatory.output_pretty import pretty_json, pretty_yaml
+    from observatory.service.outputs.pretty import pretty_json, pretty_yaml
 
     colours = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)

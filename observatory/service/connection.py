@@ -11,7 +11,7 @@ from observatory.http.parser import RequestReader
 
 if TYPE_CHECKING:
     from observatory.identity import PeerCredentials
-    from observatory.service.streams import EventStream
+    from observatory.service.event_stream import EventStream
 
 # As plain numbers: an `or` of two members of an enumeration takes longer than the system call.
 DONT_WAIT: Final = int(socket.MSG_DONTWAIT)

@@ -14,7 +14,7 @@ import httptools
 import msgspec
 
 from observatory.http.parser import Refusal
-from observatory.service.streams import Wish
+from observatory.service.event_stream import Wish
 from observatory.store import Query
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from observatory.http.head_cache import KnownHeads
 from observatory.http.parser import CONTINUE, Refusal, answer, refusal_answer
 from observatory.identity import accepted_credentials
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
+from observatory.service.event_stream import EventStream, Phase
 from observatory.service.notices import Notices
 from observatory.service.poller import READ, WRITE
+from observatory.service.quota import Shares
 from observatory.service.routes import Action, NoRoute, Route, route, wish
-from observatory.service.shares import Shares
-from observatory.service.streams import EventStream, Phase
 from observatory.sessions.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.store import INDEX_EVERY, NotStored
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observatory.service.shares import Shares
+from observatory.service.quota import Shares
 
 
 @given(st.integers(0, 200), st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40), st.booleans())))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import events, output
+from observatory import events
 from observatory.cli import parser
 from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
+from observatory.service.outputs import output_socket, standard_output
 from observatory.service.routes import Action
 from tests.server.running import environment
 
@@ -86,8 +87,8 @@ def size(text: str) -> int:
         ("time for requests that have begun when the server ends", server.GRACE),
         ("incomplete requests and unsent answers of all users", server.MEMORY),
         ("unread by one follower", server.FOLLOWER_BUFFER),
-        ("unread on standard output", output.OUTPUT_BUFFER),
-        ("readers of the output socket", output.READERS),
+        ("unread on standard output", standard_output.OUTPUT_BUFFER),
+        ("readers of the output socket", output_socket.READERS),
         ("name of an event", events.LONGEST_NAME),
         ("session and tool that can be asked for", events.LONGEST_NAME),
     ],
@@ -100,7 +101,7 @@ def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float):
 def test_other_numbers_in_the_text_are_the_server_s():
     assert f"less {server.RESERVE} |" in TEXT
     assert f"together at most {server.PART * 1000:.0f} ms" in TEXT
-    assert output.READER_BUFFER == server.FOLLOWER_BUFFER
+    assert output_socket.READER_BUFFER == server.FOLLOWER_BUFFER
 
 
 def test_every_route_is_described_and_no_other():

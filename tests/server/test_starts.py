@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Everything is imported, and then it waits for the end of its standard input, which is the same pipe for all of them.
 _AT_THE_SIGNAL = """
 import sys
-import observatory.cli.serve, observatory.service.running, observatory.store, observatory.listening
+import observatory.cli.serve, observatory.service.assembly, observatory.store, observatory.listening
 from observatory.cli import main
 print("ready", flush=True)
 sys.stdin.read()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory import output
 from observatory.audience import Audience
 from observatory.events import Event
 from observatory.listening import Specification, listen
-from observatory.output import DescriptorOutput, SocketOutput, json_lines, leads_nowhere
 from observatory.service.loop import Loop
+from observatory.service.outputs import output_socket
+from observatory.service.outputs.output_socket import SocketOutput
+from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -326,7 +327,7 @@ def test_a_reader_that_is_a_little_slow_misses_nothing(loop: Loop, log: list[str
 def test_one_user_cannot_take_every_place(
     loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(output, "READERS", 8)
+    monkeypatch.setattr(output_socket, "READERS", 8)
     with readers(loop, readers_path, Audience(ME), log) as out:
         clients = [connected(loop, readers_path) for _ in range(5)]
         out.publish([event(1)])
@@ -338,7 +339,7 @@ def test_one_user_cannot_take_every_place(
 def test_places_of_readers_who_have_gone_are_free_again(
     loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(output, "READERS", 2)
+    monkeypatch.setattr(output_socket, "READERS", 2)
     with readers(loop, readers_path, Audience(ME), log) as out:
         for _ in range(5):
             with connected(loop, readers_path) as client:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from observatory.events import Event
-from observatory.output_pretty import LONGEST, pretty_json, pretty_yaml
+from observatory.service.outputs.pretty import LONGEST, pretty_json, pretty_yaml
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
 pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")

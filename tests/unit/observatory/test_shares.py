@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from observatory.service.shares import Shares
+from observatory.service.quota import Shares
 
 
 def test_one_user_gets_half_and_the_next_half_of_the_rest():

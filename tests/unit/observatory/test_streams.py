@@ -11,8 +11,8 @@ import pytest
 from observatory.audience import Scope
 from observatory.events import Event
 from observatory.http.parser import Refusal
+from observatory.service.event_stream import EventStream, Phase, Wish
 from observatory.service.routes import NOBODY, wish
-from observatory.service.streams import EventStream, Phase, Wish
 from observatory.store import Query, Store, open_store
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from observatory.audience import ROOT, Audience
 from observatory.listening import Listener, Specification, listen
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
-from observatory.output import DescriptorOutput, SocketOutput, leads_nowhere
 from observatory.service.loop import Loop
+from observatory.service.outputs.output_socket import SocketOutput
+from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
 from observatory.service.server import Server
 from observatory.sessions.memory import Memory
 from observatory.store import Store, Sync, default_path, open_store

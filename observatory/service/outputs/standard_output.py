@@ -1,7 +1,7 @@
-"""Where events go besides the database: standard output, and whoever is connected to the output socket.
+"""Events on standard output, or another open descriptor, which may be anything.
 
-Neither can hold up the server. What a reader doesn't take waits here, up to a limit. Beyond it, standard output misses
-events, which is said in the log, and they are in the database; a reader of the output socket is dropped.
+Its reader cannot hold up the server. What is not taken waits here, up to a limit. Beyond it, standard output misses
+events, which is said in the log, and they are in the database.
 """
 
 from __future__ import annotations
@@ -15,29 +15,19 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from observatory.audience import scope
-from observatory.identity import peer_credentials
-from observatory.service.connection import DONT_WAIT, SEND
-from observatory.service.poller import READ, WRITE
-from observatory.service.shares import Shares
+from observatory.service.connection import SEND
+from observatory.service.poller import WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from observatory.audience import Audience
     from observatory.events import Event
-    from observatory.listening import Listener
     from observatory.service.loop import Loop
 
 OUTPUT_BUFFER: Final = 8 * 1024 * 1024
 """Bytes that wait for the reader of standard output at most."""
-READER_BUFFER: Final = 1024 * 1024
-"""Bytes that wait for one reader of the output socket at most, besides what the kernel holds."""
 _GONE: Final = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EBADF, errno.ENXIO, errno.ENOTCONN}
 """What a descriptor says whose reader, terminal or device is there no more."""
-
-READERS: Final = 256
-"""Readers of the output socket at once; each user may be so many of them as `Shares` says."""
 
 
 def json_lines(events: list[Event]) -> bytes:
@@ -183,106 +173,3 @@ def _has_room(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(0))
-
-
-class _Reader:
-    """Someone connected to the output socket."""
-
-    __slots__ = ("out", "scope", "sock", "uid")
-
-    def __init__(self, sock: socket.socket, audience: Audience) -> None:
-        peer = peer_credentials(sock)
-        self.sock = sock
-        self.uid = None if peer is None else peer.uid
-        self.scope = scope(audience, peer)
-        self.out = b""
-
-
-class SocketOutput:
-    """Events as JSON lines for everyone who connects, from then on, as far as they may read them."""
-
-    def __init__(self, loop: Loop, listener: Listener, audience: Audience, log: Callable[[str], None]) -> None:
-        self._loop = loop
-        self._listener = listener
-        self._audience = audience
-        self._log = log
-        self._readers: dict[int, _Reader] = {}
-        self._seats = Shares(READERS)
-        loop.watch(listener.sock.fileno(), self._accept)
-
-    def publish(self, events: list[Event]) -> None:
-        """Tell every reader what it may know."""
-        for reader in list(self._readers.values()):
-            if reader.scope.everything:
-                data = json_lines(events)
-            else:
-                data = json_lines([event for event in events if reader.scope.holds(event.uid)])
-            if data:
-                self._say(reader, data)
-
-    def finish(self, seconds: float) -> None:
-        """Take no one in any more, and give those who are here the time to take what waits for them."""
-        until = time.monotonic() + seconds
-        self._loop.unwatch(self._listener.sock.fileno())
-        self._listener.remove()
-        while any(reader.out for reader in self._readers.values()) and (left := until - time.monotonic()) > 0:
-            self._loop.turn(left)
-        for reader in list(self._readers.values()):
-            self._drop(reader)
-
-    def _accept(self) -> None:
-        try:
-            sock, _ = self._listener.sock.accept()
-        except OSError:  # gone again, or no descriptor is left just now: who waits still waits
-            return
-        reader = _Reader(sock, self._audience)
-        if not self._seats.take(reader.uid, 1):
-            sock.close()
-            return
-        self._readers[sock.fileno()] = reader
-        self._loop.poller.watch(sock.fileno(), READ, lambda _bits: self._on_ready(reader))
-
-    def _say(self, reader: _Reader, data: bytes) -> None:
-        if len(reader.out) + len(data) > READER_BUFFER and reader.out:
-            self._log(f"a reader of the output socket, uid {reader.uid}, was too slow and has been dropped")
-            self._drop(reader)
-            return
-        watched = bool(reader.out)
-        reader.out += data
-        self._send(reader)
-        if reader.out and not watched:
-            self._loop.poller.change(reader.sock.fileno(), READ | WRITE)
-
-    def _send(self, reader: _Reader) -> None:
-        try:
-            sent = reader.sock.send(reader.out, SEND)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._drop(reader)
-            return
-        reader.out = reader.out[sent:]
-
-    def _on_ready(self, reader: _Reader) -> None:
-        try:
-            if not reader.sock.recv(4096, DONT_WAIT):
-                self._drop(reader)
-                return
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._drop(reader)
-            return
-        if reader.out:
-            self._send(reader)
-            if not reader.out and reader.sock.fileno() in self._readers:
-                self._loop.poller.change(reader.sock.fileno(), READ)
-
-    def _drop(self, reader: _Reader) -> None:
-        descriptor = reader.sock.fileno()
-        if self._readers.pop(descriptor, None) is None:
-            return
-        self._loop.poller.forget(descriptor)
-        reader.sock.close()
-        reader.out = b""
-        self._seats.give_back(reader.uid, 1)
