@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from observatory.forward.cursor import Cursor
-    from observatory.forward.run import Forwarder
+    from observatory.forward.forwarder import Forwarder
 
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -113,7 +113,7 @@ def _check_file(path: str | None) -> None:
 
 def _host(options: argparse.Namespace) -> str:
     """This machine's name as a token of a subject. Raises Stop."""
-    from observatory.forward.subject import token
+    from observatory.forward.nats_subject import token
 
     name = options.host if options.host is not None else socket.gethostname().partition(".")[0]
     if not name or len(name) > 64:
@@ -126,7 +126,7 @@ def _to_nats(options: argparse.Namespace, servers: list[str], host: str) -> int:
 
     try:
         from observatory.forward import nats
-        from observatory.forward.subject import STREAM
+        from observatory.forward.nats_subject import STREAM
     except ImportError as error:
         raise lacking(error, "fleet") from None
     access = nats.Access(tuple(servers), host, options.creds, options.ca)
@@ -156,7 +156,7 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
 
     from observatory.feed.source import ServerSource, SourceError
     from observatory.forward.cursor import Cursor, CursorError, default_path
-    from observatory.forward.run import check, forward
+    from observatory.forward.forwarder import check, forward
 
     server = client(options)
     with server_errors():

@@ -79,14 +79,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
-    from observatory.hooks import events, files, settings
+    from observatory.hooks import event_names, files, settings
     from observatory.hooks.command import Recipient
     from observatory.hooks.program import client_version
 
     recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(server_uids(options))))
     path = files.settings_path(settings_directory(options.everywhere))
     version = client_version()
-    wanted = settings.handlers(events.listened(version), recipient)
+    wanted = settings.handlers(event_names.listened(version), recipient)
     change = files.plan_install(path, wanted)
     show(change)
     if not change.changes:
@@ -99,7 +99,7 @@ def _install(options: argparse.Namespace) -> int:
             "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
         print(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}")
-    if unknown := [event for event in events.listened(None) if event not in wanted]:
+    if unknown := [event for event in event_names.listened(None) if event not in wanted]:
         here = ".".join(map(str, version or ()))
         print(f"Left out, as Claude Code {here} doesn't know them yet: {', '.join(unknown)}.")
     return DONE

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from observatory.feed.source import Source
-    from observatory.forward.reading import NatsSource
+    from observatory.forward.nats_source import NatsSource
 
 
 def add_origin_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def nats_source(options: argparse.Namespace) -> NatsSource:
             raise Stop(f"can't read {Path(path)}")
     try:
         from observatory.forward.nats import Access
-        from observatory.forward.reading import NatsSource
+        from observatory.forward.nats_source import NatsSource
     except ImportError as error:
         raise lacking(error, "fleet") from None
     return NatsSource(Access(servers, f"reader-{os.getpid()}", options.creds, options.ca))

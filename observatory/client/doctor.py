@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
-from observatory.hooks import events, files
+from observatory.hooks import event_names, files
 from observatory.hooks.command import Recipient, hook_command, socket_of
 from observatory.hooks.program import client_version
 
@@ -242,7 +242,7 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
         sockets = {
             socket_of(str(hook.get("command"))) for each in hooks.values() for hook in each if isinstance(hook, dict)
         }
-        missing = [event for event in events.listened(client_version()) if event not in hooks]
+        missing = [event for event in event_names.listened(client_version()) if event not in hooks]
         if sockets != {socket}:
             named = ", ".join(sorted(str(other) for other in sockets))
             wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")

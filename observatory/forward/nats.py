@@ -34,7 +34,7 @@ from nats.js.api import Header, StorageType, StreamConfig
 from nats.js.errors import BadRequestError
 
 from observatory.forward.cursor import Position
-from observatory.forward.subject import ROOT, STREAM, address
+from observatory.forward.nats_subject import ROOT, STREAM, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from observatory.forward.backlog import Backlog
     from observatory.forward.cursor import Cursor
-    from observatory.forward.subject import Address
+    from observatory.forward.nats_subject import Address
 
 WINDOW: Final = 512
 """Events that may be under way."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from observatory.hooks import settings
-from observatory.hooks.document import MalformedError
+from observatory.hooks.json_text import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from observatory.hooks.command import Recipient
-from observatory.hooks.events import OLDEST_FOR_PLUGIN, listened
+from observatory.hooks.event_names import OLDEST_FOR_PLUGIN, listened
 from observatory.hooks.settings import handlers
 
 

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from observatory.hooks.events import Version
+    from observatory.hooks.event_names import Version
 
 SECONDS = 10.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from observatory.hooks.command import CLIENT_SECONDS, Recipient, hook_command, is_hook_command
-from observatory.hooks.document import (
+from observatory.hooks.json_text import (
     Container,
     Edit,
     Item,

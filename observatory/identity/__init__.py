@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.identity.model import PeerCredentials, Unavailable
+from observatory.identity.credentials import PeerCredentials, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from observatory.identity.sockets import ask, is_unix
 if TYPE_CHECKING:
     import socket
 
+    from observatory.identity.credentials import PeerCredentials
     from observatory.identity.layouts import ByteOrder
-    from observatory.identity.model import PeerCredentials
 
 SOL_LOCAL = 0
 LOCAL_PEERCRED = 1

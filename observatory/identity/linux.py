@@ -15,8 +15,8 @@ import struct
 import sys
 from typing import TYPE_CHECKING
 
+from observatory.identity.credentials import NO_ID, UNKNOWN, PeerCredentials, Unavailable
 from observatory.identity.layouts import LINUX_UCRED
-from observatory.identity.model import NO_ID, UNKNOWN, PeerCredentials, Unavailable
 from observatory.identity.sockets import is_unix
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from observatory.identity import xucred
+from observatory.identity.credentials import PeerCredentials, known_pid
 from observatory.identity.layouts import MACOS_XUCRED
-from observatory.identity.model import PeerCredentials, known_pid
 from observatory.identity.sockets import ask, is_unix
 
 if TYPE_CHECKING:

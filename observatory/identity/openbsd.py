@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from observatory.identity import layouts
+from observatory.identity.credentials import UNKNOWN, PeerCredentials, known_id, known_pid
 from observatory.identity.layouts import OPENBSD_SOCKPEERCRED
-from observatory.identity.model import UNKNOWN, PeerCredentials, known_id, known_pid
 from observatory.identity.sockets import ask, is_unix
 
 if TYPE_CHECKING:

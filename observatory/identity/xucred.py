@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from observatory.identity.credentials import UNKNOWN, PeerCredentials, known_id, known_pid
 from observatory.identity.layouts import parse
-from observatory.identity.model import UNKNOWN, PeerCredentials, known_id, known_pid
 
 if TYPE_CHECKING:
     from observatory.identity.layouts import ByteOrder, Layout

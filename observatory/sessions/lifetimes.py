@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from observatory.events import Event, trusted_fields
+from observatory.identity.credentials import PeerCredentials, Unavailable
 from observatory.identity.linux import peer_pidfd
-from observatory.identity.model import PeerCredentials, Unavailable
 from observatory.identity.process import Opened, describe, open_ancestor
 from observatory.sessions.memory import Memory, Remembered, here
 from observatory.sessions.state import DEAD

@@ -27,8 +27,8 @@ from observatory.cli.table import printable
 from observatory.client.client import group_name, user_name
 from observatory.feed.row import Kind
 from observatory.feed.source import SourceError
+from observatory.watch.session_text import ORDER, headline, mood, span, state_words
 from observatory.watch.window import Window, read_filter
-from observatory.watch.words import ORDER, headline, mood, span, state_words
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

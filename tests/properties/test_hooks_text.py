@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observatory.hooks import document, events, settings
+from observatory.hooks import event_names, json_text, settings
 from observatory.hooks.command import Recipient
 
 WANTED = settings.handlers(("Stop", "PreToolUse", "SessionStart"), Recipient("/tmp/o.sock"))
@@ -94,8 +94,8 @@ def test_what_is_installed_is_found(text: str) -> None:
 def test_a_text_is_either_refused_with_a_sentence_or_stays_json(text: str) -> None:
     sentence = None
     try:
-        new = settings.install(text, settings.handlers(events.listened(None), Recipient("/tmp/o.sock")))
-    except document.MalformedError as error:
+        new = settings.install(text, settings.handlers(event_names.listened(None), Recipient("/tmp/o.sock")))
+    except json_text.MalformedError as error:
         sentence = str(error)
     else:
         json.loads(new.lstrip("\ufeff"))

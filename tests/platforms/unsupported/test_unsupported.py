@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.identity import freebsd, layouts, linux, macos, model, netbsd, openbsd, process, sockets, xucred
+from observatory.identity import credentials, freebsd, layouts, linux, macos, netbsd, openbsd, process, sockets, xucred
 from tests.platforms.unsupported.sandboxes import REPOSITORY, SANDBOXES, pure_packages
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(1200)  # the first one waits for a compiler
 ROOT = Path(__file__).parents[3]
 MODULES: tuple[ModuleType, ...] = (
-    *(freebsd, layouts, linux, macos, model),
+    *(freebsd, layouts, linux, macos, credentials),
     *(netbsd, openbsd, process, sockets, xucred),
 )
 

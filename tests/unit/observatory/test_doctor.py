@@ -14,7 +14,7 @@ from observatory.cli import main
 from observatory.client import doctor
 from observatory.client.client import ClientError, ForbiddenError, UnavailableError
 from observatory.client.doctor import Finding, examine, status
-from observatory.hooks import events, files, settings
+from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 from tests.unit.observatory.test_client_commands import Server
 
@@ -49,7 +49,7 @@ def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) 
     return {finding.about: finding for finding in examine(str(path), trusted, directories)}
 
 
-def install(directory: Path, path: Path | str, names: tuple[str, ...] = events.listened(None)) -> Path:
+def install(directory: Path, path: Path | str, names: tuple[str, ...] = event_names.listened(None)) -> Path:
     claude = directory / ".claude"
     claude.mkdir(exist_ok=True)
     (claude / "settings.json").write_text(settings.install("{}", settings.handlers(names, Recipient(str(path), ()))))
@@ -233,14 +233,14 @@ def test_hooks_that_are_missing_or_send_elsewhere_are_told(directory: Path) -> N
     assert look(path, directory / ".claude")["hooks"].sentence.startswith("none are installed; run `observatory")
     claude = install(directory, "/elsewhere")
     assert f"sends to /elsewhere, not to {path}" in look(path, claude)["hooks"].sentence
-    install(directory, path, events.listened(None)[1:])
+    install(directory, path, event_names.listened(None)[1:])
     assert "has no hook for PreToolUse; run install-hooks again" in look(path, claude)["hooks"].sentence
     install(directory, path)
     assert look(path, claude)["hooks"].ok
 
 
 def test_an_event_that_the_client_does_not_know_is_not_missed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    claude = install(directory, directory / "o.sock", events.listened((2, 1, 197)))
+    claude = install(directory, directory / "o.sock", event_names.listened((2, 1, 197)))
     found = look(directory / "o.sock", claude)["hooks"]
     assert "has no hook for PreModelSwitch, PostModelSwitch, DirectoryAdded" in found.sentence
     monkeypatch.setattr(doctor, "client_version", lambda: (2, 1, 197))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from observatory.feed.source import SourceError
 from observatory.forward.cursor import Cursor, CursorError, Position
-from observatory.forward.run import check
-from observatory.forward.subject import address, host_of, text, token
+from observatory.forward.forwarder import check
+from observatory.forward.nats_subject import address, host_of, text, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from observatory.hooks.command import Recipient, hook_command
-from observatory.hooks.events import SINCE, listened
+from observatory.hooks.event_names import SINCE, listened
 from tests.unit.observatory.test_client_commands import Server
 
 TEXT = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text(encoding="utf-8")

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.cli import main
-from observatory.hooks import events, files, settings
+from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WANTED = settings.handlers(events.listened(None), Recipient("/tmp/o.sock"))
-OTHER = settings.handlers(events.listened(None), Recipient("/tmp/other.sock"))
+WANTED = settings.handlers(event_names.listened(None), Recipient("/tmp/o.sock"))
+OTHER = settings.handlers(event_names.listened(None), Recipient("/tmp/other.sock"))
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
 
 

@@ -6,7 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from observatory.hooks import events
+from observatory.hooks import event_names
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.plugin import hooks_json
 
@@ -21,7 +21,12 @@ def test_the_committed_hooks_are_what_the_table_gives() -> None:
 
 def test_each_event_that_the_oldest_client_knows_has_one_hook() -> None:
     hooks = json.loads(hooks_json())["hooks"]
-    assert set(events.ALL) - set(hooks) == {"WorktreeCreate", "PreModelSwitch", "PostModelSwitch", "DirectoryAdded"}
+    assert set(event_names.ALL) - set(hooks) == {
+        "WorktreeCreate",
+        "PreModelSwitch",
+        "PostModelSwitch",
+        "DirectoryAdded",
+    }
     for event, groups in hooks.items():
         assert [hook["command"] for group in groups for hook in group["hooks"]] == [
             hook_command(event, Recipient(None))

@@ -9,7 +9,7 @@ import pytest
 
 from observatory.cli import main
 from observatory.hooks import program
-from observatory.hooks.events import ALL, SINCE, listened
+from observatory.hooks.event_names import ALL, SINCE, listened
 from observatory.hooks.program import client_version
 
 if TYPE_CHECKING:

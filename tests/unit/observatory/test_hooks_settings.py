@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.hooks import events, settings
+from observatory.hooks import event_names, settings
 from observatory.hooks.command import CLIENT_SECONDS, Recipient, hook_command, is_hook_command, socket_of
-from observatory.hooks.document import MalformedError
+from observatory.hooks.json_text import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WANTED = settings.handlers(events.listened(None), Recipient("/tmp/o.sock"))
+WANTED = settings.handlers(event_names.listened(None), Recipient("/tmp/o.sock"))
 TWO = settings.handlers(("Stop", "PreToolUse"), Recipient("/tmp/o.sock"))
 
 
@@ -23,13 +23,13 @@ def ours(text: str) -> Mapping[str, list[object]]:
 
 
 def test_every_event_is_listened_to_but_the_one_whose_hook_replaces_what_the_client_does() -> None:
-    assert set(events.ALL) - set(events.listened(None)) == {"WorktreeCreate"}
-    assert len(set(events.ALL)) == len(events.ALL) == 33
+    assert set(event_names.ALL) - set(event_names.listened(None)) == {"WorktreeCreate"}
+    assert len(set(event_names.ALL)) == len(event_names.ALL) == 33
 
 
 def test_each_event_gets_one_hook_which_the_client_ends_after_two_seconds() -> None:
     hooks = json.loads(settings.install("{}", WANTED))["hooks"]
-    assert list(hooks) == list(events.listened(None))
+    assert list(hooks) == list(event_names.listened(None))
     for event, groups in hooks.items():
         assert groups == [
             {

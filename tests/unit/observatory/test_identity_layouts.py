@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from observatory.identity import PeerCredentials, freebsd, macos, netbsd, openbsd
+from observatory.identity.credentials import UNKNOWN
 from observatory.identity.layouts import LINUX_UCRED, parse
-from observatory.identity.model import UNKNOWN
 
 ORDERS = pytest.mark.parametrize("order", ["little", "big"])
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, linux, peer_credentials, peer_label, peer_pidfd
-from observatory.identity.model import UNKNOWN
+from observatory.identity.credentials import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

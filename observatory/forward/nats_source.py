@@ -20,7 +20,7 @@ from nats.js.errors import NotFoundError
 from observatory.client.client import UnavailableError
 from observatory.feed.source import SourceError
 from observatory.forward.nats import CONNECT_PATIENCE, TroubleError, connect, drop
-from observatory.forward.subject import ROOT, STREAM, host_of
+from observatory.forward.nats_subject import ROOT, STREAM, host_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
