@@ -1,5 +1,5 @@
 """`python -m observatory` is the `observatory` command."""
 
-from observatory.cli import main
+from observatory.cli.main import main
 
 raise SystemExit(main())

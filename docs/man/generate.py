@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import observatory
-from observatory.cli import parser
+from observatory.cli.main import parser
 
 DOCS = Path(__file__).parents[1]
 PROGRAM = "observatory"

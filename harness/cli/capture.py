@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
-    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.cli.who import looked_up
     from harness.live.capture import captured
     from harness.live.finding import find

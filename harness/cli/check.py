@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
     from harness.checking import Question, SubjectError, check
     from harness.checks.terminal import print_result, print_summary
-    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines import choose
     from harness.subjects.images import image_for
 
@@ -156,7 +156,7 @@ def _mode(text: str) -> int:
 
 
 def _list() -> int:
-    from harness.cli import AGREE
+    from harness.cli.exit_status import AGREE
     from harness.subjects import SUBJECTS
 
     for subject in SUBJECTS.values():

@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
-    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.cli.who import looked_up
     from harness.live.explanation import explain
     from harness.live.finding import find

@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """List the images, or make the named ones and print their names."""
-    from harness.cli import AGREE
+    from harness.cli.exit_status import AGREE
     from harness.engines import choose
     from harness.engines.docker import DockerEngine
     from harness.images import SUITES, ensure, images

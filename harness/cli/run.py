@@ -45,7 +45,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
-    from harness.cli import AGREE, DISAGREE, USAGE
+    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines import choose
     from harness.running import run_world
     from harness.scenarios import find

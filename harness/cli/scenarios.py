@@ -20,7 +20,7 @@ def run(_options: argparse.Namespace) -> int:
     from rich.padding import Padding
     from rich.text import Text
 
-    from harness.cli import AGREE
+    from harness.cli.exit_status import AGREE
     from harness.scenarios import library
 
     console = Console(highlight=False, emoji=False)

@@ -62,7 +62,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
-    from harness.cli import AGREE, DISAGREE
+    from harness.cli.exit_status import AGREE, DISAGREE
     from harness.engines import choose
 
     found = _Found(as_json=options.json)

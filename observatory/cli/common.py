@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from observatory.cli import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
+from observatory.cli.exit_status import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
 
 if TYPE_CHECKING:
     import argparse

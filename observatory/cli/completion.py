@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE, FAILED
 from observatory.cli.common import Stop, stop
+from observatory.cli.exit_status import DONE, FAILED
 
 if TYPE_CHECKING:
     import argparse
@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script."""
-    from observatory.cli import parser
+    from observatory.cli.main import parser
 
     try:
         import shtab

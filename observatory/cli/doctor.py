@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE, FAILED, NOT_PERMITTED, UNAVAILABLE
 from observatory.cli.common import Stop, add_server_options, server_uids, socket_path, stop
+from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, UNAVAILABLE
 from observatory.cli.install_hooks import settings_directory
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli import DONE, UNAVAILABLE, USAGE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import add_origin_options, nats_source
 
 if TYPE_CHECKING:

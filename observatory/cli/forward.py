@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from observatory.cli import DONE, UNAVAILABLE, USAGE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, socket_path, stop
+from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import lacking
 
 if TYPE_CHECKING:

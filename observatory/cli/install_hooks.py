@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE, FAILED, NOT_PERMITTED, USAGE
 from observatory.cli.common import SOCKET_HELP, Stop, server_uids, socket_path, stop
+from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, USAGE
 
 if TYPE_CHECKING:
     import argparse

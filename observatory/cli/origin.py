@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli import USAGE
 from observatory.cli.common import Stop, client, server_errors
+from observatory.cli.exit_status import USAGE
 
 if TYPE_CHECKING:
     import argparse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE
 from observatory.cli.common import Stop, stop
+from observatory.cli.exit_status import DONE
 from observatory.cli.install_hooks import add_scope, settings_directory, show, status_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE, USAGE
 from observatory.cli.common import Stop, add_server_options, stop
+from observatory.cli.exit_status import DONE, USAGE
 from observatory.cli.origin import add_origin_options, lacking, source
 
 if TYPE_CHECKING:

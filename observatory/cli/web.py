@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli import DONE, FAILED
 from observatory.cli.common import Stop, add_server_options, stop
+from observatory.cli.exit_status import DONE, FAILED
 from observatory.cli.origin import add_origin_options, lacking, source
 
 if TYPE_CHECKING:

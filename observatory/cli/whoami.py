@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli import DONE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
+from observatory.cli.exit_status import DONE
 
 if TYPE_CHECKING:
     import argparse

@@ -34,7 +34,7 @@ class Explained:
 
 ANSWER = """
 import json, os, sys, tempfile
-from harness.cli import main
+from harness.cli.main import main
 
 def answer(arguments, out, err):
     os.dup2(out.fileno(), 1)

@@ -144,5 +144,5 @@ def test_the_units_are_ones_that_systemd_understands(where: str, tmp_path: Path,
 @pytest.mark.parametrize("unit", [unit for unit in units() if unit.suffix == ".service"], ids=lambda u: u.parent.name)
 def test_what_a_unit_starts_is_a_command_line_that_is_understood(unit: Path):
     (line,) = re.findall("^ExecStart=/usr/bin/observatory (.*)$", unit.read_text(), re.MULTILINE)
-    check = "import sys; from observatory.cli import parser; parser().parse_args(sys.argv[1:])"
+    check = "import sys; from observatory.cli.main import parser; parser().parse_args(sys.argv[1:])"
     subprocess.run([sys.executable, "-c", check, *line.split()], check=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory import events
-from observatory.cli import parser
+from observatory.cli.main import parser
 from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
 from observatory.service.outputs import output_socket, standard_output

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _AT_THE_SIGNAL = """
 import sys
 import observatory.cli.serve, observatory.service.assembly, observatory.store, observatory.listening
-from observatory.cli import main
+from observatory.cli.main import main
 print("ready", flush=True)
 sys.stdin.read()
 sys.exit(main(["serve", *sys.argv[1:]]))

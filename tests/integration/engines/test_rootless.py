@@ -30,7 +30,7 @@ def harness(machine: Place, *arguments: str, text: str = "") -> Completed:
     dev = OUTSIDE.principal("dev")
     if text:
         assert machine.run(["tee", "/home/dev/world.toml"], dev, input=text).status == 0
-    command = ["python3", "-c", "import sys; from harness.cli import main; sys.exit(main())", *arguments]
+    command = ["python3", "-c", "import sys; from harness.cli.main import main; sys.exit(main())", *arguments]
     return machine.run(command, dev, environment=ENVIRONMENT, directory="/home/dev", timeout=120)
 
 

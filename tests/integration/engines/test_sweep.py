@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.oracle import linux
 from harness.running import run_world
 from harness.sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.kernels import KERNELS
 from harness.oracle import linux
 from harness.sweep import MODES, WHO, sweep_grid

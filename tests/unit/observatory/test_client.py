@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.cli import main
+from observatory.cli.main import main
 from observatory.client.client import (
     Client,
     ClientError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.cli import main
+from observatory.cli.main import main
 from tests.program import program
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.cli import main
+from observatory.cli.main import main
 from observatory.client import doctor
 from observatory.client.client import ClientError, ForbiddenError, UnavailableError
 from observatory.client.doctor import Finding, examine, status

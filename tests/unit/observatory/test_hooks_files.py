@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.cli import main
+from observatory.cli.main import main
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 

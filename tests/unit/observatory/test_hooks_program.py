@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.cli import main
+from observatory.cli.main import main
 from observatory.hooks import program
 from observatory.hooks.event_names import ALL, SINCE, listened
 from observatory.hooks.program import client_version

@@ -13,7 +13,7 @@ CODE = """
 import sys
 for name in {absent}:
     sys.modules[name] = None
-from observatory.cli import main
+from observatory.cli.main import main
 sys.exit(main({arguments}))
 """
 

@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 import harness.engines
-from harness.cli import AGREE, DISAGREE, USAGE, main
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.cli.main import main
 from harness.place import Facts, Observation
 from harness.scenarios import library
 from harness.world import load

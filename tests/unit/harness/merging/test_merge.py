@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.cli import main
+from harness.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,67 @@
+"""The `observatory` command: one module for each subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from observatory.cli.exit_status import DONE, UNAVAILABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+
+_WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "completion"})
+"""The subcommands that neither make a Unix socket nor connect to one."""
+
+
+def _commands() -> tuple[ModuleType, ...]:
+    from observatory.cli import (
+        completion,
+        doctor,
+        events,
+        forward,
+        install_hooks,
+        serve,
+        sessions,
+        uninstall_hooks,
+        watch,
+        web,
+        whoami,
+    )
+
+    return serve, events, sessions, watch, web, forward, whoami, doctor, install_hooks, uninstall_hooks, completion
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+    top = argparse.ArgumentParser(prog="observatory", description=sys.modules["observatory"].__doc__)
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _commands():
+        command.add_parser(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Each sets `run` on its options: a function of the options that returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):
+        sentence = f"this platform ({sys.platform}) has no Unix sockets, so there is no server here"
+        print(f"observatory {options.command}: {sentence}", file=sys.stderr)
+        return UNAVAILABLE
+    try:
+        status: int = options.run(options)
+        if sys.stdout is not None:  # it may have been closed from the start
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Nobody reads the output any more (`| head`). Python would try once more to write what is left, and complain.
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return status
