@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.place import Place, Process
     from harness.world import World
 
-PROBE = Path(__file__).with_name("caller_probe.py")
+PROBE = Path(__file__).parent / "inside" / "caller.py"
 
 
 @dataclass(frozen=True, slots=True)

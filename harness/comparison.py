@@ -210,7 +210,7 @@ def _knock_from(bench: Bench, inside: list[str], who: str, endpoint: str) -> str
     become.append(f"--groups={groups}" if groups else "--clear-groups")
     arguments: dict[str, object] = {"endpoint": endpoint, "speaks": "nothing", "token": "", "seconds": SECONDS}
     done = bench.place.run(
-        [*inside, *become, *delivery.BOOT], ROOT, input=delivery.once("question", arguments), timeout=30.0
+        [*inside, *become, *delivery.BOOT], ROOT, input=delivery.once("probes.question", arguments), timeout=30.0
     )
     return str(json.loads(done.stdout)["kind"])
 

@@ -65,7 +65,7 @@ def userland() -> Path:
     digest = hashlib.sha256()
     for part in (USERLAND, *PACKAGES, SKIPPED.pattern, BOOT):
         digest.update(part.encode() + b"\0")
-    digest.update(source("init.py"))
+    digest.update(source("agent/init.py"))
     made = cache() / "kernels" / f"userland-{digest.hexdigest()[:12]}"
     with locked("userland"):
         if not made.exists():
@@ -82,7 +82,7 @@ def userland() -> Path:
 
 
 def _convert(tar: tarfile.TarFile, archive: Archive) -> None:
-    init = b"#!/usr/bin/python3 -I\n" + source("init.py") + BOOT.encode()
+    init = b"#!/usr/bin/python3 -I\n" + source("agent/init.py") + BOOT.encode()
     archive.add("init", stat.S_IFREG | 0o755, init)
     archive.add("dev", stat.S_IFDIR | 0o755)
     for member in tar:

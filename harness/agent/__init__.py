@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import resources
 
 
-def source(name: str = "agent.py") -> bytes:
+def source(name: str = "agent/agent.py") -> bytes:
     """The text of a program of this package, to be run by a place's own Python."""
-    return resources.files(__name__).joinpath(name).read_bytes()
+    return resources.files("harness.inside").joinpath(name).read_bytes()
 
 
 BOOT = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checks import delivery
 from harness.checks.cast import STATE, Layout, cast, directory, lay
-from harness.checks.probes.speak import dialect
+from harness.inside.dialects import dialect
 from harness.place import PlaceError
 from harness.subjects.model import Asked
 from harness.world import Node, Principal
@@ -297,7 +297,7 @@ class Bench:
             if self._attendant is None:
                 attendant.send(delivery.attend())
             self._attendant = None  # unless it answers in time
-            attendant.send(delivery.order(probe, arguments, person))
+            attendant.send(delivery.order(f"probes.{probe}", arguments, person))
             said = json.loads(attendant.read_line(timeout=timeout))
         except (EOFError, BrokenPipeError) as error:
             ended = attendant.wait()
@@ -309,7 +309,7 @@ class Bench:
 
     def _probe_apart(self, probe: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
         """A probe in a process that the place itself gives its capabilities."""
-        done = self.place.run(delivery.BOOT, who, input=delivery.once(probe, arguments), timeout=timeout)
+        done = self.place.run(delivery.BOOT, who, input=delivery.once(f"probes.{probe}", arguments), timeout=timeout)
         if done.status != 0 or not done.stdout:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise ProbeError(f"the probe {probe} failed: {said}")
@@ -325,7 +325,7 @@ class Bench:
         """
         process = self.place.start(delivery.BOOT, who)
         try:
-            process.send(delivery.once(probe, arguments))
+            process.send(delivery.once(f"probes.{probe}", arguments))
             try:
                 said = json.loads(process.read_line(timeout=120.0))
             except EOFError as error:
@@ -339,7 +339,7 @@ class Bench:
 
     def look(self, *paths: str) -> dict[str, dict[str, Any] | None]:
         """What is at these paths, symlinks not followed."""
-        seen: dict[str, dict[str, Any] | None] = self.probe("look", paths=list(paths))
+        seen: dict[str, dict[str, Any] | None] = self.probe("listing", paths=list(paths))
         return seen
 
     def ask(self, running: Running, who: str, token: str, seconds: float = 10.0) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import json
 from functools import cache
 from pathlib import Path
 
-PROBES = Path(__file__).with_name("probes")
-PACKAGE = "harness.checks.probes"
-BOOT = ["python3", "-I", "-S", "-c", (PROBES / "boot.py").read_text(encoding="utf-8")]
+INSIDE = Path(__file__).parents[1] / "inside"
+PACKAGE = "harness.inside"
+PARTS = ("dialects", "peers", "probes")
+"""What is sent along with every probe."""
+BOOT = ["python3", "-I", "-S", "-c", (INSIDE / "loader.py").read_text(encoding="utf-8")]
 """The command of every probe."""
 
 
@@ -16,16 +18,16 @@ BOOT = ["python3", "-I", "-S", "-c", (PROBES / "boot.py").read_text(encoding="ut
 def _sources() -> dict[str, str]:
     """Every module of the package by its name."""
     found = {}
-    for file in sorted(PROBES.rglob("*.py")):
-        parts = file.relative_to(PROBES).with_suffix("").parts
+    for file in sorted(file for part in PARTS for file in (INSIDE / part).rglob("*.py")):
+        parts = file.relative_to(INSIDE).with_suffix("").parts
         name = ".".join((PACKAGE, *(part for part in parts if part != "__init__")))
         found[name] = file.read_text(encoding="utf-8")
     return found
 
 
-def once(probe: str, arguments: dict[str, object]) -> str:
-    """Standard input for one probe in a process of its own; what follows is the probe's own input."""
-    return json.dumps({"sources": _sources(), "probe": probe, "arguments": arguments}) + "\n"
+def once(program: str, arguments: dict[str, object]) -> str:
+    """Standard input for one program of `harness.inside` (`probes.ready`) in a process of its own, which reads on."""
+    return json.dumps({"sources": _sources(), "probe": program, "arguments": arguments}) + "\n"
 
 
 def attend() -> str:
@@ -33,6 +35,6 @@ def attend() -> str:
     return json.dumps({"sources": _sources()}) + "\n"
 
 
-def order(probe: str, arguments: dict[str, object], person: dict[str, object] | None) -> str:
+def order(program: str, arguments: dict[str, object], person: dict[str, object] | None) -> str:
     """One order for such a process: `person` is who the probe is to be, `None` the one whom it is started as."""
-    return json.dumps({"probe": probe, "arguments": arguments, "person": person}) + "\n"
+    return json.dumps({"probe": program, "arguments": arguments, "person": person}) + "\n"

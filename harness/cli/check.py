@@ -20,8 +20,8 @@ PLACEHOLDERS = ("{socket}", "{directory}")
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness check SUBJECT` and `harness check -- COMMAND {socket} {mode}`."""
-    from harness.checks.probes.speak import NAMES
     from harness.cli.run import add_place
+    from harness.inside.dialects import NAMES
 
     parser = subparsers.add_parser(
         "check",

@@ -1,7 +1,7 @@
 """The docker engine: one container for each place, through testcontainers.
 
-The container's first process is the guard (`harness/agent/guard.py`), which ends with the agent; the agent is attached
-by the API and ends with its input. So a harness that is killed takes its containers along, with no reaper container.
+The container's first process is the guard (`harness/inside/agent/guard.py`), which ends with the agent; the agent is
+attached by the API and ends with its input. So a harness that is killed takes its containers along, with no reaper.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class DockerEngine:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
 
         container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
-        container.with_command(["python3", "-I", "-c", source("guard.py").decode()])
+        container.with_command(["python3", "-I", "-c", source("agent/guard.py").decode()])
         for bind in binds:
             container.with_volume_mapping(bind.source, bind.target, "ro")
         container.with_kwargs(**self.options())
@@ -142,7 +142,7 @@ class DockerEngine:
             raise PlaceError(f"the {self.name} engine could not make a place of {name}: {_why(error)}") from None
         entrance = [*self.command(), "exec", "--interactive", *_terminal(), transport.container]
         try:
-            return AttachedPlace(self.name, Connection(transport, source("agent.py")), entrance)
+            return AttachedPlace(self.name, Connection(transport, source()), entrance)
         except BaseException:
             transport.close()
             raise

@@ -78,7 +78,7 @@ class HostEngine:
             shutil.rmtree(base)
             raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
         pipes = Pipes([sys.executable, "-I", "-c", BOOT, "host", str(base)])
-        return HostPlace(str(base), Connection(pipes, source("agent.py")))
+        return HostPlace(str(base), Connection(pipes, source()))
 
 
 class HostPlace(AttachedPlace):

@@ -86,7 +86,7 @@ class NamespaceEngine:
         command += [str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
         pipes = Pipes(command)
         try:
-            connection = Connection(pipes, source("enter.py"), source("agent.py"))
+            connection = Connection(pipes, source("agent/entrance.py"), source())
             return AttachedPlace(self.name, connection, _entrance(pipes.pid))
         except BaseException:
             with contextlib.suppress(OSError):

@@ -16,11 +16,11 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.agent import source
-from harness.agent.init import HERE
 from harness.engines.attached import AttachedPlace
 from harness.engines.connection import Connection
 from harness.engines.mounts import parse
 from harness.engines.pipes import Pipes
+from harness.inside.agent.init import HERE
 from harness.kernels import kernel, tree_archive, userland
 from harness.place import Interpreter, PlaceError
 
@@ -66,7 +66,7 @@ class VmEngine:
         machine = Machine(kernel(name), [userland()], [tree_archive(mount.source, mount.target) for mount in brought])
         try:
             machine.wait_until_it_is_there()
-            connection = Connection(machine, source("agent.py"), patience=PATIENCE, slowness=SLOWNESS)
+            connection = Connection(machine, source(), patience=PATIENCE, slowness=SLOWNESS)
         except BaseException:
             machine.close()
             raise

@@ -24,7 +24,7 @@ class WebServer(Subject):
     def install(self, engine: Engine, image: str | None) -> tuple[str, ...]:
         """Bring in the scripts and the application."""
         del engine, image
-        return (f"{Path(__file__).with_name('servers')}:{SERVERS}", *self.mounts)
+        return (f"{Path(__file__).parents[1] / 'inside' / 'servers'}:{SERVERS}", *self.mounts)
 
 
 @dataclass(frozen=True)

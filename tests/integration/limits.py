@@ -99,7 +99,7 @@ LIMITS = (
         "vm",
         (f"{_EXPLAIN}what_something_is_mounted_upon_can_not_be_unlinked",),
         "nothing is mounted upon a file of a machine of its own",
-        "harness/agent/init.py",
+        "harness/inside/agent/init.py",
     ),
     Limit(
         "vm",

@@ -139,14 +139,14 @@ class Stage:
         return self._start(command, None, "@" if abstract else "/tmp/")
 
     def play(self, case: str, server: Watched) -> Played:
-        """Play a case of `harness.checks.probes.connectors`, and pair what it recorded with what the server wrote."""
+        """Play a case of `harness.inside.peers.connectors`, and pair what it recorded with what the server wrote."""
         player, self._player = self._player, None
         if player is None:
             player = self.place.start(delivery.BOOT, ROOT)
             self._stack.callback(end, player)
             player.send(delivery.attend())
         arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
-        player.send(delivery.order("connectors", arguments, None))
+        player.send(delivery.order("peers.connectors", arguments, None))
         answer = json.loads(player.read_line(timeout=PATIENCE))
         self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.checks.probes import connectors
 from harness.engines import choose
 from harness.images import tree
+from harness.inside.peers import connectors
 from tests.integration.conftest import INSIDE, ROOT, SOURCE
 from tests.integration.identity.conftest import BARE, OBSERVATORY, staged
 
@@ -43,7 +43,7 @@ ROWS = (
 HEAD = """# What the kernel says in each case
 
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
-those of `harness/checks/probes/connectors.py`; each process keeps its own record, which the answers are held against.
+those of `harness/inside/peers/connectors.py`; each process keeps its own record, which the answers are held against.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
 process that connected; where a process and its ancestors are recorded too, that these are the same. Where the second
 column has a number, it is what the kernel gives for *unknown*, and no id.

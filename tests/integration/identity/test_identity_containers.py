@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
     from harness.place import Engine, Place
 
-CONNECTORS = "harness.checks.probes.connectors"
+CONNECTORS = "harness.inside.peers.connectors"
 SERVERS = pytest.mark.parametrize("command", [OBSERVATORY, BARE], ids=["observatory", "bare"])
 
 
 def order(socket: str) -> str:
     """What the peer reads on its standard input: the case to play, with the text of its module."""
-    text = (delivery.PROBES / "connectors.py").read_text(encoding="utf-8")
+    text = (delivery.INSIDE / "peers" / "connectors.py").read_text(encoding="utf-8")
     arguments = {"case": "plain", "endpoint": socket}
-    return json.dumps({"sources": {CONNECTORS: text}, "probe": "connectors", "arguments": arguments}) + "\n"
+    return json.dumps({"sources": {CONNECTORS: text}, "probe": "peers.connectors", "arguments": arguments}) + "\n"
 
 
 class Sides(Protocol):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.checks.probes import connectors
 from harness.engines import ENGINES
+from harness.inside.peers import connectors
 from observatory.identity import Unavailable, process
 
 ROOT = Path(__file__).parents[3]

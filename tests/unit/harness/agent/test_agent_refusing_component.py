@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.agent.agent import Entry, Walk, refusing_component
+from harness.inside.agent.agent import Entry, Walk, refusing_component
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,14 +6,14 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.speak.answer import Answer
-from harness.checks.probes.speak.http import exchange
+from harness.inside.dialects.answer import Answer
+from harness.inside.dialects.http import exchange
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from harness.checks.probes.speak.answer import Claims
+    from harness.inside.dialects.answer import Claims
 
 TELLS = "output"
 EVENT = "HarnessProbe"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.endpoint import connect
-from harness.checks.probes.person import myself
-from harness.checks.probes.speak import ask, hooks
+from harness.inside.dialects import ask, hooks
+from harness.inside.probes.endpoint import connect
+from harness.inside.probes.person import myself
 
 if TYPE_CHECKING:
     from typing import Any

@@ -8,8 +8,8 @@ import os
 import signal
 import time
 
-from harness.checks.probes.descriptors import tree
-from harness.checks.probes.ready import PAUSE
+from harness.inside.probes.descriptors import tree
+from harness.inside.probes.ready import PAUSE
 
 
 def main(pid: int, seconds: float) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-WARM = ("look", "question", "ready", "change", "descriptors", "speak.hooks", "person")
+WARM = (
+    *("probes.listing", "probes.question", "probes.ready", "probes.change", "probes.descriptors", "probes.person"),
+    "dialects.hooks",
+)
 """What is imported before the first order."""
 
 
@@ -54,7 +57,7 @@ class Sent:
 
 def load(name: str) -> Any:
     """A probe's module."""
-    return importlib.import_module("harness.checks.probes." + name)
+    return importlib.import_module("harness.inside." + name)
 
 
 def attend() -> None:
@@ -85,7 +88,7 @@ def _carry_out(order: dict[str, Any], output: int, error: int) -> None:
             os.dup2(descriptor, number)
         os.closerange(3, 64)
         if order["person"] is not None:
-            load("person").become(order["person"])
+            load("probes.person").become(order["person"])
         load(order["probe"]).main(**order["arguments"])
         sys.stdout.flush()
         status = 0

@@ -11,8 +11,8 @@ import importlib
 import socket
 from typing import TYPE_CHECKING, Protocol, cast
 
-from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.speak.answer import NO_CLAIMS, Answer, Claims
+from harness.inside.dialects.answer import NO_CLAIMS, Answer, Claims
+from harness.inside.probes.endpoint import connect, name
 
 if TYPE_CHECKING:
     from typing import Literal

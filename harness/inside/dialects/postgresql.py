@@ -6,14 +6,14 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.person import user_name
-from harness.checks.probes.speak.answer import Answer
+from harness.inside.dialects.answer import Answer
+from harness.inside.probes.person import user_name
 
 if TYPE_CHECKING:
     import socket
     from typing import IO
 
-    from harness.checks.probes.speak.answer import Claims
+    from harness.inside.dialects.answer import Claims
 
 TELLS = "answer"
 DATABASE = "postgres"

@@ -7,8 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.endpoint import find
-from harness.checks.probes.speak import ask
+from harness.inside.dialects import ask
+from harness.inside.probes.endpoint import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from harness.checks.probes.speak import ask
+from harness.inside.dialects import ask
 
 
 def main(endpoint: str, speaks: str, token: str, seconds: float) -> None:

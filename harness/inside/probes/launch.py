@@ -9,7 +9,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.checks.probes.person import become
+from harness.inside.probes.person import become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,10 +13,10 @@ import random
 import signal
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.person import act_as, become, myself
-from harness.checks.probes.speak import ask_on
-from harness.checks.probes.speak.answer import Claims
+from harness.inside.dialects import ask_on
+from harness.inside.dialects.answer import Claims
+from harness.inside.probes.endpoint import connect, name
+from harness.inside.probes.person import act_as, become, myself
 
 if TYPE_CHECKING:
     import socket

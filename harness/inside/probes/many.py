@@ -10,10 +10,10 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.descriptors import descriptors, tree
-from harness.checks.probes.endpoint import connect
-from harness.checks.probes.person import act_as
-from harness.checks.probes.speak import ask, dialect
+from harness.inside.dialects import ask, dialect
+from harness.inside.probes.descriptors import descriptors, tree
+from harness.inside.probes.endpoint import connect
+from harness.inside.probes.person import act_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

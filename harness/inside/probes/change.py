@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 
-from harness.checks.probes.look import look
-from harness.checks.probes.ready import PAUSE, alive
+from harness.inside.probes.listing import look
+from harness.inside.probes.ready import PAUSE, alive
 
 
 def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:

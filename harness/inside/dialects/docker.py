@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.speak.answer import Answer
-from harness.checks.probes.speak.http import exchange
+from harness.inside.dialects.answer import Answer
+from harness.inside.dialects.http import exchange
 
 if TYPE_CHECKING:
     import socket
 
-    from harness.checks.probes.speak.answer import Claims
+    from harness.inside.dialects.answer import Claims
 
 TELLS = None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 
-from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.person import user_name
-from harness.checks.probes.speak.postgresql import query
+from harness.inside.dialects.postgresql import query
+from harness.inside.probes.endpoint import connect, name
+from harness.inside.probes.person import user_name
 
 
 def main(endpoint: str, statement: str, seconds: float) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.speak.answer import Answer
+from harness.inside.dialects.answer import Answer
 
 if TYPE_CHECKING:
     import socket
 
-    from harness.checks.probes.speak.answer import Claims
+    from harness.inside.dialects.answer import Claims
 
 TELLS = None
 REQUEST_IDENTITIES, IDENTITIES_ANSWER = 11, 12

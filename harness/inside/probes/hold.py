@@ -7,8 +7,8 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
-from harness.checks.probes.endpoint import connect, name
-from harness.checks.probes.speak import dialect
+from harness.inside.dialects import dialect
+from harness.inside.probes.endpoint import connect, name
 
 if TYPE_CHECKING:
     import socket

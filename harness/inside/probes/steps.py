@@ -19,10 +19,10 @@ import signal
 import stat
 from typing import TYPE_CHECKING
 
-from harness.checks.probes import launch, seccomp
-from harness.checks.probes.endpoint import find, knock
-from harness.checks.probes.person import become
-from harness.checks.probes.ready import wait
+from harness.inside.probes import launch, seccomp
+from harness.inside.probes.endpoint import find, knock
+from harness.inside.probes.person import become
+from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
     from typing import IO, Any

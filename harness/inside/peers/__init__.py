@@ -1,0 +1,1 @@
+"""Peers of a server whose identity is in question."""
