@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from harness.engines import choose
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
 from harness.sweep import DIRECTORY, MODES, world
 from harness.world import Attempt, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 USER = world().principal("stranger")
 ROOT = Principal(0, 0)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.place import Credentials
+from harness.engines.protocol import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from harness.place import Place, Process
+    from harness.engines.protocol import Place, Process
     from harness.world import World
 
 PROBE = Path(__file__).parent / "inside" / "caller.py"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from harness.checks import CHECKS
 from harness.checks.bench import Bench, StartError
 from harness.checks.model import CheckResult
+from harness.engines.protocol import PlaceError
 from harness.finding import Finding, broken
-from harness.place import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.checks.model import Check
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.subjects.model import Subject
 
 

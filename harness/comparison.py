@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks import delivery
 from harness.checks.bench import ROOT, Bench
-from harness.place import PlaceError
+from harness.engines import bundle
+from harness.engines.protocol import PlaceError
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.checks.bench import Running
-    from harness.place import Engine, Process
+    from harness.engines.protocol import Engine, Process
 
 PACKAGES = ("iproute2", "nftables")
 """What lays a cable and raises a firewall in the place."""
@@ -210,7 +210,7 @@ def _knock_from(bench: Bench, inside: list[str], who: str, endpoint: str) -> str
     become.append(f"--groups={groups}" if groups else "--clear-groups")
     arguments: dict[str, object] = {"endpoint": endpoint, "speaks": "nothing", "token": "", "seconds": SECONDS}
     done = bench.place.run(
-        [*inside, *become, *delivery.BOOT], ROOT, input=delivery.once("probes.question", arguments), timeout=30.0
+        [*inside, *become, *bundle.BOOT], ROOT, input=bundle.once("probes.question", arguments), timeout=30.0
     )
     return str(json.loads(done.stdout)["kind"])
 

@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.callers import Call, Callers
-from harness.engines import choose
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
 from harness.oracle import predict, rules_of
-from harness.place import PlaceError
 from harness.subjects.observatory import OBSERVATORY
 from harness.verdict import Verdict, judge
 from harness.world import Attempt, Node, User, World
@@ -28,7 +28,7 @@ from harness.world import Attempt, Node, User, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Place, Process
+    from harness.engines.protocol import Place, Process
 
 SERVE = ("python3", "-m", "observatory", "serve")
 

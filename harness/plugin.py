@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from harness.checks import CheckResult
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
     from harness.subjects import Subject
     from harness.testing import Person, Server
     from harness.world import World
@@ -134,7 +134,7 @@ def _world_of(item: pytest.Item) -> World:
 @pytest.fixture(scope="session")
 def engine(request: pytest.FixtureRequest) -> Engine:
     """The engine of this run. An engine that was asked for and does not work here is an error, never a skip."""
-    from harness.engines import choose  # noqa: PLC0415 - a run without places should not load the engines
+    from harness.engines.registry import choose  # noqa: PLC0415 - a run without places should not load the engines
 
     return choose(request.param)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from harness.engines.protocol import PlaceError
 from harness.oracle import predict, rules_of
-from harness.place import PlaceError
 from harness.strategies import worlds
 from harness.verdict import Verdict, judge
 from harness.world import DEFAULT_MODES, problems
@@ -21,8 +21,8 @@ from harness.world import DEFAULT_MODES, problems
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from harness.engines.protocol import Place
     from harness.oracle import Decision, Rules
-    from harness.place import Place
     from harness.world import Attempt, Node, World
 
     Oracle = Callable[[World, Sequence[Attempt], Rules], list[Decision]]

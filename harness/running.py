@@ -11,8 +11,8 @@ from harness.verdict import Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.engines.protocol import Facts, Observation, Place
     from harness.oracle.decision import Decision
-    from harness.place import Facts, Observation, Place
     from harness.scenarios import Story
     from harness.world import World
 

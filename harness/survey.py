@@ -13,8 +13,8 @@ from harness.checking import Question, SubjectError, check
 from harness.checks import CHECKS
 from harness.checks.page import Section, html_page
 from harness.checks.terminal import print_result
-from harness.engines import choose
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.web import PACKAGES, Released
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.checks import CheckResult
     from harness.comparison import Row
-    from harness.place import Engine, Facts, Place
+    from harness.engines.protocol import Engine, Facts, Place
     from harness.subjects import Subject
 
 STARTS = 20

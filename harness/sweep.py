@@ -13,8 +13,8 @@ from harness.world import Attempt, Node, User, World, complete
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.engines.protocol import Place
     from harness.oracle import Rules
-    from harness.place import Place
 
 DIRECTORY = "/srv/grid"
 MODES = range(0o1000)

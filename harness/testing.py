@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.checks.bench import Bench, Running
-    from harness.place import Completed, Observation, Place, Process
+    from harness.engines.protocol import Completed, Observation, Place, Process
     from harness.world import Principal
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.engines.protocol import Observation
     from harness.oracle.decision import Decision
-    from harness.place import Observation
     from harness.world import Attempt
 
 

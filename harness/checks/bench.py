@@ -8,17 +8,17 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks import delivery
 from harness.checks.cast import STATE, Layout, cast, directory, lay
+from harness.engines import bundle
+from harness.engines.protocol import PlaceError
 from harness.inside.dialects import dialect
-from harness.place import PlaceError
 from harness.subjects.model import Asked
 from harness.world import Node, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.place import Completed, Observation, Place, Process
+    from harness.engines.protocol import Completed, Observation, Place, Process
     from harness.subjects.model import Subject
     from harness.world import Attempt, World
 
@@ -291,13 +291,13 @@ class Bench:
         """Run a probe to its end: all JSON values that it printed. Raises ProbeError, TimeoutError."""
         if who.capabilities is not None:
             return self._probe_apart(probe, who, timeout, arguments)
-        attendant = self._attendant or self.place.start(delivery.BOOT, ROOT)
+        attendant = self._attendant or self.place.start(bundle.BOOT, ROOT)
         person = None if who == ROOT else _person(who)
         try:
             if self._attendant is None:
-                attendant.send(delivery.attend())
+                attendant.send(bundle.attend())
             self._attendant = None  # unless it answers in time
-            attendant.send(delivery.order(f"probes.{probe}", arguments, person))
+            attendant.send(bundle.order(f"probes.{probe}", arguments, person))
             said = json.loads(attendant.read_line(timeout=timeout))
         except (EOFError, BrokenPipeError) as error:
             ended = attendant.wait()
@@ -309,7 +309,7 @@ class Bench:
 
     def _probe_apart(self, probe: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
         """A probe in a process that the place itself gives its capabilities."""
-        done = self.place.run(delivery.BOOT, who, input=delivery.once(f"probes.{probe}", arguments), timeout=timeout)
+        done = self.place.run(bundle.BOOT, who, input=bundle.once(f"probes.{probe}", arguments), timeout=timeout)
         if done.status != 0 or not done.stdout:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise ProbeError(f"the probe {probe} failed: {said}")
@@ -323,9 +323,9 @@ class Bench:
 
         What it says in the very end goes into `last`.
         """
-        process = self.place.start(delivery.BOOT, who)
+        process = self.place.start(bundle.BOOT, who)
         try:
-            process.send(delivery.once(f"probes.{probe}", arguments))
+            process.send(bundle.once(f"probes.{probe}", arguments))
             try:
                 said = json.loads(process.read_line(timeout=120.0))
             except EOFError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.checks.model import CheckResult
     from harness.comparison import Row
-    from harness.place import Facts
+    from harness.engines.protocol import Facts
 
 SIGNS = {"held": "held", "broken": "broken", "not applicable": "·"}
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.checks.model import CheckResult
+    from harness.engines.protocol import Facts
     from harness.finding import CheckVerdict
-    from harness.place import Facts
 
 STYLES: dict[CheckVerdict, str] = {"held": "green", "broken": "bold red", "not applicable": "dim"}
 SHORT = {"held": "held", "broken": "BROKEN", "not applicable": "n/a"}

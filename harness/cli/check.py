@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.checking import Question, SubjectError, check
     from harness.checks.terminal import print_result, print_summary
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines import choose
+    from harness.engines.registry import choose
     from harness.subjects.images import image_for
 
     if not options.words:

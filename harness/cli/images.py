@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness images [SUITE ...]`."""
-    from harness.images import SUITES
+    from harness.engines.cache.images import SUITES
 
     parser = subparsers.add_parser("images", help="make the images for engines that have images, or list them")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"make those of {', '.join(SUITES)}; none: list all")
@@ -21,10 +21,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """List the images, or make the named ones and print their names."""
     from harness.cli.exit_status import AGREE
-    from harness.engines import choose
+    from harness.engines.cache.images import SUITES, ensure, images
     from harness.engines.docker import DockerEngine
-    from harness.images import SUITES, ensure, images
-    from harness.place import PlaceError
+    from harness.engines.protocol import PlaceError
+    from harness.engines.registry import choose
 
     unknown = [suite for suite in options.suites if suite not in SUITES]
     if unknown:

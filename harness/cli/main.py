@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import capture, check, explain, images, merge, run, scenarios, shell, sweep
 from harness.cli.exit_status import UNAVAILABLE, USAGE
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
 from harness.world import WorldError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from harness.cli.throwaway import add_throwaway
 if TYPE_CHECKING:
     import argparse
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.running import Run
 
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """The options that say where a world is built."""
-    from harness.engines import ENGINES
+    from harness.engines.registry import ENGINES
 
     parser.add_argument(
         "--engine",
@@ -46,7 +46,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines import choose
+    from harness.engines.registry import choose
     from harness.running import run_world
     from harness.scenarios import find
 
@@ -98,7 +98,7 @@ def _print(done: Run, options: argparse.Namespace) -> None:
 
 
 def _wait(place: Place) -> None:
-    from harness.place import PlaceError
+    from harness.engines.protocol import PlaceError
     from harness.world import Principal
 
     print("harness: the world stays until you press Enter", file=sys.stderr)

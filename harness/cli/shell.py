@@ -22,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Build the world, open the shell, and take all away when it ends; the shell's own exit status."""
-    from harness.engines import choose
-    from harness.place import PlaceError
+    from harness.engines.protocol import PlaceError
+    from harness.engines.registry import choose
     from harness.scenarios import find
     from harness.world import WorldError
 

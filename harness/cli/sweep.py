@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.world import World
 
 SHOWN = 20
@@ -63,7 +63,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
     from harness.cli.exit_status import AGREE, DISAGREE
-    from harness.engines import choose
+    from harness.engines.registry import choose
 
     found = _Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
@@ -126,7 +126,7 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
 def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    from harness.kept import cache
+    from harness.engines.cache.directory import cache
     from harness.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here

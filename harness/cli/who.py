@@ -8,7 +8,7 @@ import posixpath
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:

@@ -6,21 +6,21 @@ import signal
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from harness.agent.wire import decode_observation, encode_attempts, encode_principal, encode_world
+from harness.engines.encoding import decode_observation, encode_attempts, encode_principal, encode_world
 from harness.engines.entrance import become, only
-from harness.place import Completed, Facts, PlaceError
+from harness.engines.protocol import Completed, Facts, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from harness.engines.connection import Connection
-    from harness.place import Observation, Process
+    from harness.engines.agent_connection import Connection
+    from harness.engines.protocol import Observation, Process
     from harness.world import Attempt, Principal, World
 
 
 class AttachedPlace:
-    """Implements `harness.place.Place` by what the agent can do."""
+    """Implements `harness.engines.protocol.Place` by what the agent can do."""
 
     def __init__(self, engine: str, connection: Connection, entrance: Sequence[str] = ()) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class AttachedPlace:
         self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"])
 
     def build(self, world: World) -> None:
-        """Make the world's users, groups and nodes; see `harness.place.Place.build`."""
+        """Make the world's users, groups and nodes; see `harness.engines.protocol.Place.build`."""
         self._connection.request("build", world=encode_world(world))
         self._world = world
 
@@ -101,7 +101,7 @@ class AttachedPlace:
             raise
 
     def interactive(self, principal: Principal) -> list[str]:
-        """The command that opens a shell here for a principal; see `harness.place.Place.interactive`."""
+        """The command that opens a shell here for a principal; see `harness.engines.protocol.Place.interactive`."""
         if not self._entrance:
             raise PlaceError(f"the {self.facts.engine} engine has no way in for a terminal: take docker or namespace")
         return [*self._entrance, *only(self.environment), *become(principal), "sh"]

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from harness import images
-from harness.agent import BOOT, source
+from harness.engines.agent_connection import Connection
 from harness.engines.attached import AttachedPlace
-from harness.engines.connection import Connection
-from harness.engines.mounts import parse
-from harness.place import Interpreter, PlaceError
+from harness.engines.bundle import AGENT_BOOT, source
+from harness.engines.cache import images
+from harness.engines.mount_option import parse
+from harness.engines.protocol import Interpreter, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -167,7 +167,12 @@ class Attachment:
         self._wrapped: Container = container.get_wrapped_container()
         api = container.get_docker_client().client.api
         started = api.exec_create(
-            self._wrapped.id, ["python3", "-I", "-c", BOOT, "guarded"], stdin=True, stdout=True, stderr=True, user="0:0"
+            self._wrapped.id,
+            ["python3", "-I", "-c", AGENT_BOOT, "guarded"],
+            stdin=True,
+            stdout=True,
+            stderr=True,
+            user="0:0",
         )
         # For a Unix socket docker's library wraps the socket in a file object, of which only the socket is of use.
         file: Any = api.exec_start(started["Id"], socket=True)

@@ -16,18 +16,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.agent import BOOT, source
+from harness.engines.agent_connection import Connection
 from harness.engines.attached import AttachedPlace
-from harness.engines.connection import Connection
-from harness.engines.mounts import Mount, parse
+from harness.engines.bundle import AGENT_BOOT, source
+from harness.engines.mount_option import Mount, parse
 from harness.engines.pipes import Pipes
-from harness.place import Completed, Interpreter, PlaceError
+from harness.engines.protocol import Completed, Interpreter, PlaceError
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.place import Process
+    from harness.engines.protocol import Process
     from harness.world import Principal, World
 
 THROWAWAY = "HARNESS_THROWAWAY"
@@ -77,7 +77,7 @@ class HostEngine:
         except OSError as error:
             shutil.rmtree(base)
             raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
-        pipes = Pipes([sys.executable, "-I", "-c", BOOT, "host", str(base)])
+        pipes = Pipes([sys.executable, "-I", "-c", AGENT_BOOT, "host", str(base)])
         return HostPlace(str(base), Connection(pipes, source()))
 
 
@@ -91,7 +91,7 @@ class HostPlace(AttachedPlace):
         self.environment = {"PATH": f"{_tools(base)}{own}:{SYSTEM_PATH}:/usr/sbin:/sbin"}
 
     def build(self, world: World) -> None:
-        """Make the world; see `harness.place.Place.build`."""
+        """Make the world; see `harness.engines.protocol.Place.build`."""
         super().build(world)
         tops = frozenset(node.path.split("/")[1] for node in world.nodes if node.path.startswith("/"))
         self._translation = Translation(self._translation.base, TOPS | tops - {"etc"})
@@ -140,7 +140,7 @@ class Translation:
 
 
 class TranslatedProcess:
-    """Implements `harness.place.Process` for a command that runs outside of the place's root."""
+    """Implements `harness.engines.protocol.Process` for a command that runs outside of the place's root."""
 
     def __init__(self, process: Process, translation: Translation) -> None:
         self._process = process
@@ -148,7 +148,7 @@ class TranslatedProcess:
         self.pid = process.pid
 
     def read_line(self, stream: Literal["stdout", "stderr"] = "stdout", timeout: float = 10.0) -> str:
-        """The next line; see `harness.place.Process.read_line`."""
+        """The next line; see `harness.engines.protocol.Process.read_line`."""
         return self._translation.outward(self._process.read_line(stream, timeout))
 
     def send(self, text: str) -> None:
@@ -164,7 +164,7 @@ class TranslatedProcess:
         self._process.signal(number)
 
     def wait(self, timeout: float = 10.0) -> Completed:
-        """Wait for the end; see `harness.place.Process.wait`."""
+        """Wait for the end; see `harness.engines.protocol.Process.wait`."""
         done = self._process.wait(timeout)
         return Completed(done.status, self._translation.outward(done.stdout), self._translation.outward(done.stderr))
 

@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.agent import BOOT, source
+from harness.engines.agent_connection import Connection
 from harness.engines.attached import AttachedPlace
-from harness.engines.connection import Connection
-from harness.engines.mounts import parse
+from harness.engines.bundle import AGENT_BOOT, source
+from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
-from harness.place import Interpreter, PlaceError
+from harness.engines.protocol import Interpreter, PlaceError
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class NamespaceEngine:
             inside = target / interpreter.relative_to(prefix)
             libraries = str(target / "lib")
         binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
-        given = {"python": str(inside), "libraries": libraries, "binds": binds, "links": links, "boot": BOOT}
+        given = {"python": str(inside), "libraries": libraries, "binds": binds, "links": links, "boot": AGENT_BOOT}
         command = ["unshare", *_user_namespace(), *NAMESPACES]
-        command += [str(interpreter), "-I", "-c", BOOT, json.dumps(given)]
+        command += [str(interpreter), "-I", "-c", AGENT_BOOT, json.dumps(given)]
         pipes = Pipes(command)
         try:
             connection = Connection(pipes, source("agent/entrance.py"), source())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Pipes:
-    """A command's standard streams as a `harness.engines.connection.Transport`.
+    """A command's standard streams as a `harness.engines.agent_connection.Transport`.
 
     The command's session is its own, so that an interrupt at the terminal reaches the harness alone.
     """

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from docker.types import Ulimit
 
 from harness.engines.docker import DockerEngine
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

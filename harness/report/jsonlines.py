@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Credentials
+    from harness.engines.protocol import Credentials
     from harness.running import Run
     from harness.verdict import Verdict
 

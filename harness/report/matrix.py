@@ -11,7 +11,7 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.place import Facts
+    from harness.engines.protocol import Facts
     from harness.verdict import Verdict
 
 

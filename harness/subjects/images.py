@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import images
+from harness.engines.cache import images
 
 if TYPE_CHECKING:
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
     from harness.subjects.model import Subject
 
 

@@ -8,12 +8,12 @@ from importlib.metadata import requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.images import tree_of
-from harness.place import PlaceError
+from harness.engines.cache.images import tree_of
+from harness.engines.protocol import PlaceError
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 DISTRIBUTION = "claude-observatory"
 SOURCE = "/opt/observatory/source"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.engines.protocol import PlaceError
 from harness.finding import broken, held
-from harness.place import PlaceError
 from harness.subjects.model import Subject, above_standard
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.images import tree_of
+from harness.engines.cache.images import tree_of
 from harness.subjects.model import Subject
 
 if TYPE_CHECKING:
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 SERVERS, LIBRARIES = "/opt/harness/servers", "/opt/harness/libraries"
 PACKAGES = ("python3-aiohttp", "uvicorn", "gunicorn", "python3-hypercorn", "python3-waitress")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.engines.attached import AttachedPlace
-    from harness.place import Completed, Process
+    from harness.engines.protocol import Completed, Process
 
 ROOT = Path(__file__).parents[2]
 CLIENT = Path(os.environ.get("CLAUDE_CODE", ROOT / ".cache" / "claude-code"))

@@ -12,7 +12,7 @@ import pytest
 from tests.client.conftest import WHERE, running, until
 
 if TYPE_CHECKING:
-    from harness.place import Process
+    from harness.engines.protocol import Process
     from tests.client.conftest import Person
 
 pytestmark = pytest.mark.usefixtures("server", "hooked")

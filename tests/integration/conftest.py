@@ -16,9 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from harness.callers import Callers
 from harness.checks import CHECKS
-from harness.engines import choose
-from harness.images import tree
-from harness.place import Credentials, PlaceError
+from harness.engines.cache.images import tree
+from harness.engines.protocol import Credentials, PlaceError
+from harness.engines.registry import choose
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS
@@ -26,7 +26,7 @@ from tests.integration.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.place import Completed, Engine, Place, Process
+    from harness.engines.protocol import Completed, Engine, Place, Process
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "observatory"

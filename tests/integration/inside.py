@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.place import Completed, PlaceError
+from harness.engines.protocol import Completed, PlaceError
 from harness.world import Principal
 
 if TYPE_CHECKING:
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 ROOT = Principal(0, 0)
 MOUNTS = (f"{Path(__file__).parents[2] / 'harness'}:/opt/explain/harness",)

@@ -115,12 +115,12 @@ LIMITS = (
             "explain/test_documents.py::test_a_document_shows_what_the_command_says[checks.md:29",
         ),
         "the machine has Python and busybox, and the server of these cases is written in Perl",
-        "harness/engines/vm.py",
+        "harness/engines/vm/engine.py",
     ),
     Limit(
         "vm",
         ("scenarios/test_shell.py", f"{_EXPLAIN}a_process_with_a_root_of_its_own_is_looked_at_from_outside"),
         "a machine's only line is the agent's, and its processes are none of this machine's",
-        "harness/engines/vm.py",
+        "harness/engines/vm/engine.py",
     ),
 )

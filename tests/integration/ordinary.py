@@ -7,13 +7,13 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engines import choose
+from harness.engines.registry import choose
 from harness.world import Node, User, World, complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = complete(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.callers import Callers
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from tests.integration.conftest import Server
 
 TMP = LAYOUTS[0]

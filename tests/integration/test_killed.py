@@ -18,7 +18,7 @@ import pytest
 from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 SUITE = """
 import os, pytest

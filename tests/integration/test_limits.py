@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import ENGINES
+from harness.engines.registry import ENGINES
 from tests.integration.conftest import shared
 from tests.integration.limits import LIMITS
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.callers import Callers
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.plugin import Tally
     from harness.verdict import Verdict
     from harness.world import World

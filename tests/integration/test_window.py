@@ -13,7 +13,7 @@ from tests.integration.probes import HAMMER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.plugin import Tally
     from tests.integration.conftest import Server
 

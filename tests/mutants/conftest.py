@@ -13,7 +13,7 @@ from harness.checks import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 HERE = Path(__file__).parent
 INSIDE = "/opt/mutants"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harness.checks import CheckResult
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 RUNS = 20
 STARTS = 10

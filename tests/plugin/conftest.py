@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"`(?P<name>[\w.]+)`[^`]*:\n\n```\w+\n(?P<text>.*?)```\n", re.DOTALL)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.engines.protocol import Observation
 from harness.oracle import linux, predict
-from harness.place import Observation
 from harness.random_sweep import draw, search
 from harness.verdict import judge
 from tests.mutants.oracles import WRONG, WrongOracle

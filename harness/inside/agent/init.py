@@ -1,6 +1,6 @@
 """The first process of a virtual machine: it mounts what every system has, and listens at the first serial line.
 
-What follows this text in the machine's /init is `harness.agent.BOOT`, which then reads the agent from there. One file,
+What follows this text in the machine's /init is `AGENT_BOOT`, which then reads the agent from there. One file,
 the standard library alone. The kernel's own messages and errors go to the second serial line.
 """
 

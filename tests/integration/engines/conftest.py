@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 
 @pytest.fixture(scope="package")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.place import Credentials, PlaceError
+from harness.engines.protocol import Credentials, PlaceError
 from harness.world import AclEntry, Attempt, Node, Principal, User, World, problems
 from tests.integration.engines.worlds import COMMON, EXPECTED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 ROOT = Principal(0, 0)
 ALI = Principal(1500, 1500, (2000,))

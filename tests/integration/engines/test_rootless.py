@@ -14,7 +14,7 @@ from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.place import Completed, Place
+    from harness.engines.protocol import Completed, Place
 
 
 @pytest.fixture(scope="module")

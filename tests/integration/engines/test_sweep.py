@@ -21,8 +21,8 @@ from harness.sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid
 from harness.world import load
 
 if TYPE_CHECKING:
+    from harness.engines.protocol import Engine, Place
     from harness.oracle import Rules
-    from harness.place import Engine, Place
 
 ROOT = Path(__file__).parents[3]
 SOME = range(0, 0o1000, 37)

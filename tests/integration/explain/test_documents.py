@@ -19,7 +19,7 @@ from tests.integration.inside import ENVIRONMENT, MOUNTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 DOCS = Path(__file__).parents[3] / "docs"
 DOCUMENTS = ("../README.md", "checks.md", "explain.md", "scenarios.md", "reports.md")

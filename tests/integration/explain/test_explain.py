@@ -18,7 +18,7 @@ from tests.integration.inside import ENVIRONMENT, ROOT, explain, harness
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 WORLD = """
 name = "explained"

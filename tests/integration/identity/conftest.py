@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.checks import delivery
+from harness.engines import bundle
 from harness.world import Principal
 from tests.integration.cast import CAST
 from tests.integration.conftest import INSIDE
@@ -19,7 +19,7 @@ from tests.integration.conftest import INSIDE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.place import Place, Process
+    from harness.engines.protocol import Place, Process
 
 HERE = Path(__file__).parent
 ROOT = Principal(0, 0)
@@ -142,11 +142,11 @@ class Stage:
         """Play a case of `harness.inside.peers.connectors`, and pair what it recorded with what the server wrote."""
         player, self._player = self._player, None
         if player is None:
-            player = self.place.start(delivery.BOOT, ROOT)
+            player = self.place.start(bundle.BOOT, ROOT)
             self._stack.callback(end, player)
-            player.send(delivery.attend())
+            player.send(bundle.attend())
         arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
-        player.send(delivery.order("peers.connectors", arguments, None))
+        player.send(bundle.order("peers.connectors", arguments, None))
         answer = json.loads(player.read_line(timeout=PATIENCE))
         self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from harness.engines import choose
+from harness.engines.registry import choose
 from tests.integration.conftest import INSIDE
 from tests.integration.identity.conftest import BARE, OBSERVATORY, UnplayableError, staged
 from tests.integration.identity.test_identity_cases import CASES, Case

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines import choose
-from harness.images import tree
+from harness.engines.cache.images import tree
+from harness.engines.registry import choose
 from harness.inside.peers import connectors
 from tests.integration.conftest import INSIDE, ROOT, SOURCE
 from tests.integration.identity.conftest import BARE, OBSERVATORY, staged

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from harness import images
-from harness.checks import delivery
+from harness.engines import bundle
+from harness.engines.cache import images
+from harness.engines.cache.images import tree
 from harness.engines.docker import DockerEngine
-from harness.images import tree
 from harness.world import Node
 from tests.integration import conftest as installed
 from tests.integration.cast import CAST
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 CONNECTORS = "harness.inside.peers.connectors"
 SERVERS = pytest.mark.parametrize("command", [OBSERVATORY, BARE], ids=["observatory", "bare"])
@@ -46,7 +46,7 @@ SERVERS = pytest.mark.parametrize("command", [OBSERVATORY, BARE], ids=["observat
 
 def order(socket: str) -> str:
     """What the peer reads on its standard input: the case to play, with the text of its module."""
-    text = (delivery.INSIDE / "peers" / "connectors.py").read_text(encoding="utf-8")
+    text = (bundle.INSIDE / "peers" / "connectors.py").read_text(encoding="utf-8")
     arguments = {"case": "plain", "endpoint": socket}
     return json.dumps({"sources": {CONNECTORS: text}, "probe": "peers.connectors", "arguments": arguments}) + "\n"
 
@@ -80,7 +80,7 @@ class Containers:
         kept = ["sh", "-c", 'exec "$@" >/tmp/stdout 2>/tmp/stderr', "sh", *command]
         server = self._run(kept, {**self._shared, **self._program}, {**ENVIRONMENT, "HOME": "/root"}, None)
         self._line(server, "/tmp/stderr", "listening on")
-        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *delivery.BOOT]
+        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *bundle.BOOT]
         pid = f"container:{server.id}" if one_pid_namespace else None
         peer = self._run(ordered, self._shared, {"ORDER": order(socket)}, pid)
         assert peer.wait()["StatusCode"] == 0, peer.logs().decode()
@@ -130,7 +130,7 @@ class Namespaces:
         self._stack.callback(end, server)
         line = server.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line
-        peer = self._place.run([*apart, *delivery.BOOT], ROOT, input=order(socket), timeout=PATIENCE)
+        peer = self._place.run([*apart, *bundle.BOOT], ROOT, input=order(socket), timeout=PATIENCE)
         assert peer.status == 0, peer.stderr
         return peer.stdout, server.read_line(timeout=PATIENCE)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.identity.conftest import CLIENTS, ENVIRONMENT, ROOT
 
 if TYPE_CHECKING:
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from tests.integration.identity.conftest import Stage
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines import choose
-from harness.images import tree
+from harness.engines.cache.images import tree
+from harness.engines.registry import choose
 from tests.integration.conftest import ROOT, SOURCE
 from tests.integration.identity.rootless import PLAYED
 from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
@@ -16,7 +16,7 @@ from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 UNPLAYABLE = {
     "large-ids": "nobody can be uid 2147483647 in 1 groups here: Invalid argument",

@@ -17,8 +17,8 @@ from tests.mutants.oracles import WRONG, WrongOracle
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision
-    from harness.place import Observation, Place
     from harness.plugin import Tally
     from harness.verdict import Verdict
 

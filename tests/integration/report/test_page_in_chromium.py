@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.running import Run
 
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"

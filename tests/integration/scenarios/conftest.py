@@ -11,7 +11,7 @@ from tests.integration.inside import MOUNTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 
 @pytest.fixture(scope="session")

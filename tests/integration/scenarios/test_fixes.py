@@ -15,8 +15,8 @@ from tests.integration.inside import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.engines.protocol import Engine, Place
     from harness.oracle import Change
-    from harness.place import Engine, Place
     from harness.plugin import Tally
     from harness.world import World
 

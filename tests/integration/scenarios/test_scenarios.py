@@ -18,7 +18,7 @@ from tests.integration.inside import explain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.plugin import Tally
     from harness.world import Attempt, World
 

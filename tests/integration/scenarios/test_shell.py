@@ -17,7 +17,7 @@ from harness.scenarios import find
 from harness.world import Attempt, Principal
 
 if TYPE_CHECKING:
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ from tests.program import program
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
     from harness.plugin import Tally
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"

@@ -12,7 +12,7 @@ from harness.subjects.images import image_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.place import Engine, Place
+    from harness.engines.protocol import Engine, Place
     from harness.subjects import Subject
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 HERE = Path(__file__).parent
 PERL = ("perl", "/srv/hooks/hooks.pl", "{socket}")

@@ -19,7 +19,7 @@ from harness.subjects import SUBJECTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.plugin import Tally
     from harness.subjects import Subject
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import docker
 import pytest
 
-from harness import images
+from harness.engines.cache import images
 from tests.platforms.jobs.workflow import WORKFLOW, Job, jobs
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from harness.engines import choose
-from harness.images import tree
-from harness.kernels import KERNELS
+from harness.engines.cache.images import tree
+from harness.engines.registry import choose
+from harness.engines.vm.kernels import KERNELS
 from tests.integration.conftest import INSIDE, ROOT, SOURCE
 from tests.integration.identity import conftest as identity
 from tests.integration.inside import MOUNTS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xdist.remote import Producer
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
 
 stage = identity.stage
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cli.main import main
-from harness.kernels import KERNELS
+from harness.engines.vm.kernels import KERNELS
 from harness.oracle import linux
 from harness.sweep import MODES, WHO, sweep_grid
 from harness.world import Principal
@@ -18,7 +18,7 @@ from tests.integration.identity.conftest import ENVIRONMENT
 from tests.platforms.kernels.expectations import EXPECTATIONS, Expectation, differences, version
 
 if TYPE_CHECKING:
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.plugin import Tally
 
 PROBE = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")

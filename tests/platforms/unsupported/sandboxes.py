@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.kept import locked
-from harness.place import Completed
+from harness.engines.cache.directory import locked
+from harness.engines.protocol import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

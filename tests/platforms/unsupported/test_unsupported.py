@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from harness.place import Completed
+    from harness.engines.protocol import Completed
 
 pytestmark = pytest.mark.timeout(1200)  # the first one waits for a compiler
 ROOT = Path(__file__).parents[3]

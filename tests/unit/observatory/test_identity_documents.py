@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import ENGINES
+from harness.engines.registry import ENGINES
 from harness.inside.peers import connectors
 from observatory.identity import Unavailable, process
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.agent.wire import acl, decode_observation, encode_attempts, encode_world
+from harness.engines.encoding import acl, decode_observation, encode_attempts, encode_world
+from harness.engines.protocol import Credentials, Observation
 from harness.inside.agent.agent import CAPABILITIES, acl_bytes
-from harness.place import Credentials, Observation
 from harness.world import AclEntry, Attempt, Node, User, World
 
 WORLD = World(

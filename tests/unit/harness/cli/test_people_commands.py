@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-import harness.engines
+import harness.engines.registry
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 from harness.cli.main import main
-from harness.place import Facts, Observation
+from harness.engines.protocol import Facts, Observation
 from harness.scenarios import library
 from harness.world import load
 
@@ -58,7 +58,7 @@ class Obedient:
 @pytest.fixture
 def obedient(monkeypatch: pytest.MonkeyPatch) -> Obedient:
     made = Obedient()
-    monkeypatch.setattr(harness.engines, "choose", lambda _name="auto": made)
+    monkeypatch.setattr(harness.engines.registry, "choose", lambda _name="auto": made)
     return made
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import harness.engines
-from harness.engines import choose
-from harness.engines.mounts import Mount, parse
-from harness.place import PlaceError
+import harness.engines.registry
+from harness.engines.mount_option import Mount, parse
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ class Fake:
 def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """Why each engine does not work here; change it before choosing."""
     reasons: dict[str, str | None] = {"docker": None, "namespace": None}
-    monkeypatch.setattr(harness.engines, "engine", lambda name: Fake(name, reasons[name]))
+    monkeypatch.setattr(harness.engines.registry, "engine", lambda name: Fake(name, reasons[name]))
     return reasons
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines.connection import Connection
-from harness.place import Completed, PlaceError
+from harness.engines.agent_connection import Connection
+from harness.engines.protocol import Completed, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

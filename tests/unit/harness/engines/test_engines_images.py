@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from harness import images
-from harness.place import Interpreter, PlaceError
+from harness.engines.cache import images
+from harness.engines.protocol import Interpreter, PlaceError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.engines.protocol import Facts
 from harness.oracle import SYSTEMS, freebsd, linux, rules_of, xnu
-from harness.place import Facts
 from harness.world import Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, socket
 

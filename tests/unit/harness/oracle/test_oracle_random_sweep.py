@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.engines.protocol import Facts, Observation, PlaceError
 from harness.oracle import linux, predict
-from harness.place import Facts, Observation, PlaceError
 from harness.random_sweep import random_sweep, search, smallest
 from harness.verdict import judge
 from harness.world import Attempt, Node, User, World, complete

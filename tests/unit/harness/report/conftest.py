@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.engines.protocol import Credentials, Facts, Observation
 from harness.oracle.decision import Change, Decision
-from harness.place import Credentials, Facts, Observation
 from harness.running import Run
 from harness.verdict import Verdict, judge
 from harness.world import AclEntry, Attempt, Node, User, World

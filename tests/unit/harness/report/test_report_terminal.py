@@ -3,8 +3,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from harness.engines.protocol import Observation
 from harness.oracle.decision import Decision
-from harness.place import Observation
 from harness.report.terminal import CELLS, explain_refusal, print_run, text_of_run
 from harness.scenarios import Story
 from harness.verdict import judge

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.place import Facts, Observation
+from harness.engines.protocol import Facts, Observation
 from harness.running import EXPLAINED, judge_run, run_world
 from harness.scenarios import find
 from harness.world import loads
@@ -11,7 +11,7 @@ from harness.world import loads
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.place import Place
+    from harness.engines.protocol import Place
     from harness.world import Attempt, World
 
 UNPROTECTED = Facts("none", "6.18", "x86_64", "3.11", {"fs.protected_symlinks": 0})

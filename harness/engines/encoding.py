@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.place import Credentials, Observation
+from harness.engines.protocol import Credentials, Observation
 from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:

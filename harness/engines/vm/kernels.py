@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from harness.agent import BOOT, source
-from harness.images import PACKAGES
-from harness.kept import cache, debian, locked, say
-from harness.place import PlaceError
+from harness.engines.bundle import AGENT_BOOT, source
+from harness.engines.cache.directory import cache, debian, locked, say
+from harness.engines.cache.images import PACKAGES
+from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _find(archive: Path, wanted: re.Pattern[str]) -> bytes:
 def userland() -> Path:
     """The file system, as a cpio archive for a kernel. Raises PlaceError if it can't be made."""
     digest = hashlib.sha256()
-    for part in (USERLAND, *PACKAGES, SKIPPED.pattern, BOOT):
+    for part in (USERLAND, *PACKAGES, SKIPPED.pattern, AGENT_BOOT):
         digest.update(part.encode() + b"\0")
     digest.update(source("agent/init.py"))
     made = cache() / "kernels" / f"userland-{digest.hexdigest()[:12]}"
@@ -82,7 +82,7 @@ def userland() -> Path:
 
 
 def _convert(tar: tarfile.TarFile, archive: Archive) -> None:
-    init = b"#!/usr/bin/python3 -I\n" + source("agent/init.py") + BOOT.encode()
+    init = b"#!/usr/bin/python3 -I\n" + source("agent/init.py") + AGENT_BOOT.encode()
     archive.add("init", stat.S_IFREG | 0o755, init)
     archive.add("dev", stat.S_IFDIR | 0o755)
     for member in tar:

@@ -11,8 +11,8 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from harness.agent import delivery
-from harness.place import Completed, PlaceError
+from harness.engines.bundle import delivery
+from harness.engines.protocol import Completed, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ SAID = 2000
 
 
 class Transport(Protocol):
-    """Two byte streams, to and from a Python in a place that runs `harness.agent.BOOT`."""
+    """Two byte streams, to and from a Python in a place that runs `harness.engines.bundle.AGENT_BOOT`."""
 
     def read(self) -> bytes:
         """What has come, at least one byte; empty at the end."""
@@ -163,7 +163,7 @@ class Connection:
 
 
 class AgentProcess:
-    """A process in a place: implements `harness.place.Process`."""
+    """A process in a place: implements `harness.engines.protocol.Process`."""
 
     def __init__(self, connection: Connection, number: int) -> None:
         self.pid = 0

@@ -15,14 +15,14 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.agent import source
+from harness.engines.agent_connection import Connection
 from harness.engines.attached import AttachedPlace
-from harness.engines.connection import Connection
-from harness.engines.mounts import parse
+from harness.engines.bundle import source
+from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
+from harness.engines.protocol import Interpreter, PlaceError
+from harness.engines.vm.kernels import kernel, tree_archive, userland
 from harness.inside.agent.init import HERE
-from harness.kernels import kernel, tree_archive, userland
-from harness.place import Interpreter, PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ class VmEngine:
 
 
 class Machine(Pipes):
-    """A virtual machine's first serial line as a `harness.engines.connection.Transport`."""
+    """A virtual machine's first serial line as a `harness.engines.agent_connection.Transport`."""
 
     def __init__(self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes]) -> None:
         directory = Path(tempfile.mkdtemp(prefix="harness-vm-"))

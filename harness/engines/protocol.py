@@ -185,7 +185,7 @@ class Engine(Protocol):
         ...
 
     def interpreter(self, image: str | None = None) -> Interpreter:
-        """The Python in its places, for `harness.images.tree`. Raises PlaceError with a sentence."""
+        """The Python in its places, for `harness.engines.cache.images.tree`. Raises PlaceError with a sentence."""
         ...
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> Place:

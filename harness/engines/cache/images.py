@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.kept import UNUSED, cache, debian, last_line, locked, say
-from harness.place import PlaceError
+from harness.engines.cache.directory import UNUSED, cache, debian, last_line, locked, say
+from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import docker
 
-    from harness.place import Engine
+    from harness.engines.protocol import Engine
 
 SUITES = ("bookworm", "trixie")
 """The Debian releases that images are made of: Python 3.11 and 3.13."""
@@ -48,7 +48,7 @@ def name_of(suite: str, extra: Sequence[str] = ()) -> str:
 
 def dockerfile() -> Path:
     """The Dockerfile: in the installed package, or in the repository beside it."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[2]
     installed = here / "containers" / "Dockerfile"
     return installed if installed.exists() else here.parent / "containers" / "Dockerfile"
 

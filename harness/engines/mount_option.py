@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
 
 
 @dataclass(frozen=True, slots=True)

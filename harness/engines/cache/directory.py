@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.place import PlaceError
+from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

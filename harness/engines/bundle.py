@@ -1,4 +1,4 @@
-"""How a probe gets into a place: as text on its standard input, with a small start on the command line."""
+"""How programs of `harness.inside` get into a place: as text on standard input, by a small start in the command."""
 
 from __future__ import annotations
 
@@ -38,3 +38,27 @@ def attend() -> str:
 def order(program: str, arguments: dict[str, object], person: dict[str, object] | None) -> str:
     """One order for such a process: `person` is who the probe is to be, `None` the one whom it is started as."""
     return json.dumps({"probe": program, "arguments": arguments, "person": person}) + "\n"
+
+
+def source(name: str = "agent/agent.py") -> bytes:
+    """The text of a program of `harness.inside`, to be run by a place's own Python."""
+    return (INSIDE / name).read_bytes()
+
+
+AGENT_BOOT = (
+    "import os,sys\n"
+    "def read(n):\n"
+    " text=b''\n"
+    " while len(text)<n:\n"
+    "  piece=os.read(0,n-len(text))\n"
+    "  if not piece: sys.exit(1)\n"
+    "  text+=piece\n"
+    " return text\n"
+    "exec(compile(read(int(read(8))),'agent','exec'))\n"
+)
+"""A program for `python3 -c` that reads another one from its standard input and becomes that: see `delivery`."""
+
+
+def delivery(program: bytes) -> bytes:
+    """What `AGENT_BOOT` must read first: the length as eight digits, and the program."""
+    return b"%08d" % len(program) + program

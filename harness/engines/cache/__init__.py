@@ -1,0 +1,1 @@
+"""What engines make once and keep: images, kernels, trees of packages."""
