@@ -7,19 +7,19 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.bench import ROOT, Bench
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
+from harness.testbed.testbed import ROOT, Bench
 from harness.world import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.checks.bench import Running
     from harness.engines.protocol import Engine, Process
+    from harness.testbed.testbed import Running
 
 PACKAGES = ("iproute2", "nftables")
 """What lays a cable and raises a firewall in the place."""

@@ -17,11 +17,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.callers import Call, Callers
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 from harness.oracle import predict, rules_of
 from harness.subjects.observatory import OBSERVATORY
+from harness.testbed.callers import Call, Callers
 from harness.verdict import Verdict, judge
 from harness.world import Attempt, Node, User, World
 

@@ -121,7 +121,7 @@ def _user_names(metafunc: pytest.Metafunc) -> list[str]:
 
 def _world_of(item: pytest.Item) -> World:
     """The world that a test asks for; without a mark, that of the checks."""
-    from harness.checks.cast import cast, lay  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.testbed.cast import cast, lay  # noqa: PLC0415 - a run without places should not load the checks
     from harness.world import World, load  # noqa: PLC0415 - likewise
 
     marker = item.get_closest_marker("world")
@@ -184,7 +184,7 @@ def socket_mode(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def server(place: Place, world: World, socket_mode: int, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server of the test's mark `server`, started in the world; it has answered, and ends with the test."""
-    from harness.checks.bench import Bench  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.testbed.testbed import Bench  # noqa: PLC0415 - a run without places should not load the checks
     from harness.testing import Server  # noqa: PLC0415 - a run without places should not load the checks
 
     subject = _subject_of(request.node)
@@ -199,7 +199,7 @@ def check(
     engine: Engine, place: Place, socket_mode: int, mounts: Sequence[str], request: pytest.FixtureRequest
 ) -> CheckResult:
     """What came of a check of the server of the mark `server`: the test runs once for each that `checks` names."""
-    from harness.checking import Question, check  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.checks.runner import Question, check  # noqa: PLC0415 - a run without places should not load the checks
 
     subject = _subject_of(request.node)
     question = Question(socket_mode, subject.owner, subject.group)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import comparison
-from harness.checking import Question, SubjectError, check
 from harness.checks import CHECKS
 from harness.checks.page import Section, html_page
+from harness.checks.runner import Question, SubjectError, check
 from harness.checks.terminal import print_result
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose

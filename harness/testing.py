@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.subjects.model import Subject
+from harness.subjects.subject import Subject
 from harness.world import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.checks.bench import Bench, Running
     from harness.engines.protocol import Completed, Observation, Place, Process
+    from harness.testbed.testbed import Bench, Running
     from harness.world import Principal
 
 

@@ -21,7 +21,7 @@ from harness.checks import (
     traversal,
     umask,
 )
-from harness.checks.model import Check, CheckResult
+from harness.checks.check import Check, CheckResult
 from harness.finding import CheckVerdict, Finding
 
 CHECKS: tuple[Check, ...] = tuple(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.checks.check import Check
 from harness.checks.forgery import IDENTITY_HEADERS
-from harness.checks.model import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench, Running
+    from harness.testbed.testbed import Bench, Running
 
 HOLDS = "What one user gave to the server, no other user gets from it, but the server's own and root."
 READERS = ("colleague", "member", "stranger")

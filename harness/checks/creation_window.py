@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "At no moment of a start does anyone get in whom the finished socket refuses: not between bind, chmod, chown "

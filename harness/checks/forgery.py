@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.checks.check import Check
 from harness.checks.identity import compare
-from harness.checks.model import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server "

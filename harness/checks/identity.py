@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.bench import ProbeError
-from harness.checks.cast import UNMAPPED_BUT_VALID
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
+from harness.testbed.cast import UNMAPPED_BUT_VALID
+from harness.testbed.testbed import ProbeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.checks.bench import Bench, Running
+    from harness.testbed.testbed import Bench, Running
 
 HOLDS = (
     "Of two hundred connections that are open at the same time and speak in any order, the server says of each "

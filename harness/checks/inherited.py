@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.bench import StartError
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
+from harness.testbed.testbed import StartError
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = "When the server ends, its socket is gone; a successor's socket at the same name stays."
 

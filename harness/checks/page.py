@@ -17,7 +17,7 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.checks.model import CheckResult
+    from harness.checks.check import CheckResult
     from harness.comparison import Row
     from harness.engines.protocol import Facts
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 from harness.world import Attempt
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
-    from harness.checks.cast import Layout
+    from harness.testbed.cast import Layout
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "No user but the server's own and root can rename or remove the socket: neither in a directory of its "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.cast import TOP
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
+from harness.testbed.cast import TOP
 from harness.world import Node
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
+    from harness.testbed.testbed import Bench
 
 HOLDS = (
     "While a server lives, a second start in the same way leaves its socket alone, and clients still reach the first."

@@ -13,7 +13,7 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.checks.model import CheckResult
+    from harness.checks.check import CheckResult
     from harness.engines.protocol import Facts
     from harness.finding import CheckVerdict
 

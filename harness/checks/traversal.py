@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.model import Check
+from harness.checks.check import Check
 from harness.finding import Finding, broken, held
 from harness.oracle import predict, rules_of
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench, Running
+    from harness.testbed.testbed import Bench, Running
     from harness.world import Kind
 
 HOLDS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.checks.model import CheckResult
+    from harness.checks.check import CheckResult
     from harness.subjects import Subject
 
 PLACEHOLDERS = ("{socket}", "{directory}")
@@ -59,7 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
-    from harness.checking import Question, SubjectError, check
+    from harness.checks.runner import Question, SubjectError, check
     from harness.checks.terminal import print_result, print_summary
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines.registry import choose
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _subject(options: argparse.Namespace) -> Subject:
     """The subject of that name, or one that is made of the command. Raises SubjectError."""
-    from harness.checking import SubjectError
+    from harness.checks.runner import SubjectError
     from harness.subjects import SUBJECTS, Subject
 
     words: list[str] = options.words

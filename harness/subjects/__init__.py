@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.subjects.activation import SOCKET_ACTIVATION
 from harness.subjects.dockerd import DOCKERD
-from harness.subjects.model import Asked, Subject
 from harness.subjects.observatory import OBSERVATORY
 from harness.subjects.postgresql import POSTGRESQL, POSTGRESQL_17
 from harness.subjects.ssh_agent import SSH_AGENT
+from harness.subjects.subject import Asked, Subject
 from harness.subjects.tcp import TCP
 from harness.subjects.web import WEB_SERVERS
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.finding import broken, not_applicable
-from harness.subjects.model import Subject
+from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench
     from harness.finding import Finding
+    from harness.testbed.testbed import Bench
 
 CONTENT = "of root alone"
 READ_AS_ROOT = """

@@ -8,7 +8,7 @@ from harness.engines.cache import images
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine
-    from harness.subjects.model import Subject
+    from harness.subjects.subject import Subject
 
 
 def image_for(subject: Subject, engine: Engine) -> str | None:

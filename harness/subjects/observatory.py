@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.engines.cache.images import tree_of
 from harness.engines.protocol import PlaceError
-from harness.subjects.model import Subject
+from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine

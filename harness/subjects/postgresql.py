@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.protocol import PlaceError
 from harness.finding import broken, held
-from harness.subjects.model import Subject, above_standard
+from harness.subjects.subject import Subject, above_standard
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench, Running
     from harness.engines.protocol import Completed
     from harness.finding import Finding
+    from harness.testbed.testbed import Bench, Running
 
 TEMPLATE = "/var/lib/harness-postgresql"
 """A database that was made once in a place; each world gets a copy."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.engines.protocol import PlaceError
 from harness.finding import broken, held
-from harness.subjects.model import Subject, above_standard
+from harness.subjects.subject import Subject, above_standard
 
 if TYPE_CHECKING:
-    from harness.checks.bench import Bench, Running
     from harness.finding import Finding
+    from harness.testbed.testbed import Bench, Running
 
 ASKPASS = """#!/bin/sh
 ls -l /proc/self/fd > "$0.descriptors"

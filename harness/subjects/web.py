@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.engines.cache.images import tree_of
-from harness.subjects.model import Subject
+from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine

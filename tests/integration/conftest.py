@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from harness.callers import Callers
 from harness.checks import CHECKS
 from harness.engines.cache.images import tree
 from harness.engines.protocol import Credentials, PlaceError
 from harness.engines.registry import choose
+from harness.testbed.callers import Callers
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS

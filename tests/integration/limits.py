@@ -92,7 +92,7 @@ LIMITS = (
         "host",
         ("subjects/",),
         "the checks read a server's descriptors and children from /proc",
-        "harness/checks/bench.py; proc(5)",
+        "harness/testbed/testbed.py; proc(5)",
         ("darwin", "freebsd"),
     ),
     Limit(

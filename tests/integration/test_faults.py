@@ -15,8 +15,8 @@ from tests.integration.faults import FAULTS, copy_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.callers import Callers
     from harness.engines.protocol import Place
+    from harness.testbed.callers import Callers
     from tests.integration.conftest import Server
 
 TMP = LAYOUTS[0]

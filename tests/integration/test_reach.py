@@ -16,9 +16,9 @@ from tests.integration.conftest import credentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.callers import Callers
     from harness.engines.protocol import Place
     from harness.plugin import Tally
+    from harness.testbed.callers import Callers
     from harness.verdict import Verdict
     from harness.world import World
     from tests.integration.conftest import Server

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.checking import Question, check
+from harness.checks.runner import Question, check
 from harness.subjects import Subject
 from tests.mutants.conftest import INSIDE
 from tests.mutants.mutants import MUTANTS

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.checking import attack
 from harness.checks import CHECKS
-from harness.checks.bench import Bench
+from harness.checks.runner import attack
 from harness.subjects import SUBJECTS
+from harness.testbed.testbed import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable

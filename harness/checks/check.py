@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.checks.bench import Bench
     from harness.finding import CheckVerdict, Finding
+    from harness.testbed.testbed import Bench
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.cast import STATE, Layout, cast, directory, lay
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
 from harness.inside.dialects import dialect
-from harness.subjects.model import Asked
+from harness.subjects.subject import Asked
+from harness.testbed.cast import STATE, Layout, cast, directory, lay
 from harness.world import Node, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
-    from harness.subjects.model import Subject
+    from harness.subjects.subject import Subject
     from harness.world import Attempt, World
 
 ROOT = Principal(0, 0)

@@ -11,9 +11,9 @@ from harness.finding import not_applicable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.checks.bench import Bench, Running
     from harness.engines.protocol import Engine
     from harness.finding import Finding
+    from harness.testbed.testbed import Bench, Running
 
 ModeBy = Literal["option", "umask", "itself"]
 """How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),

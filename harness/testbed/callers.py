@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Place, Process
     from harness.world import World
 
-PROBE = Path(__file__).parent / "inside" / "caller.py"
+PROBE = Path(__file__).parents[1] / "inside" / "caller.py"
 
 
 @dataclass(frozen=True, slots=True)

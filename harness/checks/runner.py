@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.checks.bench import Bench, StartError
-from harness.checks.model import CheckResult
+from harness.checks.check import CheckResult
 from harness.engines.protocol import PlaceError
 from harness.finding import Finding, broken
+from harness.testbed.testbed import Bench, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.checks.model import Check
+    from harness.checks.check import Check
     from harness.engines.protocol import Place
-    from harness.subjects.model import Subject
+    from harness.subjects.subject import Subject
 
 
 class SubjectError(Exception):

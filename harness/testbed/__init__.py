@@ -1,0 +1,1 @@
+"""A subject running among its users, and who acts there."""
