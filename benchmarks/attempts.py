@@ -21,7 +21,7 @@ from rich.table import Table
 
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
-from harness.sweep import DIRECTORY, MODES, world
+from harness.trials.grid_sweep import DIRECTORY, MODES, world
 from harness.world import Attempt, Principal
 
 if TYPE_CHECKING:

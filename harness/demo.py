@@ -22,7 +22,7 @@ from harness.engines.registry import choose
 from harness.oracle import predict, rules_of
 from harness.subjects.observatory import OBSERVATORY
 from harness.testbed.callers import Call, Callers
-from harness.verdict import Verdict, judge
+from harness.trials.verdict import Verdict, judge
 from harness.world import Attempt, Node, User, World
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from _pytest.junitxml import xml_key
 
-from harness.shards import Shard, shard_argument
+from harness.trials.shards import Shard, shard_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence

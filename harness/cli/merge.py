@@ -28,8 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Merge; 0 if nothing failed in any part, 1 if something did, 2 if the files are not all the parts."""
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.merging import MergeError, read_parts
     from harness.report.merged import html_page, junit, text
+    from harness.trials.merging import MergeError, read_parts
 
     try:
         parts = read_parts(options.files)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from harness.engines.protocol import Place
-    from harness.running import Run
+    from harness.trials.run import Run
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines.registry import choose
-    from harness.running import run_world
     from harness.scenarios import find
+    from harness.trials.run import run_world
 
     scenario = find(options.world)
     engine = choose(options.engine)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.shards import Shard, shard_argument
+from harness.trials.shards import Shard, shard_argument
 from harness.world import dumps
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class _Found:
 
 
 def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
-    from harness.sweep import MODES, WHO, sweep_grid
+    from harness.trials.grid_sweep import MODES, WHO, sweep_grid
 
     modes = shard.of(MODES)
     task = bar.add_task("grid", total=len(modes) * len(MODES) * len(WHO))
@@ -127,7 +127,7 @@ def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Fo
     from hypothesis.configuration import set_hypothesis_home_dir
 
     from harness.engines.cache.directory import cache
-    from harness.random_sweep import random_sweep
+    from harness.trials.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here
     shard: Shard = options.shard

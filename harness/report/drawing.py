@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from harness.oracle.decision import Change, Decision
     from harness.report.trail import Step, Trails
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
     from harness.world import AclEntry, Attempt, Kind, Node, World
 
 DRAWN = 24

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.engines.protocol import Credentials
-    from harness.running import Run
-    from harness.verdict import Verdict
+    from harness.trials.run import Run
+    from harness.trials.verdict import Verdict
 
 
 def json_lines(run: Run) -> Iterator[str]:

@@ -11,7 +11,7 @@ from harness.report.text import plain, visible
 from harness.report.trail import Trails
 
 if TYPE_CHECKING:
-    from harness.running import Run
+    from harness.trials.run import Run
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry, not even as a reference (production 2, Char)."""

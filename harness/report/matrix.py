@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.engines.protocol import Facts
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.merging import UNIT
 from harness.report.document import asset, document
 from harness.report.junit import xml_text
 from harness.report.text import visible
+from harness.trials.merging import UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.merging import Part
+    from harness.trials.merging import Part
 
 HEADINGS = ("whole", "part", "tried", "failed", "skipped", "seconds", "file")
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from harness.report.matrix import Matrix
     from harness.report.trail import Step
-    from harness.running import Run
-    from harness.verdict import Verdict
+    from harness.trials.run import Run
+    from harness.trials.verdict import Verdict
     from harness.world import World
 
 

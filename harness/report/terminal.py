@@ -18,8 +18,8 @@ from harness.report.trail import Trails
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.running import Run
-    from harness.verdict import Verdict
+    from harness.trials.run import Run
+    from harness.trials.verdict import Verdict
     from harness.world import World
 
 CELLS = 400

@@ -1,6 +1,5 @@
 """A world: users, groups, nodes and attempts as frozen data, in TOML and back."""
 
-from harness.world.check import complete, problems
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
@@ -16,6 +15,7 @@ from harness.world.model import (
     World,
 )
 from harness.world.toml import dumps, load, loads
+from harness.world.validation import complete, problems
 
 __all__ = [
     "DEFAULT_MODES",

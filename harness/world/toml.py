@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, get_args
 
-from harness.world.check import Where, complete, problems
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
@@ -23,6 +22,7 @@ from harness.world.model import (
     World,
 )
 from harness.world.position import line_of
+from harness.world.validation import Where, complete, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.report.terminal import explain_refusal
-from harness.verdict import judge
+from harness.trials.verdict import judge
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
 from tests.integration.conftest import credentials
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Place
     from harness.plugin import Tally
     from harness.testbed.callers import Callers
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
     from harness.world import World
     from tests.integration.conftest import Server
 

@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.oracle import Rules, decide, freebsd, grid, linux, predict, xnu
-from harness.strategies import worlds
 from harness.world import Attempt, Node, User, World, complete
+from harness.world.strategies import worlds
 
 ALL_RULES = (linux(), linux({"fs.protected_symlinks": 1}), freebsd(), xnu())
 rules_of_all = st.sampled_from(ALL_RULES)

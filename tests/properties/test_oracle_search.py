@@ -9,12 +9,12 @@ import pytest
 
 from harness.engines.protocol import Observation
 from harness.oracle import linux, predict
-from harness.random_sweep import draw, search
-from harness.verdict import judge
+from harness.trials.random_sweep import draw, search
+from harness.trials.verdict import judge
 from tests.mutants.oracles import WRONG, WrongOracle
 
 if TYPE_CHECKING:
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
     from harness.world import World
 
 COUNT = 2000

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.oracle import decide, linux
-from harness.strategies import worlds
 from harness.world import Attempt, World, complete, dumps, loads, problems
+from harness.world.strategies import worlds
 
 
 @given(worlds())

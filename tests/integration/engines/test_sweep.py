@@ -16,8 +16,8 @@ import pytest
 
 from harness.cli.main import main
 from harness.oracle import linux
-from harness.running import run_world
-from harness.sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid
+from harness.trials.grid_sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid
+from harness.trials.run import run_world
 from harness.world import load
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_disagreement_is_counted_said_and_saved_as_a_world_that_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.sweep.rules_of", lambda *_: replace(linux(), overrides=()))
+    monkeypatch.setattr("harness.trials.grid_sweep.rules_of", lambda *_: replace(linux(), overrides=()))
     assert main(["sweep", "--engine", engine.name, "--shard", "1/512", "--worlds", "0"]) == 1
     said = capsys.readouterr().out
     assert "root, directory 0000" in said

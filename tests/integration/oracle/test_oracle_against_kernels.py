@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.oracle import predict, rules_of
-from harness.random_sweep import draw, random_sweep, smallest
 from harness.report.text import visible
-from harness.verdict import judge
+from harness.trials.random_sweep import draw, random_sweep, smallest
+from harness.trials.verdict import judge
 from harness.world import Attempt, User, World, complete, dumps
 from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 from tests.mutants.oracles import WRONG, WrongOracle
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision
     from harness.plugin import Tally
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
 
 AGREEING = 150
 """Worlds that are tried to see no disagreement."""

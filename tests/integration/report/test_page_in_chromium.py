@@ -13,9 +13,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from harness.report.page import html_page
-from harness.running import run_world
 from harness.scenarios import find
-from harness.verdict import judge
+from harness.trials.run import run_world
+from harness.trials.verdict import judge
 from harness.world import Attempt
 from tests.browser import chromium
 from tests.unit.harness.report.conftest import refused, run_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webelement import WebElement
 
     from harness.engines.protocol import Place
-    from harness.running import Run
+    from harness.trials.run import Run
 
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"
 CONTRAST = 4.5  # WCAG 2.1, 1.4.3, level AA

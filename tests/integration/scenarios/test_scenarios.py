@@ -11,8 +11,8 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.report.terminal import text_of_run
-from harness.running import run_world
 from harness.scenarios import Scenario, library
+from harness.trials.run import run_world
 from tests.integration.inside import explain
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from harness.cli.main import main
 from harness.engines.vm.kernels import KERNELS
 from harness.oracle import linux
-from harness.sweep import MODES, WHO, sweep_grid
+from harness.trials.grid_sweep import MODES, WHO, sweep_grid
 from harness.world import Principal
 from tests.integration.identity.conftest import ENVIRONMENT
 from tests.platforms.kernels.expectations import EXPECTATIONS, Expectation, differences, version

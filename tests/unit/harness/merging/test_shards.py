@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.shards import MOST, Shard, parse_shard
+from harness.trials.shards import MOST, Shard, parse_shard
 
 
 @given(st.lists(st.integers()), st.integers(1, MOST))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from harness.oracle import decide, linux, predict
-from harness.strategies import worlds
 from harness.world import AclEntry, Attempt, Node, World, complete
+from harness.world.strategies import worlds
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, socket
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from harness.engines.protocol import Facts, Observation, PlaceError
 from harness.oracle import linux, predict
-from harness.random_sweep import random_sweep, search, smallest
-from harness.verdict import judge
+from harness.trials.random_sweep import random_sweep, search, smallest
+from harness.trials.verdict import judge
 from harness.world import Attempt, Node, User, World, complete
 from tests.mutants.oracles import WRONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.verdict import Verdict
+    from harness.trials.verdict import Verdict
 
 OWNERLESS = next(wrong for wrong in WRONG if wrong.name == "the owner class is forgotten")
 

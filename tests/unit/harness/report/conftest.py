@@ -8,8 +8,8 @@ import pytest
 
 from harness.engines.protocol import Credentials, Facts, Observation
 from harness.oracle.decision import Change, Decision
-from harness.running import Run
-from harness.verdict import Verdict, judge
+from harness.trials.run import Run
+from harness.trials.verdict import Verdict, judge
 from harness.world import AclEntry, Attempt, Node, User, World
 
 if TYPE_CHECKING:

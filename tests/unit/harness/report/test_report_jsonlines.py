@@ -7,7 +7,7 @@ from harness.report.jsonlines import json_lines
 from tests.unit.harness.report.conftest import admitted, refused, run_of
 
 if TYPE_CHECKING:
-    from harness.running import Run
+    from harness.trials.run import Run
 
 
 def test_each_attempt_is_one_object_with_the_promised_keys_and_the_summary_is_last(run: Run) -> None:

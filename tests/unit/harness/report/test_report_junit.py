@@ -10,7 +10,7 @@ from harness.report.junit import junit
 from tests.unit.harness.report.conftest import refused, run_of
 
 if TYPE_CHECKING:
-    from harness.running import Run
+    from harness.trials.run import Run
 
 
 def test_each_attempt_is_a_test_case_of_the_world(run: Run) -> None:

@@ -15,7 +15,7 @@ from harness.scenarios import Story
 from tests.unit.harness.report.conftest import admitted, refused, run_of
 
 if TYPE_CHECKING:
-    from harness.running import Run
+    from harness.trials.run import Run
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&<!--"
 

@@ -7,13 +7,13 @@ from harness.engines.protocol import Observation
 from harness.oracle.decision import Decision
 from harness.report.terminal import CELLS, explain_refusal, print_run, text_of_run
 from harness.scenarios import Story
-from harness.verdict import judge
+from harness.trials.verdict import judge
 from harness.world import Attempt, Node, User, World
 from tests.unit.harness.report.conftest import admitted, refused, run_of
 
 if TYPE_CHECKING:
-    from harness.running import Run
-    from harness.verdict import Verdict
+    from harness.trials.run import Run
+    from harness.trials.verdict import Verdict
 
 
 def test_a_refusal_is_told_with_its_path_its_modes_its_reason_and_the_way_to_see_it_again(

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.engines.protocol import Facts, Observation
-from harness.running import EXPLAINED, judge_run, run_world
 from harness.scenarios import find
+from harness.trials.run import EXPLAINED, judge_run, run_world
 from harness.world import loads
 
 if TYPE_CHECKING:

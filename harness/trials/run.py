@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.oracle import linux, predict, rules_of
-from harness.verdict import Verdict, judge
+from harness.trials.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

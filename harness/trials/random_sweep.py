@@ -1,6 +1,6 @@
 """Random worlds, tried in a place and held against the oracle. What differs is shrunk to the smallest such world.
 
-The grid (`harness.sweep`) is exhaustive where there is little to vary; this goes where nobody thought of looking.
+The grid (`harness.trials.grid_sweep`) is exhaustive where there is little to vary; this goes where nobody thought of looking.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from harness.engines.protocol import PlaceError
 from harness.oracle import predict, rules_of
-from harness.strategies import worlds
-from harness.verdict import Verdict, judge
+from harness.trials.verdict import Verdict, judge
 from harness.world import DEFAULT_MODES, problems
+from harness.world.strategies import worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

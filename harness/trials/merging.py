@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.shards import Shard, parse_shard
+from harness.trials.shards import Shard, parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
