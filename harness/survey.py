@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from harness import comparison
 from harness.checks import CHECKS
-from harness.checks.page import Section, html_page
 from harness.checks.runner import Question, SubjectError, check
-from harness.checks.terminal import print_result
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
+from harness.report.checks_html import Section, html_page
+from harness.report.checks_terminal import print_result
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.web import PACKAGES, Released

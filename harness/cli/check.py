@@ -60,9 +60,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
     from harness.checks.runner import Question, SubjectError, check
-    from harness.checks.terminal import print_result, print_summary
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines.registry import choose
+    from harness.report.checks_terminal import print_result, print_summary
     from harness.subjects.images import image_for
 
     if not options.words:
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             print_summary(results, place.facts, sys.stdout)
         if options.html:
-            from harness.checks.page import Section, html_page
+            from harness.report.checks_html import Section, html_page
 
             section = Section(subject.name, subject.about, tuple(results))
             options.html.write_text(html_page(f"{subject.name}, checked", [section], place.facts), encoding="utf-8")

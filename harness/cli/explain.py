@@ -22,8 +22,8 @@ def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.cli.who import looked_up
-    from harness.live.explanation import explain
     from harness.live.finding import find
+    from harness.report.explanation import explain
     from harness.report.text import coloured, plain, wants_colour
 
     found = looked_up(options)

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(done: Run, options: argparse.Namespace) -> None:
     from harness.report.junit import junit
-    from harness.report.page import html_page
+    from harness.report.run_html import html_page
 
     if options.html:
         options.html.write_text(html_page(done), encoding="utf-8")
@@ -83,7 +83,7 @@ def _write(done: Run, options: argparse.Namespace) -> None:
 
 def _print(done: Run, options: argparse.Namespace) -> None:
     from harness.report.jsonlines import json_lines
-    from harness.report.terminal import print_run
+    from harness.report.run_terminal import print_run
 
     if options.json:
         for line in json_lines(done):

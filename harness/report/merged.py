@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.report.document import asset, document
+from harness.report.html_document import asset, document
 from harness.report.junit import xml_text
 from harness.report.text import visible
 from harness.trials.merging import UNIT
@@ -82,4 +82,4 @@ def html_page(parts: Sequence[Part]) -> str:
             said = escape("\n".join(map(visible, failure.text.splitlines())))
             body.append(f'<details open><summary><span class="broken">failed</span> {summary}</summary>')
             body.append(f"<pre>{said}</pre></details>")
-    return document(title, asset("harness.checks", "page.css"), body)
+    return document(title, asset("harness.report", "checks.css"), body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.oracle import predict, rules_of
-from harness.report.terminal import explain_refusal
+from harness.report.run_terminal import explain_refusal
 from harness.trials.verdict import judge
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
 from tests.integration.conftest import credentials

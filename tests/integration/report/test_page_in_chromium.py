@@ -12,7 +12,7 @@ from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness.report.page import html_page
+from harness.report.run_html import html_page
 from harness.scenarios import find
 from harness.trials.run import run_world
 from harness.trials.verdict import judge

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.oracle import predict, rules_of
-from harness.report.terminal import text_of_run
+from harness.report.run_terminal import text_of_run
 from harness.scenarios import Scenario, library
 from harness.trials.run import run_world
 from tests.integration.inside import explain

@@ -6,12 +6,12 @@ import os
 import stat
 
 from harness.live.accounts import Account, FileAccounts
-from harness.live.explanation import explain
 from harness.live.finding import Finding, find
 from harness.live.look import Component
 from harness.live.process import Running
 from harness.live.scene import Scene
 from harness.live.subject import Subject
+from harness.report.explanation import explain
 from harness.report.text import plain
 from harness.world import Attempt, Node, Principal, User, World, complete
 

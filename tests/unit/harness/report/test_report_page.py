@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.page import html_page
+from harness.report.run_html import html_page
 from harness.scenarios import Story
 from tests.unit.harness.report.conftest import admitted, refused, run_of
 

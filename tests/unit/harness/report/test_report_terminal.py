@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from harness.engines.protocol import Observation
 from harness.oracle.decision import Decision
-from harness.report.terminal import CELLS, explain_refusal, print_run, text_of_run
+from harness.report.run_terminal import CELLS, explain_refusal, print_run, text_of_run
 from harness.scenarios import Story
 from harness.trials.verdict import judge
 from harness.world import Attempt, Node, User, World

@@ -9,8 +9,8 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
-from harness.report.document import asset, document
 from harness.report.drawing import acl_entry, group_of, mode_string, operation_and_path, owner_of
+from harness.report.html_document import asset, document
 from harness.report.matrix import deciding_sysctls, matrix_of
 from harness.report.text import visible
 from harness.report.trail import Trails
@@ -37,7 +37,7 @@ def html_page(run: Run) -> str:
         *_dialog(),
         f'<script type="application/json" id="data">{_embedded(_data(run))}</script>',
     ]
-    style, script = (asset("harness.report", name) for name in ("page.css", "page.js"))
+    style, script = (asset("harness.report", name) for name in ("run.css", "run.js"))
     return document(f"{run.world.name}: who may do what", style, body, script)
 
 

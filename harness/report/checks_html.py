@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.report.document import asset, document
+from harness.report.html_document import asset, document
 from harness.report.text import visible
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def html_page(title: str, sections: Sequence[Section], facts: Facts, rows: Seque
         *_comparison(rows),
         *(line for section in sections for line in _section(section)),
     ]
-    return document(title, asset("harness.checks", "page.css"), body)
+    return document(title, asset("harness.report", "checks.css"), body)
 
 
 def _matrix(sections: Sequence[Section]) -> Iterator[str]:
