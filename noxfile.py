@@ -78,7 +78,7 @@ def pytest(session: nox.Session, *paths: str) -> None:
 def demo(session: nox.Session) -> None:
     """See the product in under a minute: users, layouts, verdicts, senders."""
     install(session, "harness")
-    session.run("python", "-m", "harness.demo", *session.posargs)
+    session.run("python", "-m", "harness.showcase.demo", *session.posargs)
 
 
 @nox.session
@@ -120,7 +120,7 @@ def plugin(session: nox.Session) -> None:
 def survey(session: nox.Session) -> None:
     """Write docs/survey.md and artifacts/survey.html: every check of every server; then paste what it says."""
     install(session, "harness")
-    session.run("python", "-m", "harness.survey", *session.posargs)
+    session.run("python", "-m", "harness.showcase.survey", *session.posargs)
     session.run("python", "-m", "pytest", "-n", "auto", "tests/survey", "tests/unit/harness/checks")
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harness.finding import CheckVerdict, Finding
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Check:
 
     name: str
     holds: str
-    attack: Callable[[Bench], Finding]
+    attack: Callable[[Testbed], Finding]
 
 
 @dataclass(frozen=True, slots=True)

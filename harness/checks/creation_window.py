@@ -10,7 +10,7 @@ from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "At no moment of a start does anyone get in whom the finished socket refuses: not between bind, chmod, chown "
@@ -22,48 +22,48 @@ AWKWARD = ("bare", "searcher")
 """Users whose capabilities a probe does not take on."""
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Take one start step by step, then many at full speed, with everyone outside trying all the time."""
-    if bench.no_path:
-        return not_applicable(f"{bench.no_path}, so it has no mode at any moment")
-    bench.lay()
-    path = f"{bench.directory}/socket"
-    world = bench.with_socket(path, bench.mode)
+    if testbed.no_path:
+        return not_applicable(f"{testbed.no_path}, so it has no mode at any moment")
+    testbed.lay()
+    path = f"{testbed.directory}/socket"
+    world = testbed.with_socket(path, testbed.mode)
     attempts = [Attempt(user.name, "connect", path) for user in world.users if user.name not in AWKWARD]
-    decisions = predict(world, attempts, rules_of(bench.place.facts))
+    decisions = predict(world, attempts, rules_of(testbed.place.facts))
     outside = [
         attempt.user
         for attempt, decision in zip(attempts, decisions, strict=True)
-        if decision.outcome != "ok" and attempt.user != bench.owner
+        if decision.outcome != "ok" and attempt.user != testbed.owner
     ]
     if not outside:
-        return not_applicable(f"{bench.mode:04o} admits every user, so there is nobody to keep out meanwhile")
-    return _judge(bench, outside)
+        return not_applicable(f"{testbed.mode:04o} admits every user, so there is nobody to keep out meanwhile")
+    return _judge(testbed, outside)
 
 
-def _judge(bench: Bench, outside: list[str]) -> Finding:
+def _judge(testbed: Testbed, outside: list[str]) -> Finding:
     order = {
-        "command": bench.subject.arguments(bench.asked()),
-        "person": bench.person(bench.owner),
-        "environment": {"PATH": bench.path, **bench.environment()},
-        "umask": bench.umask(),
-        "stop": int(bench.subject.stop),
+        "command": testbed.subject.arguments(testbed.asked()),
+        "person": testbed.person(testbed.owner),
+        "environment": {"PATH": testbed.path, **testbed.environment()},
+        "umask": testbed.umask(),
+        "stop": int(testbed.subject.stop),
     }
     common = {
-        "endpoint": bench.endpoint,
-        "speaks": bench.subject.speaks,
+        "endpoint": testbed.endpoint,
+        "speaks": testbed.subject.speaks,
         "order": order,
-        "outsiders": [bench.person(name) for name in outside],
+        "outsiders": [testbed.person(name) for name in outside],
     }
-    steps = bench.probe("steps", **common, seconds=STEPPING, timeout=STEPPING + 60)
-    bench.lay()
-    starts = bench.probe(
+    steps = testbed.probe("steps", **common, seconds=STEPPING, timeout=STEPPING + 60)
+    testbed.lay()
+    starts = testbed.probe(
         "starts",
         **common,
-        starts=bench.subject.starts,
-        seconds=bench.subject.patience,
-        leftovers=[bench.endpoint] if bench.endpoint.startswith("/") else [],
-        timeout=bench.subject.starts * bench.subject.patience,
+        starts=testbed.subject.starts,
+        seconds=testbed.subject.patience,
+        leftovers=[testbed.endpoint] if testbed.endpoint.startswith("/") else [],
+        timeout=testbed.subject.starts * testbed.subject.patience,
     )
     got_in = [who for who, said in starts["outsiders"].items() if "ok" in said["tries"]]
     tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())

@@ -8,7 +8,7 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "A thousand connections, a fifth of them broken off, leave no descriptor behind: the server's number of "
@@ -18,20 +18,20 @@ ROUNDS = 2
 """What a server opens once and keeps grows its number of descriptors in one round, a leak in both."""
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Count, connect a thousand times, count again."""
-    bench.lay()
-    each = bench.subject.connections // ROUNDS
-    with bench.serve() as running:
-        bench.open_to_all(running)
-        inspector = bench.inspector(running)
-        said = bench.probe(
+    testbed.lay()
+    each = testbed.subject.connections // ROUNDS
+    with testbed.serve() as running:
+        testbed.open_to_all(running)
+        inspector = testbed.inspector(running)
+        said = testbed.probe(
             "many",
             inspector,
             endpoint=running.endpoint,
-            speaks=bench.subject.speaks,
+            speaks=testbed.subject.speaks,
             pid=running.pid,
-            person=bench.person(bench.owner) if inspector.uid == 0 else None,
+            person=testbed.person(testbed.owner) if inspector.uid == 0 else None,
             connections=each,
             seconds=10.0,
         )

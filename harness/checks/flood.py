@@ -8,7 +8,7 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "When one user opens as many connections as the server's limit of descriptors allows and more, another user still "
@@ -20,22 +20,22 @@ EXCESS = 128
 DEADLINE = 5.0
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Fill it up as one user, and ask as another."""
-    if bench.subject.speaks == "nothing":
+    if testbed.subject.speaks == "nothing":
         return not_applicable("without a protocol that it speaks, no answer can be awaited: give --speaks")
-    bench.lay()
-    with bench.serve(files=FILES) as running:
-        bench.open_to_all(running)
-        other = bench.served(running)
-        with bench.holding(
+    testbed.lay()
+    with testbed.serve(files=FILES) as running:
+        testbed.open_to_all(running)
+        other = testbed.served(running)
+        with testbed.holding(
             "hold",
-            bench.principal("stranger"),
+            testbed.principal("stranger"),
             endpoint=running.endpoint,
-            speaks=bench.subject.speaks,
+            speaks=testbed.subject.speaks,
             count=FILES + EXCESS,
         ) as said:
-            answer = bench.ask(running, other, "beside-a-flood", DEADLINE)
+            answer = testbed.ask(running, other, "beside-a-flood", DEADLINE)
     opened = f"the stranger opened {said['held']} connections to a server with {FILES} descriptors"
     if said["refusal"]:
         opened += f" (then {said['refusal']})"

@@ -9,7 +9,7 @@ from harness.checks.identity import compare
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "Whatever a client claims in its payload, its headers, its query or with SCM_CREDENTIALS, the server "
@@ -46,32 +46,32 @@ LIES: list[dict[str, Any]] = [
 ]
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Lie in every way as a stranger; then as root, whom the kernel lets send any credentials."""
-    if bench.tells is None:
-        return not_applicable(f"nothing in what it speaks ({bench.subject.speaks}) says whom the server saw")
-    bench.lay()
+    if testbed.tells is None:
+        return not_applicable(f"nothing in what it speaks ({testbed.subject.speaks}) says whom the server saw")
+    testbed.lay()
     faults: list[str] = []
     told: dict[str, Any] = {}
-    with bench.serve() as running:
-        bench.open_to_all(running)
-        liar = "stranger" if bench.admits("stranger") else "member"
+    with testbed.serve() as running:
+        testbed.open_to_all(running)
+        liar = "stranger" if testbed.admits("stranger") else "member"
         for who in (liar, "root"):
-            lies = [{"label": "the name of another", "user": bench.owner}] if bench.tells == "answer" else LIES
+            lies = [{"label": "the name of another", "user": testbed.owner}] if testbed.tells == "answer" else LIES
             if who == "root":
-                lies = [{"label": "SCM_CREDENTIALS", "ids": [0, *_ids(bench, liar)]}]
-            lines = bench.probe_lines(
+                lies = [{"label": "SCM_CREDENTIALS", "ids": [0, *_ids(testbed, liar)]}]
+            lines = testbed.probe_lines(
                 "claim",
-                bench.principal(who),
+                testbed.principal(who),
                 endpoint=running.endpoint,
-                speaks=bench.subject.speaks,
+                speaks=testbed.subject.speaks,
                 who=who,
                 lies=lies,
                 seconds=10.0,
             )
             for said in lines:
                 way = f"{who} by {said['label']}"
-                seen = bench.seen(running, said) if said["kind"] == "accepted" else None
+                seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
                 told[way] = {"sendmsg": said["sendmsg"], "kind": said["kind"], "seen": seen}
                 if said["kind"] == "accepted":
                     known = None if seen is None else {key: value for key, value in seen.items() if value is not None}
@@ -83,8 +83,8 @@ def attack(bench: Bench) -> Finding:
     return held(f"these changed nothing: {', '.join(told)}", **told)
 
 
-def _ids(bench: Bench, name: str) -> list[int]:
-    person = bench.person(name)
+def _ids(testbed: Testbed, name: str) -> list[int]:
+    person = testbed.person(name)
     return [person["uid"], person["gid"]]
 
 

@@ -12,7 +12,7 @@ from harness.testbed.testbed import ProbeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.testbed.testbed import Bench, Running
+    from harness.testbed.testbed import RunningServer, Testbed
 
 HOLDS = (
     "Of two hundred connections that are open at the same time and speak in any order, the server says of each "
@@ -32,27 +32,27 @@ CROWD = tuple(range(3000, 3040))
 """More supplementary groups than the 32 of some old buffers, none of them in /etc/group."""
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Let everyone connect, then speak in a shuffled order; then put the server where it can't see who they are."""
-    if bench.tells is None:
-        return not_applicable(f"nothing in what it speaks ({bench.subject.speaks}) says whom the server saw")
-    bench.lay()
-    by_name = bench.tells == "answer"
-    people = bench.named_people() if by_name else _people(bench)
-    with bench.serve() as running:
-        bench.open_to_all(running)
-        faults, counted = _hold(bench, running, people, CONNECTIONS // len(people))
-        changed, more = _hold(bench, running, _changers(bench), 1, stopped=running.pid)
+    if testbed.tells is None:
+        return not_applicable(f"nothing in what it speaks ({testbed.subject.speaks}) says whom the server saw")
+    testbed.lay()
+    by_name = testbed.tells == "answer"
+    people = testbed.named_people() if by_name else _people(testbed)
+    with testbed.serve() as running:
+        testbed.open_to_all(running)
+        faults, counted = _hold(testbed, running, people, CONNECTIONS // len(people))
+        changed, more = _hold(testbed, running, _changers(testbed), 1, stopped=running.pid)
         faults += changed
         counted += more
-        cases, remark, more = ([], "", 0) if by_name or "tcp:" in running.endpoint else _play(bench, running)
+        cases, remark, more = ([], "", 0) if by_name or "tcp:" in running.endpoint else _play(testbed, running)
         faults += cases
         counted += more
     if not counted:
         return not_applicable("nobody's request was accepted, so nobody was named") if not faults else broken(faults[0])
     whom = f"{counted} requests of {len(people)} processes, of some that became others after they connected,{remark}"
     if not by_name:
-        blind, outside = _from_outside(bench)
+        blind, outside = _from_outside(testbed)
         faults += blind
         whom += outside
     if faults:
@@ -61,11 +61,11 @@ def attack(bench: Bench) -> Finding:
     return held(f"{whom} were all named as the kernel names them", requests=counted)
 
 
-def _people(bench: Bench) -> list[dict[str, Any]]:
+def _people(testbed: Testbed) -> list[dict[str, Any]]:
     """The users of the world, processes that are hard to name, and as many strangers as it takes."""
-    known = [bench.person(user.name) for user in bench.world.users if user.capabilities is None]
-    member = bench.person("member")
-    stranger = bench.person("stranger")
+    known = [testbed.person(user.name) for user in testbed.world.users if user.capabilities is None]
+    member = testbed.person("member")
+    stranger = testbed.person("stranger")
     hard = [
         {**member, "label": "member-without-group", "groups": []},
         {**stranger, "label": "stranger-in-a-crowd", "groups": list(CROWD)},
@@ -85,24 +85,24 @@ def _people(bench: Bench) -> list[dict[str, Any]]:
     return [*known, *hard, *nameless]
 
 
-def _changers(bench: Bench) -> list[dict[str, Any]]:
+def _changers(testbed: Testbed) -> list[dict[str, Any]]:
     """Processes that connect as one user and speak as another."""
-    member, colleague, stranger = (bench.person(name) for name in ("member", "colleague", "stranger"))
-    if bench.tells == "answer":
+    member, colleague, stranger = (testbed.person(name) for name in ("member", "colleague", "stranger"))
+    if testbed.tells == "answer":
         return [{**member, "later": colleague}]
     return [
         {**member, "label": "member-now-stranger", "later": stranger},
-        {**stranger, "label": "stranger-now-root", "later": bench.person("root")},
+        {**stranger, "label": "stranger-now-root", "later": testbed.person("root")},
     ]
 
 
 def _hold(
-    bench: Bench, running: Running, people: list[dict[str, Any]], each: int, stopped: int | None = None
+    testbed: Testbed, running: RunningServer, people: list[dict[str, Any]], each: int, stopped: int | None = None
 ) -> tuple[list[str], int]:
-    lines = bench.probe_lines(
+    lines = testbed.probe_lines(
         "people",
         endpoint=running.endpoint,
-        speaks=bench.subject.speaks,
+        speaks=testbed.subject.speaks,
         people=people,
         each=each,
         seed=SEED,
@@ -113,28 +113,28 @@ def _hold(
     counted = 0
     for said in lines:
         if said["kind"] != "accepted":
-            if bench.admits(said["label"]):
+            if testbed.admits(said["label"]):
                 faults.append(f"{said['label']} was not served ({said['kind']} {said['text']})")
             elif said["kind"] not in ("refused", "closed"):
                 faults.append(f"{said['label']} got {said['kind']} where a refusal is due")
             continue
         counted += 1
-        seen = bench.seen(running, said)
-        if not bench.admits(said["label"]):
+        seen = testbed.seen(running, said)
+        if not testbed.admits(said["label"]):
             faults.append(f"{said['label']} was served as {seen}, and should be refused")
         else:
             faults += compare(said["label"], said["process"], seen)
     return faults, counted
 
 
-def _play(bench: Bench, running: Running) -> tuple[list[str], str, int]:
+def _play(testbed: Testbed, running: RunningServer) -> tuple[list[str], str, int]:
     """Play the cases: what was wrong, what is to be said of them, and how many requests there were."""
     faults: list[str] = []
     missing: list[str] = []
     counted = 0
     for case in CASES:
         try:
-            said = bench.probe_lines("connectors", case=case, endpoint=running.endpoint, server=running.pid)
+            said = testbed.probe_lines("connectors", case=case, endpoint=running.endpoint, server=running.pid)
         except (ProbeError, TimeoutError) as error:
             faults.append(f"{case}: {error}")
             break
@@ -143,7 +143,7 @@ def _play(bench: Bench, running: Running) -> tuple[list[str], str, int]:
         faults += unserved
         for record in [] if unserved else [line for line in said if "token" in line]:
             counted += 1
-            seen = bench.seen(running, record)
+            seen = testbed.seen(running, record)
             faults += compare(f"{record['token']}'s connector", record, seen)
             described = (running.event(record["token"], 0) or {}).get("_peer_process")
             faults += _describes(record, described)
@@ -180,33 +180,33 @@ def _spelled(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
-def _from_outside(bench: Bench) -> tuple[list[str], str]:
+def _from_outside(testbed: Testbed) -> tuple[list[str], str]:
     """Start the server where most ids have no translation; what is unknown must be called so, and nothing may be
     lost."""
-    if (why := bench.no_user_namespace()) is not None:
+    if (why := testbed.no_user_namespace()) is not None:
         return [], f" (not from outside its user namespace: {why})"
-    bench.lay()
+    testbed.lay()
     faults: list[str] = []
-    with bench.serve(outside=True) as running:
-        bench.open_to_all(running)
-        for name in (bench.owner, "stranger"):
-            lines = bench.probe_lines(
+    with testbed.serve(outside=True) as running:
+        testbed.open_to_all(running)
+        for name in (testbed.owner, "stranger"):
+            lines = testbed.probe_lines(
                 "people",
                 endpoint=running.endpoint,
-                speaks=bench.subject.speaks,
-                people=[bench.person(name)],
+                speaks=testbed.subject.speaks,
+                people=[testbed.person(name)],
                 each=1,
                 seed=SEED,
                 seconds=20.0,
             )
             said = {**lines[0], "token": lines[0]["token"]}
-            seen = bench.seen(running, said) if said["kind"] == "accepted" else None
+            seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
             if seen is None:
                 faults.append(
                     f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})"
                 )
                 continue
-            mapped = name == bench.owner
+            mapped = name == testbed.owner
             due = {key: said["process"][key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
             faults += [
                 f"{name}'s {key} has no translation in the server's namespaces, and it says {_spelled(seen[key])}"

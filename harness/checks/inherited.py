@@ -8,7 +8,7 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be "
@@ -18,27 +18,27 @@ HOLDS = (
 SHOWN = 4
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Read the descriptors of a child, or the flags of the server's own, while a client is connected."""
-    bench.lay()
-    with bench.serve() as running:
-        child = bench.subject.child_descriptors(bench, running)
+    testbed.lay()
+    with testbed.serve() as running:
+        child = testbed.subject.child_descriptors(testbed, running)
         if child is not None:
             evidence = {"child": child}
             if child:
                 more = f" and {len(child) - SHOWN} more descriptors" if len(child) > SHOWN else ""
                 return broken(f"a program that it started got {', '.join(child[:SHOWN])}{more}", **evidence)
             return held("a program that it started got nothing but the standard three", **evidence)
-        bench.open_to_all(running)
-        with bench.holding(
+        testbed.open_to_all(running)
+        with testbed.holding(
             "hold",
-            bench.principal("stranger"),
+            testbed.principal("stranger"),
             endpoint=running.endpoint,
-            speaks=bench.subject.speaks,
+            speaks=testbed.subject.speaks,
             count=1,
         ):
-            bench.ask(running, "root", "while-another-is-connected")
-            seen = bench.descriptors(running)
+            testbed.ask(running, "root", "while-another-is-connected")
+            seen = testbed.descriptors(running)
     program = seen["processes"][0]["program"]
     sockets, open_ones = 0, []
     for process in seen["processes"]:

@@ -10,7 +10,7 @@ from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "The socket file has the mode that was asked for, and of all users exactly those connect whom that mode, "
@@ -20,32 +20,32 @@ HOLDS = (
 ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 10.0}
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Start it, read the mode, let everyone connect, and hold both against what was asked."""
-    bench.lay()
-    with bench.serve() as running:
-        return _judge(bench, running.endpoint)
+    testbed.lay()
+    with testbed.serve() as running:
+        return _judge(testbed, running.endpoint)
 
 
-def _judge(bench: Bench, path: str) -> Finding:
-    if bench.no_path:
-        return _without_file(bench, path)
-    there = bench.look(path)[path]
+def _judge(testbed: Testbed, path: str) -> Finding:
+    if testbed.no_path:
+        return _without_file(testbed, path)
+    there = testbed.look(path)[path]
     assert there is not None
-    if bench.subject.fixed_mode is None:
-        how = {"option": "asked for", "umask": "asked for by the umask"}[bench.subject.mode_by]
+    if testbed.subject.fixed_mode is None:
+        how = {"option": "asked for", "umask": "asked for by the umask"}[testbed.subject.mode_by]
     else:
         how = "its own"
-    modes = f"{bench.mode:04o} is {how}, it has {there['mode']:04o}"
-    faults = [modes] if there["mode"] != bench.mode else []
-    gid = bench.world.gid(bench.socket_group)
-    if bench.subject.takes_group and bench.group is not None and there["gid"] != gid:
-        faults.append(f"group {bench.group} ({gid}) is asked for, it has {there['gid']}")
-    world = bench.with_socket(path, bench.mode)
+    modes = f"{testbed.mode:04o} is {how}, it has {there['mode']:04o}"
+    faults = [modes] if there["mode"] != testbed.mode else []
+    gid = testbed.world.gid(testbed.socket_group)
+    if testbed.subject.takes_group and testbed.group is not None and there["gid"] != gid:
+        faults.append(f"group {testbed.group} ({gid}) is asked for, it has {there['gid']}")
+    world = testbed.with_socket(path, testbed.mode)
     attempts = [Attempt(user.name, "connect", path) for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts))
+    decisions = predict(world, attempts, rules_of(testbed.place.facts))
     outcomes = {}
-    for attempt, decision, seen in zip(attempts, decisions, bench.attempt(*attempts), strict=True):
+    for attempt, decision, seen in zip(attempts, decisions, testbed.attempt(*attempts), strict=True):
         outcomes[attempt.user] = seen.outcome
         if seen.outcome != decision.outcome:
             faults.append(f"{attempt.user} should get {decision.outcome} and got {seen.outcome}")
@@ -56,13 +56,13 @@ def _judge(bench: Bench, path: str) -> Finding:
     return held(f"{modes}; in get {admitted}, and the other {_others(outcomes)} do not", **evidence)
 
 
-def _without_file(bench: Bench, endpoint: str) -> Finding:
+def _without_file(testbed: Testbed, endpoint: str) -> Finding:
     """Nothing there can have a mode: let everyone in who gets in, and hold that against the mode that was asked for."""
-    world = bench.with_socket(f"{bench.directory}/socket", bench.mode)
-    attempts = [Attempt(user.name, "connect", f"{bench.directory}/socket") for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts))
+    world = testbed.with_socket(f"{testbed.directory}/socket", testbed.mode)
+    attempts = [Attempt(user.name, "connect", f"{testbed.directory}/socket") for user in world.users]
+    decisions = predict(world, attempts, rules_of(testbed.place.facts))
     outcomes = {
-        user.name: bench.probe("question", bench.principal(user.name), endpoint=endpoint, **ONLY_CONNECT)["kind"]
+        user.name: testbed.probe("question", testbed.principal(user.name), endpoint=endpoint, **ONLY_CONNECT)["kind"]
         for user in world.users
     }
     wrong = [
@@ -71,7 +71,7 @@ def _without_file(bench: Bench, endpoint: str) -> Finding:
         if decision.outcome != "ok" and outcomes[attempt.user] == "accepted"
     ]
     evidence = {"mode": "none", "outcomes": outcomes}
-    said = f"{endpoint} has no mode: of those whom {bench.mode:04o} keeps out, in got "
+    said = f"{endpoint} has no mode: of those whom {testbed.mode:04o} keeps out, in got "
     return broken(said + ", ".join(wrong), **evidence) if wrong else held(said + "nobody", **evidence)
 
 

@@ -10,7 +10,7 @@ from harness.world import Attempt
 
 if TYPE_CHECKING:
     from harness.testbed.cast import Layout
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "No user but the server's own and root can rename or remove the socket: neither in a directory of its "
@@ -18,21 +18,22 @@ HOLDS = (
 )
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Let everyone else rename and unlink the socket."""
-    if bench.no_path:
-        return not_applicable(bench.no_path)
-    layouts: tuple[Layout, ...] = ("own",) if "*" in bench.endpoint else ("own", "tmp")
+    if testbed.no_path:
+        return not_applicable(testbed.no_path)
+    layouts: tuple[Layout, ...] = ("own",) if "*" in testbed.endpoint else ("own", "tmp")
     faults: list[str] = []
     evidence: dict[str, Any] = {}
     for layout in layouts:
-        bench.lay(layout)
-        with bench.serve() as running:
+        testbed.lay(layout)
+        with testbed.serve() as running:
             path = running.endpoint
-            others = [user.name for user in bench.world.users if user.uid not in (0, bench.world.uid(bench.owner))]
+            own = (0, testbed.world.uid(testbed.owner))
+            others = [user.name for user in testbed.world.users if user.uid not in own]
             for operation, aside in (("rename", path + ".aside"), ("unlink", None)):
                 attempts = [Attempt(name, operation, path, to=aside) for name in others]  # type: ignore[arg-type]
-                for attempt, seen in zip(attempts, bench.attempt(*attempts), strict=True):
+                for attempt, seen in zip(attempts, testbed.attempt(*attempts), strict=True):
                     evidence[f"{attempt.user} {operation} {path}"] = seen.outcome
                     if seen.outcome == "ok":
                         faults.append(f"{attempt.user} could {operation} {path}")

@@ -10,7 +10,7 @@ from harness.checks import CHECKS
 from harness.checks.check import CheckResult
 from harness.engines.protocol import PlaceError
 from harness.finding import Finding, broken
-from harness.testbed.testbed import Bench, StartError
+from harness.testbed.testbed import StartError, Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,30 +45,30 @@ def check(
     `reproduce` are the words of a command that lacks nothing but `--only CHECK`, which is put behind its first two.
     Raises SubjectError if the server doesn't start as it should even when nobody attacks it.
     """
-    bench = Bench(place, subject, mode=question.mode, owner=question.owner, group=question.group)
-    _rehearse(bench)
+    testbed = Testbed(place, subject, mode=question.mode, owner=question.owner, group=question.group)
+    _rehearse(testbed)
     for each in CHECKS:
         if not only or each.name in only:
-            finding = attack(bench, each)
+            finding = attack(testbed, each)
             command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
             yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence)
 
 
-def _rehearse(bench: Bench) -> None:
+def _rehearse(testbed: Testbed) -> None:
     """One start without any attack."""
     try:
-        bench.lay()
-        with bench.serve():
+        testbed.lay()
+        with testbed.serve():
             pass
     except (StartError, PlaceError) as error:
-        command = shlex.join(bench.subject.arguments(bench.asked()))
-        raise SubjectError(f"{bench.subject.name} can't be checked: started as {command}, {error}") from None
+        command = shlex.join(testbed.subject.arguments(testbed.asked()))
+        raise SubjectError(f"{testbed.subject.name} can't be checked: started as {command}, {error}") from None
 
 
-def attack(bench: Bench, each: Check) -> Finding:
+def attack(testbed: Testbed, each: Check) -> Finding:
     """Make one check. A server that does not start, or keeps the attack from ending, is broken by that."""
     try:
-        return each.attack(bench)
+        return each.attack(testbed)
     except StartError as error:
         return broken(str(error))
     except TimeoutError as error:

@@ -8,7 +8,7 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "While one user holds a hundred connections with half a request on each, another user is answered "
@@ -18,23 +18,23 @@ PEERS = 100
 DEADLINE = 5.0
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Open a hundred half requests as one user, and ask as another."""
-    if bench.subject.speaks == "nothing":
+    if testbed.subject.speaks == "nothing":
         return not_applicable("without a protocol that it speaks, no answer can be awaited: give --speaks")
-    bench.lay()
-    with bench.serve() as running:
-        bench.open_to_all(running)
-        other = bench.served(running)
-        calm = bench.ask(running, other, "calm")
-        with bench.holding(
+    testbed.lay()
+    with testbed.serve() as running:
+        testbed.open_to_all(running)
+        other = testbed.served(running)
+        calm = testbed.ask(running, other, "calm")
+        with testbed.holding(
             "hold",
-            bench.principal("stranger"),
+            testbed.principal("stranger"),
             endpoint=running.endpoint,
-            speaks=bench.subject.speaks,
+            speaks=testbed.subject.speaks,
             count=PEERS,
         ) as said:
-            answer = bench.ask(running, other, "beside-slow-peers", DEADLINE)
+            answer = testbed.ask(running, other, "beside-slow-peers", DEADLINE)
     seen = f"with {said['held']} half requests of the stranger open, {other}"
     if answer["kind"] != "accepted":
         return broken(f"{seen} got no answer within {DEADLINE:.0f} s ({answer['kind']})", calm=calm, answer=answer)

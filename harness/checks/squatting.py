@@ -8,7 +8,7 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "If another user took the name in /tmp first, the server says so and ends with a failure, and its own client, "
@@ -16,27 +16,27 @@ HOLDS = (
 )
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """A stranger listens at the name; start the server, then its client."""
-    if "*" in bench.endpoint:
+    if "*" in testbed.endpoint:
         return not_applicable("it takes a new name in a new directory at each start, which nobody can take first")
-    if bench.no_path:
-        return not_applicable(bench.no_path)
-    bench.lay("tmp")
-    path = bench.endpoint
+    if testbed.no_path:
+        return not_applicable(testbed.no_path)
+    testbed.lay("tmp")
+    path = testbed.endpoint
     told: dict[str, Any] = {}
-    with bench.holding("squat", bench.principal("stranger"), path=path, last=told):
-        before = bench.look(path)[path]
+    with testbed.holding("squat", testbed.principal("stranger"), path=path, last=told):
+        before = testbed.look(path)[path]
         assert before is not None
-        running = bench.start()
-        ended = bench.settle(running, path, before)
-        after = bench.look(path)[path]
+        running = testbed.start()
+        ended = testbed.settle(running, path, before)
+        after = testbed.look(path)[path]
         taken_over = after is not None and after["inode"] != before["inode"]
         if not ended:
-            bench.kill(running)
-        said = "" if not ended else bench.log(running)
-        status = running.process.wait(bench.subject.patience).status
-        client = "" if taken_over else _client(bench, path)
+            testbed.kill(running)
+        said = "" if not ended else testbed.log(running)
+        status = running.process.wait(testbed.subject.patience).status
+        client = "" if taken_over else _client(testbed, path)
     if taken_over:
         return held("as a user that may, it took the name from whoever squatted there", squatter=told)
     if not ended:
@@ -48,13 +48,13 @@ def attack(bench: Bench) -> Finding:
     return held(f"it ended with status {status}, {said}{client}", squatter=told)
 
 
-def _client(bench: Bench, path: str) -> str:
+def _client(testbed: Testbed, path: str) -> str:
     """Run the server's own client against the squatter: what it said."""
-    if not bench.subject.client:
+    if not testbed.subject.client:
         return "; it has no client of its own that could be misled"
-    command = [part.replace("{socket}", path).replace("{owner}", bench.owner) for part in bench.subject.client]
-    done = bench.place.run(
-        command, bench.principal("member"), environment=bench.environment(), timeout=bench.subject.patience
+    command = [part.replace("{socket}", path).replace("{owner}", testbed.owner) for part in testbed.subject.client]
+    done = testbed.place.run(
+        command, testbed.principal("member"), environment=testbed.environment(), timeout=testbed.subject.patience
     )
     words = " ".join((done.stderr or done.stdout).split())
     return f"; its client ended with status {done.status} and said: {words[-200:]}"

@@ -11,7 +11,7 @@ from harness.testbed.cast import TOP
 from harness.world import Node
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever "
@@ -56,26 +56,26 @@ def obstacles(name: str, owner: str, gid: str | int) -> list[Obstacle]:
     ]
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Put each obstacle in the way and compare before and after a start."""
-    if "*" in bench.endpoint:
+    if "*" in testbed.endpoint:
         return not_applicable("it takes a new name in a new directory at each start, so nothing can stand there before")
-    if bench.no_path:
-        return not_applicable(bench.no_path)
+    if testbed.no_path:
+        return not_applicable(testbed.no_path)
     faults: list[str] = []
     evidence: dict[str, Any] = {}
-    for obstacle in obstacles(bench.endpoint, bench.owner, bench.world.user(bench.owner).gid):
-        bench.lay("own", obstacle.nodes)
+    for obstacle in obstacles(testbed.endpoint, testbed.owner, testbed.world.user(testbed.owner).gid):
+        testbed.lay("own", obstacle.nodes)
         for path in obstacle.filled:
-            bench.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)
-        before = bench.look(*obstacle.watched)
-        at_name = before[bench.endpoint]
+            testbed.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)
+        before = testbed.look(*obstacle.watched)
+        at_name = before[testbed.endpoint]
         assert at_name is not None
-        running = bench.start()
-        ended = bench.settle(running, bench.endpoint, at_name)
-        after = bench.look(*obstacle.watched)
+        running = testbed.start()
+        ended = testbed.settle(running, testbed.endpoint, at_name)
+        after = testbed.look(*obstacle.watched)
         if not ended:
-            bench.kill(running)
+            testbed.kill(running)
         changes = [_change(path, before[path], after[path]) for path in obstacle.watched if before[path] != after[path]]
         evidence[obstacle.what] = changes or "untouched"
         faults += [f"{obstacle.what}: {change}" for change in changes]

@@ -9,30 +9,30 @@ from harness.checks.check import Check
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "While a server lives, a second start in the same way leaves its socket alone, and clients still reach the first."
 )
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Start it twice, and see whose the name is."""
-    if "*" in bench.endpoint:
+    if "*" in testbed.endpoint:
         return not_applicable("it takes a new name in a new directory at each start, so two never meet")
-    bench.lay()
-    with bench.serve() as first:
-        before = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
-        second = bench.start()
+    testbed.lay()
+    with testbed.serve() as first:
+        before = None if testbed.no_path else testbed.look(first.endpoint)[first.endpoint]
+        second = testbed.start()
         try:
-            ended = bench.settle(second, first.endpoint, before)
-            after = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
-            said = bench.log(second) if ended else "the second start runs on"
-            answer = bench.ask(first, "root", "after-the-second-start")
-            reached = bench.tells != "output" or first.event("after-the-second-start", 5.0) is not None
+            ended = testbed.settle(second, first.endpoint, before)
+            after = None if testbed.no_path else testbed.look(first.endpoint)[first.endpoint]
+            said = testbed.log(second) if ended else "the second start runs on"
+            answer = testbed.ask(first, "root", "after-the-second-start")
+            reached = testbed.tells != "output" or first.event("after-the-second-start", 5.0) is not None
         finally:
             with contextlib.suppress(ProcessLookupError):
-                bench.kill(second)
+                testbed.kill(second)
     same = before is None or (after is not None and after["inode"] == before["inode"])
     if not same:
         return broken(f"the second start put its own socket in the place of the living server's; {said}")

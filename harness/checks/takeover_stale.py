@@ -9,25 +9,25 @@ from harness.finding import Finding, broken, held, not_applicable
 from harness.testbed.testbed import StartError
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = "After a crash, the socket that is left behind does not keep the same server of the same user from starting."
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Kill it with SIGKILL and start it again."""
-    if "*" in bench.endpoint:
+    if "*" in testbed.endpoint:
         return not_applicable("it takes a new name in a new directory at each start, so it never meets what it left")
-    bench.lay()
-    with bench.serve() as first:
-        bench.kill(first)
-    left = None if bench.no_path else bench.look(first.endpoint)[first.endpoint]
+    testbed.lay()
+    with testbed.serve() as first:
+        testbed.kill(first)
+    left = None if testbed.no_path else testbed.look(first.endpoint)[first.endpoint]
     try:
-        with bench.serve():
+        with testbed.serve():
             pass
     except StartError as error:
         return broken(f"after a crash {error}")
-    if bench.no_path:
+    if testbed.no_path:
         return held("after a crash it starts again at once: a port leaves nothing behind")
     return held("after a crash it starts again" + ("" if left else ", though it left no socket"))
 

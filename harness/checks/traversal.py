@@ -11,7 +11,7 @@ from harness.oracle import predict, rules_of
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench, Running
+    from harness.testbed.testbed import RunningServer, Testbed
     from harness.world import Kind
 
 HOLDS = (
@@ -22,45 +22,45 @@ CLOSED = 0o700
 ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 5.0}
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Close each directory of the path in turn and let everyone connect; look for other doors and for opened
     directories."""
-    bench.lay()
+    testbed.lay()
     faults: list[str] = []
     evidence: dict[str, Any] = {}
-    with bench.serve() as running:
-        if bench.no_path:
-            return _without_path(bench, running)
-        faults += _other_doors(bench, running)
+    with testbed.serve() as running:
+        if testbed.no_path:
+            return _without_path(testbed, running)
+        faults += _other_doors(testbed, running)
         tried = 0
         for directory in _above(running.endpoint):
-            said, outcomes = _close(bench, running.endpoint, directory)
+            said, outcomes = _close(testbed, running.endpoint, directory)
             faults += said
             tried += len(outcomes)
             evidence[directory] = outcomes
-    if "*" not in bench.endpoint:
-        faults += _opened(bench)
+    if "*" not in testbed.endpoint:
+        faults += _opened(testbed)
     if faults:
         return broken("; ".join(faults), **evidence)
     names = ", ".join(evidence)
     return held(f"{tried} attempts with each of {names} closed in turn ended as the oracle says", **evidence)
 
 
-def _other_doors(bench: Bench, running: Running) -> list[str]:
+def _other_doors(testbed: Testbed, running: RunningServer) -> list[str]:
     """Where else those get in who may not get in here."""
-    attempts = [Attempt(user.name, "connect", running.endpoint) for user in bench.world.users]
+    attempts = [Attempt(user.name, "connect", running.endpoint) for user in testbed.world.users]
     outside = [
         attempt.user
-        for attempt, seen in zip(attempts, bench.attempt(*attempts), strict=True)
-        if seen.outcome != "ok" and bench.world.user(attempt.user).capabilities is None
+        for attempt, seen in zip(attempts, testbed.attempt(*attempts), strict=True)
+        if seen.outcome != "ok" and testbed.world.user(attempt.user).capabilities is None
     ]
     faults = []
-    for door in bench.doors(running):
+    for door in testbed.doors(running):
         got_in = [
             name
             for name in outside
             if door != running.endpoint
-            and bench.probe("question", bench.principal(name), endpoint=door, **ONLY_CONNECT)["kind"] == "accepted"
+            and testbed.probe("question", testbed.principal(name), endpoint=door, **ONLY_CONNECT)["kind"] == "accepted"
         ]
         if got_in:
             faults.append(f"it listens at {door} as well, and there {', '.join(got_in)} got in")
@@ -73,39 +73,39 @@ def _above(path: str) -> list[str]:
     return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def _close(bench: Bench, path: str, directory: str) -> tuple[list[str], dict[str, str]]:
-    above = bench.look(*_above(path), path)
+def _close(testbed: Testbed, path: str, directory: str) -> tuple[list[str], dict[str, str]]:
+    above = testbed.look(*_above(path), path)
     before = above[directory]
     assert before is not None
-    bench.root("chmod", f"{CLOSED:04o}", directory)
+    testbed.root("chmod", f"{CLOSED:04o}", directory)
     nodes: list[Node] = []
     for name, there in above.items():
         assert there is not None, name
         kind: Kind = "socket" if name == path else "directory"
         mode = CLOSED if name == directory else there["mode"]
         nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
-    world = replace(bench.world, nodes=tuple(nodes))
+    world = replace(testbed.world, nodes=tuple(nodes))
     attempts = [Attempt(user.name, "connect", path) for user in world.users]
-    decisions = predict(world, attempts, rules_of(bench.place.facts))
+    decisions = predict(world, attempts, rules_of(testbed.place.facts))
     faults, outcomes = [], {}
-    for attempt, decision, seen in zip(attempts, decisions, bench.attempt(*attempts), strict=True):
+    for attempt, decision, seen in zip(attempts, decisions, testbed.attempt(*attempts), strict=True):
         outcomes[attempt.user] = seen.outcome
         if seen.outcome != decision.outcome:
             faults.append(
                 f"with {directory} closed, {attempt.user} should get {decision.outcome} and got {seen.outcome}"
             )
-    bench.root("chmod", f"{before['mode']:04o}", directory)
+    testbed.root("chmod", f"{before['mode']:04o}", directory)
     return faults, outcomes
 
 
-def _opened(bench: Bench) -> list[str]:
+def _opened(testbed: Testbed) -> list[str]:
     """Whether a start changes a directory that was closed before."""
-    bench.lay()
-    above = _above(bench.endpoint)
-    bench.root("chmod", f"{CLOSED:04o}", bench.directory)
-    before = bench.look(*above)
-    with bench.serve():
-        after = bench.look(*above)
+    testbed.lay()
+    above = _above(testbed.endpoint)
+    testbed.root("chmod", f"{CLOSED:04o}", testbed.directory)
+    before = testbed.look(*above)
+    with testbed.serve():
+        after = testbed.look(*above)
     faults = []
     for directory in above:
         old, new = before[directory], after[directory]
@@ -116,11 +116,11 @@ def _opened(bench: Bench) -> list[str]:
     return faults
 
 
-def _without_path(bench: Bench, running: Running) -> Finding:
+def _without_path(testbed: Testbed, running: RunningServer) -> Finding:
     got_in = [
         user.name
-        for user in bench.world.users
-        if bench.ask(running, user.name, f"door-{user.name}")["kind"] == "accepted"
+        for user in testbed.world.users
+        if testbed.ask(running, user.name, f"door-{user.name}")["kind"] == "accepted"
     ]
     return broken(
         f"{running.endpoint} lies behind no directory: {', '.join(got_in)} got in, and nothing in the file system "

@@ -9,7 +9,7 @@ from harness.finding import Finding, broken, held, not_applicable
 from harness.testbed.testbed import StartError
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "Started under umask 000, 022, 077 or 777, the socket has the same mode, the one that was asked for. (Under "
@@ -19,28 +19,28 @@ UMASKS = (0o000, 0o022, 0o077, 0o777)
 USELESS = 0o777
 
 
-def attack(bench: Bench) -> Finding:
+def attack(testbed: Testbed) -> Finding:
     """Start it under each umask and read the mode."""
-    if bench.subject.mode_by == "umask":
+    if testbed.subject.mode_by == "umask":
         return not_applicable("it has no option for the mode: the umask is the only way to ask for one")
-    if bench.no_path:
-        return not_applicable(bench.no_path)
+    if testbed.no_path:
+        return not_applicable(testbed.no_path)
     modes: dict[str, str] = {}
     refused = ""
     for umask in UMASKS:
-        bench.lay()
+        testbed.lay()
         try:
-            with bench.serve(umask=umask) as running:
-                there = bench.look(running.endpoint)[running.endpoint]
+            with testbed.serve(umask=umask) as running:
+                there = testbed.look(running.endpoint)[running.endpoint]
                 modes[f"{umask:03o}"] = "none" if there is None else f"{there['mode']:04o}"
         except StartError as error:
             if umask != USELESS:
                 return broken(f"under umask {umask:03o} {error}", modes=modes)
             refused = f"; under umask {umask:03o} it does not start ({error})"
-    wrong = [f"{mode} under umask {umask}" for umask, mode in modes.items() if mode != f"{bench.mode:04o}"]
+    wrong = [f"{mode} under umask {umask}" for umask, mode in modes.items() if mode != f"{testbed.mode:04o}"]
     if wrong:
-        return broken(f"{bench.mode:04o} should be the mode; it is {', '.join(wrong)}", modes=modes)
-    return held(f"{bench.mode:04o} under umask {', '.join(modes)}{refused}", modes=modes)
+        return broken(f"{testbed.mode:04o} should be the mode; it is {', '.join(wrong)}", modes=modes)
+    return held(f"{testbed.mode:04o} under umask {', '.join(modes)}{refused}", modes=modes)
 
 
 CHECK = Check("umask", HOLDS, attack)

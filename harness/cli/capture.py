@@ -26,19 +26,19 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.cli.who import looked_up
     from harness.live.capture import captured
-    from harness.live.finding import find
+    from harness.live.judgement import find
     from harness.report.text import visible
     from harness.world import WorldError, dumps, problems
 
     found = looked_up(options)
     if found is None:
         return USAGE
-    subject, seen = found
-    finding = find(subject, seen)
-    if not finding.conclusive:
-        print(f"harness: nothing captured: {finding.notes[-1]}", file=sys.stderr)
+    actor, seen = found
+    judgement = find(actor, seen)
+    if not judgement.conclusive:
+        print(f"harness: nothing captured: {judgement.notes[-1]}", file=sys.stderr)
         return DISAGREE
-    world = captured(seen, finding)
+    world = captured(seen, judgement)
     for problem in problems(world):
         raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
     try:
@@ -46,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
         return USAGE
-    for note in finding.notes:
+    for note in judgement.notes:
         print(f"harness: note: {visible(note)}", file=sys.stderr)
-    outcome = finding.decision.outcome
-    told = outcome if outcome == "ok" else f"{outcome} at {visible(finding.decision.at)}"
+    outcome = judgement.decision.outcome
+    told = outcome if outcome == "ok" else f"{outcome} at {visible(judgement.decision.at)}"
     print(f"{told}; run it anywhere: {shlex.join(['harness', 'run', str(options.output)])}")
     return AGREE

@@ -22,17 +22,17 @@ def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.cli.who import looked_up
-    from harness.live.finding import find
+    from harness.live.judgement import find
     from harness.report.explanation import explain
     from harness.report.text import coloured, plain, wants_colour
 
     found = looked_up(options)
     if found is None:
         return USAGE
-    subject, seen = found
-    finding = find(subject, seen)
-    lines = explain(subject, seen, finding)
+    actor, seen = found
+    judgement = find(actor, seen)
+    lines = explain(actor, seen, judgement)
     text = coloured(lines) if wants_colour(sys.stdout) else plain(lines)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    return AGREE if finding.allowed else DISAGREE
+    return AGREE if judgement.allowed else DISAGREE

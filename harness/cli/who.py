@@ -12,8 +12,8 @@ from harness.engines.protocol import PlaceError
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
+    from harness.live.actor import Actor
     from harness.live.scene import Scene, Wanted
-    from harness.live.subject import Subject
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,41 +36,41 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def subject_of(options: argparse.Namespace) -> Subject:
-    """Who is meant. Raises SubjectError or ProcessError."""
-    from harness.live import subject
+def actor_of(options: argparse.Namespace) -> Actor:
+    """Who is meant. Raises ActorError or ProcessError."""
+    from harness.live import actor
+    from harness.live.actor import ActorError
     from harness.live.process import container_process
-    from harness.live.subject import SubjectError
 
     if options.uid is None and (options.gid is not None or options.groups):
-        raise SubjectError("--gid and --groups go with --uid")
+        raise ActorError("--gid and --groups go with --uid")
     if options.user is not None:
-        return subject.user(options.user)
+        return actor.user(options.user)
     if options.uid is not None:
         groups = [group for part in options.groups or () for group in part.split(",") if group]
-        return subject.numbers(options.uid, options.gid, groups)
+        return actor.numbers(options.uid, options.gid, groups)
     if options.pid is not None:
-        return subject.process(options.pid)
+        return actor.process(options.pid)
     if options.as_container is not None:
-        return subject.process(container_process(options.as_container))
-    return subject.myself()
+        return actor.process(container_process(options.as_container))
+    return actor.myself()
 
 
-def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
+def wanted_of(options: argparse.Namespace, who: Actor) -> Wanted:
     """What is wanted. A relative path begins where a process stands; for anybody else it is made absolute.
 
-    Raises SubjectError if the options do not go together.
+    Raises ActorError if the options do not go together.
     """
+    from harness.live.actor import ActorError, working_directory
     from harness.live.scene import Wanted
-    from harness.live.subject import SubjectError, working_directory
 
     if (options.to is None) == (options.operation == "rename"):
-        raise SubjectError("rename, and rename alone, has a second path: --to PATH")
+        raise ActorError("rename, and rename alone, has a second path: --to PATH")
     if (options.mode is None) == (options.operation == "chmod"):
-        raise SubjectError("chmod, and chmod alone, has a mode: --mode MODE")
+        raise ActorError("chmod, and chmod alone, has a mode: --mode MODE")
     paths = [options.path] if options.to is None else [options.path, options.to]
     if not all(paths):
-        raise SubjectError("an empty path names nothing")
+        raise ActorError("an empty path names nothing")
     cwd = None
     if any(not path.startswith(("/", "@")) for path in paths):
         cwd = working_directory(who)
@@ -80,7 +80,7 @@ def wanted_of(options: argparse.Namespace, who: Subject) -> Wanted:
     return Wanted(options.operation, paths[0], paths[1] if len(paths) > 1 else None, options.mode, options.type, cwd)
 
 
-def looked_up(options: argparse.Namespace) -> tuple[Subject, Scene] | None:
+def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
     """Who is meant, and what decides over what they want; `None`, and why on standard error, if that can't be told.
 
     Raises PlaceError on a system whose kernel does not tell as Linux does.
@@ -90,14 +90,14 @@ def looked_up(options: argparse.Namespace) -> tuple[Subject, Scene] | None:
             f"{options.command} reads what Linux tells of mounts and processes, and this is {platform.system()}: write "
             "a world, and `harness run` it"
         )
+    from harness.live.actor import ActorError
     from harness.live.process import ProcessError
     from harness.live.scene import scene
-    from harness.live.subject import SubjectError
 
     try:
-        subject = subject_of(options)
-        return subject, scene(subject, wanted_of(options, subject))
-    except (SubjectError, ProcessError) as error:
+        actor = actor_of(options)
+        return actor, scene(actor, wanted_of(options, actor))
+    except (ActorError, ProcessError) as error:
         print(f"harness: {error}", file=sys.stderr)
     except OSError as error:
         print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.live.finding import Finding
+    from harness.live.judgement import Judgement
     from harness.live.scene import Scene
     from harness.world import Node, World
 
 _CHANGING = frozenset({"bind", "unlink", "rename", "chmod"})
 
 
-def captured(scene: Scene, finding: Finding) -> World:
+def captured(scene: Scene, judgement: Judgement) -> World:
     """The world, its attempt with the outcome that this machine owes to it.
 
     Mounts count only where something is to be changed; elsewhere a mounted directory is one like any other.
     """
-    decision = finding.decision
+    decision = judgement.decision
     attempt = replace(scene.attempt, expect=decision.outcome, at=None if decision.outcome == "ok" else decision.at)
     nodes = scene.world.nodes
     if scene.attempt.operation not in _CHANGING:

@@ -28,7 +28,7 @@ class ProcessError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningProcess:
     """A process. `root` is the directory below which its files are found from here, `/` where it shares ours.
 
     `uids` and `gids` are the ids that exist in its user namespace, as ranges in our numbers; capabilities count only
@@ -43,7 +43,7 @@ class Running:
     gids: tuple[range, ...]
 
 
-def running(pid: int) -> Running:
+def running(pid: int) -> RunningProcess:
     """Read a process. Raises ProcessError."""
     if not Path("/proc/self/status").exists():
         raise ProcessError("the machine is read by /proc as Linux has it, and here there is none")
@@ -61,7 +61,7 @@ def running(pid: int) -> Running:
     principal = Principal(
         uid, gid, tuple(sorted(map(int, fields["Groups"]))), None if capabilities == natural else capabilities
     )
-    return Running(
+    return RunningProcess(
         pid,
         " ".join(fields["Name"]),
         principal,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.live import sockets
-from harness.live.look import look
+from harness.live.components import look
 from harness.live.mounts import read_mounts
 from harness.live.sysctls import read_sysctls
 from harness.world import AclEntry, Attempt, Node, User, World, complete
@@ -16,9 +16,9 @@ from harness.world import AclEntry, Attempt, Node, User, World, complete
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.live.look import Component
+    from harness.live.actor import Actor
+    from harness.live.components import Component
     from harness.live.mounts import MountPoint
-    from harness.live.subject import Subject
     from harness.world import Operation, SocketType
 
 FOLLOWING = frozenset({"connect", "stat", "chmod"})
@@ -44,7 +44,7 @@ class Scene:
     """A world with one attempt. `hidden` is the first component that we may not look at.
 
     `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known.
-    `unmapped` are the paths over which the subject's capabilities don't count.
+    `unmapped` are the paths over which the actor's capabilities don't count.
     """
 
     world: World
@@ -55,21 +55,21 @@ class Scene:
     unmapped: frozenset[str]
 
 
-def scene(subject: Subject, wanted: Wanted) -> Scene:
-    """Look at everything that decides what a subject wants. Raises OSError where the root directory is closed."""
+def scene(actor: Actor, wanted: Wanted) -> Scene:
+    """Look at everything that decides what an actor wants. Raises OSError where the root directory is closed."""
     paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
     components: dict[str, Component] = {}
     hidden: str | None = None
     follow = wanted.operation in FOLLOWING
     for path in paths if not wanted.path.startswith("@") else []:
-        sight = look(posixpath.join(wanted.cwd or "/", path), root=subject.root, follow=follow)
+        sight = look(posixpath.join(wanted.cwd or "/", path), root=actor.root, follow=follow)
         components.update({component.path: component for component in sight.components})
         hidden = hidden or sight.hidden
     root = components.pop("/", None)
-    process = "self" if subject.process is None else str(subject.process.pid)
+    process = "self" if actor.process is None else str(actor.process.pid)
     mounts = _mounts(process, components)
     listeners = {
-        path: sockets.behind(component.status, subject.root)
+        path: sockets.behind(component.status, actor.root)
         for path, component in components.items()
         if component.kind == "socket"
     }
@@ -79,7 +79,7 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
         for path, listener in listeners.items()
         if not listener.certain
     ]
-    names = _Names(subject, components.values())
+    names = _Names(actor, components.values())
     nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
     if wanted.operation in {"unlink", "rename"}:
         nodes = [bound for node in nodes for bound in _mounted_upon(node, mounts)]
@@ -104,7 +104,7 @@ def scene(subject: Subject, wanted: Wanted) -> Scene:
     unmapped = frozenset(
         path
         for path, component in components.items()
-        if not subject.maps(component.status.st_uid, component.status.st_gid)
+        if not actor.maps(component.status.st_uid, component.status.st_gid)
     )
     return Scene(world, attempt, hidden, root, tuple(doubts), unmapped)
 
@@ -120,14 +120,14 @@ def _type(wanted: Wanted, nodes: Iterable[Node]) -> SocketType:
 
 
 class _Names:
-    """Names for the ids that matter, and for no others: the subject's, and those of the components."""
+    """Names for the ids that matter, and for no others: the actor's, and those of the components."""
 
-    def __init__(self, subject: Subject, components: Iterable[Component]) -> None:
+    def __init__(self, actor: Actor, components: Iterable[Component]) -> None:
         self.groups: dict[str, int] = {}
-        self._accounts = subject.accounts
+        self._accounts = actor.accounts
         self._users: dict[int, User] = {}
         components = list(components)
-        principal = subject.principal
+        principal = actor.principal
         for gid in (principal.gid, *principal.groups, *(component.status.st_gid for component in components)):
             self.group(gid)
         for entry in (entry for component in components for entry in component.acl):
@@ -136,7 +136,7 @@ class _Names:
         for component in components:
             self.user(component.status.st_uid)
         self.subject = User(
-            subject.name if _NAME.fullmatch(subject.name) else f"uid-{principal.uid}",
+            actor.name if _NAME.fullmatch(actor.name) else f"uid-{principal.uid}",
             principal.uid,
             self.group(principal.gid),
             tuple(self.group(gid) for gid in principal.groups),
@@ -167,7 +167,7 @@ class _Names:
         return account.name
 
     def users(self) -> tuple[User, ...]:
-        """The subject, and the users who own something or whom an ACL names."""
+        """The actor, and the users who own something or whom an ACL names."""
         others = (user for user in self._users.values() if user.name != self.subject.name)
         if self.subject.name == "root":
             return (self.subject, *others)
@@ -192,7 +192,7 @@ def _mounts(process: str, components: Mapping[str, Component]) -> dict[str, Moun
     return found
 
 
-def _node(component: Component, mount: MountPoint | None, listener: sockets.Listener | None, names: _Names) -> Node:
+def _node(component: Component, mount: MountPoint | None, listener: sockets.FoundSocket | None, names: _Names) -> Node:
     status = component.status
     owner, group = names.user(status.st_uid), names.group(status.st_gid)
     if component.kind == "symlink":

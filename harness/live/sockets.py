@@ -99,7 +99,7 @@ def _parse(message: bytes) -> OpenSocket | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class FoundSocket:
     """What is known of the socket behind a file. `certain` is False where it might be open out of our sight."""
 
     type: SocketType
@@ -107,7 +107,7 @@ class Listener:
     certain: bool = True
 
 
-def behind(file: os.stat_result, root: str = "/") -> Listener:
+def behind(file: os.stat_result, root: str = "/") -> FoundSocket:
     """The socket behind a socket file, which `root` and a name lead to. Opens no connection."""
     ours: tuple[OpenSocket, ...] = ()
     device = (os.major(file.st_dev) << 20) | os.minor(file.st_dev)  # the kernel's own form, MKDEV
@@ -123,7 +123,7 @@ def behind(file: os.stat_result, root: str = "/") -> Listener:
     if others:
         return _summary(others)
     blind = blind or any(_leads_nowhere(one, root) for one in ours)
-    return Listener("stream", "listening" if blind else "stale", certain=not blind)
+    return FoundSocket("stream", "listening" if blind else "stale", certain=not blind)
 
 
 def _ours() -> tuple[OpenSocket, ...]:
@@ -134,19 +134,19 @@ def _ours() -> tuple[OpenSocket, ...]:
         return tuple(_named("self"))
 
 
-def abstract(name: str, process: str = "self") -> Listener | None:
+def abstract(name: str, process: str = "self") -> FoundSocket | None:
     """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError."""
     matches = [one for one in _named(process) if one.name == name]
     return _summary(matches) if matches else None
 
 
-def _summary(matches: list[OpenSocket]) -> Listener:
+def _summary(matches: list[OpenSocket]) -> FoundSocket:
     """Accepted connections carry their listener's file too: they alone are a socket that is listening no more."""
     for one in matches:
         if one.listens or one.type == "dgram":
-            return Listener(one.type, "listening")
+            return FoundSocket(one.type, "listening")
     waiting = [one for one in matches if not one.connected]
-    return Listener(matches[0].type, "bound" if waiting else "stale")
+    return FoundSocket(matches[0].type, "bound" if waiting else "stale")
 
 
 def _leads_to(name: str, file: os.stat_result, root: str) -> bool:

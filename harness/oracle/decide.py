@@ -6,10 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from harness.oracle.decision import Class, Decision
+from harness.oracle.evaluation import run
 from harness.oracle.filesystem import FileSystem, build
+from harness.oracle.reasons import Names, because, letters
 from harness.oracle.remedy import remedies
-from harness.oracle.run import run
-from harness.oracle.words import Names, because, letters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

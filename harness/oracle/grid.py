@@ -10,9 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.oracle.evaluation import ROOT, run
 from harness.oracle.filesystem import FileSystem, build
 from harness.oracle.permission import permission
-from harness.oracle.run import ROOT, run
 from harness.oracle.walk import Walk
 
 if TYPE_CHECKING:

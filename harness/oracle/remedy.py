@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.oracle.decision import Change
+from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.permission import member, permission
-from harness.oracle.run import run
+from harness.oracle.reasons import letters
 from harness.oracle.walk import STICKY, Refused
-from harness.oracle.words import letters
 from harness.world import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.oracle.filesystem import Inode, Spot
-    from harness.oracle.operations import Trial
+    from harness.oracle.reasons import Names
     from harness.oracle.rules import Rules
-    from harness.oracle.words import Names
+    from harness.oracle.steps import Trial
     from harness.world import Attempt, World
 
 SHOWN = 5

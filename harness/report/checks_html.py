@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.checks.check import CheckResult
-    from harness.comparison import Row
     from harness.engines.protocol import Facts
+    from harness.showcase.tcp_or_unix import Row
 
 SIGNS = {"held": "held", "broken": "broken", "not applicable": "·"}
 

@@ -10,7 +10,7 @@ from harness.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from harness.finding import Finding
-    from harness.testbed.testbed import Bench
+    from harness.testbed.testbed import Testbed
 
 CONTENT = "of root alone"
 READ_AS_ROOT = """
@@ -26,21 +26,21 @@ docker cp "$(docker create -v /:/host nothing /none):/host$1" - | tar -xO
 class Dockerd(Subject):
     """A real daemon in the place, without any network of its own."""
 
-    def audience(self, bench: Bench) -> Finding:
+    def audience(self, testbed: Testbed) -> Finding:
         """It has no data that is one user's: who is let in reads whatever root reads, which is shown."""
-        bench.lay()
-        secret = f"{bench.asked().state}/secret"
-        bench.root("sh", "-c", 'umask 077 && printf %s "$1" > "$0"', secret, CONTENT)
-        member = bench.principal("member")
-        with bench.serve() as running:
-            plainly = bench.place.run(["cat", secret], member)
-            through = bench.place.run(["sh", "-c", READ_AS_ROOT, running.endpoint, secret], member, timeout=60.0)
+        testbed.lay()
+        secret = f"{testbed.asked().state}/secret"
+        testbed.root("sh", "-c", 'umask 077 && printf %s "$1" > "$0"', secret, CONTENT)
+        member = testbed.principal("member")
+        with testbed.serve() as running:
+            plainly = testbed.place.run(["cat", secret], member)
+            through = testbed.place.run(["sh", "-c", READ_AS_ROOT, running.endpoint, secret], member, timeout=60.0)
         seen = {"plainly": plainly.stderr.strip(), "through the daemon": through.stdout, "said": through.stderr}
         if plainly.status == 0 or through.stdout != CONTENT:
-            return broken(f"a member of {bench.group} did not become root through the daemon: {seen}", **seen)
+            return broken(f"a member of {testbed.group} did not become root through the daemon: {seen}", **seen)
         return not_applicable(
-            f"membership of {bench.group} equals root: member, who may not read {secret}, read it through a container "
-            "that has the daemon's own / mounted; so nothing there is one user's rather than another's",
+            f"membership of {testbed.group} equals root: member, who may not read {secret}, read it through a "
+            "container that has the daemon's own / mounted; so nothing there is one user's rather than another's",
             **seen,
         )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Engine
     from harness.finding import Finding
-    from harness.testbed.testbed import Bench, Running
+    from harness.testbed.testbed import RunningServer, Testbed
 
 ModeBy = Literal["option", "umask", "itself"]
 """How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),
@@ -88,7 +88,7 @@ class Subject:
         del engine, image
         return self.mounts
 
-    def prepare(self, bench: Bench) -> None:
+    def prepare(self, testbed: Testbed) -> None:
         """Make what must be there before the first start in a new world. Raises PlaceError with a sentence."""
 
     def admits(self, label: str) -> bool:
@@ -96,14 +96,14 @@ class Subject:
         del label
         return True
 
-    def child_descriptors(self, bench: Bench, running: Running) -> list[str] | None:
+    def child_descriptors(self, testbed: Testbed, running: RunningServer) -> list[str] | None:
         """Let the server start a program of ours: that program's descriptors above 2, or `None` if it starts none."""
-        del bench, running
+        del testbed, running
         return None
 
-    def audience(self, bench: Bench) -> Finding:
+    def audience(self, testbed: Testbed) -> Finding:
         """Whether one user reads another's data, for a server that does not speak hooks."""
-        del bench
+        del testbed
         return not_applicable(f"nothing in what it speaks ({self.speaks}) is one user's rather than another's")
 
 

@@ -40,7 +40,7 @@ class ProbeError(PlaceError):
     """A probe that failed by itself: the check can't say anything."""
 
 
-class Running:
+class RunningServer:
     """A server that was started. `endpoint` is where it answers, once it does."""
 
     def __init__(self, process: Process, endpoint: str, stop: int) -> None:
@@ -74,8 +74,8 @@ def _person(principal: Principal) -> dict[str, Any]:
     return {"uid": principal.uid, "gid": principal.gid, "groups": list(principal.groups)}
 
 
-class Bench:
-    """A place, a subject and what is asked of it. One bench serves all checks of a subject, one after the other."""
+class Testbed:
+    """A place, a subject and what is asked of it. One testbed serves all checks of a subject, one after the other."""
 
     def __init__(self, place: Place, subject: Subject, *, mode: int, owner: str, group: str | None) -> None:
         self.place = place
@@ -151,7 +151,7 @@ class Bench:
         umask: int = 0o022,
         files: int | None = None,
         outside: bool = False,
-    ) -> Running:
+    ) -> RunningServer:
         """Start the server and do not wait.
 
         `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no
@@ -170,9 +170,9 @@ class Bench:
             umask=self.umask(umask),
         )
         # unshare(1) ignores the gentle signals while it waits for its child, and takes the child along when killed.
-        return Running(process, asked.socket, signal.SIGKILL if outside else self.subject.stop)
+        return RunningServer(process, asked.socket, signal.SIGKILL if outside else self.subject.stop)
 
-    def ready(self, running: Running) -> None:
+    def ready(self, running: RunningServer) -> None:
         """Wait until it answers root. Raises StartError."""
         said = self.probe(
             "ready",
@@ -187,7 +187,7 @@ class Bench:
         running.endpoint = said["endpoint"]
 
     @contextlib.contextmanager
-    def serve(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> Iterator[Running]:
+    def serve(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> Iterator[RunningServer]:
         """A server that answers; ended afterwards with all that it started. Raises StartError."""
         running = self.start(umask=umask, files=files, outside=outside)
         try:
@@ -196,18 +196,18 @@ class Bench:
         finally:
             self.kill(running)
 
-    def stop(self, running: Running) -> Completed:
+    def stop(self, running: RunningServer) -> Completed:
         """End it in its own way and wait. Raises TimeoutError."""
         with contextlib.suppress(ProcessLookupError):
             running.process.signal(running.stop)
         return running.process.wait(self.subject.patience)
 
-    def kill(self, running: Running) -> None:
+    def kill(self, running: RunningServer) -> None:
         """End it and all that it started at once, as a power failure would."""
         self.probe("crash", pid=running.pid, seconds=self.subject.patience)
         running.process.wait(self.subject.patience)
 
-    def log(self, running: Running) -> str:
+    def log(self, running: RunningServer) -> str:
         """The end of what it said, for a sentence."""
         with contextlib.suppress(ProcessLookupError):
             running.process.signal(signal.SIGKILL)
@@ -215,7 +215,7 @@ class Bench:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         return f"it said: {said[-TAIL:]}" if said else f"it said nothing (exit status {done.status})"
 
-    def settle(self, running: Running, path: str, before: Mapping[str, Any] | None) -> bool:
+    def settle(self, running: RunningServer, path: str, before: Mapping[str, Any] | None) -> bool:
         """Wait until it has ended or has put something else at the path than what was there before; whether it has
         ended.
 
@@ -230,7 +230,7 @@ class Bench:
             said = self.probe("ready", endpoint=path, speaks=self.subject.speaks, pid=running.pid, seconds=seconds)
         return not said["alive"]
 
-    def served(self, running: Running) -> str:
+    def served(self, running: RunningServer) -> str:
         """The first of a few users other than the stranger whom the server serves. Raises StartError if none is."""
         answers = {}
         for name in ("member", "colleague", self.owner, "root"):
@@ -240,7 +240,7 @@ class Bench:
             answers[name] = answer["kind"]
         raise StartError(f"nobody was served in calm: {answers}")
 
-    def open_to_all(self, running: Running) -> None:
+    def open_to_all(self, running: RunningServer) -> None:
         """Let root open the socket's mode and its directory, so that every user reaches the server itself."""
         if running.endpoint.startswith("/"):
             self.root("chmod", "0666", running.endpoint)
@@ -254,17 +254,17 @@ class Bench:
         """The users whom a server can name that goes by names."""
         return [self.person(user.name) for user in self.world.users if user.capabilities is None]
 
-    def descriptors(self, running: Running) -> dict[str, Any]:
+    def descriptors(self, running: RunningServer) -> dict[str, Any]:
         """What the server's processes hold open."""
         seen: dict[str, Any] = self.probe("descriptors", self.inspector(running), pid=running.pid)
         return seen
 
-    def inspector(self, running: Running) -> Principal:
+    def inspector(self, running: RunningServer) -> Principal:
         """Who may look into the server's processes: root with CAP_SYS_PTRACE, else the server's own user."""
         looked = self.root("ls", f"/proc/{running.pid}/fd")
         return ROOT if looked.status == 0 else self.principal(self.owner)
 
-    def doors(self, running: Running) -> list[str]:
+    def doors(self, running: RunningServer) -> list[str]:
         """Every address at which the server's processes listen."""
         doors: list[str] = self.descriptors(running)["doors"]
         return doors
@@ -342,7 +342,7 @@ class Bench:
         seen: dict[str, dict[str, Any] | None] = self.probe("listing", paths=list(paths))
         return seen
 
-    def ask(self, running: Running, who: str, token: str, seconds: float = 10.0) -> dict[str, Any]:
+    def ask(self, running: RunningServer, who: str, token: str, seconds: float = 10.0) -> dict[str, Any]:
         """One request by a user of the world: `kind, text, seen, seconds`."""
         said: dict[str, Any] = self.probe(
             "question",
@@ -359,7 +359,7 @@ class Bench:
         """How the server's dialect says whom the server saw."""
         return dialect(self.subject.speaks).TELLS
 
-    def seen(self, running: Running, said: Mapping[str, Any], seconds: float = 10.0) -> dict[str, Any] | None:
+    def seen(self, running: RunningServer, said: Mapping[str, Any], seconds: float = 10.0) -> dict[str, Any] | None:
         """Whom the server saw in a request that was answered: `pid, uid, gid, groups` or `user`."""
         if self.tells == "answer":
             return said["seen"]  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """Random worlds, tried in a place and held against the oracle. What differs is shrunk to the smallest such world.
 
-The grid (`harness.trials.grid_sweep`) is exhaustive where there is little to vary; this goes where nobody thought to look.
+The grid (`harness.trials.grid_sweep`) is exhaustive where there is little to vary; this goes where nobody looked yet.
 """
 
 from __future__ import annotations

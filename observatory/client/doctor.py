@@ -34,7 +34,7 @@ HOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """The answer to one question. `error` is what a Client raised, where that is why."""
 
     about: str
@@ -43,7 +43,7 @@ class Finding:
     error: ClientError | None = None
 
 
-def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) -> Iterator[Finding]:
+def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) -> Iterator[Diagnosis]:
     """Look at everything between a hook and the store. `settings` are the `.claude` directories to look in."""
     trusted = server_uids | {0, os.geteuid()}
     path = Path(socket).absolute()
@@ -58,17 +58,17 @@ def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) 
         yield _trial(client, str(path), tuple(sorted(server_uids)))
 
 
-def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
+def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
     try:
         found = path.lstat()
     except FileNotFoundError:
-        yield Finding("socket", False, f"there is no {path}; start a server with `observatory serve`")
+        yield Diagnosis("socket", False, f"there is no {path}; start a server with `observatory serve`")
         return
     except OSError as error:
-        yield Finding("socket", False, f"{path} can't be looked at: {error.strerror}")
+        yield Diagnosis("socket", False, f"{path} can't be looked at: {error.strerror}")
         return
     if stat.S_ISLNK(found.st_mode):
-        yield Finding(
+        yield Diagnosis(
             "socket",
             False,
             f"{path} is a symbolic link, which its owner could point elsewhere at any time, so hooks don't follow it; "
@@ -76,21 +76,21 @@ def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
         )
         return
     if not stat.S_ISSOCK(found.st_mode):
-        yield Finding(
+        yield Diagnosis(
             "socket", False, f"{path} is no socket; move it away, and start a server with `observatory serve`"
         )
         return
     owner, group, mode = user_name(found.st_uid), group_name(found.st_gid), stat.S_IMODE(found.st_mode)
     if found.st_uid not in trusted:
-        yield Finding(
+        yield Diagnosis(
             "socket",
             False,
             f"{path} was made by {owner}, not by you or root, so hooks send nothing there; if you trust {owner}, say "
             f"--server-user {owner} here and to install-hooks",
         )
         return
-    yield Finding("socket", True, f"{path} is a socket with mode {mode:04o}, owner {owner}, group {group}")
-    yield Finding("reach", True, _reach(path, found))
+    yield Diagnosis("socket", True, f"{path} is a socket with mode {mode:04o}, owner {owner}, group {group}")
+    yield Diagnosis("reach", True, _reach(path, found))
 
 
 def _reach(path: Path, found: os.stat_result) -> str:
@@ -137,22 +137,22 @@ def _members(gid: int) -> set[str]:
     return named | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
 
 
-def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
+def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
     """Can every directory above be searched, and may nobody else change what is in it?"""
     shared = ""
     for directory in reversed(_above(path)):
         try:
             found = directory.stat()
         except FileNotFoundError:
-            yield Finding("directories", False, f"there is no directory {directory}")
+            yield Diagnosis("directories", False, f"there is no directory {directory}")
             return
         except PermissionError:
-            yield Finding(
+            yield Diagnosis(
                 "directories", False, f"{directory} can't be seen: a directory above it can't be searched by you"
             )
             return
         if not os.access(directory, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            yield Finding(
+            yield Diagnosis(
                 "directories",
                 False,
                 f"{directory} (mode {stat.S_IMODE(found.st_mode):04o}, {user_name(found.st_uid)}:"
@@ -161,7 +161,7 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
             )
             return
         if found.st_uid not in trusted:
-            yield Finding(
+            yield Diagnosis(
                 "directories",
                 False,
                 f"{directory} belongs to {user_name(found.st_uid)}, who can put another socket at {path}; choose a "
@@ -169,7 +169,7 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
             )
             return
         if not found.st_mode & stat.S_ISVTX and (who := _writers(found, trusted)):
-            yield Finding(
+            yield Diagnosis(
                 "directories",
                 False,
                 f"{directory} can be written by {who} and has no sticky bit, so another socket can be put at {path}; "
@@ -180,7 +180,7 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Finding]:
             shared = (
                 f"; while no server runs, anybody can take a name in {directory}, and hooks send such a server nothing"
             )
-    yield Finding(
+    yield Diagnosis(
         "directories", True, f"you can search every directory above {path}, and nobody else can replace it{shared}"
     )
 
@@ -194,17 +194,17 @@ def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
     return None
 
 
-def _server(client: Client) -> Finding:
+def _server(client: Client) -> Diagnosis:
     """Is it there, does it answer, and does it see who asks?"""
     try:
         uid = client.whoami().get("uid")
     except ClientError as error:
-        return Finding("server", False, str(error), error)
+        return Diagnosis("server", False, str(error), error)
     own = os.geteuid()
     if uid == own:
-        return Finding("server", True, f"it answers, and sees you as {user_name(own)} (uid {own})")
+        return Diagnosis("server", True, f"it answers, and sees you as {user_name(own)} (uid {own})")
     seen = "unknown" if uid is None else f"uid {uid}"
-    return Finding(
+    return Diagnosis(
         "server",
         False,
         f"it answers, but sees you as {seen} where you are uid {own}: it runs in another user namespace; run it "
@@ -212,17 +212,19 @@ def _server(client: Client) -> Finding:
     )
 
 
-def _curl() -> Finding:
+def _curl() -> Diagnosis:
     path = shutil.which("curl")
     if path is None:
-        return Finding("curl", False, "there is no curl, by which hooks send; install it (Debian: `apt install curl`)")
+        return Diagnosis(
+            "curl", False, "there is no curl, by which hooks send; install it (Debian: `apt install curl`)"
+        )
     said = subprocess.run([path, "-q", "--version"], capture_output=True, text=True, check=False).stdout
     if "UnixSockets" not in said:
-        return Finding("curl", False, f"{path} can't speak to a Unix socket; install a curl that can (7.40 or newer)")
-    return Finding("curl", True, f"{path} speaks to Unix sockets ({said.split(' (')[0]})")
+        return Diagnosis("curl", False, f"{path} can't speak to a Unix socket; install a curl that can (7.40 or newer)")
+    return Diagnosis("curl", True, f"{path} speaks to Unix sockets ({said.split(' (')[0]})")
 
 
-def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
+def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
     """Does one of these settings files send all events to this socket?"""
     wrong: list[str] = []
     for directory in directories:
@@ -231,12 +233,12 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
             hooks = files.read_installed(path)
             rest = _settings(path)
         except files.SettingsError as error:
-            return Finding("hooks", False, str(error))
+            return Diagnosis("hooks", False, str(error))
         if rest.get("disableAllHooks") is True:
-            return Finding("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
+            return Diagnosis("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
         plugins = rest.get("enabledPlugins")
         if isinstance(plugins, dict) and any(name.startswith("observatory@") and plugins[name] for name in plugins):
-            return Finding("hooks", True, f"{path} enables the plugin, which sends to $CLAUDE_UNIX_HOOK_WATCHER")
+            return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to $CLAUDE_UNIX_HOOK_WATCHER")
         if not hooks:
             continue
         sockets = {
@@ -249,10 +251,10 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Finding:
         elif missing:
             wrong.append(f"{path} has no hook for {', '.join(missing)}; run install-hooks again")
         else:
-            return Finding("hooks", True, f"{path} has all {len(hooks)} hooks, which send to {socket}")
+            return Diagnosis("hooks", True, f"{path} has all {len(hooks)} hooks, which send to {socket}")
     if wrong:
-        return Finding("hooks", False, "; ".join(wrong))
-    return Finding("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
+        return Diagnosis("hooks", False, "; ".join(wrong))
+    return Diagnosis("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
 
 
 def _settings(path: Path) -> dict[str, object]:
@@ -263,7 +265,7 @@ def _settings(path: Path) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Finding:
+def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnosis:
     """Send an event as a hook does, and look whether it has arrived."""
     mark = f"trial-{secrets.token_hex(8)}"
     body = json.dumps({"hook_event_name": TRIAL, "tool_name": mark})
@@ -279,21 +281,21 @@ def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Finding
     try:
         arrived = list(client.events({"event": TRIAL, "tool": mark}))
     except ClientError as error:
-        return Finding("event", False, str(error), error)
+        return Diagnosis("event", False, str(error), error)
     if len(arrived) != 1 or arrived[0].get("_peer_uid") != os.geteuid():
-        return Finding(
+        return Diagnosis(
             "event", False, f"one that was sent by a hook's command has not arrived at {socket}; see its log"
         )
     if took > HOOK_SECONDS:
-        return Finding(
+        return Diagnosis(
             "event", False, f"one took {took:.1f} s to arrive, which holds up every session; is the machine busy?"
         )
-    return Finding(
+    return Diagnosis(
         "event", True, f"one sent by a hook's command arrived in {took * 1000:.0f} ms, as number {arrived[0]['_id']}"
     )
 
 
-def status(findings: Sequence[Finding]) -> type[ClientError] | None:
+def status(findings: Sequence[Diagnosis]) -> type[ClientError] | None:
     """What kind of trouble there is, if any: `ForbiddenError`, `UnavailableError`, else `ClientError`."""
     troubles = [finding for finding in findings if not finding.ok]
     if not troubles:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from harness.oracle import operations, permission, predict, walk
+from harness.oracle import permission, predict, steps, walk
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
 from harness.oracle.walk import Refused
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.oracle import Decision, Rules
     from harness.oracle.filesystem import Inode
-    from harness.oracle.operations import Trial
+    from harness.oracle.steps import Trial
     from harness.world import Attempt, Principal, World
 
 
@@ -137,14 +137,14 @@ WRONG = (
         _with(overrides=(*SEARCH_ONLY, Override("CAP_DAC_READ_SEARCH", "directory", 7))),
     ),
     WrongOracle("CAP_DAC_OVERRIDE passes directories only", _with(overrides=SEARCH_ONLY[:1])),
-    WrongOracle("connect needs r as well as w", patches=((operations.STEPS, "write", _reads_and_writes),)),
+    WrongOracle("connect needs r as well as w", patches=((steps.STEPS, "write", _reads_and_writes),)),
     WrongOracle("connect needs no permission", _without("connect", "write")),
     WrongOracle("connect looks for the listener before permission", _before("connect", "open", "write")),
     WrongOracle("connect looks at the type before permission", _before("connect", "type", "write")),
     WrongOracle("bind asks for permission before it looks for the name", _before("bind", "may create", "absent")),
     WrongOracle("bind follows a symlink at the end", _behind_links),
     WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable mount", "absent")),
-    WrongOracle("bind makes sockets regardless of the umask", patches=((operations, "UMASK", 0),)),
+    WrongOracle("bind makes sockets regardless of the umask", patches=((steps, "UMASK", 0),)),
     WrongOracle("a new socket has its directory's group", _with(new_group="directory")),
     WrongOracle("reading is enough to search a directory", patches=((walk.Walk, "search", _reading_is_enough),)),
     WrongOracle("directories need not be searchable", patches=((walk.Walk, "search", _missing_names_first),)),

@@ -23,7 +23,7 @@ def test_the_example_of_the_documentation_passes_as_it_is_on_two_workers_in_rand
 def test_the_plugin_of_the_wheel_is_the_one_that_runs(project: Project) -> None:
     done = project.command("pytest", "--markers")
     assert "@pytest.mark.checks(*names)" in done.stdout
-    where = project.command("inspect", "harness.plugin", "--details").stdout
+    where = project.command("inspect", "harness.pytest_plugin.plugin", "--details").stdout
     assert str(project.python.parents[1]) in where
 
 

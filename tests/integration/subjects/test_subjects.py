@@ -14,13 +14,13 @@ import pytest
 from harness.checks import CHECKS
 from harness.checks.runner import attack
 from harness.subjects import SUBJECTS
-from harness.testbed.testbed import Bench
+from harness.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Place
-    from harness.plugin import Tally
+    from harness.pytest_plugin.plugin import Tally
     from harness.subjects import Subject
 
 FEWER = {
@@ -67,8 +67,8 @@ def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
     place_of: Callable[[Subject], Place], tally: Tally, subject: str, name: str
 ) -> None:
     server = replace(SUBJECTS[subject], **FEWER.get(subject, STARTS))
-    bench = Bench(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
-    finding = attack(bench, next(each for each in CHECKS if each.name == name))
+    testbed = Testbed(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
+    finding = attack(testbed, next(each for each in CHECKS if each.name == name))
     tally(checks=1)
     again = f"harness check --only {name} {subject}"
     assert finding.verdict == DUE[subject].get(name, "held"), f"{finding.why}\nagain: {again}"

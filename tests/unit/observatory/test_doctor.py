@@ -13,7 +13,7 @@ import pytest
 from observatory.cli.main import main
 from observatory.client import doctor
 from observatory.client.client import ClientError, ForbiddenError, UnavailableError
-from observatory.client.doctor import Finding, examine, status
+from observatory.client.doctor import Diagnosis, examine, status
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 from tests.unit.observatory.test_client_commands import Server
@@ -45,7 +45,7 @@ def server(directory: Path) -> Iterator[Server]:
         made.end()
 
 
-def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) -> dict[str, Finding]:
+def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) -> dict[str, Diagnosis]:
     return {finding.about: finding for finding in examine(str(path), trusted, directories)}
 
 
@@ -291,9 +291,9 @@ def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: 
 
 
 def test_the_worst_trouble_decides_the_exit_status() -> None:
-    well, ill = Finding("a", True, "-"), Finding("b", False, "-")
-    down = Finding("c", False, "-", UnavailableError("-"))
-    closed = Finding("d", False, "-", ForbiddenError("-"))
+    well, ill = Diagnosis("a", True, "-"), Diagnosis("b", False, "-")
+    down = Diagnosis("c", False, "-", UnavailableError("-"))
+    closed = Diagnosis("d", False, "-", ForbiddenError("-"))
     assert status([well]) is None
     assert status([well, ill]) is ClientError
     assert status([ill, down]) is UnavailableError

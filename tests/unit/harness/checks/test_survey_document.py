@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.checks import CHECKS
-from harness.comparison import EXPERIMENTS
+from harness.showcase.survey import SHORT
+from harness.showcase.tcp_or_unix import EXPERIMENTS
 from harness.subjects import SUBJECTS
-from harness.survey import SHORT
 from tests.integration.subjects.test_subjects import DUE
 from tests.survey.documents import reproductions, table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.live.accounts import Account, SystemAccounts, accounts_below
-from harness.live.subject import SubjectError, myself, numbers, user
+from harness.live.actor import ActorError, myself, numbers, user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_user_of_this_machine_has_the_groups_of_a_new_login() -> None:
 
 @pytest.mark.parametrize("name", ["no-such-user-at-all", "4294967294"])
 def test_nobody_of_that_name_is_said_in_a_sentence(name: str) -> None:
-    with pytest.raises(SubjectError, match=f"no user of this machine is named {name}"):
+    with pytest.raises(ActorError, match=f"no user of this machine is named {name}"):
         user(name)
 
 
@@ -61,7 +61,7 @@ def test_numbers_need_no_user() -> None:
     ],
 )
 def test_a_number_that_is_no_id_is_refused(uid: int, gid: int | None, groups: list[str], said: str) -> None:
-    with pytest.raises(SubjectError, match=said):
+    with pytest.raises(ActorError, match=said):
         numbers(uid, gid, groups)
 
 

@@ -6,11 +6,11 @@ import os
 import stat
 
 from harness.live.accounts import Account, FileAccounts
-from harness.live.finding import Finding, find
-from harness.live.look import Component
-from harness.live.process import Running
+from harness.live.actor import Actor
+from harness.live.components import Component
+from harness.live.judgement import Judgement, find
+from harness.live.process import RunningProcess
 from harness.live.scene import Scene
-from harness.live.subject import Subject
 from harness.report.explanation import explain
 from harness.report.text import plain
 from harness.world import Attempt, Node, Principal, User, World, complete
@@ -24,14 +24,14 @@ def scene(*nodes: Node, user: User, path: str = "/run/s", hidden: str | None = N
     return Scene(world, Attempt(user.name, "connect", path), hidden, None, (), frozenset(unmapped.split()))
 
 
-def subject(user: User, *, groups: tuple[int, ...] = (), database: Account | None = None) -> Subject:
+def actor(user: User, *, groups: tuple[int, ...] = (), database: Account | None = None) -> Actor:
     principal = Principal(user.uid, 0 if user.uid == 0 else 1000, groups, user.capabilities)
-    running = Running(7, "app", principal, "/", ALL, ALL)
-    return Subject(user.name, principal, ACCOUNTS, database, running)
+    running = RunningProcess(7, "app", principal, "/", ALL, ALL)
+    return Actor(user.name, principal, ACCOUNTS, database, running)
 
 
-def judged(scene: Scene, user: User) -> Finding:
-    return find(subject(user), scene)
+def judged(scene: Scene, user: User) -> Judgement:
+    return find(actor(user), scene)
 
 
 ALI = User("ali", 1000, 1000)
@@ -40,15 +40,15 @@ SOCKET = Node("/run/s", "socket", 1000, 1000, 0o600)
 
 
 def test_what_may_not_be_looked_at_is_not_claimed_to_be_missing() -> None:
-    finding = judged(scene(Node("/run", "directory"), user=ALI, hidden="/run/s"), ALI)
-    assert not finding.conclusive
-    assert not finding.allowed
+    judgement = judged(scene(Node("/run", "directory"), user=ALI, hidden="/run/s"), ALI)
+    assert not judgement.conclusive
+    assert not judgement.allowed
 
 
 def test_a_refusal_before_what_is_hidden_is_conclusive() -> None:
-    finding = judged(scene(Node("/run", "directory", mode=0o700), user=ALI, hidden="/run/s"), ALI)
-    assert finding.conclusive
-    assert finding.decision.at == "/run"
+    judgement = judged(scene(Node("/run", "directory", mode=0o700), user=ALI, hidden="/run/s"), ALI)
+    assert judgement.conclusive
+    assert judgement.decision.at == "/run"
 
 
 def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below() -> None:
@@ -57,10 +57,10 @@ def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below()
     closed = Scene(
         *[getattr(scene(SOCKET, user=ALI), name) for name in ("world", "attempt", "hidden")], root, (), frozenset()
     )
-    finding = judged(closed, ALI)
-    assert (finding.decision.outcome, finding.decision.at) == ("EACCES", "/")
-    assert "ali lacks x on /:" in finding.decision.why
-    text = plain(explain(subject(ALI), closed, finding))
+    judgement = judged(closed, ALI)
+    assert (judgement.decision.outcome, judgement.decision.at) == ("EACCES", "/")
+    assert "ali lacks x on /:" in judgement.decision.why
+    text = plain(explain(actor(ALI), closed, judgement))
     assert "ali lacks x on /:" in text
 
 
@@ -82,26 +82,26 @@ def test_an_unmapped_thing_that_is_open_to_all_refuses_nobody() -> None:
 def test_old_groups_are_told_only_where_a_login_would_give_more() -> None:
     socket = Node("/run/s", "socket", "root", 999, 0o660)
     database = Account("ali", 1000, 1000, (999,))
-    old = find(subject(ALI, database=database), scene(socket, user=ALI))
+    old = find(actor(ALI, database=database), scene(socket, user=ALI))
     assert old.remedies == ("log in again, or restart it: with the group docker (999) the answer is ok",)
     assert old.notes == ("process 7 (app) does not have all the groups that the user database gives ali: docker (999)",)
     member = User("ali", 1000, 1000, (999,))
-    new = find(subject(member, groups=(999,), database=database), scene(socket, user=member))
+    new = find(actor(member, groups=(999,), database=database), scene(socket, user=member))
     assert (new.remedies, new.notes, new.allowed) == ((), (), True)
 
 
 def test_old_groups_that_would_change_nothing_are_no_remedy() -> None:
     socket = Node("/run/s", "socket", "root", 998, 0o660)
-    finding = find(subject(ALI, database=Account("ali", 1000, 1000, (999,))), scene(socket, user=ALI))
-    assert finding.remedies == ()
-    assert len(finding.notes) == 1
+    judgement = find(actor(ALI, database=Account("ali", 1000, 1000, (999,))), scene(socket, user=ALI))
+    assert judgement.remedies == ()
+    assert len(judgement.notes) == 1
 
 
 def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
     nobody = User("uid-5000", 5000, 5000)
     socket = Node("/run/s", "socket", "root", 999, 0o660)
     here = scene(socket, user=nobody)
-    text = plain(explain(subject(nobody), here, judged(here, nobody)))
+    text = plain(explain(actor(nobody), here, judged(here, nobody)))
     assert "usermod" not in text
     assert "uid-5000" not in text.partition("  fix ")[2]
     assert "setfacl -m u:5000:" in text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.live.look import Sight, look
+from harness.live.components import Sight, look
 
 if TYPE_CHECKING:
     from pathlib import Path

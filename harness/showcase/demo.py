@@ -1,4 +1,4 @@
-"""The product in under a minute: `python -m harness.demo`. Everything shown is observed, nothing is scripted."""
+"""The product in under a minute: `nox -s demo`. Everything that it shows is observed; nothing is scripted."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def show(console: Console, engine_name: str) -> bool:
 
 def main() -> int:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(prog="python -m harness.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m harness.showcase.demo", description=__doc__)
     parser.add_argument("--engine", default="auto", help="docker, namespace or auto (the default)")
     options = parser.parse_args()
     try:

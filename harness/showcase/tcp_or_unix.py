@@ -12,14 +12,14 @@ from harness.engines.protocol import PlaceError
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
-from harness.testbed.testbed import ROOT, Bench
+from harness.testbed.testbed import ROOT, Testbed
 from harness.world import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.engines.protocol import Engine, Process
-    from harness.testbed.testbed import Running
+    from harness.testbed.testbed import RunningServer
 
 PACKAGES = ("iproute2", "nftables")
 """What lays a cable and raises a firewall in the place."""
@@ -42,16 +42,16 @@ class Row:
 class Stage:
     """Both servers, running in one place as one user."""
 
-    bench: Bench
-    unix: Running
+    testbed: Testbed
+    unix: RunningServer
     tcp: Process
 
     def ask(self, who: str, endpoint: str, token: str, **claims: Any) -> dict[str, Any]:
         """One event by a user: how it was answered, and the sender's true ids."""
         lie = {"label": token, **claims}
-        said: dict[str, Any] = self.bench.probe(
+        said: dict[str, Any] = self.testbed.probe(
             "claim",
-            self.bench.principal(who),
+            self.testbed.principal(who),
             endpoint=endpoint,
             speaks="hooks",
             who=token,
@@ -62,9 +62,9 @@ class Stage:
 
     def knock(self, who: str, endpoint: str) -> str:
         """Whether a user gets in: `accepted`, or the errno name of the refusal."""
-        said: dict[str, Any] = self.bench.probe(
+        said: dict[str, Any] = self.testbed.probe(
             "question",
-            self.bench.principal(who),
+            self.testbed.principal(who),
             endpoint=endpoint,
             speaks="nothing",
             token="",
@@ -99,29 +99,29 @@ def compare(engine: Engine) -> Iterator[Row]:
     image = image_for(tcp, engine)
     mounts = (*observatory.install(engine, image), *tcp.install(engine, image))
     with engine.open(image=image, mounts=mounts) as place:
-        bench = Bench(place, observatory, mode=0o660, owner="alice", group=None)
+        testbed = Testbed(place, observatory, mode=0o660, owner="alice", group=None)
         for experiment in EXPERIMENTS:
-            bench.lay()
-            with bench.serve() as unix:
-                server = _serve_tcp(bench, "0.0.0.0")
+            testbed.lay()
+            with testbed.serve() as unix:
+                server = _serve_tcp(testbed, "0.0.0.0")
                 try:
-                    yield experiment(Stage(bench, unix, server))
+                    yield experiment(Stage(testbed, unix, server))
                 finally:
                     _end(server)
 
 
-def _serve_tcp(bench: Bench, host: str) -> Process:
+def _serve_tcp(testbed: Testbed, host: str) -> Process:
     """Start the TCP server as the same user, and wait until it answers."""
     tcp = SUBJECTS["tcp"]
     command = [host if word == "127.0.0.1" else word for word in tcp.command]
-    process = bench.place.start(command, bench.principal(bench.owner), environment=dict(tcp.environment))
-    bench.probe("ready", endpoint=LOOPBACK, speaks="hooks", pid=process.pid, seconds=20.0)
+    process = testbed.place.start(command, testbed.principal(testbed.owner), environment=dict(tcp.environment))
+    testbed.probe("ready", endpoint=LOOPBACK, speaks="hooks", pid=process.pid, seconds=20.0)
     return process
 
 
-def _must(bench: Bench, *command: str) -> None:
+def _must(testbed: Testbed, *command: str) -> None:
     """Run a command as root. Raises PlaceError if it fails: then nothing was seen."""
-    done = bench.root(*command)
+    done = testbed.root(*command)
     if done.status != 0:
         raise PlaceError(f"{' '.join(command)} failed in the place: {' '.join(done.stderr.split())}")
 
@@ -134,12 +134,14 @@ def _end(process: Process) -> None:
 
 def who_can_connect(stage: Stage) -> Row:
     """Everyone knocks at both."""
-    names = [user.name for user in stage.bench.world.users if user.capabilities is None]
+    names = [user.name for user in stage.testbed.world.users if user.capabilities is None]
     seen = {
         endpoint: {name: stage.knock(name, endpoint) for name in names} for endpoint in (LOOPBACK, stage.unix.endpoint)
     }
     return Row(
-        "who can connect", _who(seen[LOOPBACK]), f"mode 0660 of {stage.bench.owner}: " + _who(seen[stage.unix.endpoint])
+        "who can connect",
+        _who(seen[LOOPBACK]),
+        f"mode 0660 of {stage.testbed.owner}: {_who(seen[stage.unix.endpoint])}",
     )
 
 
@@ -170,8 +172,8 @@ def forgeable(stage: Stage) -> Row:
 
 def exposure(stage: Stage) -> Row:
     """Clients in another network name space, at the other end of a cable."""
-    bench = stage.bench
-    other = bench.place.start(["unshare", "--net", "sh", "-c", "echo there; exec sleep 600"], ROOT)
+    testbed = stage.testbed
+    other = testbed.place.start(["unshare", "--net", "sh", "-c", "echo there; exec sleep 600"], ROOT)
     other.read_line()
     inside = ["nsenter", "--target", str(other.pid), "--net"]
     try:
@@ -184,13 +186,13 @@ def exposure(stage: Stage) -> Row:
             [*inside, "ip", "address", "add", f"{THERE}/24", "dev", "harness1"],
             [*inside, "ip", "link", "set", "harness1", "up"],
         ):
-            _must(bench, *command)
-        open_port = _knock_from(bench, inside, "stranger", EVERYWHERE)
-        loopback = _knock_from(bench, inside, "stranger", LOOPBACK)
-        path = {name: _knock_from(bench, inside, name, stage.unix.endpoint) for name in ("stranger", "member")}
+            _must(testbed, *command)
+        open_port = _knock_from(testbed, inside, "stranger", EVERYWHERE)
+        loopback = _knock_from(testbed, inside, "stranger", LOOPBACK)
+        path = {name: _knock_from(testbed, inside, name, stage.unix.endpoint) for name in ("stranger", "member")}
     finally:
         _end(other)
-        bench.root("ip", "link", "delete", "harness0")
+        testbed.root("ip", "link", "delete", "harness0")
     return Row(
         "from another network name space",
         f"bound to 0.0.0.0: stranger {_got(open_port)}; to 127.0.0.1: {_got(loopback)}",
@@ -203,13 +205,13 @@ def _got(outcome: str) -> str:
     return "got in" if outcome == "accepted" else f"got {outcome}"
 
 
-def _knock_from(bench: Bench, inside: list[str], who: str, endpoint: str) -> str:
-    principal = bench.principal(who)
+def _knock_from(testbed: Testbed, inside: list[str], who: str, endpoint: str) -> str:
+    principal = testbed.principal(who)
     groups = ",".join(map(str, principal.groups))
     become = ["setpriv", f"--reuid={principal.uid}", f"--regid={principal.gid}"]
     become.append(f"--groups={groups}" if groups else "--clear-groups")
     arguments: dict[str, object] = {"endpoint": endpoint, "speaks": "nothing", "token": "", "seconds": SECONDS}
-    done = bench.place.run(
+    done = testbed.place.run(
         [*inside, *become, *bundle.BOOT], ROOT, input=bundle.once("probes.question", arguments), timeout=30.0
     )
     return str(json.loads(done.stdout)["kind"])
@@ -217,56 +219,56 @@ def _knock_from(bench: Bench, inside: list[str], who: str, endpoint: str) -> str
 
 def conflicts(stage: Stage) -> Row:
     """A stranger takes the name first."""
-    bench = stage.bench
+    testbed = stage.testbed
     _end(stage.tcp)
-    thief = bench.place.start(
+    thief = testbed.place.start(
         [word if word != "127.0.0.1" else "0.0.0.0" for word in SUBJECTS["tcp"].command],
-        bench.principal("stranger"),
+        testbed.principal("stranger"),
         environment=dict(SUBJECTS["tcp"].environment),
     )
-    bench.probe("ready", endpoint=LOOPBACK, speaks="hooks", pid=thief.pid, seconds=20.0)
+    testbed.probe("ready", endpoint=LOOPBACK, speaks="hooks", pid=thief.pid, seconds=20.0)
     try:
-        late = bench.place.run(
-            SUBJECTS["tcp"].command, bench.principal(bench.owner), environment=dict(SUBJECTS["tcp"].environment)
+        late = testbed.place.run(
+            SUBJECTS["tcp"].command, testbed.principal(testbed.owner), environment=dict(SUBJECTS["tcp"].environment)
         )
         told = stage.ask("member", LOOPBACK, "meant-for-alice")
         overheard = _event(thief, told["token"])
     finally:
         _end(thief)
-    (tried,) = bench.attempt(Attempt("stranger", "bind", f"{bench.directory}/other.sock"))
+    (tried,) = testbed.attempt(Attempt("stranger", "bind", f"{testbed.directory}/other.sock"))
     error = late.stderr.strip().splitlines()[-1]
     return Row(
         "when another user takes the name first",
-        f"stranger took port {PORT}; {bench.owner}'s server ended with {late.status} ({error}), and the event "
+        f"stranger took port {PORT}; {testbed.owner}'s server ended with {late.status} ({error}), and the event "
         f"that member sent to {LOOPBACK} was written down by stranger ({overheard['session_id']})",
-        f"stranger may not bind in {bench.directory}: {tried.outcome} at {tried.at}",
+        f"stranger may not bind in {testbed.directory}: {tried.outcome} at {tried.at}",
     )
 
 
 def firewall(stage: Stage) -> Row:
     """Everything that goes through the network is dropped."""
-    bench = stage.bench
+    testbed = stage.testbed
     rules = "add table inet harness; add chain inet harness drops { type filter hook input priority 0; policy drop; }"
-    _must(bench, "nft", rules)
+    _must(testbed, "nft", rules)
     try:
         cells = [
-            stage.ask(bench.owner, endpoint, f"dropped-{endpoint[:3]}")["kind"]
+            stage.ask(testbed.owner, endpoint, f"dropped-{endpoint[:3]}")["kind"]
             for endpoint in (LOOPBACK, stage.unix.endpoint)
         ]
     finally:
-        bench.root("nft", "delete table inet harness")
+        testbed.root("nft", "delete table inet harness")
     return Row(
         "behind a firewall that drops everything",
-        f"even {bench.owner} on the same machine got {cells[0]}",
-        f"{bench.owner} was {cells[1]}: no packet, no rule",
+        f"even {testbed.owner} on the same machine got {cells[0]}",
+        f"{testbed.owner} was {cells[1]}: no packet, no rule",
     )
 
 
 def access_control(stage: Stage) -> Row:
     """One chmod, and who gets in then."""
-    bench = stage.bench
-    names = [user.name for user in bench.world.users if user.capabilities is None]
-    bench.root("chmod", "0600", stage.unix.endpoint)
+    testbed = stage.testbed
+    names = [user.name for user in testbed.world.users if user.capabilities is None]
+    testbed.root("chmod", "0600", stage.unix.endpoint)
     path = {name: stage.knock(name, stage.unix.endpoint) for name in names}
     port = {name: stage.knock(name, LOOPBACK) for name in names}
     return Row(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from harness.checks import CheckResult
     from harness.engines.protocol import Engine, Place
+    from harness.pytest_plugin.people import Person, Server
     from harness.subjects import Subject
-    from harness.testing import Person, Server
     from harness.world import World
 
 _COUNTED = "harness counted "
@@ -163,7 +163,7 @@ def world(place: Place, request: pytest.FixtureRequest) -> World:
 @pytest.fixture
 def principals(place: Place, world: World) -> Mapping[str, Person]:
     """The users of the world by name, ready to connect and to run commands."""
-    from harness.testing import Person  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.pytest_plugin.people import Person  # noqa: PLC0415 - a run without places should not load the checks
 
     return {user.name: Person(place, user.name, world.principal(user.name)) for user in world.users}
 
@@ -184,14 +184,14 @@ def socket_mode(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def server(place: Place, world: World, socket_mode: int, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server of the test's mark `server`, started in the world; it has answered, and ends with the test."""
-    from harness.testbed.testbed import Bench  # noqa: PLC0415 - a run without places should not load the checks
-    from harness.testing import Server  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.pytest_plugin.people import Server  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.testbed.testbed import Testbed  # noqa: PLC0415 - a run without places should not load the checks
 
     subject = _subject_of(request.node)
-    bench = Bench(place, subject, mode=socket_mode, owner=subject.owner, group=subject.group)
-    bench.enter(world)
-    with bench.serve() as running:
-        yield Server(bench, running)
+    testbed = Testbed(place, subject, mode=socket_mode, owner=subject.owner, group=subject.group)
+    testbed.enter(world)
+    with testbed.serve() as running:
+        yield Server(testbed, running)
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def check(
 
 def _subject_of(item: pytest.Item) -> Subject:
     """The server that a test's mark describes."""
-    from harness.testing import Fixed  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.pytest_plugin.people import Fixed  # noqa: PLC0415 - a run without places should not load the checks
 
     marker = item.get_closest_marker("server")
     if marker is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.oracle.operations import STEPS, Trial
+from harness.oracle.steps import STEPS, Trial
 from harness.oracle.walk import Refused, Walk
 from harness.world import Principal
 

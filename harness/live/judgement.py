@@ -10,14 +10,14 @@ from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
+    from harness.live.actor import Actor
     from harness.live.scene import Scene
-    from harness.live.subject import Subject
     from harness.oracle import Change, Decision, Rules
     from harness.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Judgement:
     """A decision on the live machine. `conclusive` is False if it turns on a component that we may not look at.
 
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
@@ -39,10 +39,10 @@ class Finding:
         return self.conclusive and self.decision.outcome == "ok"
 
 
-def find(subject: Subject, scene: Scene) -> Finding:
+def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
-    decision = _decide(subject, scene, rules)
+    decision = _decide(actor, scene, rules)
     seen = {"/", *(node.path for node in scene.world.nodes)}
     conclusive = scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
     notes = list(scene.doubts)
@@ -54,29 +54,29 @@ def find(subject: Subject, scene: Scene) -> Finding:
         notes.append(f"this process may not look at {scene.hidden}: run this as root to be told what would help")
     if decision.at in scene.unmapped and decision.outcome != "ok":
         notes.append(
-            f"the owner or the group of {decision.at} has no number in {subject.name}'s user namespace: "
+            f"the owner or the group of {decision.at} has no number in {actor.name}'s user namespace: "
             "nobody there is its owner, and no capability counts for it"
         )
     remedies: list[str] = []
-    fresh = _after_login(subject)
+    fresh = _after_login(actor)
     if fresh is not None:
-        now = {*subject.principal.groups, subject.principal.gid}
-        lacking = ", ".join(f"{subject.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in now)
-        who = f"process {subject.process.pid} ({subject.process.name})" if subject.process else "this process"
-        notes.append(f"{who} does not have all the groups that the user database gives {subject.name}: {lacking}")
-        if decision.outcome != "ok" and _decide(subject, _with_groups(scene, fresh), rules).outcome == "ok":
+        now = {*actor.principal.groups, actor.principal.gid}
+        lacking = ", ".join(f"{actor.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in now)
+        who = f"process {actor.process.pid} ({actor.process.name})" if actor.process else "this process"
+        notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {lacking}")
+        if decision.outcome != "ok" and _decide(actor, _with_groups(scene, fresh), rules).outcome == "ok":
             remedies.append(f"log in again, or restart it: with the group {lacking} the answer is ok")
     if decision.outcome == "ok":
         notes += _other_powers()
-    return Finding(decision, conclusive, tuple(remedies), tuple(notes))
+    return Judgement(decision, conclusive, tuple(remedies), tuple(notes))
 
 
-def _decide(subject: Subject, scene: Scene, rules: Rules) -> Decision:
+def _decide(actor: Actor, scene: Scene, rules: Rules) -> Decision:
     at_root = _root_decision(scene, rules)
     if at_root is not None:
         return at_root
     decision = decide(scene.world, scene.attempt, rules)
-    if not scene.unmapped or subject.principal.capabilities == frozenset():
+    if not scene.unmapped or actor.principal.capabilities == frozenset():
         return decision
     # Capabilities count only where owner and group are mapped (privileged_wrt_inode_uidgid): without them, open what
     # they would have opened, until something unmapped refuses.
@@ -117,13 +117,13 @@ def _without_capabilities(scene: Scene) -> World:
     return replace(scene.world, users=users)
 
 
-def _after_login(subject: Subject) -> tuple[int, ...] | None:
+def _after_login(actor: Actor) -> tuple[int, ...] | None:
     """The groups that a new login would have, if the running process lacks any of them."""
-    if subject.database is None or subject.principal.uid == 0:
+    if actor.database is None or actor.principal.uid == 0:
         return None
-    fresh = {*subject.database.groups, subject.database.gid}
-    now = {*subject.principal.groups, subject.principal.gid}
-    return tuple(sorted(fresh | now - {subject.principal.gid})) if fresh - now else None
+    fresh = {*actor.database.groups, actor.database.gid}
+    now = {*actor.principal.groups, actor.principal.gid}
+    return tuple(sorted(fresh | now - {actor.principal.gid})) if fresh - now else None
 
 
 def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:

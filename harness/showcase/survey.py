@@ -1,4 +1,4 @@
-"""All subjects, all checks, in one run: `python -m harness.survey` writes what came of it as Markdown and as HTML."""
+"""All subjects, all checks, in one run: `nox -s survey` writes what came of it as Markdown and as HTML."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import comparison
 from harness.checks import CHECKS
 from harness.checks.runner import Question, SubjectError, check
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 from harness.report.checks_html import Section, html_page
 from harness.report.checks_terminal import print_result
+from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.web import PACKAGES, Released
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.checks import CheckResult
-    from harness.comparison import Row
     from harness.engines.protocol import Engine, Facts, Place
+    from harness.showcase.tcp_or_unix import Row
     from harness.subjects import Subject
 
 STARTS = 20
@@ -55,7 +55,7 @@ class Surveyed:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Survey and write."""
-    parser = argparse.ArgumentParser(prog="python -m harness.survey", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m harness.showcase.survey", description=__doc__)
     parser.add_argument("--engine", default="auto", help="an engine with images (default: auto)")
     parser.add_argument("--text", type=Path, default=Path("docs/survey.md"), help="where the Markdown goes")
     parser.add_argument("--page", type=Path, default=Path("artifacts/survey.html"), help="where the HTML goes")
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine = choose(options.engine)
     surveyed = [survey(subject, engine) for subject in SUBJECTS.values()]
     print("\ncomparing a TCP port with a Unix socket", flush=True)
-    rows = list(comparison.compare(engine))
+    rows = list(tcp_or_unix.compare(engine))
     with engine.open() as place:
         facts = place.facts
     sections = [Section(each.subject.name, each.subject.about, each.results) for each in surveyed]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
-    from harness.testbed.testbed import Bench, Running
+    from harness.testbed.testbed import RunningServer, Testbed
     from harness.world import Principal
 
 
@@ -54,8 +54,8 @@ class Fixed(Subject):
 class Server:
     """A server that runs in the world and has answered. `socket` is its path."""
 
-    bench: Bench
-    running: Running
+    testbed: Testbed
+    running: RunningServer
 
     @property
     def socket(self) -> str:
@@ -70,7 +70,7 @@ class Server:
     @property
     def mode(self) -> int:
         """The mode bits that its socket has now."""
-        there = self.bench.look(self.socket)[self.socket]
+        there = self.testbed.look(self.socket)[self.socket]
         if there is None:
             raise FileNotFoundError(self.socket)
         return int(there["mode"])
@@ -78,4 +78,4 @@ class Server:
     def ask(self, who: str, token: str = "hello") -> dict[str, Any]:  # noqa: S107 - a word to be found again, no secret
         """One request of a user in what the server speaks: `kind` is `accepted`, `refused`, ..., or connect's errno
         name."""
-        return self.bench.ask(self.running, who, token)
+        return self.testbed.ask(self.running, who, token)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.live.accounts import Account, Accounts, SystemAccounts, accounts_below
-from harness.live.process import ALL_IDS, Running, running
+from harness.live.process import ALL_IDS, RunningProcess, running
 from harness.world import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class SubjectError(Exception):
+class ActorError(Exception):
     """Nobody like that: one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Actor:
     """Somebody whose attempt is to be explained, and the tree that they see.
 
     `name` is what the user database calls them. `database` is the user of that uid there, with the groups that a
@@ -30,7 +30,7 @@ class Subject:
     principal: Principal
     accounts: Accounts
     database: Account | None = None
-    process: Running | None = None
+    process: RunningProcess | None = None
 
     @property
     def root(self) -> str:
@@ -51,19 +51,19 @@ OVERFLOW = 65534
 """What an id that is not mapped in the reader's user namespace reads as (kernel.overflowuid)."""
 
 
-def user(name: str) -> Subject:
-    """A user by name, as a new login would have it. Raises SubjectError."""
+def user(name: str) -> Actor:
+    """A user by name, as a new login would have it. Raises ActorError."""
     accounts = SystemAccounts()
     account = accounts.user(int(name) if name.isdecimal() else name)
     if account is None:
-        raise SubjectError(f"no user of this machine is named {name}; for numbers take --uid, --gid and --groups")
-    return Subject(account.name, Principal(account.uid, account.gid, account.groups), accounts, account)
+        raise ActorError(f"no user of this machine is named {name}; for numbers take --uid, --gid and --groups")
+    return Actor(account.name, Principal(account.uid, account.gid, account.groups), accounts, account)
 
 
-def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Subject:
+def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Actor:
     """A uid with a gid (the user's own, else the same number) and supplementary groups by number or name.
 
-    Raises SubjectError.
+    Raises ActorError.
     """
     accounts = SystemAccounts()
     account = accounts.user(uid)
@@ -73,36 +73,36 @@ def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Subject:
     for group in groups:
         number = int(group) if group.isdecimal() else accounts.gid(group)
         if number is None:
-            raise SubjectError(f"no group of this machine is named {group}")
+            raise ActorError(f"no group of this machine is named {group}")
         supplementary.add(number)
     for number in (uid, gid, *supplementary):
         if not 0 <= number < ALL_IDS - 1:
-            raise SubjectError(f"{number} is no id: 0 to {ALL_IDS - 2}")
+            raise ActorError(f"{number} is no id: 0 to {ALL_IDS - 2}")
     name = f"uid-{uid}" if account is None else account.name
-    return Subject(name, Principal(uid, gid, tuple(sorted(supplementary))), accounts, account)
+    return Actor(name, Principal(uid, gid, tuple(sorted(supplementary))), accounts, account)
 
 
-def process(pid: int) -> Subject:
+def process(pid: int) -> Actor:
     """A running process, with the ids, groups and capabilities that it has now. Raises ProcessError."""
     found = running(pid)
     accounts: Accounts = SystemAccounts() if found.root == "/" else accounts_below(found.root)
     account = accounts.user(found.principal.uid)
     name = f"uid-{found.principal.uid}" if account is None else account.name
-    return Subject(name, found.principal, accounts, account, found)
+    return Actor(name, found.principal, accounts, account, found)
 
 
-def myself() -> Subject:
+def myself() -> Actor:
     """This very process."""
     return process(os.getpid())
 
 
-def working_directory(who: Subject) -> str:
-    """Where a process stands; for anybody else, where this one does. Raises SubjectError if that can't be known."""
+def working_directory(who: Actor) -> str:
+    """Where a process stands; for anybody else, where this one does. Raises ActorError if that can't be known."""
     pid = os.getpid() if who.process is None else who.process.pid
     try:
         path = os.readlink(f"/proc/{pid}/cwd")
     except OSError as error:
-        raise SubjectError(f"the working directory of process {pid} can't be read: {error.strerror}") from error
+        raise ActorError(f"the working directory of process {pid} can't be read: {error.strerror}") from error
     if not path.startswith("/") or path.endswith(" (deleted)"):
-        raise SubjectError(f"the working directory of process {pid} is out of reach ({path}): give an absolute path")
+        raise ActorError(f"the working directory of process {pid} is out of reach ({path}): give an absolute path")
     return path

@@ -1,0 +1,1 @@
+"""The pytest plugin: places, worlds, users and servers for other people's tests."""
