@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.cli.main import main
+from observatory.client import client
 from observatory.client.client import (
     Client,
     ClientError,
@@ -21,7 +22,6 @@ from observatory.client.client import (
     MistakenError,
     UnavailableError,
     UnknownUserError,
-    client,
     group_name,
     uid_of,
     user_name,

@@ -20,7 +20,7 @@ HEAVY = {
     "subprocess",
     "urllib",
 }
-MODULES = ["freebsd", "layouts", "linux", "macos", "model", "netbsd", "openbsd", "process", "sockets", "xucred"]
+MODULES = ["freebsd", "layouts", "linux", "macos", "credentials", "netbsd", "openbsd", "process", "sockets", "xucred"]
 
 
 def imported_by(statement: str) -> set[str]:

@@ -10,7 +10,7 @@ from observatory.hooks import event_names
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.plugin import hooks_json
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PLUGIN = ROOT / "contrib" / "claude-plugin"
 
 

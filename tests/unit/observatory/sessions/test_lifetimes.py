@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
+from observatory.sessions import lifetimes
 from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
 from observatory.sessions.memory import Memory, Where
-from observatory.sessions.state import lifetimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

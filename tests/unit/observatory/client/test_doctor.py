@@ -16,7 +16,7 @@ from observatory.client.client import ClientError, ForbiddenError, UnavailableEr
 from observatory.client.doctor import Diagnosis, examine, status
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
-from tests.unit.observatory.test_client_commands import Server
+from tests.unit.observatory.cli.test_client_commands import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from observatory.http.head_cache import KnownHeads
 from observatory.http.parser import RequestReader
-from tests.properties.test_wire_properties import MEANINGFUL, requests
+from tests.properties.test_http_parser_properties import MEANINGFUL, requests
 
 FIELDS = st.sampled_from([b"Connection: close", b"Connection: keep-alive", b"Expect: 100-continue", b"Accept: */*"])
 

@@ -14,7 +14,7 @@ from harness.engines.registry import ENGINES
 from harness.inside.peers import connectors
 from observatory.identity import Unavailable, process
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 IDENTITY = (ROOT / "docs" / "identity.md").read_text(encoding="utf-8")
 PLATFORMS = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
 CASES = ROOT / "tests" / "integration" / "identity"

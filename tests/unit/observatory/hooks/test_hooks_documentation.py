@@ -13,9 +13,9 @@ import pytest
 
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.event_names import SINCE, listened
-from tests.unit.observatory.test_client_commands import Server
+from tests.unit.observatory.cli.test_client_commands import Server
 
-TEXT = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[4] / "docs" / "hooks.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.program import program
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 GENERATE = program(ROOT / "docs" / "man" / "generate.py")
 PAGES: dict[Path, str] = GENERATE.pages()
 
