@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.checks.check import Check
 from harness.checks.forgery import IDENTITY_HEADERS
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
+    from harness.inside.messages import ReadReport
     from harness.testbed.testbed import RunningServer, Testbed
 
 HOLDS = "What one user gave to the server, no other user gets from it, but the server's own and root."
@@ -73,8 +74,8 @@ def _read_all(
 
 def _read(
     testbed: Testbed, running: RunningServer, name: str, queries: list[str], headers: dict[str, str]
-) -> list[dict[str, Any]]:
-    lines = testbed.probe_lines(
+) -> list[ReadReport]:
+    return testbed.probe_lines(
         "read",
         testbed.principal(name),
         endpoint=running.endpoint,
@@ -83,7 +84,6 @@ def _read(
         headers=headers,
         seconds=10.0,
     )
-    return lines[1:]
 
 
 CHECK = Check("audience", HOLDS, attack)

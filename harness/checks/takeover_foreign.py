@@ -11,6 +11,8 @@ from harness.testbed.cast import TOP
 from harness.world import Node
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
@@ -84,7 +86,7 @@ def attack(testbed: Testbed) -> Finding:
     return held(f"untouched: {', '.join(evidence)}", **evidence)
 
 
-def _change(path: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+def _change(path: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
     if before is None:
         return f"{path} came into being"
     if after is None:

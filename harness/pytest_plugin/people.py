@@ -78,4 +78,4 @@ class Server:
     def ask(self, who: str, token: str = "hello") -> dict[str, Any]:  # noqa: S107 - a word to be found again, no secret
         """One request of a user in what the server speaks: `kind` is `accepted`, `refused`, ..., or connect's errno
         name."""
-        return self.testbed.ask(self.running, who, token)
+        return dict(self.testbed.ask(self.running, who, token))

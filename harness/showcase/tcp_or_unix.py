@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
+from harness.engines.terminal import setpriv
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
-from harness.testbed.testbed import ROOT, Testbed
+from harness.testbed.probing import ROOT
+from harness.testbed.testbed import Testbed
 from harness.world import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.engines.protocol import Engine, Process
+    from harness.inside.messages import ClaimReport, QuestionReport
     from harness.testbed.testbed import RunningServer
 
 PACKAGES = ("iproute2", "nftables")
@@ -46,10 +49,10 @@ class Stage:
     unix: RunningServer
     tcp: Process
 
-    def ask(self, who: str, endpoint: str, token: str, **claims: Any) -> dict[str, Any]:
+    def ask(self, who: str, endpoint: str, token: str, **claims: Any) -> ClaimReport:
         """One event by a user: how it was answered, and the sender's true ids."""
         lie = {"label": token, **claims}
-        said: dict[str, Any] = self.testbed.probe(
+        return self.testbed.probe(
             "claim",
             self.testbed.principal(who),
             endpoint=endpoint,
@@ -58,11 +61,10 @@ class Stage:
             lies=[lie],
             seconds=SECONDS,
         )
-        return said
 
     def knock(self, who: str, endpoint: str) -> str:
         """Whether a user gets in: `accepted`, or the errno name of the refusal."""
-        said: dict[str, Any] = self.testbed.probe(
+        said = self.testbed.probe(
             "question",
             self.testbed.principal(who),
             endpoint=endpoint,
@@ -70,9 +72,9 @@ class Stage:
             token="",
             seconds=SECONDS,
         )
-        return str(said["kind"])
+        return said["kind"]
 
-    def recorded(self, said: dict[str, Any]) -> tuple[str, str]:
+    def recorded(self, said: ClaimReport) -> tuple[str, str]:
         """Whom a server wrote down for an answered event, and who it was."""
         event = self.unix.event(said["token"], 5.0)
         if event is None:
@@ -206,15 +208,12 @@ def _got(outcome: str) -> str:
 
 
 def _knock_from(testbed: Testbed, inside: list[str], who: str, endpoint: str) -> str:
-    principal = testbed.principal(who)
-    groups = ",".join(map(str, principal.groups))
-    become = ["setpriv", f"--reuid={principal.uid}", f"--regid={principal.gid}"]
-    become.append(f"--groups={groups}" if groups else "--clear-groups")
-    arguments: dict[str, object] = {"endpoint": endpoint, "speaks": "nothing", "token": "", "seconds": SECONDS}
-    done = testbed.place.run(
-        [*inside, *become, *bundle.BOOT], ROOT, input=bundle.once("probes.question", arguments), timeout=30.0
+    question = bundle.delivery(
+        "harness.inside.probes.question", endpoint=endpoint, speaks="nothing", token="", seconds=SECONDS
     )
-    return str(json.loads(done.stdout)["kind"])
+    command = [*inside, *setpriv(testbed.principal(who)), *bundle.COMMAND]
+    report: QuestionReport = json.loads(testbed.place.run(command, ROOT, input=question, timeout=30.0).stdout)
+    return report["kind"]
 
 
 def conflicts(stage: Stage) -> Row:

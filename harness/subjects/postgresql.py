@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.engines.protocol import PlaceError
 from harness.finding import broken, held
@@ -13,6 +13,7 @@ from harness.subjects.subject import Subject, above_standard
 if TYPE_CHECKING:
     from harness.engines.protocol import Completed
     from harness.finding import Finding
+    from harness.inside.messages import StatementReport
     from harness.testbed.testbed import RunningServer, Testbed
 
 TEMPLATE = "/var/lib/harness-postgresql"
@@ -108,11 +109,10 @@ class PostgreSQL(Subject):
         return above_standard(listing)
 
 
-def _sql(testbed: Testbed, running: RunningServer, who: str, statement: str) -> dict[str, Any]:
-    said: dict[str, Any] = testbed.probe(
+def _sql(testbed: Testbed, running: RunningServer, who: str, statement: str) -> StatementReport:
+    return testbed.probe(
         "statement", testbed.principal(who), endpoint=running.endpoint, statement=statement, seconds=10.0
     )
-    return said
 
 
 def _version(major: int, suite: str) -> PostgreSQL:
