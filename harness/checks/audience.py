@@ -9,7 +9,7 @@ from harness.checks.forgery import IDENTITY_HEADERS
 from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
-    from harness.inside.messages import ReadReport
+    from harness.inside.reports import ReadReport
     from harness.testbed.testbed import RunningServer, Testbed
 
 HOLDS = "What one user gave to the server, no other user gets from it, but the server's own and root."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.engines.protocol import Engine, Process
-    from harness.inside.messages import ClaimReport, QuestionReport
+    from harness.inside.reports import ClaimReport, QuestionReport
     from harness.testbed.testbed import RunningServer
 
 PACKAGES = ("iproute2", "nftables")

@@ -13,7 +13,7 @@ from harness.subjects.subject import Subject, above_standard
 if TYPE_CHECKING:
     from harness.engines.protocol import Completed
     from harness.finding import Finding
-    from harness.inside.messages import StatementReport
+    from harness.inside.reports import StatementReport
     from harness.testbed.testbed import RunningServer, Testbed
 
 TEMPLATE = "/var/lib/harness-postgresql"

@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from harness.engines.protocol import Place, Process
-    from harness.inside.messages import (
-        Carried,
+    from harness.inside.messages import Carried, EncodedPrincipal
+    from harness.inside.reports import (
         CaseReport,
         ChangeReport,
         ClaimReport,
         CrashReport,
         DescriptorsReport,
-        EncodedPrincipal,
         HoldReport,
         ManyReport,
         PersonReport,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
-    from harness.inside.messages import DescriptorsReport, Person, QuestionReport, Sighting
+    from harness.inside.messages import Person
+    from harness.inside.reports import DescriptorsReport, QuestionReport, Sighting
     from harness.subjects.subject import Subject
     from harness.world import Attempt, Principal, World
 

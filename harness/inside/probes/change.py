@@ -11,7 +11,7 @@ from harness.inside.probes.ready import PAUSE
 from harness.inside.procfs import alive
 
 if TYPE_CHECKING:
-    from harness.inside.messages import ChangeReport
+    from harness.inside.reports import ChangeReport
 
 
 def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:

@@ -16,7 +16,7 @@ from harness.inside.dialects.answer import Claims
 from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
-    from harness.inside.messages import ClaimReport, Lie
+    from harness.inside.reports import ClaimReport, Lie
 
 CREDENTIALS = getattr(socket, "SCM_CREDENTIALS", 2)
 

@@ -13,7 +13,7 @@ from harness.inside.probes.ready import PAUSE
 from harness.inside.procfs import tree
 
 if TYPE_CHECKING:
-    from harness.inside.messages import CrashReport
+    from harness.inside.reports import CrashReport
 
 
 def main(pid: int, seconds: float) -> None:

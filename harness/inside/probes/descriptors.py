@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.inside.procfs import tree
 
 if TYPE_CHECKING:
-    from harness.inside.messages import DescriptorsReport, HeldProcess, ListeningDescriptor
+    from harness.inside.reports import DescriptorsReport, HeldProcess, ListeningDescriptor
 
 CLOSE_ON_EXEC = 0o2000000
 LISTENING = "0A"

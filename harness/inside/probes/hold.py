@@ -14,7 +14,7 @@ from harness.inside.probes.endpoint import connect
 if TYPE_CHECKING:
     import socket
 
-    from harness.inside.messages import HoldReport
+    from harness.inside.reports import HoldReport
 
 PATIENCE = 0.2
 """Seconds for one connect: a full queue is a server that takes no more."""

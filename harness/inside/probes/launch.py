@@ -14,7 +14,7 @@ from harness.inside.principal import become
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.inside.messages import Launch
+    from harness.inside.reports import Launch
 
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER (linux/prctl.h): orphans of our children become our children."""

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.inside.messages import Sighting
+    from harness.inside.reports import Sighting
 
 KINDS = (
     (stat.S_ISSOCK, "socket"),

@@ -17,7 +17,8 @@ from harness.inside.probes.endpoint import connect
 from harness.inside.procfs import tree
 
 if TYPE_CHECKING:
-    from harness.inside.messages import EncodedPrincipal, ManyReport
+    from harness.inside.messages import EncodedPrincipal
+    from harness.inside.reports import ManyReport
 
 WARM = 20
 ONE = "many"

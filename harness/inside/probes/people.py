@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import socket
     from typing import IO
 
-    from harness.inside.messages import Person, PersonReport
+    from harness.inside.messages import Person
+    from harness.inside.reports import PersonReport
 
 
 def main(

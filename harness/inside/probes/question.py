@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.inside.dialects import ask
 
 if TYPE_CHECKING:
-    from harness.inside.messages import QuestionReport
+    from harness.inside.reports import QuestionReport
 
 
 def main(endpoint: str, speaks: str, token: str, seconds: float) -> None:

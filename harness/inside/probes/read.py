@@ -9,7 +9,7 @@ from harness.inside.dialects import ask, hooks
 from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
-    from harness.inside.messages import ReadReport
+    from harness.inside.reports import ReadReport
 
 
 def main(endpoint: str, label: str, queries: list[str], headers: dict[str, str], seconds: float) -> None:

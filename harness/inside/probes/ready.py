@@ -13,7 +13,7 @@ from harness.inside.procfs import alive
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.inside.messages import ReadyReport
+    from harness.inside.reports import ReadyReport
 
 PAUSE = 0.003
 """Seconds between two questions. A server of which we know only its socket has no other way to say that it is ready."""

@@ -19,7 +19,8 @@ from harness.inside.probes.endpoint import find, knock
 from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
-    from harness.inside.messages import HammerReport, Launch, Person, StartsReport
+    from harness.inside.messages import Person
+    from harness.inside.reports import HammerReport, Launch, StartsReport
 
 
 def main(

@@ -12,7 +12,7 @@ from harness.inside.dialects.postgresql import query
 from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
-    from harness.inside.messages import StatementReport
+    from harness.inside.reports import StatementReport
 
 
 def main(endpoint: str, statement: str, seconds: float) -> None:

@@ -28,7 +28,8 @@ from harness.inside.probes.ready import wait
 if TYPE_CHECKING:
     from typing import IO
 
-    from harness.inside.messages import Launch, Person, StepsReport
+    from harness.inside.messages import Person
+    from harness.inside.reports import Launch, StepsReport
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """What happens (said by `connectors.CASES`), how many events come of it, and a mistake that it catches."""
+    """What happens (see `harness.inside.peers.cases`), how many events come of it, and a mistake that it catches."""
 
     name: str
     events: int
