@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.checks.check import CheckResult
+from harness.checks.check import CheckResult, Finding, broken
 from harness.engines.protocol import PlaceError
-from harness.finding import Finding, broken
 from harness.testbed.testbed import StartError, Testbed
 
 if TYPE_CHECKING:

@@ -104,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
 def _subject(options: argparse.Namespace) -> Subject:
     """The subject of that name, or one that is made of the command. Raises SubjectError."""
     from harness.checks.runner import SubjectError
-    from harness.subjects import SUBJECTS, Subject
+    from harness.subjects import SUBJECTS
+    from harness.subjects.command import CommandSubject
 
     words: list[str] = options.words
     if len(words) == 1 and not any(place in words[0] for place in PLACEHOLDERS):
@@ -120,7 +121,7 @@ def _subject(options: argparse.Namespace) -> Subject:
         raise SubjectError(
             f"nothing in {shlex.join(words)!r} says where the socket goes: write {{socket}} where its path belongs"
         )
-    return Subject(
+    return CommandSubject(
         name=words[0].rpartition("/")[2],
         about=shlex.join(words),
         command=tuple(words),

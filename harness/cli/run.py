@@ -99,11 +99,11 @@ def _print(done: Run, options: argparse.Namespace) -> None:
 
 def _wait(place: Place) -> None:
     from harness.engines.protocol import PlaceError
-    from harness.world import Principal
+    from harness.world import ROOT
 
     print("harness: the world stays until you press Enter", file=sys.stderr)
     try:
-        enter = shlex.join(place.interactive(Principal(0, 0)))
+        enter = shlex.join(place.interactive(ROOT))
         print(f"harness: look around in it with: {enter}", file=sys.stderr)
     except PlaceError as error:
         print(f"harness: {error}", file=sys.stderr)

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from harness.oracle.steps import STEPS, Trial
 from harness.oracle.walk import Refused, Walk
-from harness.world import Principal
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.filesystem import FileSystem, Spot
     from harness.oracle.rules import Rules
-    from harness.world import Attempt
-
-ROOT = Principal(0, 0)
+    from harness.world import Attempt, Principal
 
 
 def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules) -> tuple[Trial, Refused | None]:

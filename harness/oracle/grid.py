@@ -10,10 +10,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.oracle.evaluation import ROOT, run
+from harness.oracle.evaluation import run
 from harness.oracle.filesystem import FileSystem, build
 from harness.oracle.permission import permission
 from harness.oracle.walk import Walk
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.rules import Rules

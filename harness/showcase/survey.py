@@ -18,7 +18,7 @@ from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.web import PACKAGES, Released
-from harness.world import Principal
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def _versions(subject: Subject, place: Place) -> str:
     if isinstance(subject, Released):
         return subject.releases[0].replace("==", " ")
     show = ["dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "python3", *subject.packages]
-    lines = place.run(show, Principal(0, 0)).stdout.splitlines()
+    lines = place.run(show, ROOT).stdout.splitlines()
     python = [line for line in lines if line.startswith("python3 ")]
     others = [line for line in lines if line not in python]
     named = [line for line in others if subject.name.partition("-")[0] in line.partition(" ")[0]]

@@ -12,8 +12,8 @@ from harness.engines.protocol import PlaceError
 from harness.subjects import SUBJECTS
 from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
-from harness.testbed.testbed import ROOT, Testbed
-from harness.world import Attempt
+from harness.testbed.testbed import Testbed
+from harness.world import ROOT, Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

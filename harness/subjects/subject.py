@@ -6,14 +6,11 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from harness.finding import not_applicable
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.engines.protocol import Engine
-    from harness.finding import Finding
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.engines.protocol import Engine, Place
+    from harness.world import Principal
 
 ModeBy = Literal["option", "umask", "itself"]
 """How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),
@@ -88,23 +85,16 @@ class Subject:
         del engine, image
         return self.mounts
 
-    def prepare(self, testbed: Testbed) -> None:
-        """Make what must be there before the first start in a new world. Raises PlaceError with a sentence."""
+    def prepare(self, place: Place, owner: str, principal: Principal, state: str) -> None:
+        """Make what must be there before the first start in a new world. Raises PlaceError with a sentence.
+
+        `owner` is the user that it will run as, `principal` what the kernel sees of that user's processes.
+        """
 
     def admits(self, label: str) -> bool:
         """Whether a process of that label, once let in by the kernel, is to be served."""
         del label
         return True
-
-    def child_descriptors(self, testbed: Testbed, running: RunningServer) -> list[str] | None:
-        """Let the server start a program of ours: that program's descriptors above 2, or `None` if it starts none."""
-        del testbed, running
-        return None
-
-    def audience(self, testbed: Testbed) -> Finding:
-        """Whether one user reads another's data, for a server that does not speak hooks."""
-        del testbed
-        return not_applicable(f"nothing in what it speaks ({self.speaks}) is one user's rather than another's")
 
 
 def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
@@ -127,13 +117,3 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
             part = part.replace("{" + name + "}", value)  # noqa: PLW2901 - other braces are the command's own
         filled.append(part)
     return filled
-
-
-def above_standard(listing: str) -> list[str]:
-    """The descriptors of `ls -l /proc/self/fd` above 2, without that of the listing itself."""
-    found = []
-    for line in listing.splitlines():
-        name, arrow, what = line.rpartition(" -> ")
-        if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
-            found.append(f"{name.split()[-1]} ({what})")
-    return found

@@ -13,16 +13,15 @@ from harness.engines.protocol import PlaceError
 from harness.inside.dialects import dialect
 from harness.subjects.subject import Asked
 from harness.testbed.cast import STATE, Layout, cast, directory, lay
-from harness.world import Node, Principal
+from harness.world import ROOT, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
     from harness.subjects.subject import Subject
-    from harness.world import Attempt, World
+    from harness.world import Attempt, Principal, World
 
-ROOT = Principal(0, 0)
 LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
 """A shell that sets the limit of open descriptors and becomes the command (setrlimit(2))."""
 OUTSIDE = ("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child")
@@ -77,6 +76,8 @@ def _person(principal: Principal) -> dict[str, Any]:
 class Testbed:
     """A place, a subject and what is asked of it. One testbed serves all checks of a subject, one after the other."""
 
+    __test__ = False  # pytest takes a class whose name begins like this one's for tests
+
     def __init__(self, place: Place, subject: Subject, *, mode: int, owner: str, group: str | None) -> None:
         self.place = place
         self.subject = subject
@@ -97,7 +98,7 @@ class Testbed:
         self.directory = directory(layout)
         self.place.build(self.world)
         self._attendant = None  # building a world ends what ran in the last one
-        self.subject.prepare(self)
+        self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
 
     def enter(self, world: World) -> None:
         """Work in a world that has been built already."""

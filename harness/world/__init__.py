@@ -3,6 +3,7 @@
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
+    ROOT,
     AclEntry,
     Attempt,
     Kind,
@@ -19,6 +20,7 @@ from harness.world.validation import complete, problems
 
 __all__ = [
     "DEFAULT_MODES",
+    "ROOT",
     "AclEntry",
     "Attempt",
     "Kind",

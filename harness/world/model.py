@@ -65,6 +65,10 @@ class Principal:
     capabilities: frozenset[str] | None = None
 
 
+ROOT = Principal(0, 0)
+"""root, with every capability of the place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One thing in the file system. Nodes are made in order; missing parents are root:root 0755.
