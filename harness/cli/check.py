@@ -63,7 +63,6 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.engines.registry import choose
     from harness.report.checks_terminal import print_result, print_summary
-    from harness.subjects.images import image_for
 
     if not options.words:
         return _list()
@@ -77,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         return USAGE
     engine = choose(options.engine)
     question = Question(options.mode, options.owner or subject.owner, options.group or subject.group)
-    image = options.image or image_for(subject, engine)
+    image = options.image or engine.image_with(subject.suite, subject.packages)
     mounts = (*options.mount, *subject.install(engine, image))
     results: list[CheckResult] = []
     with engine.open(image=image, mounts=mounts) as place:

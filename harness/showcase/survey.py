@@ -16,7 +16,6 @@ from harness.report.checks_html import Section, html_page
 from harness.report.checks_terminal import print_result
 from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
-from harness.subjects.images import image_for
 from harness.subjects.web import PACKAGES, Released
 from harness.world import ROOT
 
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def survey(subject: Subject, engine: Engine) -> Surveyed:
     """Make every check of one subject. Raises PlaceError, or SubjectError if it does not start at all."""
     print(f"\n{subject.name}: {subject.about}", flush=True)
-    image = image_for(subject, engine)
+    image = engine.image_with(subject.suite, subject.packages)
     question = Question(owner=subject.owner, group=subject.group)
     results = []
     with engine.open(image=image, mounts=subject.install(engine, image)) as place:

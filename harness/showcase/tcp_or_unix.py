@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
 from harness.subjects import SUBJECTS
-from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
 from harness.testbed.testbed import Testbed
 from harness.world import ROOT, Attempt
@@ -96,7 +95,7 @@ def _event(process: Process, token: str) -> dict[str, Any]:
 def compare(engine: Engine) -> Iterator[Row]:
     """Make every experiment in one new place, which needs an engine with images. Raises PlaceError."""
     observatory, tcp = SUBJECTS["observatory"], replace(SUBJECTS["tcp"], packages=PACKAGES)
-    image = image_for(tcp, engine)
+    image = engine.image_with(tcp.suite, tcp.packages)
     mounts = (*observatory.install(engine, image), *tcp.install(engine, image))
     with engine.open(image=image, mounts=mounts) as place:
         testbed = Testbed(place, observatory, mode=0o660, owner="alice", group=None)
