@@ -19,7 +19,7 @@ from tests.platforms.kernels.expectations import EXPECTATIONS, Expectation, diff
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
 
 PROBE = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")
 SWEPT = range(0, 0o1000, 7)
