@@ -11,6 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.engines.registry import choose
+from harness.inside.dialects import NAMES
+
 if TYPE_CHECKING:
     from harness.checks.check import CheckResult
     from harness.subjects import Subject
@@ -20,9 +25,6 @@ PLACEHOLDERS = ("{socket}", "{directory}")
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness check SUBJECT` and `harness check -- COMMAND {socket} {mode}`."""
-    from harness.cli.run import add_place
-    from harness.inside.dialects import NAMES
-
     parser = subparsers.add_parser(
         "check",
         help="attack a server, and say what holds and what is broken",
@@ -37,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "{socket}, {mode}, {group} and {state} stand for the socket's path, its mode, its group, a directory of "
         "the server's own",
     )
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--mode", type=_mode, default=0o660, metavar="MODE", help="the socket's mode (default: 0660)")
     parser.add_argument("--as", dest="owner", metavar="USER", help="the user that the server runs as (default: alice)")
     parser.add_argument("--group", metavar="GROUP", help="the socket's group (default: that of the server's user)")
@@ -60,8 +62,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
     from harness.checks.runner import Question, SubjectError, check
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines.registry import choose
     from harness.report.checks_terminal import print_result, print_summary
 
     if not options.words:
@@ -156,7 +156,6 @@ def _mode(text: str) -> int:
 
 
 def _list() -> int:
-    from harness.cli.exit_status import AGREE
     from harness.subjects import SUBJECTS
 
     for subject in SUBJECTS.values():

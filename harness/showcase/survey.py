@@ -12,7 +12,7 @@ from harness.checks import CHECKS
 from harness.checks.runner import Question, SubjectError, check
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
-from harness.report.checks_html import Section, html_page
+from harness.report.checks_html import Comparison, Section, html_page
 from harness.report.checks_terminal import print_result
 from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from harness.checks import CheckResult
     from harness.engines.protocol import Engine, Facts, Place
-    from harness.showcase.tcp_or_unix import Row
     from harness.subjects import Subject
 
 STARTS = 20
@@ -100,7 +99,7 @@ def _versions(subject: Subject, place: Place) -> str:
     return ", ".join(named or (python if subject.packages in ((), PACKAGES) else others))
 
 
-def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) -> str:
+def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Comparison], facts: Facts) -> str:
     """The survey as a document."""
     lines = [
         "# Survey: what servers on Unix sockets do",
