@@ -10,7 +10,7 @@ from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.filesystem import FileSystem, Spot
-    from harness.oracle.rules import Rules
+    from harness.oracle.rules import Procedure, Rules
     from harness.world import Attempt, Principal
 
 
@@ -20,7 +20,7 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     try:
         if attempt.cwd is not None:
             trial.walk.start = _working_directory(system, attempt.cwd, rules)
-        for step in rules.steps[_steps_of(attempt, rules)]:
+        for step in rules.steps[_procedure(attempt, rules)]:
             STEPS[step](trial)
             if trial.settled:
                 break
@@ -29,9 +29,13 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     return trial, None
 
 
-def _steps_of(attempt: Attempt, rules: Rules) -> str:
-    abstract = rules.abstract and attempt.path.startswith("@") and attempt.operation in {"connect", "bind"}
-    return f"{attempt.operation} abstract" if abstract else attempt.operation
+def _procedure(attempt: Attempt, rules: Rules) -> Procedure:
+    if rules.abstract and attempt.path.startswith("@"):
+        if attempt.operation == "connect":
+            return "connect abstract"
+        if attempt.operation == "bind":
+            return "bind abstract"
+    return attempt.operation
 
 
 def _working_directory(system: FileSystem, path: str, rules: Rules) -> Spot:
