@@ -109,7 +109,7 @@ def _read(
 def _root_of_the_machine(testbed: Testbed) -> Finding:
     """docker has no data that is one user's: who is let in reads whatever root reads, which is shown."""
     testbed.lay()
-    secret = f"{testbed.asked().state}/secret"
+    secret = f"{testbed.request().state}/secret"
     testbed.root("sh", "-c", 'umask 077 && printf %s "$1" > "$0"', secret, OF_ROOT)
     member = testbed.principal("member")
     with testbed.serve() as running:
@@ -160,7 +160,7 @@ def _keys(testbed: Testbed) -> Finding:
     """With its directory and its socket opened, the agent itself refuses the stranger; root is admitted."""
     testbed.lay()
     with testbed.serve() as running:
-        ssh_add(testbed, running, f"{testbed.asked().state}/key")
+        ssh_add(testbed, running, f"{testbed.request().state}/key")
         testbed.open_to_all(running)
         asked = {name: testbed.ask(running, name, "keys") for name in (testbed.owner, "stranger", "member", "root")}
     said = {name: f"{answer['kind']} {answer['text']}".strip() for name, answer in asked.items()}

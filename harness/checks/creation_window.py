@@ -42,7 +42,7 @@ def attack(testbed: Testbed) -> Finding:
 
 def _judge(testbed: Testbed, outside: list[str]) -> Finding:
     order = {
-        "command": testbed.subject.arguments(testbed.asked()),
+        "command": testbed.subject.arguments(testbed.request()),
         "person": testbed.person(testbed.owner),
         "environment": {"PATH": testbed.path, **testbed.environment()},
         "umask": testbed.umask(),

@@ -68,7 +68,7 @@ def _of_a_child(testbed: Testbed, running: RunningServer) -> list[str] | None:
 
 def _copy_to_program(testbed: Testbed, running: RunningServer) -> str:
     """COPY TO PROGRAM runs a command in a backend of the superuser's."""
-    output = f"{testbed.asked().state}/descriptors"
+    output = f"{testbed.request().state}/descriptors"
     program = f"cat >/dev/null; ls -l /proc/self/fd > {output}"
     done = testbed.probe(
         "statement",
@@ -84,7 +84,7 @@ def _copy_to_program(testbed: Testbed, running: RunningServer) -> str:
 
 def _askpass(testbed: Testbed, running: RunningServer) -> str:
     """A key that is to be confirmed makes the agent run $SSH_ASKPASS."""
-    state = testbed.asked().state
+    state = testbed.request().state
     ssh_add(testbed, running, "-c", f"{state}/key")
     ssh_add(testbed, running, "-T", f"{state}/key.pub")
     listing = testbed.root("cat", f"{state}/askpass.descriptors")

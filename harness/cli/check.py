@@ -61,7 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
-    from harness.checks.runner import Question, SubjectError, check
+    from harness.checks.runner import CheckError, Configuration, check
     from harness.report.checks_terminal import print_result, print_summary
 
     if not options.words:
@@ -70,24 +70,24 @@ def run(options: argparse.Namespace) -> int:
         subject = _subject(options)
         unknown = _unknown_checks(options.only)
         if unknown:
-            raise SubjectError(unknown)
-    except SubjectError as error:
+            raise CheckError(unknown)
+    except CheckError as error:
         print(f"harness: {error}", file=sys.stderr)
         return USAGE
     engine = choose(options.engine)
-    question = Question(options.mode, options.owner or subject.owner, options.group or subject.group)
+    configuration = Configuration(options.mode, options.owner or subject.owner, options.group or subject.group)
     image = options.image or engine.image_with(subject.suite, subject.packages)
     mounts = (*options.mount, *subject.install(engine, image))
     results: list[CheckResult] = []
     with engine.open(image=image, mounts=mounts) as place:
         try:
-            for result in check(place, subject, question, _again(options, engine.name), options.only):
+            for result in check(place, subject, configuration, _again(options, engine.name), options.only):
                 results.append(result)
                 if options.json:
                     print(json.dumps(asdict(result)), flush=True)
                 else:
                     print_result(result, sys.stdout)
-        except SubjectError as error:
+        except CheckError as error:
             print(f"harness: {error}", file=sys.stderr)
             return USAGE
         if not options.json:
@@ -101,23 +101,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _subject(options: argparse.Namespace) -> Subject:
-    """The subject of that name, or one that is made of the command. Raises SubjectError."""
-    from harness.checks.runner import SubjectError
+    """The subject of that name, or one that is made of the command. Raises CheckError."""
+    from harness.checks.runner import CheckError
     from harness.subjects import SUBJECTS
     from harness.subjects.command import CommandSubject
 
     words: list[str] = options.words
     if len(words) == 1 and not any(place in words[0] for place in PLACEHOLDERS):
         if words[0] not in SUBJECTS:
-            raise SubjectError(
+            raise CheckError(
                 f"there is no subject named {words[0]!r}; there are {', '.join(SUBJECTS)}; for a command of your own: "
                 "harness check -- COMMAND {socket}"
             )
         if options.speaks:
-            raise SubjectError(f"{words[0]} speaks what it speaks; --speaks is for a command of your own")
+            raise CheckError(f"{words[0]} speaks what it speaks; --speaks is for a command of your own")
         return SUBJECTS[words[0]]
     if not any(place in word for word in words for place in PLACEHOLDERS):
-        raise SubjectError(
+        raise CheckError(
             f"nothing in {shlex.join(words)!r} says where the socket goes: write {{socket}} where its path belongs"
         )
     return CommandSubject(

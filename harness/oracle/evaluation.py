@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.oracle.lookup import Lookup, Refused
 from harness.oracle.steps import STEPS, Trial
-from harness.oracle.walk import Refused, Walk
 from harness.world import ROOT
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     trial = Trial(system, principal, attempt, rules, system.root())
     try:
         if attempt.cwd is not None:
-            trial.walk.start = _working_directory(system, attempt.cwd, rules)
+            trial.lookup.start = _working_directory(system, attempt.cwd, rules)
         for step in rules.steps[_procedure(attempt, rules)]:
             STEPS[step](trial)
             if trial.settled:
@@ -40,7 +40,7 @@ def _procedure(attempt: Attempt, rules: Rules) -> Procedure:
 
 def _working_directory(system: FileSystem, path: str, rules: Rules) -> Spot:
     """Root enters it beforehand."""
-    spot = Walk(system, ROOT, rules, system.root()).to(path, follow=True)
+    spot = Lookup(system, ROOT, rules, system.root()).to(path, follow=True)
     if system.inodes[spot.inode].kind != "directory":
         raise Refused("ENOTDIR", spot.path, f"the working directory {spot.path} is no directory")
     return spot

@@ -41,7 +41,7 @@ class Inode:
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class MountedTree:
     """A file system, or a part of one, seen at some directory. `root` is the inode at its top."""
 
     root: int
@@ -82,7 +82,7 @@ class FileSystem:
 
     inodes: Mapping[int, Inode]
     names: Mapping[int, Mapping[str, int]]
-    mounts: tuple[Mount, ...]
+    mounts: tuple[MountedTree, ...]
     mounted: Mapping[tuple[int, int], int]
     abstract: Mapping[tuple[str, SocketType], SocketState]
 
@@ -152,7 +152,7 @@ class _Builder:
     def __init__(self) -> None:
         self.inodes: dict[int, Inode] = {ROOT_DIRECTORY: Inode("directory", 0, 0, 0o755)}
         self.names: dict[int, dict[str, int]] = {ROOT_DIRECTORY: {}}
-        self.mounts: list[Mount] = [Mount(ROOT_DIRECTORY)]
+        self.mounts: list[MountedTree] = [MountedTree(ROOT_DIRECTORY)]
         self.mounted: dict[tuple[int, int], int] = {}
         self.abstract: dict[tuple[str, SocketType], SocketState] = {}
         for path, mode in STANDARD_DIRECTORIES.items():
@@ -232,7 +232,7 @@ class _Builder:
         kind: Literal["directory", "file"] = "directory" if self.inodes[root].kind == "directory" else "file"
         point = self.step(above, directory, name, kind)
         self.mounted[point] = len(self.mounts)
-        self.mounts.append(Mount(root, "ro" in node.options))
+        self.mounts.append(MountedTree(root, "ro" in node.options))
 
 
 def _permissions(world: World, node: Node) -> tuple[int, Acl | None]:

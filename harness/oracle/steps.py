@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast, get_args
 
 from harness.oracle.filesystem import Inode, Spot
+from harness.oracle.lookup import STICKY, Ending, Lookup, Refused
 from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
 from harness.oracle.rules import StepName
-from harness.oracle.walk import STICKY, Ending, Refused, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,10 @@ class Trial:
     asked: Spot | None = None
     at: str = ""
     settled: bool = False
-    walk: Walk = field(init=False)
+    lookup: Lookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self.walk = Walk(self.system, self.principal, self.rules, self.start)
+        self.lookup = Lookup(self.system, self.principal, self.rules, self.start)
 
     @property
     def spot(self) -> Spot:
@@ -134,21 +134,21 @@ def length(trial: Trial) -> None:
 @_step
 def follow(trial: Trial) -> None:
     """The whole path, symlinks followed."""
-    trial.found = trial.walk.to(trial.attempt.path, follow=True)
+    trial.found = trial.lookup.to(trial.attempt.path, follow=True)
     trial.at = trial.spot.path
 
 
 @_step
 def no_follow(trial: Trial) -> None:
     """The whole path, but not through a symlink at its end."""
-    trial.found = trial.walk.to(trial.attempt.path, follow=False)
+    trial.found = trial.lookup.to(trial.attempt.path, follow=False)
     trial.at = trial.spot.path
 
 
 @_step
 def parent(trial: Trial) -> None:
     """The path up to its last component."""
-    trial.ending = trial.walk.parent(trial.attempt.path)
+    trial.ending = trial.lookup.parent(trial.attempt.path)
     trial.at = trial.last.path
 
 
@@ -160,8 +160,8 @@ def parent_behind_links(trial: Trial) -> None:
         number = trial.entry(trial.last)
         if number is None or trial.system.inodes[number].kind != "symlink":
             return
-        walk = Walk(trial.system, trial.principal, trial.rules, trial.last.directory)
-        trial.ending = walk.parent(trial.system.inodes[number].target)
+        lookup = Lookup(trial.system, trial.principal, trial.rules, trial.last.directory)
+        trial.ending = lookup.parent(trial.system.inodes[number].target)
         trial.at = trial.last.path
     raise trial.refuse("ELOOP", trial.at, f"more than {trial.rules.symlinks} symlinks lead here")
 
@@ -169,7 +169,7 @@ def parent_behind_links(trial: Trial) -> None:
 @_step
 def second_parent(trial: Trial) -> None:
     """Rename's second path up to its last component."""
-    trial.second = trial.walk.parent(trial.attempt.to or "")
+    trial.second = trial.lookup.parent(trial.attempt.to or "")
 
 
 # --- sockets ---------------------------------------------------------------------------------------------------------

@@ -89,15 +89,15 @@ def check(
     engine: Engine, place: Place, socket_mode: int, mounts: Sequence[str], request: pytest.FixtureRequest
 ) -> CheckResult:
     """What came of a check of the server of the mark `server`: the test runs once for each that `checks` names."""
-    from harness.checks.runner import Question, check
+    from harness.checks.runner import Configuration, check
 
     subject = subject_of(request.node)
-    question = Question(socket_mode, subject.owner, subject.group)
+    configuration = Configuration(socket_mode, subject.owner, subject.group)
     image = request.config.getoption("--image")
     words = ["harness", "check", "--engine", engine.name, *(("--image", image) if image else ())]
     words += ["--mode", f"{socket_mode:04o}", "--as", subject.owner, "--speaks", subject.speaks]
     words += [*(("--group", subject.group) if subject.group else ()), *(f"--mount={mount}" for mount in mounts)]
-    (result,) = check(place, subject, question, [*words, "--", *subject.command], [request.param])
+    (result,) = check(place, subject, configuration, [*words, "--", *subject.command], [request.param])
     request.node.stash[REPRODUCTION] = result.reproduce
     return result
 

@@ -18,7 +18,7 @@ or not at all because it has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartRequest:
     """What one start asks of a server.
 
     `socket` is the path (or other endpoint) for the server to listen on, `mode` the socket's mode, `group` its group
@@ -76,9 +76,9 @@ class Subject:
         """Where it will be reached when told to listen in that directory: an endpoint, or a pattern for a path."""
         return f"{directory}/server.sock"
 
-    def arguments(self, asked: Asked) -> list[str]:
+    def arguments(self, request: StartRequest) -> list[str]:
         """The command with everything filled in."""
-        return fill(self.command, asked)
+        return fill(self.command, request)
 
     def install(self, engine: Engine, image: str | None) -> tuple[str, ...]:
         """What an engine must bring into the place beside its image: `HOST:PLACE` mounts. Raises PlaceError."""
@@ -97,19 +97,19 @@ class Subject:
         return True
 
 
-def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
+def fill(command: tuple[str, ...], request: StartRequest) -> list[str]:
     """A command with what is asked in it; an option whose value is `{group}` is left out where there is no group."""
     values = {
-        "socket": asked.socket,
-        "mode": f"{asked.mode:04o}",
-        "umask": f"{0o777 & ~asked.mode:04o}",
-        "state": asked.state,
-        "directory": asked.socket.rpartition("/")[0],
-        "group": asked.group or "",
+        "socket": request.socket,
+        "mode": f"{request.mode:04o}",
+        "umask": f"{0o777 & ~request.mode:04o}",
+        "state": request.state,
+        "directory": request.socket.rpartition("/")[0],
+        "group": request.group or "",
     }
     filled: list[str] = []
     for part in command:
-        if "{group}" in part and asked.group is None:
+        if "{group}" in part and request.group is None:
             if not part.startswith("-") and filled and filled[-1].startswith("-"):
                 filled.pop()
             continue

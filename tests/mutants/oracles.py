@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from harness.oracle import permission, predict, steps, walk
+from harness.oracle import lookup, permission, predict, steps
+from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
-from harness.oracle.walk import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,14 +107,14 @@ def _any_class_will_do(principal: Principal, inode: Inode, wanted: int, rules: R
     return Entitlement("other", bits, None)
 
 
-def _reading_is_enough(self: walk.Walk, directory: object) -> None:
+def _reading_is_enough(self: lookup.Lookup, directory: object) -> None:
     inode = self.system.inodes[directory.inode]  # type: ignore[attr-defined]
     answer: Permission = permission.permission(self.principal, inode, permission.READ, self.rules)
     if not answer.granted:
         raise Refused("EACCES", directory.path, "", answer, directory.inode)  # type: ignore[attr-defined]
 
 
-def _missing_names_first(self: walk.Walk, directory: object) -> None:
+def _missing_names_first(self: lookup.Lookup, directory: object) -> None:
     del self, directory
 
 
@@ -147,8 +147,8 @@ WRONG = (
     WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable_mount", "absent")),
     WrongOracle("bind makes sockets regardless of the umask", patches=((steps, "UMASK", 0),)),
     WrongOracle("a new socket has its directory's group", _with(new_group="directory")),
-    WrongOracle("reading is enough to search a directory", patches=((walk.Walk, "search", _reading_is_enough),)),
-    WrongOracle("directories need not be searchable", patches=((walk.Walk, "search", _missing_names_first),)),
+    WrongOracle("reading is enough to search a directory", patches=((lookup.Lookup, "search", _reading_is_enough),)),
+    WrongOracle("directories need not be searchable", patches=((lookup.Lookup, "search", _missing_names_first),)),
     WrongOracle("one symlink more is followed", _with(symlinks=41)),
     WrongOracle("one symlink less is followed", _with(symlinks=39)),
     WrongOracle("a name may have 256 bytes", _with(name_max=256)),
