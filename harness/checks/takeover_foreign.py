@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.testbed.cast import TOP
 from harness.world import Node
 

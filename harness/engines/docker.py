@@ -105,6 +105,11 @@ class DockerEngine:
             return f"{error}; install docker.io and start dockerd, or set DOCKER_HOST"
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str:
+        """An image of a Debian release with these packages, made now if it is not there. Raises PlaceError."""
+        with self.connected() as client:
+            return images.ensure(client, suite, packages)
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in an image. Raises PlaceError if there is none."""
         with self.connected() as client:

@@ -58,6 +58,11 @@ class HostEngine:
             )
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a place is this machine."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python that users of the world can run."""
         del image

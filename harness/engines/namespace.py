@@ -61,6 +61,11 @@ class NamespaceEngine:
             "this user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
         )
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a place has the files of this machine."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in its places: that of the harness itself."""
         del image

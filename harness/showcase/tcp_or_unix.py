@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
 from harness.engines.terminal import setpriv
+from harness.report.checks_html import Comparison
 from harness.subjects import SUBJECTS
-from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
-from harness.testbed.probing import ROOT
 from harness.testbed.testbed import Testbed
-from harness.world import Attempt
+from harness.world import ROOT, Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,15 +29,6 @@ HERE, THERE = "10.111.0.1", "10.111.0.2"
 """Two ends of a cable between the place's network and another one."""
 LOOPBACK, EVERYWHERE = f"tcp:127.0.0.1:{PORT}", f"tcp:{HERE}:{PORT}"
 SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One question, and what was seen of either kind."""
-
-    question: str
-    tcp: str
-    unix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +85,10 @@ def _event(process: Process, token: str) -> dict[str, Any]:
             return event
 
 
-def compare(engine: Engine) -> Iterator[Row]:
+def compare(engine: Engine) -> Iterator[Comparison]:
     """Make every experiment in one new place, which needs an engine with images. Raises PlaceError."""
     observatory, tcp = SUBJECTS["observatory"], replace(SUBJECTS["tcp"], packages=PACKAGES)
-    image = image_for(tcp, engine)
+    image = engine.image_with(tcp.suite, tcp.packages)
     mounts = (*observatory.install(engine, image), *tcp.install(engine, image))
     with engine.open(image=image, mounts=mounts) as place:
         testbed = Testbed(place, observatory, mode=0o660, owner="alice", group=None)
@@ -134,13 +124,13 @@ def _end(process: Process) -> None:
     process.wait()
 
 
-def who_can_connect(stage: Stage) -> Row:
+def who_can_connect(stage: Stage) -> Comparison:
     """Everyone knocks at both."""
     names = [user.name for user in stage.testbed.world.users if user.capabilities is None]
     seen = {
         endpoint: {name: stage.knock(name, endpoint) for name in names} for endpoint in (LOOPBACK, stage.unix.endpoint)
     }
-    return Row(
+    return Comparison(
         "who can connect",
         _who(seen[LOOPBACK]),
         f"mode 0660 of {stage.testbed.owner}: {_who(seen[stage.unix.endpoint])}",
@@ -153,26 +143,26 @@ def _who(outcomes: dict[str, str]) -> str:
     return f"in got {', '.join(admitted)}" + (f"; refused: {', '.join(refused)}" if refused else "; nobody was refused")
 
 
-def identity(stage: Stage) -> Row:
+def identity(stage: Stage) -> Comparison:
     """A member sends an event to each; what each wrote down."""
     cells = []
     for endpoint in (LOOPBACK, stage.unix.endpoint):
         recorded, true = stage.recorded(stage.ask("member", endpoint, f"identity-{endpoint[:3]}"))
         cells.append(f"member ({true}) was written down as {recorded}")
-    return Row("whom the server knows", *cells)
+    return Comparison("whom the server knows", *cells)
 
 
-def forgeable(stage: Stage) -> Row:
+def forgeable(stage: Stage) -> Comparison:
     """A member claims to be root in the payload."""
     cells = []
     for endpoint in (LOOPBACK, stage.unix.endpoint):
         lie = {"_peer_pid": 1, "_peer_uid": 0, "_peer_gid": 0}
         recorded, true = stage.recorded(stage.ask("member", endpoint, f"forged-{endpoint[:3]}", body=lie))
         cells.append(f"member ({true}) claimed pid 1, uid 0, gid 0, and was written down as {recorded}")
-    return Row("whether a sender can be forged", *cells)
+    return Comparison("whether a sender can be forged", *cells)
 
 
-def exposure(stage: Stage) -> Row:
+def exposure(stage: Stage) -> Comparison:
     """Clients in another network name space, at the other end of a cable."""
     testbed = stage.testbed
     other = testbed.place.start(["unshare", "--net", "sh", "-c", "echo there; exec sleep 600"], ROOT)
@@ -195,7 +185,7 @@ def exposure(stage: Stage) -> Row:
     finally:
         _end(other)
         testbed.root("ip", "link", "delete", "harness0")
-    return Row(
+    return Comparison(
         "from another network name space",
         f"bound to 0.0.0.0: stranger {_got(open_port)}; to 127.0.0.1: {_got(loopback)}",
         f"where the same directory is visible, the mode decides as at home: stranger {_got(path['stranger'])}, "
@@ -216,7 +206,7 @@ def _knock_from(testbed: Testbed, inside: list[str], who: str, endpoint: str) ->
     return report["kind"]
 
 
-def conflicts(stage: Stage) -> Row:
+def conflicts(stage: Stage) -> Comparison:
     """A stranger takes the name first."""
     testbed = stage.testbed
     _end(stage.tcp)
@@ -236,7 +226,7 @@ def conflicts(stage: Stage) -> Row:
         _end(thief)
     (tried,) = testbed.attempt(Attempt("stranger", "bind", f"{testbed.directory}/other.sock"))
     error = late.stderr.strip().splitlines()[-1]
-    return Row(
+    return Comparison(
         "when another user takes the name first",
         f"stranger took port {PORT}; {testbed.owner}'s server ended with {late.status} ({error}), and the event "
         f"that member sent to {LOOPBACK} was written down by stranger ({overheard['session_id']})",
@@ -244,7 +234,7 @@ def conflicts(stage: Stage) -> Row:
     )
 
 
-def firewall(stage: Stage) -> Row:
+def firewall(stage: Stage) -> Comparison:
     """Everything that goes through the network is dropped."""
     testbed = stage.testbed
     rules = "add table inet harness; add chain inet harness drops { type filter hook input priority 0; policy drop; }"
@@ -256,28 +246,28 @@ def firewall(stage: Stage) -> Row:
         ]
     finally:
         testbed.root("nft", "delete table inet harness")
-    return Row(
+    return Comparison(
         "behind a firewall that drops everything",
         f"even {testbed.owner} on the same machine got {cells[0]}",
         f"{testbed.owner} was {cells[1]}: no packet, no rule",
     )
 
 
-def access_control(stage: Stage) -> Row:
+def access_control(stage: Stage) -> Comparison:
     """One chmod, and who gets in then."""
     testbed = stage.testbed
     names = [user.name for user in testbed.world.users if user.capabilities is None]
     testbed.root("chmod", "0600", stage.unix.endpoint)
     path = {name: stage.knock(name, stage.unix.endpoint) for name in names}
     port = {name: stage.knock(name, LOOPBACK) for name in names}
-    return Row(
+    return Comparison(
         "after `chmod 0600`",
         f"there is nothing to change: {_who(port)}",
         f"at once, without a restart: {_who(path)}",
     )
 
 
-EXPERIMENTS: tuple[Callable[[Stage], Row], ...] = (
+EXPERIMENTS: tuple[Callable[[Stage], Comparison], ...] = (
     who_can_connect,
     identity,
     forgeable,

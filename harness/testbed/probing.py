@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from harness.engines import bundle
 from harness.engines.encoding import encode_principal
 from harness.engines.protocol import PlaceError
-from harness.world import Principal
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         StatementReport,
         StepsReport,
     )
+    from harness.world import Principal
 
-ROOT = Principal(0, 0)
 PROBES = "harness.inside.probes"
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.inside.dialects import dialect
-from harness.subjects.subject import Asked
-from harness.testbed.cast import STATE, Layout, cast, directory, lay
-from harness.testbed.probing import ROOT, Prober
-from harness.world import Node
+from harness.subjects.subject import StartRequest
+from harness.testbed.cast import STATE, Location, cast, directory, lay
+from harness.testbed.probing import Prober
+from harness.world import ROOT, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +68,8 @@ class RunningServer:
 class Testbed(Prober):
     """A place, a subject and what is asked of it. One testbed serves all checks of a subject, one after the other."""
 
+    __test__ = False  # pytest takes a class whose name begins like this one's for tests
+
     def __init__(self, place: Place, subject: Subject, *, mode: int, owner: str, group: str | None) -> None:
         super().__init__(place)
         self.subject = subject
@@ -81,13 +83,13 @@ class Testbed(Prober):
 
     # The world
 
-    def lay(self, layout: Layout = "own", extra: Sequence[Node] = ()) -> None:
+    def lay(self, location: Location = "own", extra: Sequence[Node] = ()) -> None:
         """Make a world anew; what an earlier check left is gone."""
-        self.world = lay(self.cast, layout, self.owner, extra)
-        self.directory = directory(layout)
+        self.world = lay(self.cast, location, self.owner, extra)
+        self.directory = directory(location)
         self.place.build(self.world)
         self.forget_attendant()  # building a world ends what ran in the last one
-        self.subject.prepare(self)
+        self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
 
     def enter(self, world: World) -> None:
         """Work in a world that has been built already."""
@@ -99,9 +101,9 @@ class Testbed(Prober):
         """Where the server will be: an endpoint or a pattern."""
         return self.subject.endpoint(self.directory)
 
-    def asked(self) -> Asked:
+    def request(self) -> StartRequest:
         """What a start in this world asks of the server."""
-        return Asked(self.endpoint, self.mode, self.group, STATE)
+        return StartRequest(self.endpoint, self.mode, self.group, STATE)
 
     @property
     def socket_group(self) -> str | int:
@@ -148,9 +150,9 @@ class Testbed(Prober):
         `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no
         group but its user's exists, so that none is asked for.
         """
-        asked = replace(self.asked(), group=None) if outside else self.asked()
+        request = replace(self.request(), group=None) if outside else self.request()
         before = OUTSIDE if outside else ()
-        command = [*before, *self.subject.arguments(asked)]
+        command = [*before, *self.subject.arguments(request)]
         if files is not None:
             command = [*LIMITED, str(files), *command]
         process = self.place.start(
@@ -161,7 +163,7 @@ class Testbed(Prober):
             umask=self.umask(umask),
         )
         # unshare(1) ignores the gentle signals while it waits for its child, and takes the child along when killed.
-        return RunningServer(process, asked.socket, signal.SIGKILL if outside else self.subject.stop)
+        return RunningServer(process, request.socket, signal.SIGKILL if outside else self.subject.stop)
 
     def ready(self, running: RunningServer) -> None:
         """Wait until it answers root. Raises StartError."""

@@ -54,6 +54,11 @@ class VmEngine:
             return f"the vm engine needs {QEMU}: install qemu-system-x86"
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a machine has the packages that it was made with."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in every machine: Debian bookworm's."""
         del image

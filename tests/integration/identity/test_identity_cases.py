@@ -14,7 +14,7 @@ import pytest
 from tests.integration.identity.conftest import BARE, OBSERVATORY
 
 if TYPE_CHECKING:
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from tests.integration.identity.conftest import Stage
 
 

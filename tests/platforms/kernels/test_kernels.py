@@ -20,7 +20,7 @@ from tests.platforms.kernels.expectations import EXPECTATIONS, Expectation, diff
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
 
 SWEPT = range(0, 0o1000, 7)
 """Modes of the directory: enough, and leaving no bit out."""
