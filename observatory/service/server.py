@@ -18,14 +18,14 @@ import msgspec
 
 from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp, with_process
-from observatory.http.head_cache import KnownHeads
+from observatory.http.head_cache import HeadCache
 from observatory.http.parser import CONTINUE, Refusal, answer, refusal_answer
 from observatory.identity import accepted_credentials
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
 from observatory.service.event_stream import EventStream, Phase
 from observatory.service.notices import Notices
 from observatory.service.poller import READ, WRITE
-from observatory.service.quota import Shares
+from observatory.service.quota import Quota
 from observatory.service.routes import Action, NoRoute, Route, route, wish
 from observatory.sessions.lifetimes import SHARE_OF_DESCRIPTORS, Lifetimes
 from observatory.store import INDEX_EVERY, NotStored
@@ -66,7 +66,7 @@ FOLLOWER_BUFFER: Final = 1024 * 1024
 PART: Final = 0.005
 """Seconds of a turn that go to readers at most, and to those who have said more than one turn takes."""
 MEMORY: Final = 256 * 1024 * 1024
-"""Bytes of incomplete requests and unsent answers, of all users together; see `Shares`."""
+"""Bytes of incomplete requests and unsent answers, of all users together; see `Quota`."""
 RESERVE: Final = 320
 """Descriptors that connections leave free: the readers' of the output socket, the database's."""
 PAUSE: Final = 0.05
@@ -104,9 +104,9 @@ class Server:
         self._notice = Notices(log)
         self._received = bytearray(RECEIVE)
         self._buffer = memoryview(self._received)
-        self._heads = KnownHeads()
+        self._heads = HeadCache()
         self._connections: set[Connection] = set()
-        self._seats = Shares(_descriptors())
+        self._seats = Quota(_descriptors())
         self._pending: list[tuple[Connection, Request, str | None]] = []
         self._ended: list[Ended] = []
         self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append)
@@ -115,7 +115,7 @@ class Server:
         self._unfinished: dict[Connection, None] = {}
         self._work: dict[int | None, int] = {}
         self._followers: dict[Connection, None] = {}
-        self.memory = Shares(MEMORY)
+        self.memory = Quota(MEMORY)
         self._accepting = False
         self._at_once = 1
         self._hold = self._backoff = 0
