@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.report.output_file import OutputError, write_output
+from harness.report.text import visible
 from harness.trials.shards import Shard, shard_argument
 from harness.world import dumps
 
@@ -91,7 +93,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Found:
-    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory."""
+    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory.
+
+    Where somebody else has put something under its name there, the world itself is said.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -103,12 +108,18 @@ class _Found:
         self.disagreements += 1
         if self.disagreements > SHOWN:
             return
+        toml = dumps(world)
         file = Path(f"disagreement-{self.disagreements}.toml")
-        file.write_text(dumps(world), encoding="utf-8")
+        again = f"  harness run {file}"
+        try:
+            write_output(file, toml)
+        except OutputError as error:
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
+            again = toml
         if self.as_json:
-            print(json.dumps({"world": str(file), "differences": list(differences), "toml": dumps(world)}))
+            print(json.dumps({"world": str(file), "differences": list(differences), "toml": toml}))
         else:
-            print("\n".join(differences), f"  harness run {file}", sep="\n")
+            print(*map(visible, differences), again, sep="\n")
 
 
 def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
