@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.cli.exit_status import AGREE, DISAGREE
     from harness.engines.registry import choose
 
-    found = _Found(as_json=options.json)
+    found = Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
         began = time.monotonic()
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     return DISAGREE if found.disagreements else AGREE
 
 
-class _Found:
+class Found:
     """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory.
 
     Where somebody else has put something under its name there, the world itself is said.
@@ -122,7 +122,7 @@ class _Found:
             print(*map(visible, differences), again, sep="\n")
 
 
-def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
+def _grid(place: Place, shard: Shard, bar: Progress, found: Found) -> None:
     from harness.trials.grid_sweep import MODES, WHO, sweep_grid
 
     modes = shard.of(MODES)
@@ -134,7 +134,7 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
         bar.advance(task, attempts)
 
 
-def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
+def _random(place: Place, options: argparse.Namespace, bar: Progress, found: Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
     from harness.engines.cache.directory import cache
