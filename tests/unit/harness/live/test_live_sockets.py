@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from harness.live.sock_diag import UnixSocket
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag is Linux's")
+
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -201,3 +205,45 @@ def test_numbers_that_the_kernel_did_not_tell_prove_no_absence(path: str) -> Non
     found = behind(socket_file(component, read_mounts()))
     assert found.state == "listening"
     assert found.doubt is not None
+
+
+OVER_TWO_FILE_SYSTEMS = """
+import os, socket, subprocess, sys
+top = sys.argv[2]
+sys.path.insert(0, sys.argv[1])
+def mount(*words): subprocess.run(["mount", *words], check=True)
+mount("-t", "tmpfs", "t", top)
+os.chdir(top)
+for name in ("lower", "other", "o"): os.mkdir(name)
+mount("-t", "tmpfs", "t", "other")
+for name in ("other/upper", "other/work"): os.mkdir(name)
+mount("-t", "overlay", "o", "-olowerdir=lower,upperdir=other/upper,workdir=other/work", "o")
+for name in ("live", "dead"):
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"o/{name}")
+    server.listen()
+    if name == "live":
+        held = server
+from harness.live.components import look
+from harness.live.mounts import device_of, read_mounts
+from harness.live.sockets import behind, socket_file
+server.close()
+files = [socket_file(look(f"{top}/o/{name}").components[-1], read_mounts()) for name in ("live", "dead")]
+assert files[0].device != device_of(os.lstat("o/live"))
+print(*[(behind(file).state, file.unique) for file in files[:1]], files[1].told)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts an overlay of two file systems")
+def test_a_listener_is_found_where_stat_shows_other_numbers_than_the_kernel_has() -> None:
+    """As overlayfs does over two file systems, and btrfs in its subvolumes: another file may have the same there."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="live-") as folder:
+        done = subprocess.run(
+            ["unshare", "--mount", sys.executable, "-c", OVER_TWO_FILE_SYSTEMS, str(ROOT), folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if "overlay" in done.stderr and "mount" in done.stderr:
+        pytest.skip(f"this machine mounts no overlay: {done.stderr.splitlines()[-1]}")
+    assert (done.returncode, done.stdout) == (0, "('listening', False) True\n"), done.stderr
