@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import output_file
 from harness.report.output_file import OutputError, write_output
 
 
@@ -99,7 +98,7 @@ def test_what_could_not_be_written_to_its_end_leaves_everything_as_it_was(
 
     file = tmp_path / "x"
     file.write_text("old")
-    monkeypatch.setattr(output_file.os, "rename", full)
+    monkeypatch.setattr("harness.report.output_file.os.rename", full)
     with pytest.raises(OutputError, match=f"^{file} can't be written: No space left on device$"):
         write_output(file, "new")
     assert (names(tmp_path), file.read_text()) == (["x"], "old")
