@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, get_args
 
 from harness.engines.protocol import PlaceError
+from harness.report.text import visible
 from harness.world import Operation, SocketType
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
         actor = _actor(options)
         return actor, scene(actor, _wanted(options, actor))
     except (ActorError, ProcessError) as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
     except OSError as error:
-        print(f"harness: {error.filename} can't be looked at: {error.strerror}", file=sys.stderr)
+        print(f"harness: {visible(str(error.filename))} can't be looked at: {error.strerror}", file=sys.stderr)
     return None
 
 

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
     from harness.live.capture import captured
     from harness.live.judgement import find
+    from harness.report.output_file import write_output
     from harness.report.text import visible
 
     found = attempt_options.looked_up(options)
@@ -35,19 +36,15 @@ def run(options: argparse.Namespace) -> int:
     actor, seen = found
     judgement = find(actor, seen)
     if not judgement.conclusive:
-        print(f"harness: nothing captured: {judgement.notes[-1]}", file=sys.stderr)
+        print(f"harness: nothing captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
     world = captured(seen, judgement)
     for problem in problems(world):
         raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
-    try:
-        options.output.write_text(dumps(world), encoding="utf-8")
-    except OSError as error:
-        print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
-        return USAGE
+    write_output(options.output, dumps(world))
     for note in judgement.notes:
         print(f"harness: note: {visible(note)}", file=sys.stderr)
     outcome = judgement.decision.outcome
     told = outcome if outcome == "ok" else f"{outcome} at {visible(judgement.decision.at)}"
-    print(f"{told}; run it anywhere: {shlex.join(['harness', 'run', str(options.output)])}")
+    print(f"{told}; run it anywhere: {visible(shlex.join(['harness', 'run', str(options.output)]))}")
     return AGREE

@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
     from harness.checks.runner import CheckError, Configuration, check
     from harness.report.checks_terminal import print_result, print_summary
+    from harness.report.text import visible
 
     if not options.words:
         return _list()
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         if unknown:
             raise CheckError(unknown)
     except CheckError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
     engine = choose(options.engine)
     configuration = Configuration(options.mode, options.owner or subject.owner, options.group or subject.group)
@@ -88,15 +89,16 @@ def run(options: argparse.Namespace) -> int:
                 else:
                     print_result(result, sys.stdout)
         except CheckError as error:
-            print(f"harness: {error}", file=sys.stderr)
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
             return USAGE
         if not options.json:
             print_summary(results, place.facts, sys.stdout)
         if options.html:
             from harness.report.checks_html import Section, html_page
+            from harness.report.output_file import write_output
 
             section = Section(subject.name, subject.about, tuple(results))
-            options.html.write_text(html_page(f"{subject.name}, checked", [section], place.facts), encoding="utf-8")
+            write_output(options.html, html_page(f"{subject.name}, checked", [section], place.facts))
     return DISAGREE if any(result.verdict == "broken" for result in results) else AGREE
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import place_options
-from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.cli.exit_status import AGREE, DISAGREE
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 from harness.scenarios import find
@@ -47,11 +47,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with engine.open(image=options.image) as place:
         done = run_world(scenario.world, place, reproduce, scenario.story)
-        try:
-            _write(done, options)
-        except OSError as error:
-            print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
-            return USAGE
+        _write(done, options)
         _print(done, options)
         if options.keep:
             _wait(place)
@@ -60,25 +56,27 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(done: Run, options: argparse.Namespace) -> None:
     from harness.report.junit import junit
+    from harness.report.output_file import write_output
     from harness.report.run_html import html_page
 
     if options.html:
-        options.html.write_text(html_page(done), encoding="utf-8")
+        write_output(options.html, html_page(done))
     if options.junit:
-        options.junit.write_text(junit(done), encoding="utf-8")
+        write_output(options.junit, junit(done))
 
 
 def _print(done: Run, options: argparse.Namespace) -> None:
     from harness.report.jsonlines import json_lines
     from harness.report.run_terminal import print_run
+    from harness.report.text import visible
 
     if options.json:
         for line in json_lines(done):
             print(line)
         for notice in done.notices:
-            print(f"harness: {notice}", file=sys.stderr)
+            print(f"harness: {visible(notice)}", file=sys.stderr)
         for difference in (text for verdict in done.verdicts for text in verdict.differences):
-            print(f"harness: {difference}", file=sys.stderr)
+            print(f"harness: {visible(difference)}", file=sys.stderr)
     else:
         print_run(done, sys.stdout)
     sys.stdout.flush()

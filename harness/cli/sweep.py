@@ -13,6 +13,8 @@ from harness.cli import place_options
 from harness.cli.exit_status import AGREE, DISAGREE
 from harness.engines.cache.directory import cache
 from harness.engines.registry import choose
+from harness.report.output_file import OutputError, write_output
+from harness.report.text import visible
 from harness.trials.shards import Shard, shard_argument
 from harness.world import dumps
 
@@ -62,7 +64,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
-    found = _Found(as_json=options.json)
+    found = Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
         began = time.monotonic()
@@ -87,8 +89,11 @@ def run(options: argparse.Namespace) -> int:
     return DISAGREE if found.disagreements else AGREE
 
 
-class _Found:
-    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory."""
+class Found:
+    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory.
+
+    Where somebody else has put something under its name there, the world itself is said.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -100,15 +105,21 @@ class _Found:
         self.disagreements += 1
         if self.disagreements > SHOWN:
             return
+        toml = dumps(world)
         file = Path(f"disagreement-{self.disagreements}.toml")
-        file.write_text(dumps(world), encoding="utf-8")
+        again = f"  harness run {file}"
+        try:
+            write_output(file, toml)
+        except OutputError as error:
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
+            again = toml
         if self.as_json:
-            print(json.dumps({"world": str(file), "differences": list(differences), "toml": dumps(world)}))
+            print(json.dumps({"world": str(file), "differences": list(differences), "toml": toml}))
         else:
-            print("\n".join(differences), f"  harness run {file}", sep="\n")
+            print(*map(visible, differences), again, sep="\n")
 
 
-def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
+def _grid(place: Place, shard: Shard, bar: Progress, found: Found) -> None:
     from harness.trials.grid_sweep import MODES, WHO, sweep_grid
 
     modes = shard.of(MODES)
@@ -120,7 +131,7 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
         bar.advance(task, attempts)
 
 
-def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
+def _random(place: Place, options: argparse.Namespace, bar: Progress, found: Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
     from harness.trials.random_sweep import random_sweep

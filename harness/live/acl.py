@@ -23,7 +23,10 @@ _ABSENT: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS} if ha
 
 
 def read_acl(path: str) -> tuple[AclEntry, ...]:
-    """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed."""
+    """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed.
+
+    Raises OSError, with EBADMSG where a file system answers with what is no list.
+    """
     if not hasattr(os, "getxattr"):
         return ()
     try:
@@ -32,6 +35,8 @@ def read_acl(path: str) -> tuple[AclEntry, ...]:
         if error.errno in _ABSENT:
             return ()
         raise
+    except ValueError as error:
+        raise OSError(errno.EBADMSG, str(error), path) from None
 
 
 def parse_acl(attribute: bytes) -> tuple[AclEntry, ...]:

@@ -90,7 +90,7 @@ def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduc
         for verdict in alike
         for difference in verdict.differences
     ]
-    lines.append((Span("  again  ", "dim"), Span(reproduce, "strong")))
+    lines.append((Span("  again  ", "dim"), Span(visible(reproduce), "strong")))
     return lines
 
 

@@ -14,6 +14,7 @@ from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 from harness.report.checks_html import Comparison, Section, html_page
 from harness.report.checks_terminal import print_result
+from harness.report.output_file import write_output
 from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
 from harness.subjects.web import PACKAGES, ReleasedServer
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = html_page("A survey of servers on Unix sockets", sections, facts, rows)
     for file, text in ((options.text, markdown(surveyed, rows, facts)), (options.page, page)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_output(file, text)
     return 0
 
 

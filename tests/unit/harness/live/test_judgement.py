@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 from harness.live.accounts import Account, FileAccounts
 from harness.live.actor import Actor
@@ -105,3 +106,16 @@ def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
     assert "usermod" not in text
     assert "uid-5000" not in text.partition("  fix ")[2]
     assert "setfacl -m u:5000:" in text
+
+
+def test_where_the_kernel_did_not_say_who_listens_only_a_refusal_by_permission_is_known() -> None:
+    nobody_knows = "whether anybody listens at /run/s is not known: the kernel did not say"
+    opened = replace(scene(Node("/run/s", "socket", mode=0o666), user=ALI), unknown=nobody_knows)
+    judgement = judged(opened, ALI)
+    assert (judgement.conclusive, judgement.allowed, judgement.notes[-1]) == (False, False, nobody_knows)
+    text = plain(explain(actor(ALI), opened, judgement))
+    assert "connect /run/s: not known at /run/s\n" in text
+    assert "  why " not in text
+    closed = replace(scene(Node("/run/s", "socket", mode=0o600), user=ALI), unknown=nobody_knows)
+    refused = judged(closed, ALI)
+    assert (refused.conclusive, refused.decision.outcome, refused.notes) == (True, "EACCES", ())

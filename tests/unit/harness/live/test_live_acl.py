@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from typing import TYPE_CHECKING
@@ -65,3 +66,10 @@ def test_a_symlink_is_not_asked_for_its_targets_list(tmp_path: Path) -> None:
         pytest.skip(f"the file system of {tmp_path} keeps no ACLs: {error.strerror}")
     assert read_acl(str(file)) == (AclEntry("user", 1001, 6), AclEntry("group", None, 0), AclEntry("mask", None, 6))
     assert read_acl(str(link)) == ()
+
+
+def test_a_file_system_that_answers_with_no_list_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getxattr", lambda *_, **__: b"what a FUSE server likes", raising=False)
+    with pytest.raises(OSError, match="has a form that is not known") as refused:
+        read_acl("/srv/x")
+    assert refused.value.errno == errno.EBADMSG
