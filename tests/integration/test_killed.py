@@ -65,10 +65,11 @@ def inside(namespaces: set[str]) -> set[int]:
 
 
 def directories(pids: set[int], own: Path) -> set[str]:
-    """The temporary directories that these processes were told of, but for the suite's own."""
+    """The temporary directories that these processes were told of or have as their root, but for the suite's own."""
     base = tempfile.gettempdir()
     told = [Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in pids]
-    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "".join(told))
+    roots = [os.readlink(f"/proc/{pid}/root") for pid in pids]
+    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "\0".join([*told, *roots, ""]))
     return {path for path in named if not own.is_relative_to(path)}
 
 

@@ -85,6 +85,12 @@ def test_a_program_begins_with_its_arguments_and_the_rest_of_the_input_is_its_ow
     assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["ENOENT", "ENOENT"]
 
 
+def test_paths_in_what_was_sent_may_become_other_paths() -> None:
+    """As they do on their way to the machine itself: only those in the arguments count."""
+    said = bundle.delivery("harness.inside.probes.listing", paths=["/usr/nothing"]).replace("/usr", "/proc/longer")
+    assert json.loads(run(list(bundle.COMMAND[1:]), said).stdout) == {"/proc/longer/nothing": None}
+
+
 def test_a_self_contained_program_needs_no_input(tmp_path: Path) -> None:
     text = bundle.self_contained("harness.inside.probes.listing", paths=[str(tmp_path), "/nothing"])
     said = json.loads(run([*loader.OPTIONS, text], "").stdout)
