@@ -19,7 +19,8 @@ import msgspec
 from observatory.audience import Audience, scope
 from observatory.events import compose, timestamp, with_process
 from observatory.http.head_cache import KnownHeads
-from observatory.http.parser import CONTINUE, Refusal, answer, refusal_answer
+from observatory.http.parser import Refusal
+from observatory.http.responses import CONTINUE, answer, refusal_answer
 from observatory.identity import accepted_credentials
 from observatory.service.connection import DONT_WAIT, PEEK, Connection
 from observatory.service.event_stream import EventStream, Phase
