@@ -50,7 +50,7 @@ FAULTS = {
         "test_peers.py::test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone",
     ),
     "one user may have every connection": Fault(
-        "service/shares.py",
+        "service/quota.py",
         "        if held > left:\n",
         "        if left < 0:\n",
         "test_limits.py::test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another",
@@ -74,9 +74,9 @@ FAULTS = {
         "test_readers.py::test_users_read_what_they_have_said_and_root_everything",
     ),
     "followers are told everything": Fault(
-        "service/streams.py",
-        "        (query.uid is None or query.uid == event.uid)\n",
-        "        True\n",
+        "store/query.py",
+        "        return lambda event: bool(fields(event) == wanted)\n",
+        "        return lambda event: True\n",
         "test_readers.py::test_a_follower_gets_nothing_that_another_user_says",
     ),
     "a dead socket is replaced without a lock": Fault(
@@ -88,8 +88,8 @@ FAULTS = {
     ),
     "another user's socket is replaced": Fault(
         "listening/socket_file.py",
-        "            if found.st_uid != os.geteuid():\n                raise ListenError(\n",
-        "            if False:\n                raise ListenError(\n",
+        "            if found.st_uid != os.geteuid():\n                raise ObservatoryError(\n",
+        "            if False:\n                raise ObservatoryError(\n",
         "test_refusals.py::test_a_dead_server_of_another_user",
     ),
     "a live server is taken over": Fault(
@@ -123,19 +123,19 @@ FAULTS = {
         "test_peers.py::test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted",
     ),
     "standard output is waited for": Fault(
-        "output.py",
+        "service/outputs/standard_output.py",
         "    if stat.S_ISFIFO(kind) or os.isatty(descriptor):\n",
         "    if False:\n",
         "test_contract.py::test_standard_output_that_nobody_reads_holds_up_nobody",
     ),
     "what follows a malformed request is read on": Fault(
-        "wire.py",
+        "http/parser.py",
         "            if self.refusal is None and not self.ended:\n",
         "            self._parser = None\n            self._begin()\n            if False:\n",
         "test_fuzz.py::test_what_comes_after_a_malformed_request_is_never_taken_for_another",
     ),
     "an exception gets out of the parsing": Fault(
-        "wire.py",
+        "http/parser.py",
         "        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:\n",
         "        except httptools.HttpParserError as error:\n",
         "test_fuzz.py::test_what_comes_after_a_malformed_request_is_never_taken_for_another",
