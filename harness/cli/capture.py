@@ -7,30 +7,29 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import attempt_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.world import WorldError, dumps, problems
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness capture PATH -o FILE`."""
-    from harness.cli.who import add_options
-
     parser = subparsers.add_parser("capture", help="write what decides over a path on this machine as a world file")
-    add_options(parser)
+    attempt_options.add_options(parser)
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the world file to write")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.cli.who import looked_up
     from harness.live.capture import captured
     from harness.live.judgement import find
     from harness.report.text import visible
-    from harness.world import WorldError, dumps, problems
 
-    found = looked_up(options)
+    found = attempt_options.looked_up(options)
     if found is None:
         return USAGE
     actor, seen = found

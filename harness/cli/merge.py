@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+
 if TYPE_CHECKING:
     import argparse
 
@@ -27,7 +29,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Merge; 0 if nothing failed in any part, 1 if something did, 2 if the files are not all the parts."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.report.merged import html_page, junit, text
     from harness.trials.merging import MergeError, read_parts
 

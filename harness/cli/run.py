@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.throwaway import add_throwaway
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
+from harness.scenarios import find
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """`harness run WORLD`."""
     parser = subparsers.add_parser("run", help="run a world or a scenario, and compare it with the oracle")
     parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each attempt, and a summary last")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
@@ -29,25 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    """The options that say where a world is built."""
-    from harness.engines.registry import ENGINES
-
-    parser.add_argument(
-        "--engine",
-        default=os.environ.get("HARNESS_ENGINE", "auto").partition(",")[0],
-        metavar="ENGINE",
-        help=f"auto, {', '.join(ENGINES)} (default: the first of $HARNESS_ENGINE, else auto)",
-    )
-    parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
-    add_throwaway(parser)
-
-
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines.registry import choose
-    from harness.scenarios import find
     from harness.trials.run import run_world
 
     scenario = find(options.world)
@@ -98,12 +85,9 @@ def _print(done: Run, options: argparse.Namespace) -> None:
 
 
 def _wait(place: Place) -> None:
-    from harness.engines.protocol import PlaceError
-    from harness.world import Principal
-
     print("harness: the world stays until you press Enter", file=sys.stderr)
     try:
-        enter = shlex.join(place.interactive(Principal(0, 0)))
+        enter = shlex.join(place.interactive(ROOT))
         print(f"harness: look around in it with: {enter}", file=sys.stderr)
     except PlaceError as error:
         print(f"harness: {error}", file=sys.stderr)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE
+from harness.engines.cache.directory import cache
+from harness.engines.registry import choose
 from harness.trials.shards import Shard, shard_argument
 from harness.world import dumps
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from rich.progress import Progress
@@ -26,12 +30,10 @@ SHOWN = 20
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness sweep`."""
-    from harness.cli.run import add_place
-
     parser = subparsers.add_parser(
         "sweep", help="hold the oracle against the kernel in every mode, then in random worlds"
     )
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--worlds", type=_count, default=1000, metavar="N", help="random worlds after the grid (1000)")
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="as many random worlds as these minutes allow instead"
@@ -53,8 +55,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _count(text: str) -> int:
-    import argparse
-
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a count")
     return int(text)
@@ -62,9 +62,6 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
-    from harness.cli.exit_status import AGREE, DISAGREE
-    from harness.engines.registry import choose
-
     found = _Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
@@ -126,7 +123,6 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
 def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    from harness.engines.cache.directory import cache
     from harness.trials.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 LINKS: Final = 40  # MAXSYMLINKS, include/linux/namei.h
 
-Kind = Literal["directory", "socket", "file", "symlink"]
-_KINDS: Final[Mapping[int, Kind]] = {
+ComponentKind = Literal["directory", "socket", "file", "symlink"]
+_KINDS: Final[Mapping[int, ComponentKind]] = {
     stat.S_IFDIR: "directory",
     stat.S_IFSOCK: "socket",
     stat.S_IFLNK: "symlink",
@@ -41,7 +41,7 @@ class Component:
     """
 
     path: str
-    kind: Kind
+    kind: ComponentKind
     status: os.stat_result
     acl: tuple[AclEntry, ...]
     target: str | None
@@ -133,7 +133,7 @@ class _Walk:
 
     def _add(self, path: str, directory: int, name: str) -> Component:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        kind: Kind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
+        kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
         target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
         acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{directory}/{name}")
         component = Component(path, kind, status, acl, target)

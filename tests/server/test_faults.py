@@ -37,7 +37,7 @@ FAULTS = {
         "test_crash.py::test_every_event_that_was_acknowledged_is_in_the_database_once",
     ),
     "an event is kept twice": Fault(
-        "service/server.py",
+        "service/commit.py",
         "            self._store.append(events)\n",
         "            self._store.append(events)\n"
         "            self._store.append([compose(e.id + 100, now, ts, e.name, None, e.line) for e in events])\n",
@@ -45,7 +45,7 @@ FAULTS = {
     ),
     "a request may take for ever": Fault(
         "service/server.py",
-        "            self._expire()\n",
+        "            connections.expire()\n",
         "            pass\n",
         "test_peers.py::test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone",
     ),
@@ -56,14 +56,14 @@ FAULTS = {
         "test_limits.py::test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another",
     ),
     "the loop ends when there is no descriptor": Fault(
-        "service/server.py",
-        "            self._loop.call_later(PAUSE, self._accept_again)\n",
+        "service/acceptor.py",
+        "            self._loop.call_later(ACCEPT_PAUSE, self._accept_again)\n",
         "            pass\n",
         "test_limits.py::test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is",
     ),
     "a slow follower is waited for": Fault(
-        "service/server.py",
-        "            if len(connection.out) + len(data) > FOLLOWER_BUFFER and connection.out:\n",
+        "service/streaming.py",
+        "            if connection.out and len(connection.out) + len(data) > FOLLOWER_BUFFER:\n",
         "            if False:\n",
         "test_readers.py::test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody",
     ),
@@ -105,20 +105,20 @@ FAULTS = {
         "test_contract.py::test_another_s_socket_that_has_taken_its_place_is_not_taken_away",
     ),
     "a request that was looked at is not taken off": Fault(
-        "service/server.py",
-        "        connection.untaken = size\n",
+        "service/requests.py",
+        "        connection.peeked = size\n",
         "",
         "test_peers.py::test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on",
     ),
     "a request that was looked at is not taken off before the end": Fault(
-        "service/server.py",
-        "            self._take(connection)  # else",
+        "service/connection.py",
+        "            connection.consume_peeked()  # else",
         "            pass  # else",
         "test_peers.py::test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted",
     ),
     "who waits to be accepted is left out at the end": Fault(
         "service/server.py",
-        "            while self._accepting and self._on_connect(READ):\n",
+        "            while self._acceptor.accepting and self._acceptor.accept():\n",
         "            while False:\n",
         "test_peers.py::test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted",
     ),

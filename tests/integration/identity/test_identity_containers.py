@@ -40,15 +40,12 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Engine, Place
 
-CONNECTORS = "harness.inside.peers.connectors"
 SERVERS = pytest.mark.parametrize("command", [OBSERVATORY, BARE], ids=["observatory", "bare"])
 
 
 def order(socket: str) -> str:
-    """What the peer reads on its standard input: the case to play, with the text of its module."""
-    text = (bundle.INSIDE / "peers" / "connectors.py").read_text(encoding="utf-8")
-    arguments = {"case": "plain", "endpoint": socket}
-    return json.dumps({"sources": {CONNECTORS: text}, "probe": "peers.connectors", "arguments": arguments}) + "\n"
+    """What the peer reads on its standard input: the case to play."""
+    return bundle.delivery("harness.inside.peers.cases", case="plain", endpoint=socket)
 
 
 class Sides(Protocol):
@@ -80,7 +77,7 @@ class Containers:
         kept = ["sh", "-c", 'exec "$@" >/tmp/stdout 2>/tmp/stderr', "sh", *command]
         server = self._run(kept, {**self._shared, **self._program}, {**ENVIRONMENT, "HOME": "/root"}, None)
         self._line(server, "/tmp/stderr", "listening on")
-        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *bundle.BOOT]
+        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *bundle.COMMAND]
         pid = f"container:{server.id}" if one_pid_namespace else None
         peer = self._run(ordered, self._shared, {"ORDER": order(socket)}, pid)
         assert peer.wait()["StatusCode"] == 0, peer.logs().decode()
@@ -130,7 +127,7 @@ class Namespaces:
         self._stack.callback(end, server)
         line = server.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line
-        peer = self._place.run([*apart, *bundle.BOOT], ROOT, input=order(socket), timeout=PATIENCE)
+        peer = self._place.run([*apart, *bundle.COMMAND], ROOT, input=order(socket), timeout=PATIENCE)
         assert peer.status == 0, peer.stderr
         return peer.stdout, server.read_line(timeout=PATIENCE)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.trials.verdict import Verdict
 
 AGREEING = 150

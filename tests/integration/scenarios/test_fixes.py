@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Engine, Place
     from harness.oracle import Change
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.world import World
 
 COMMANDS = {"membership", "acl", "chmod", "chgrp", "chown", "unlink", "remount"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.world import Attempt, World
 
 every_scenario = pytest.mark.parametrize(

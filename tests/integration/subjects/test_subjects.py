@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.subjects import Subject
 
 FEWER = {

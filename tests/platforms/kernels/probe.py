@@ -142,5 +142,6 @@ def answer(question: Callable[[], str | None]) -> str:
         return errno.errorcode[error.errno or 0]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print what the kernel says to each question."""
     print(json.dumps({name: answer(question) for name, question in QUESTIONS.items()}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from observatory.http.head_cache import KEPT, LONGEST, KnownHeads
+from observatory.http.head_cache import CAPACITY, LONGEST_HEAD, HeadCache
 from observatory.http.parser import Request, RequestReader
 
 HEAD = b"POST /hook?event=%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
@@ -12,13 +12,13 @@ def said(body: bytes, event: bytes = b"A") -> bytes:
     return HEAD % (event, len(body)) + body
 
 
-def asked(heads: KnownHeads, data: bytes) -> Request | None:
+def asked(heads: HeadCache, data: bytes) -> Request | None:
     """What is known of these bytes, where others were received before."""
     return heads.request(bytearray(data + said(b"an older one")), len(data))
 
 
-def learned(*requests: bytes) -> KnownHeads:
-    heads = KnownHeads()
+def learned(*requests: bytes) -> HeadCache:
+    heads = HeadCache()
     for data in requests:
         reader = RequestReader()
         reader.feed(data)
@@ -28,7 +28,7 @@ def learned(*requests: bytes) -> KnownHeads:
 
 
 def test_what_was_never_seen_is_not_known():
-    assert asked(KnownHeads(), said(b"{}")) is None
+    assert asked(HeadCache(), said(b"{}")) is None
 
 
 def test_a_request_that_begins_like_one_before_is_known_whatever_the_length_of_its_body():
@@ -73,18 +73,18 @@ def test_what_was_refused_or_incomplete_or_more_than_one_is_not_learned():
 def test_nor_is_what_the_reader_took_for_something_else():
     reader = RequestReader()
     reader.feed(said(b"[]"))
-    heads = KnownHeads()
+    heads = HeadCache()
     heads.learn(bytearray(said(b"{}")), len(said(b"{}")), reader)
     assert asked(heads, said(b"{}")) is None
 
 
 def test_a_long_head_is_not_learned():
-    long = said(b"{}").replace(b"Host: x", b"Host: " + b"x" * LONGEST)
+    long = said(b"{}").replace(b"Host: x", b"Host: " + b"x" * LONGEST_HEAD)
     assert asked(learned(long), long) is None
 
 
 def test_so_many_heads_are_kept_and_no_more():
-    events = [b"%d" % number for number in range(KEPT + 1)]
+    events = [b"%d" % number for number in range(CAPACITY + 1)]
     heads = learned(*(said(b"{}", event) for event in events))
     known = [event for event in events if asked(heads, said(b"{}", event)) is not None]
     assert known == events[-1:]

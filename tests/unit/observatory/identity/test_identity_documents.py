@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines.registry import ENGINES
-from harness.inside.peers import connectors
+from harness.inside.peers.cases import CASES as PLAYED
 from observatory.identity import Unavailable, process
 
 ROOT = Path(__file__).parents[4]
@@ -32,7 +32,7 @@ def test_every_case_that_is_named_is_played():
     tables = IDENTITY[IDENTITY.index("## What is promised") : IDENTITY.index("## Process details")]
     rows = re.findall(r"^\|.*\| ([^|]*) \|$", tables, re.MULTILINE)
     played = (CASES / "test_identity_cases.py").read_text() + (CASES / "test_identity_unknown.py").read_text()
-    tested = {function.__name__ for name, function in connectors.CASES.items() if f'"{name}"' in played}
+    tested = {function.__name__ for name, function in PLAYED.items() if f'"{name}"' in played}
     named = set()
     for cell in rows:
         for name in re.findall(r"`(\w+)`", cell):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller, SelectorPoller
+from observatory.service.poller import READ, SLEEPS_BEFORE_SPIN, WRITE, EpollPoller, Poller, SelectorPoller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(mon
         poller.wait(9)
     assert quiet.waits.count(9) == 2000
     looked = [place for place, (wait, after) in enumerate(itertools.pairwise(quiet.waits)) if (wait, after) == (0, 9)]
-    assert 2000 / (SLEEPS + 1) <= len(looked) <= 2000 / (SLEEPS + 1) + 7
+    assert 2000 / (SLEEPS_BEFORE_SPIN + 1) <= len(looked) <= 2000 / (SLEEPS_BEFORE_SPIN + 1) + 7
 
 
 class Asked:

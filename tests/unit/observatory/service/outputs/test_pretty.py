@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from observatory.events import Event
-from observatory.service.outputs.pretty import LONGEST, pretty_json, pretty_yaml
+from observatory.service.outputs.pretty import LONGEST_LINE, pretty_json, pretty_yaml
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
 pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")
@@ -56,7 +56,7 @@ def test_nothing_that_a_terminal_takes_for_a_command_gets_through(pretty, code: 
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(b'{"a":"' + b"x" * LONGEST + b'"}', id="long"),
+        pytest.param(b'{"a":"' + b"x" * LONGEST_LINE + b'"}', id="long"),
         pytest.param(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}", id="deep"),
     ],
 )

@@ -58,7 +58,7 @@ class Ending:
         return (self.directory.above or self.directory if self.sort == "dotdot" else self.directory).path
 
 
-class Walk:
+class Lookup:
     """A lookup by one principal in one file system. `start` is where relative paths begin."""
 
     __slots__ = ("links", "principal", "rules", "start", "system")

@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def actor_of(options: argparse.Namespace) -> Actor:
+def _actor(options: argparse.Namespace) -> Actor:
     """Who is meant. Raises ActorError or ProcessError."""
     from harness.live import actor
     from harness.live.actor import ActorError
@@ -56,7 +56,7 @@ def actor_of(options: argparse.Namespace) -> Actor:
     return actor.myself()
 
 
-def wanted_of(options: argparse.Namespace, who: Actor) -> Wanted:
+def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
     """What is wanted. A relative path begins where a process stands; for anybody else it is made absolute.
 
     Raises ActorError if the options do not go together.
@@ -95,8 +95,8 @@ def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
     from harness.live.scene import scene
 
     try:
-        actor = actor_of(options)
-        return actor, scene(actor, wanted_of(options, actor))
+        actor = _actor(options)
+        return actor, scene(actor, _wanted(options, actor))
     except (ActorError, ProcessError) as error:
         print(f"harness: {error}", file=sys.stderr)
     except OSError as error:

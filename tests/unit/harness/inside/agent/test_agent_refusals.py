@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.inside.agent.agent import Entry, Walk, refusing_component
+from harness.inside.agent.attempts import ResolvedAttempt
+from harness.inside.agent.refusals import TriedName, TriedPath, refusing_component
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def where(operation: str, path: str, outcome: str, cwd: Path, to: str | None = None) -> str | None:
-    return refusing_component([operation, path, to, None, "stream"], outcome, str(cwd), protected_symlinks=False)
+    attempt = ResolvedAttempt(operation, path, to, None, "stream")
+    return refusing_component(attempt, outcome, str(cwd), protected_symlinks=False)
 
 
 def test_a_missing_name_is_the_first_one_that_is_missing(tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_a_loop_is_refused_at_the_link_after_the_fortieth(tmp_path: Path) -> Non
 def test_dotdot_goes_up_from_where_the_symlink_led(tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "link").symlink_to("deep/er")
-    walk = Walk(f"{tmp_path}/link/../nothing", str(tmp_path), follow=True)
+    walk = TriedPath(f"{tmp_path}/link/../nothing", str(tmp_path), follow=True)
     assert (walk.refusal, walk.at) == ("ENOENT", f"{tmp_path}/deep/nothing")
 
 
@@ -62,15 +64,15 @@ def test_a_name_that_is_taken_refuses_a_bind_even_if_it_is_a_dangling_link(tmp_p
 
 def test_the_last_link_is_not_followed_by_what_removes_names(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nothing")
-    entry = Entry(f"{tmp_path}/link", str(tmp_path))
+    entry = TriedName(f"{tmp_path}/link", str(tmp_path))
     assert (entry.refusal, entry.at, entry.is_directory) == (None, f"{tmp_path}/link", False)
 
 
 def test_a_path_that_ends_in_dots_names_the_directory_that_they_mean(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
-    assert Entry(f"{tmp_path}/d/.", str(tmp_path)).at == f"{tmp_path}/d"
-    assert Entry(f"{tmp_path}/d/..", str(tmp_path)).at == str(tmp_path)
-    assert Entry("/", str(tmp_path)).at == "/"
+    assert TriedName(f"{tmp_path}/d/.", str(tmp_path)).at == f"{tmp_path}/d"
+    assert TriedName(f"{tmp_path}/d/..", str(tmp_path)).at == str(tmp_path)
+    assert TriedName("/", str(tmp_path)).at == "/"
 
 
 def test_what_no_trial_can_tell_is_not_guessed(tmp_path: Path) -> None:

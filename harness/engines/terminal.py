@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from harness.world import Principal
 
 
-def become(principal: Principal) -> list[str]:
+def setpriv(principal: Principal) -> list[str]:
     """The setpriv(1) command that becomes a principal and then runs what follows."""
     groups = ",".join(map(str, principal.groups))
     command = ["setpriv", "--reuid", str(principal.uid), "--regid", str(principal.gid)]
@@ -24,7 +24,7 @@ def become(principal: Principal) -> list[str]:
     return [*command, "--securebits", "+noroot", f"--bounding-set={held}"] if principal.uid == 0 else command
 
 
-def only(environment: Mapping[str, str]) -> list[str]:
+def env_only(environment: Mapping[str, str]) -> list[str]:
     """The env(1) command that leaves an environment of these variables and the terminal's name."""
     given = {"HOME": "/", "TERM": os.environ.get("TERM", "dumb"), **environment}
     return ["env", "-i", *(f"{name}={value}" for name, value in given.items())]
