@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from observatory.events import compose, timestamp, with_process
-from observatory.http.parser import Refusal, answer, refusal_answer
+from observatory.http.parser import Refusal
+from observatory.http.responses import answer, refusal_answer
 from observatory.service.limits import INDEX_DELAY
 from observatory.service.states import BLOCKED, CLOSED, SENT
 from observatory.sessions.lifetimes import Lifetimes

@@ -13,7 +13,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from observatory.http.parser import Refusal, RequestReader, refusal_answer
+from observatory.http.parser import Refusal, RequestReader
+from observatory.http.responses import refusal_answer
 from observatory.service.limits import BYTES_PER_READ, DEADLINE, FOLLOWER_BUFFER, MEMORY
 from observatory.service.poller import READ, WRITE
 from observatory.service.quota import Quota

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from observatory.http.head_cache import HeadCache
-from observatory.http.parser import CONTINUE, answer, refusal_answer
+from observatory.http.responses import CONTINUE, answer, refusal_answer
 from observatory.service.connection import DONT_WAIT, PEEK
 from observatory.service.limits import (
     BYTES_PER_READ,

@@ -14,7 +14,9 @@ from textual.widgets import Input, OptionList, Static
 from observatory.client.client import Client
 from observatory.feed.feed import Feed
 from observatory.feed.source import ServerSource
-from observatory.watch.app import Details, EventList, WatchApp
+from observatory.watch.app import WatchApp
+from observatory.watch.details import Details
+from observatory.watch.event_list import EventList
 from tests.web import story
 from tests.web.conftest import ARTIFACTS
 from tests.web.server import observatory

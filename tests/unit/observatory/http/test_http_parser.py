@@ -8,16 +8,8 @@ from http.client import HTTPResponse
 
 import pytest
 
-from observatory.http.parser import (
-    MAX_BODY,
-    MAX_HEAD,
-    Refusal,
-    RequestReader,
-    answer,
-    chunk,
-    refusal_answer,
-    stream_head,
-)
+from observatory.http.parser import MAX_BODY, MAX_HEAD, Refusal, RequestReader
+from observatory.http.responses import answer, chunk, refusal_answer, stream_head
 from tests.malformed import CHUNKED, MALFORMED
 
 
