@@ -18,14 +18,18 @@ import stat
 import struct
 import sys
 import urllib.parse
+from typing import TYPE_CHECKING
 
 from tests.mutants.reference import IDLE, Connection, Peer, Server, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MUTANTS: dict[str, tuple[type[Server], str]] = {}
 """Each mutant's class, and the check that is meant to catch it."""
 
 
-def mutant(check: str):
+def mutant(check: str) -> Callable[[type[Server]], type[Server]]:
     """Register a mutant under its class's name, with the check that is meant for it."""
 
     def register(kind: type[Server]) -> type[Server]:

@@ -37,7 +37,13 @@ def wanted(query: Query, event: Event) -> bool:
     st.integers(1, 30),
     st.integers(1, 7),
 )
-def test_whatever_is_indexed_and_forgotten_the_same_is_found(batches, query, place, limit, window):
+def test_whatever_is_indexed_and_forgotten_the_same_is_found(
+    batches: list[tuple[list[tuple[str, int | None, str | None, str | None]], bool, int]],
+    query: Query,
+    place: int,
+    limit: int,
+    window: int,
+) -> None:
     before, database.WINDOW = database.WINDOW, window
     with tempfile.TemporaryDirectory() as directory:
         store = open_store(f"{directory}/db")

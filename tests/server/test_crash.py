@@ -47,7 +47,7 @@ class Load:
 
 
 @pytest.mark.timeout(3600)
-def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool):
+def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool) -> None:
     """200 moments if `OBSERVATORY_FULL=1`, else 12: one database lives through all of them."""
     rounds = 200 if full else 12
     acknowledged: list[str] = []
@@ -83,7 +83,7 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
     assert max(logs) < 2 * LONGEST
 
 
-def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged(directory: Path):
+def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged(directory: Path) -> None:
     server = start(directory)
     for number in range(10):
         assert server.send({"n": number}) == 200
@@ -93,7 +93,7 @@ def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged
     server.end()
 
 
-def test_what_was_written_but_not_acknowledged_may_be_there_and_nothing_else(directory: Path):
+def test_what_was_written_but_not_acknowledged_may_be_there_and_nothing_else(directory: Path) -> None:
     """An answer that was lost on the way is not an event that was lost: at most the ones under way are more."""
     server = start(directory)
     load = Load(server, 0)

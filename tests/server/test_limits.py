@@ -71,7 +71,7 @@ def sent_by_root_quickly(server: Running) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serve: Callable[..., Running]):
+def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serve: Callable[..., Running]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(10_000, hard - 200)
     server = serve("--mode", "0666", prefix=descriptors("-n 8192"))
@@ -97,7 +97,7 @@ def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serv
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serve: Callable[..., Running]):
+def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serve: Callable[..., Running]) -> None:
     server = serve("--mode", "0666")
     many = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
     stop = threading.Event()
@@ -130,7 +130,7 @@ def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serv
 
 
 @linux
-def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: Running):
+def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: Running) -> None:
     """The limit is lowered under a running server: it keeps away from the one that it has started with."""
     descriptors = Path(f"/proc/{server.process.pid}/fd")
     until = time.monotonic() + PATIENCE
@@ -152,7 +152,7 @@ def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(serve
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., Running]):
+def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., Running]) -> None:
     server = serve("--mode", "0666")
     part = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n" + b"x" * 15_900_000
     socks = []
@@ -175,7 +175,7 @@ def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Ca
             assert read_answer(sock)[0] == 200
 
 
-def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Running):
+def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Running) -> None:
     assert server.send({"n": 1}) == 200
     other = sqlite3.connect(server.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -193,7 +193,7 @@ def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Run
     assert "events could not be stored (database is locked): 1 were refused with 503" in server.log_text()
 
 
-def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running):
+def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running) -> None:
     other = sqlite3.connect(server.database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.05, lambda: other.execute("ROLLBACK"))
@@ -204,7 +204,9 @@ def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running):
 
 
 @linux
-def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(serve: Callable[..., Running], directory: Path):
+def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(
+    serve: Callable[..., Running], directory: Path
+) -> None:
     """Full is what the limit of a file's size makes it: SQLite's next write fails in the same way."""
     server = serve("--output-socket", f"{directory}/o")
     body = b'{"x":"' + b"x" * 100_000 + b'"}'
@@ -229,7 +231,7 @@ def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(serve: Call
 @pytest.mark.usefixtures("root")
 def test_a_really_full_disk_is_503_until_there_is_room(
     serve: Callable[..., Running], directory: Path, need: Callable[[str, str], str]
-):
+) -> None:
     unshare = need("unshare", "util-linux")
     need("mount", "mount")
     if subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode != 0:
@@ -250,7 +252,7 @@ def test_a_really_full_disk_is_503_until_there_is_room(
 
 
 @linux
-def test_memory_is_not_taken_by_those_who_send_nothing(server: Running):
+def test_memory_is_not_taken_by_those_who_send_nothing(server: Running) -> None:
     def resident() -> int:
         return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -263,13 +265,13 @@ def test_memory_is_not_taken_by_those_who_send_nothing(server: Running):
 
 
 @linux
-def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., Running]):
+def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., Running]) -> None:
     server = serve(prefix=descriptors("-Sn 256"))
     soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     assert soft == hard > 256
 
 
-def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: Running):
+def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: Running) -> None:
     for _ in range(200):
         server.connect().close()
     assert server.send() == 200

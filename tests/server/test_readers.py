@@ -33,7 +33,7 @@ def follow(server: Running, query: str = "?follow=1") -> tuple[Connection, Itera
     return connection, events()
 
 
-def test_filters_find_what_they_say(server: Running):
+def test_filters_find_what_they_say(server: Running) -> None:
     for number, (session, tool, event) in enumerate(
         [("a", "Bash", "PreToolUse"), ("b", "Bash", "PreToolUse"), ("a", "Read", "PostToolUse"), ("a", None, "Stop")], 1
     ):
@@ -58,7 +58,7 @@ def test_filters_find_what_they_say(server: Running):
         assert [event["n"] for event in server.events(query)] == numbers, query
 
 
-def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: Running):
+def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: Running) -> None:
     for number in range(150):
         server.send({"n": number, "x": PAD})
     assert [event["n"] for event in server.events()] == list(range(150))
@@ -71,7 +71,7 @@ def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: 
     connection.close()
 
 
-def test_http_1_0_gets_no_chunks(server: Running):
+def test_http_1_0_gets_no_chunks(server: Running) -> None:
     for number in range(50):
         server.send({"n": number, "x": PAD})
     with server.connect() as sock:
@@ -81,7 +81,7 @@ def test_http_1_0_gets_no_chunks(server: Running):
     assert [json.loads(line)["n"] for line in body.splitlines()] == list(range(50))
 
 
-def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: Running):
+def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: Running) -> None:
     server.send({"n": 0})
     connection, events = follow(server)
     assert next(events)["n"] == 0
@@ -91,7 +91,7 @@ def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: R
     connection.close()
 
 
-def test_a_follower_gets_only_what_it_asked_for(server: Running):
+def test_a_follower_gets_only_what_it_asked_for(server: Running) -> None:
     connection, events = follow(server, "?follow=1&limit=0&session=b")
     for number in range(10):
         server.send({"n": number, "session_id": "ab"[number % 2]})
@@ -99,7 +99,7 @@ def test_a_follower_gets_only_what_it_asked_for(server: Running):
     connection.close()
 
 
-def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Callable[..., Running]):
+def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Callable[..., Running]) -> None:
     server = serve()
     server.send({"n": 0})
     connection, events = follow(server)
@@ -109,7 +109,7 @@ def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Calla
     connection.close()
 
 
-def test_every_event_is_followed_once_and_in_order_while_many_send(server: Running):
+def test_every_event_is_followed_once_and_in_order_while_many_send(server: Running) -> None:
     connection, events = follow(server, "?follow=1&limit=0")
     senders = [
         threading.Thread(target=lambda s=s: [server.send({"s": s, "n": n}) for n in range(50)]) for s in range(4)
@@ -125,7 +125,7 @@ def test_every_event_is_followed_once_and_in_order_while_many_send(server: Runni
         assert [event["n"] for event in found if event["s"] == s] == list(range(50))
 
 
-def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what_comes(server: Running):
+def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what_comes(server: Running) -> None:
     stop = threading.Event()
 
     def send() -> None:
@@ -147,7 +147,7 @@ def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what
             sender.join()
 
 
-def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Running):
+def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Running) -> None:
     with server.connect() as slow:
         slow.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert slow.recv(20).startswith(b"HTTP/1.1 200 OK")
@@ -162,7 +162,7 @@ def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Ru
     assert slowest < 2
 
 
-def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_holds_up_nobody(server: Running):
+def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_holds_up_nobody(server: Running) -> None:
     for _ in range(100):
         server.send({"x": PAD})
     with server.connect() as slow:
@@ -174,7 +174,7 @@ def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_hol
         assert len(read_to_end(slow)) > 100_000  # what the kernel held; there's an end, and it is no proper one
 
 
-def test_a_follower_that_goes_away_is_forgotten(server: Running):
+def test_a_follower_that_goes_away_is_forgotten(server: Running) -> None:
     for _ in range(30):
         connection, _ = follow(server)
         connection.close()
@@ -182,7 +182,7 @@ def test_a_follower_that_goes_away_is_forgotten(server: Running):
     assert server.end() == 0
 
 
-def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: Running):
+def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: Running) -> None:
     with server.connect() as sock:
         sock.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert sock.recv(20).startswith(b"HTTP/1.1 200 OK")
@@ -194,7 +194,7 @@ def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: Running):
     assert [event for event in server.stored() if "late" in event] == []
 
 
-def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(server: Running):
+def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(server: Running) -> None:
     for _ in range(100):
         server.send({"x": PAD})
     stop = threading.Event()
@@ -254,7 +254,9 @@ def asked(sock: socket.socket, target: str = "/events") -> tuple[int, list[dict[
     return status, [json.loads(line) for line in body.splitlines()] if status == 200 else []
 
 
-def test_users_read_what_they_have_said_and_root_everything(serve: Callable[..., Running], other_user):
+def test_users_read_what_they_have_said_and_root_everything(
+    serve: Callable[..., Running], other_user: Callable[..., AbstractContextManager[socket.socket]]
+) -> None:
     server = serve("--mode", "0666")
     for uid in (4711, 4712, 4711):
         with other_user(server, uid) as sock:
@@ -275,7 +277,12 @@ def test_users_read_what_they_have_said_and_root_everything(serve: Callable[...,
 
 
 @pytest.mark.parametrize(("gid", "groups"), [(500, ()), (4711, (7, 500))])
-def test_members_of_the_readers_group_read_everything(serve: Callable[..., Running], other_user, gid, groups):
+def test_members_of_the_readers_group_read_everything(
+    serve: Callable[..., Running],
+    other_user: Callable[..., AbstractContextManager[socket.socket]],
+    gid: int,
+    groups: tuple[int, ...],
+) -> None:
     server = serve("--mode", "0666", "--readers", "500")
     server.send()
     with other_user(server, 4711, gid, groups) as sock:
@@ -284,7 +291,9 @@ def test_members_of_the_readers_group_read_everything(serve: Callable[..., Runni
         assert asked(sock)[1] == []
 
 
-def test_a_follower_gets_nothing_that_another_user_says(serve: Callable[..., Running], other_user):
+def test_a_follower_gets_nothing_that_another_user_says(
+    serve: Callable[..., Running], other_user: Callable[..., AbstractContextManager[socket.socket]]
+) -> None:
     server = serve("--mode", "0666")
     with other_user(server, 4711) as follower:
         follower.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")

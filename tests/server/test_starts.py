@@ -62,7 +62,7 @@ def first_lines(processes: list[subprocess.Popen[bytes]]) -> list[bytes]:
 
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("before", ["nothing", "a dead server's socket", "a database for both"])
-def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path, full: bool, before: str):
+def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path, full: bool, before: str) -> None:
     """200 times if `OBSERVATORY_FULL=1`, else 6, for each of three beginnings."""
     for round_ in range(200 if full else 6):
         path = f"{directory}/s"
@@ -152,7 +152,7 @@ def open_directory() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(7200)
-def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: Path, full: bool):
+def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: Path, full: bool) -> None:
     """2,000 starts if `OBSERVATORY_FULL=1`, else 15."""
     stranger = Stranger(f"{open_directory}/s")
     before = os.umask(0)
@@ -171,7 +171,7 @@ def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: 
 
 
 @pytest.mark.timeout(1800)
-def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory: Path, full: bool):
+def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory: Path, full: bool) -> None:
     """The same, of the making of the socket alone, which is much quicker: 20,000 times, or 1,000."""
     stranger = Stranger(f"{open_directory}/s")
     before = os.umask(0)
@@ -187,7 +187,7 @@ def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory:
     assert got_in == 0
 
 
-def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory: Path):
+def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory: Path) -> None:
     """What these tests are worth: the usual order of calls is found out by them."""
     stranger = Stranger(f"{open_directory}/s")
     before = os.umask(0)

@@ -51,7 +51,7 @@ def connection() -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
 
 
 @on_a_known_system
-def test_the_peer_is_the_process_that_connected():
+def test_the_peer_is_the_process_that_connected() -> None:
     with connection() as (accepted, process):
         seen = peer_credentials(accepted)
         assert accepted_credentials(accepted) == seen
@@ -63,7 +63,7 @@ def test_the_peer_is_the_process_that_connected():
 
 
 @on_a_known_system
-def test_groups_are_told_where_the_kernel_keeps_them():
+def test_groups_are_told_where_the_kernel_keeps_them() -> None:
     with connection() as (accepted, _):
         groups = peer_credentials(accepted).groups
 
@@ -74,7 +74,7 @@ def test_groups_are_told_where_the_kernel_keeps_them():
 
 
 @on_a_known_system
-def test_of_a_socket_without_a_peer_nothing_is_known():
+def test_of_a_socket_without_a_peer_nothing_is_known() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as sock:
         assert peer_credentials(sock) == UNKNOWN
         sock.bind(str(Path(directory, "s")))
@@ -82,13 +82,13 @@ def test_of_a_socket_without_a_peer_nothing_is_known():
         assert peer_credentials(sock) == UNKNOWN
 
 
-def test_a_connection_of_another_family_has_no_peer_credentials():
+def test_a_connection_of_another_family_has_no_peer_credentials() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         assert peer_credentials(client) is None
 
 
 @pytest.mark.skipif(hasattr(socket, "AF_UNIX"), reason="this system has Unix sockets")
-def test_where_python_has_no_unix_sockets_nobody_is_known():
+def test_where_python_has_no_unix_sockets_nobody_is_known() -> None:
     left, right = socket.socketpair()
     with left, right:
         assert peer_credentials(left) is None

@@ -75,7 +75,7 @@ def open_descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
 
 
-def test_a_living_process_is_described(child):
+def test_a_living_process_is_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         seen = describe(pidfd)
 
@@ -85,7 +85,7 @@ def test_a_living_process_is_described(child):
     assert seen.cgroup.startswith("/")
 
 
-def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning():
+def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning() -> None:
     command = ["x" * 100_000, "-c", "echo started; read _", "secret"]
     with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
         started.stdout.readline()
@@ -98,7 +98,7 @@ def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning():
     ("comm", "shown"),
     [(b"a) S 1 (b", "a) S 1 (b"), (b"two\nlines", "two\nlines"), (b"caf\xe9", "caf\\xe9")],
 )
-def test_a_name_made_to_mislead_is_only_a_name(comm, shown):
+def test_a_name_made_to_mislead_is_only_a_name(comm: bytes, shown: str) -> None:
     code = f"open('/proc/self/comm', 'wb').write({comm!r}); import sys; print(1, flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -111,7 +111,7 @@ def test_a_name_made_to_mislead_is_only_a_name(comm, shown):
     assert (seen.comm, seen.parent) == (shown, os.getpid())
 
 
-def test_a_process_that_has_ended_is_not_described(child):
+def test_a_process_that_has_ended_is_not_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         end(child.pid)
         child.returncode = -9
@@ -121,7 +121,7 @@ def test_a_process_that_has_ended_is_not_described(child):
         assert open_ancestor(pidfd, lambda details: True) is None
 
 
-def test_a_zombie_is_not_described_though_proc_still_has_its_number(child):
+def test_a_zombie_is_not_described_though_proc_still_has_its_number(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -131,7 +131,9 @@ def test_a_zombie_is_not_described_though_proc_still_has_its_number(child):
         assert ancestors(pidfd) is None
 
 
-def test_what_was_read_before_the_process_ended_is_not_reported(child, monkeypatch):
+def test_what_was_read_before_the_process_ended_is_not_reported(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The race that pid reuse needs, forced: everything is read, then the process ends, then its handle is asked."""
     read = process._read
     was_read = []
@@ -148,7 +150,9 @@ def test_what_was_read_before_the_process_ended_is_not_reported(child, monkeypat
     assert was_read[0].pid == child.pid
 
 
-def test_another_process_under_the_same_number_is_not_taken_for_the_peer(child, monkeypatch):
+def test_another_process_under_the_same_number_is_not_taken_for_the_peer(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the number had been reused at the worst moment: /proc answers with this process in the peer's place."""
     with held(child.pid) as pidfd, monkeypatch.context() as patched:
         details = process._read
@@ -161,7 +165,7 @@ def test_another_process_under_the_same_number_is_not_taken_for_the_peer(child, 
         assert ancestors(pidfd) is None
 
 
-def test_a_descriptor_that_is_no_pidfd_describes_nothing():
+def test_a_descriptor_that_is_no_pidfd_describes_nothing() -> None:
     read, write = os.pipe()
     try:
         assert describe(read) is None
@@ -171,21 +175,21 @@ def test_a_descriptor_that_is_no_pidfd_describes_nothing():
         os.close(write)
 
 
-def test_the_chain_of_parents_is_named_nearest_first():
+def test_the_chain_of_parents_is_named_nearest_first() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         chain = ancestors(pidfd)
 
     assert [link.pid for link in chain[:4]] == [pids[2], pids[1], pids[0], os.getpid()]
 
 
-def test_the_chain_stops_at_its_longest():
+def test_the_chain_stops_at_its_longest() -> None:
     with nest(LONGEST_CHAIN + 2) as pids, held(pids[-1]) as pidfd:
         chain = ancestors(pidfd)
 
     assert [link.pid for link in chain] == pids[-2 : -2 - LONGEST_CHAIN : -1]
 
 
-def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
+def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         before = open_descriptors()
         ancestors(pidfd)
@@ -200,7 +204,7 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
             os.close(found.pidfd)
 
 
-def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
+def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
     with nest(2) as pids, held(pids[-1]) as pidfd:
         lineage, found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
         try:
@@ -217,7 +221,7 @@ def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch):
+def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be anybody's by then; the child, which lives, has another parent now."""
     with nest(2) as pids, held(pids[-1]) as pidfd:
         read = process._read
@@ -240,7 +244,9 @@ def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch):
         assert describe(pidfd).pid == pids[-1]
 
 
-def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(child, monkeypatch):
+def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the parent had ended between two looks and its number had been reused: the child says so."""
     with nest(1) as pids, held(pids[-1]) as pidfd:
         read = process._read
@@ -257,7 +263,7 @@ def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor
         assert child.pid in looks
 
 
-def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeypatch):
+def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         grandparent = pids[1]
         alive = process.alive
@@ -276,7 +282,9 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
         assert open_descriptors() == before
 
 
-def test_where_python_cannot_open_pidfds_no_chain_is_claimed(child, monkeypatch):
+def test_where_python_cannot_open_pidfds_no_chain_is_claimed(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with held(child.pid) as pidfd:
         monkeypatch.delattr(os, "pidfd_open")
 
@@ -284,7 +292,7 @@ def test_where_python_cannot_open_pidfds_no_chain_is_claimed(child, monkeypatch)
         assert describe(pidfd).pid == child.pid
 
 
-def test_asking_a_closed_descriptor_whether_it_lives_is_an_error():
+def test_asking_a_closed_descriptor_whether_it_lives_is_an_error() -> None:
     pidfd = os.pidfd_open(os.getpid())
     os.close(pidfd)
     with pytest.raises(OSError, match="closed"):
@@ -301,5 +309,5 @@ def test_asking_a_closed_descriptor_whether_it_lives_is_an_error():
         (b"", None),
     ],
 )
-def test_the_cgroup_is_the_unified_one_or_else_systemds(text, path):
+def test_the_cgroup_is_the_unified_one_or_else_systemds(text: bytes, path: str | None) -> None:
     assert process.parse_cgroup(text) == path

@@ -19,7 +19,7 @@ import pytest
 from observatory.listening import ListenError, Specification, group_number, listen, parse_mode, socket_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _RELATIVE = """
 import os
@@ -82,13 +82,15 @@ def stale(path: Path, mode: int = 0o660) -> os.stat_result:
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 @pytest.mark.parametrize("mode", [0o600, 0o660, 0o666, 0o220, 0o440, 0o606, 0o066, 0o000, 0o777])
-def test_the_mode_is_the_one_asked_for_whatever_the_umask(directory: Path, mode: int, mask: int):
+def test_the_mode_is_the_one_asked_for_whatever_the_umask(directory: Path, mode: int, mask: int) -> None:
     with umask(mask), listening(directory / "s", mode) as listener:
         assert mode_of(directory / "s") == mode == listener.mode
         assert stat.S_ISSOCK(os.lstat(directory / "s").st_mode)
 
 
-def test_the_umask_of_the_process_is_left_alone_while_it_starts(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_umask_of_the_process_is_left_alone_while_it_starts(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def forbidden(_mask: int) -> int:
         raise AssertionError("the umask is the whole process's, and other threads make files by it")
 
@@ -100,7 +102,7 @@ def test_the_umask_of_the_process_is_left_alone_while_it_starts(directory: Path,
 @linux
 def test_at_no_step_is_the_file_open_to_anyone_whom_the_finished_one_keeps_out(
     directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     path, group = directory / "s", 12345 if os.geteuid() == 0 else os.getegid()
     seen: list[tuple[str, int, bool]] = []
 
@@ -131,14 +133,14 @@ def test_at_no_step_is_the_file_open_to_anyone_whom_the_finished_one_keeps_out(
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o066, 0o000, 0o440])
-def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int):
+def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int) -> None:
     before = stale(directory / "s", mode)
     with listening(directory / "s"):
         assert os.lstat(directory / "s").st_ino != before.st_ino or connects(directory / "s")
         assert connects(directory / "s")
 
 
-def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path):
+def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path) -> None:
     with listening(directory / "s", 0o640):
         before = os.lstat(directory / "s")
         with pytest.raises(ListenError, match="already listens"):
@@ -148,7 +150,7 @@ def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path):
         assert connects(directory / "s")
 
 
-def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(directory: Path):
+def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(directory / "s"))
         server.listen(0)
@@ -165,7 +167,7 @@ def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(d
             client.close()
 
 
-def test_a_server_of_another_kind_is_not_taken_over(directory: Path):
+def test_a_server_of_another_kind_is_not_taken_over(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(directory / "s"))
         with pytest.raises(ListenError, match="cannot tell whether a server lives"):
@@ -182,7 +184,7 @@ def test_a_server_of_another_kind_is_not_taken_over(directory: Path):
         (lambda path: path.symlink_to("victim"), "taken by a symbolic link"),
     ],
 )
-def test_what_is_no_socket_is_left_alone(directory: Path, make, says: str):
+def test_what_is_no_socket_is_left_alone(directory: Path, make: Callable[[Path], object], says: str) -> None:
     (directory / "victim").write_text("precious")
     make(directory / "s")
     before = os.lstat(directory / "s")
@@ -192,7 +194,7 @@ def test_what_is_no_socket_is_left_alone(directory: Path, make, says: str):
     assert (directory / "victim").read_text() == "precious"
 
 
-def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path):
+def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path) -> None:
     before = stale(directory / "victim")
     (directory / "s").symlink_to("victim")
     with pytest.raises(ListenError, match="symbolic link"):
@@ -200,7 +202,7 @@ def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path):
     assert os.lstat(directory / "victim") == before
 
 
-def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(directory: Path):
+def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(directory: Path) -> None:
     (directory / "s").symlink_to("elsewhere")
     with pytest.raises(ListenError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
@@ -209,7 +211,7 @@ def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(dir
 
 def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_same(
     directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(socket_file, "LOCK_PATIENCE", 0.0)
     before = stale(directory / "s")
     descriptor = os.open(directory, os.O_RDONLY)
@@ -224,21 +226,21 @@ def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_s
         os.close(descriptor)
 
 
-def test_the_lock_is_over_when_the_socket_listens(directory: Path):
+def test_the_lock_is_over_when_the_socket_listens(directory: Path) -> None:
     with listening(directory / "s"):
         descriptor = os.open(directory, os.O_RDONLY)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
 
 
-def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path):
+def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path) -> None:
     with listening(directory / "s"):
         (directory / "other").touch()
     assert [file.name for file in directory.iterdir()] == ["other"]
 
 
 @pytest.mark.parametrize("put", [lambda path: path.write_text("precious"), stale, lambda path: path.mkdir()])
-def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put):
+def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put: Callable[[Path], object]) -> None:
     with listening(directory / "s"):
         (directory / "s").unlink()
         put(directory / "s")
@@ -246,13 +248,13 @@ def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put):
     assert os.lstat(directory / "s") == before
 
 
-def test_a_name_that_has_gone_is_no_fault(directory: Path):
+def test_a_name_that_has_gone_is_no_fault(directory: Path) -> None:
     with listening(directory / "s"):
         (directory / "s").unlink()
     assert list(directory.iterdir()) == []
 
 
-def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_arguments: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -271,7 +273,7 @@ def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch
         ("x" * 108, "has [0-9]+ bytes", 2),
     ],
 )
-def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path: str, says: str, status: int):
+def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path: str, says: str, status: int) -> None:
     (directory / "file").touch()
     with pytest.raises(ListenError, match=says) as raised:
         listen(Specification(str(directory / path)))
@@ -279,20 +281,20 @@ def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path:
 
 
 @pytest.mark.parametrize("path", ["", "\0abstract", "a\0b"])
-def test_a_path_that_is_none_is_refused(path: str):
+def test_a_path_that_is_none_is_refused(path: str) -> None:
     with pytest.raises(ListenError, match="empty or has a null byte") as raised:
         listen(Specification(path))
     assert raised.value.status == 2
 
 
-def test_the_longest_path_that_the_kernel_takes_is_taken(directory: Path):
+def test_the_longest_path_that_the_kernel_takes_is_taken(directory: Path) -> None:
     longest = 107 if sys.platform == "linux" else 103
     path = f"{directory}/".ljust(longest, "x")
     with listening(path):
         assert connects(Path(path))
 
 
-def test_a_relative_path_is_served_where_the_process_was_started(directory: Path):
+def test_a_relative_path_is_served_where_the_process_was_started(directory: Path) -> None:
     child = subprocess.run(
         [
             sys.executable,
@@ -309,12 +311,12 @@ def test_a_relative_path_is_served_where_the_process_was_started(directory: Path
 @pytest.mark.parametrize(
     ("text", "mode"), [("0", 0), ("7", 7), ("60", 0o60), ("660", 0o660), ("0660", 0o660), ("0777", 0o777)]
 )
-def test_a_mode_is_one_to_four_octal_digits(text: str, mode: int):
+def test_a_mode_is_one_to_four_octal_digits(text: str, mode: int) -> None:
     assert parse_mode(text) == mode
 
 
 @pytest.mark.parametrize("text", ["4660", "2660", "1660", "7777"])
-def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str):
+def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str) -> None:
     with pytest.raises(ValueError, match="setuid, setgid or sticky"):
         parse_mode(text)
 
@@ -337,12 +339,12 @@ def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str):
         "660\n",
     ],
 )
-def test_whatever_else_a_mode_could_be_is_refused(text: str):
+def test_whatever_else_a_mode_could_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not one to four octal digits"):
         parse_mode(text)
 
 
-def test_a_group_is_a_name_or_a_number():
+def test_a_group_is_a_name_or_a_number() -> None:
     import grp
 
     one = grp.getgrall()[0]

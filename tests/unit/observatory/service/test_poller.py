@@ -37,7 +37,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield one, other
 
 
-def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(poller: Poller, pair):
+def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
     one, other = pair
     calls = []
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
@@ -52,7 +54,7 @@ def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(polle
     assert calls == [1, 1]
 
 
-def test_what_is_waited_for_can_change(poller: Poller, pair):
+def test_what_is_waited_for_can_change(poller: Poller, pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     other.send(b"x")
     calls = []
@@ -65,7 +67,9 @@ def test_what_is_waited_for_can_change(poller: Poller, pair):
     assert calls == [1, 1]
 
 
-def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(poller: Poller, pair):
+def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
     one, other = pair
     calls = []
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
@@ -74,7 +78,7 @@ def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(poll
     assert calls == [1]
 
 
-def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller):
+def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     calls = []
 
@@ -92,7 +96,7 @@ def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller):
         other.close()
 
 
-def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(poller: Poller):
+def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(poller: Poller) -> None:
     calls = []
     for _ in range(2):
         reading, writing = os.pipe()
@@ -117,7 +121,7 @@ class Quiet:
 
 
 @on_linux
-def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(monkeypatch: pytest.MonkeyPatch):
+def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     poller = EpollPoller()
     poller.close()
     quiet = Quiet()
@@ -148,7 +152,9 @@ class Asked:
         self.real.close()
 
 
-def waits_of_two(pair, monkeypatch: pytest.MonkeyPatch, happens_at: int) -> list[float | None]:
+def waits_of_two(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, happens_at: int
+) -> list[float | None]:
     """How long a poller would have waited at each look, if a peer speaks at one of them and is heard in two turns."""
     one, other = pair
     calls = []
@@ -164,13 +170,17 @@ def waits_of_two(pair, monkeypatch: pytest.MonkeyPatch, happens_at: int) -> list
 
 
 @on_linux
-def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytest.MonkeyPatch):
+def test_whoever_comes_while_it_looks_needs_not_wake_it(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # else a busy machine may take too long for the third look
     assert waits_of_two(pair, monkeypatch, 3) == [0, 0, 0, 0]
 
 
 @on_linux
-def test_where_others_want_the_processor_it_sleeps_to_be_next(pair, monkeypatch: pytest.MonkeyPatch):
+def test_where_others_want_the_processor_it_sleeps_to_be_next(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To look is to have had its time: whoever comes then has to wait for the others to have had theirs."""
     clock = itertools.chain([0.0, 0.0], itertools.repeat(0.004))  # another process ran after the first look
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
