@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import nats
+import nats.errors
 import pytest
 
 from tests.fleet.conftest import command, environment, run

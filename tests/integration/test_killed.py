@@ -18,6 +18,8 @@ import pytest
 from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.engines.protocol import Engine
 
 SUITE = """
@@ -80,7 +82,7 @@ def containers(engine: Engine, hosts: set[str]) -> list[str]:
     return sorted(hosts & set(subprocess.check_output(command, text=True).split()))
 
 
-def named(left: list[int | str]) -> str:
+def named(left: Sequence[object]) -> str:
     """What is left, processes with their command lines."""
     told = []
     for each in left:

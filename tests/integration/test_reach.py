@@ -70,7 +70,7 @@ def try_everybody(place: Place, callers: Callers, server: Server, world: World) 
             observation = replace(observation, credentials=credentials(event), process=answer.process)
         verdict = judge(attempt, decision, observation)
         if answer.outcome != seen.outcome:
-            words = f"{attempt.user}: one process got {seen.outcome}, another of the same user {answer['outcome']}"
+            words = f"{attempt.user}: one process got {seen.outcome}, another of the same user {answer.outcome}"
             verdict = replace(verdict, differences=(*verdict.differences, words))
         verdicts.append(verdict)
     return verdicts

@@ -528,7 +528,7 @@ class BelievesAHeader(Server):
 
     def trusted(self, connection: Connection, headers: dict[str, str], query: str) -> dict[str, object]:
         trusted = super().trusted(connection, headers, query)
-        return {**trusted, "_peer_uid": int(headers.get("x-peer-uid", trusted["_peer_uid"]))}
+        return {**trusted, "_peer_uid": int(headers["x-peer-uid"])} if "x-peer-uid" in headers else trusted
 
 
 @mutant("forgery")

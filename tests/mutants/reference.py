@@ -288,10 +288,11 @@ class Server:
         self.selector.register(self.listener, selectors.EVENT_READ, None)
         while True:
             for key, _ in self.selector.select(timeout=1.0):
-                if key.data is None:
+                connection: Connection | None = key.data
+                if connection is None:
                     self.accept()
-                elif self.connections.get(key.fd) is key.data:  # an earlier client of this turn may have closed it
-                    self.read(key.data)
+                elif self.connections.get(key.fd) is connection:  # an earlier client of this turn may have closed it
+                    self.read(connection)
             now = time.monotonic()
             for connection in [each for each in self.connections.values() if now - each.since > IDLE]:
                 self.close(connection)

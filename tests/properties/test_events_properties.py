@@ -49,7 +49,7 @@ def line_of(body: bytes, peer: PeerCredentials | None, name: str | None = None) 
 
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 1]), PEERS | st.none())
 def test_an_object_keeps_its_fields_less_those_that_are_the_server_s(
-    said: dict, ascii_only: bool, indent: int | None, peer: PeerCredentials | None
+    said: dict[str, object], ascii_only: bool, indent: int | None, peer: PeerCredentials | None
 ) -> None:
     body = json.dumps(said, ensure_ascii=ascii_only, indent=indent).encode()
     line = line_of(body, peer)

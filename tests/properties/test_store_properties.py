@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,8 +45,7 @@ def test_whatever_is_indexed_and_forgotten_the_same_is_found(
     limit: int,
     window: int,
 ) -> None:
-    before, database.WINDOW = database.WINDOW, window
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(database, "WINDOW", window):
         store = open_store(f"{directory}/db")
         try:
             kept: list[Event] = []
@@ -85,4 +85,3 @@ def test_whatever_is_indexed_and_forgotten_the_same_is_found(
             assert ids == [event.id for event in reversed(matching) if event.id < place][:limit]
         finally:
             store.close()
-            database.WINDOW = before

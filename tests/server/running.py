@@ -187,7 +187,7 @@ def start(
     """Start one, its socket, database and output in `directory`, and wait until it listens."""
     path, database, output = f"{directory}/{name}", f"{directory}/{name}.db", directory / f"{name}.out"
     with output.open("ab") as file:
-        process = subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             [*prefix, *command("serve", "--socket", path, "--database", database, *arguments)],
             env=environment(directory, **(variables or {})),
             stdin=subprocess.DEVNULL,

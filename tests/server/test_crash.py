@@ -52,6 +52,7 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
     rounds = 200 if full else 12
     acknowledged: list[str] = []
     starts, logs = [], []
+    database = ""
     for round_ in range(rounds):
         begun = time.monotonic()
         server = start(directory)
@@ -60,7 +61,8 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
         time.sleep(random.uniform(0.01, 0.5))  # not a handshake: the moment is to be any
         server.kill()
         load.join()
-        logs.append(Path(f"{server.database}-wal").stat().st_size)
+        database = server.database
+        logs.append(Path(f"{database}-wal").stat().st_size)
         acknowledged += load.acknowledged
         assert "Traceback" not in server.log_text()
     first = start(directory, name="fresh")
@@ -69,7 +71,7 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
     fresh = time.monotonic() - begun
     first.end()
 
-    events = stored(server.database)
+    events = stored(database)
     times = Counter(event["name"] for event in events)
     print(f"{rounds} kills, {len(acknowledged)} acknowledged, {len(events)} stored")
     print(f"a log of {max(logs) / 1e6:.0f} MB at most")

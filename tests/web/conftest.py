@@ -76,7 +76,7 @@ class Web:
         if self.process.returncode is None:
             self.process.send_signal(number)
             self.process.communicate()
-        return self.process.returncode
+        return self.process.wait()
 
 
 @pytest.fixture

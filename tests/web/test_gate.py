@@ -36,9 +36,7 @@ PATHS = (
 def curl(*arguments: str, user: int | None = None) -> tuple[int, str]:
     """The status and the whole answer, with its head."""
     command = ["curl", "-s", "-i", "--max-time", "5", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, **({} if user is None else {"user": user})
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, user=user)
     status = re.match(r"HTTP/1\.1 (\d+)", done.stdout)
     assert status, f"{' '.join(command)}: curl says {done.returncode}, {done.stdout!r} {done.stderr!r}"
     return int(status[1]), done.stdout

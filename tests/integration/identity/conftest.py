@@ -159,7 +159,7 @@ class Stage:
         if not proves(self.place):
             records = {token: {**own, "process": None} if "process" in own else own for token, own in records.items()}
         assert records, "the actor recorded nothing"
-        events = {}
+        events: dict[str, dict[str, Any]] = {}
         while records.keys() - events.keys():
             event = json.loads(server.process.read_line(timeout=PATIENCE))
             if event.get("_event") == "SessionDead":

@@ -79,7 +79,7 @@ def differences(event: Sent) -> str:
         if value is None and name != "process":
             parts.append(f"{name} unknown")
         elif value != own[name]:
-            parts.append(f"{name} {', '.join(map(str, value)) if name == 'groups' else value}")
+            parts.append(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return ", ".join(parts) or "as recorded"
 
 

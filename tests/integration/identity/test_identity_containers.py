@@ -18,6 +18,7 @@ from harness.engines.cache import images
 from harness.engines.cache.images import tree
 from harness.engines.docker import DockerEngine
 from harness.world import Node
+from tests.helpers.containers import run
 from tests.integration import conftest as installed
 from tests.integration.cast import CAST
 from tests.integration.identity.conftest import (
@@ -106,9 +107,9 @@ class Containers:
 
     def _line(self, container: Container, file: str, text: str) -> str:
         """The first line with this text in a file in a running container, waited for."""
-        status, output = container.exec_run(["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
-        assert status == 0, output.decode()
-        return str(output.decode())
+        status, output = run(container, ["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
+        assert status == 0, output
+        return output
 
 
 class Namespaces:

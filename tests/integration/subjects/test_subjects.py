@@ -23,14 +23,20 @@ if TYPE_CHECKING:
     from harness.pytest_plugin.plugin import Tally
     from harness.subjects import Subject
 
-FEWER = {
-    "dockerd": {"starts": 2},
-    "postgresql": {"starts": 10, "connections": 200},
-    "postgresql-17": {"starts": 10, "connections": 200},
-}
+
+def fewer(starts: int, connections: int | None = None) -> Callable[[Subject], Subject]:
+    """So many repetitions of a subject; as many connections as it always has, if none are named."""
+
+    def change(subject: Subject) -> Subject:
+        more = subject.connections if connections is None else connections
+        return replace(subject, starts=starts, connections=more)
+
+    return change
+
+
+FEWER = {"dockerd": fewer(2), "postgresql": fewer(10, 200), "postgresql-17": fewer(10, 200)}
 """Repetitions of what takes long, where `harness check` makes 200 starts and 1,000 connections; the start that is taken
 step by step misses nothing."""
-STARTS = {"starts": 10}
 NO_IDENTITY = {"identity": "not applicable", "forgery": "not applicable"}
 NEW_NAME = dict.fromkeys(("takeover-live", "takeover-stale", "takeover-foreign", "squatting"), "not applicable")
 NO_FILE = dict.fromkeys(
@@ -66,7 +72,7 @@ CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE
 def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
     place_of: Callable[[Subject], Place], tally: Tally, subject: str, name: str
 ) -> None:
-    server = replace(SUBJECTS[subject], **FEWER.get(subject, STARTS))
+    server = FEWER.get(subject, fewer(10))(SUBJECTS[subject])
     testbed = Testbed(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
     finding = attack(testbed, next(each for each in CHECKS if each.name == name))
     tally(checks=1)

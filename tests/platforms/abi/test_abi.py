@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_the_headers_say_what_the_tables_say(compiled: Callable[[str, str], str]
     assert compiled(target.name, source(target)) == ""
 
 
-def other(target: Target, name: str, **changes: object) -> Target:
+def other(target: Target, name: str, **changes: Any) -> Target:
     """The target with one member of its structure told otherwise."""
     fields = tuple(replace(field, **changes) if field.name == name else field for field in target.layout.fields)
     assert fields != target.layout.fields

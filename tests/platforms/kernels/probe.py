@@ -14,7 +14,7 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
-from observatory.identity import linux
+from observatory.identity import Unavailable, linux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def ours_of_the_dead() -> str:
 def made_of(sock: socket.socket) -> str:
     """What observatory's own code makes of the option."""
     found = linux.peer_pidfd(sock)
-    if isinstance(found, linux.Unavailable):
+    if isinstance(found, Unavailable):
         return found.name
     os.close(found)
     return "ok"

@@ -12,7 +12,7 @@ import pytest
 
 from observatory.cli.main import main
 from observatory.client import doctor
-from observatory.client.client import ClientError, ForbiddenError, UnavailableError
+from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError
 from observatory.client.doctor import Diagnosis, examine, status
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
@@ -284,7 +284,7 @@ def test_a_hook_that_takes_too_long_is_told(server: Server, monkeypatch: pytest.
 
 
 def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.Client, "whoami", lambda self: {"uid": None})
+    monkeypatch.setattr(Client, "whoami", lambda self: {"uid": None})
     found = look(server.socket)["server"]
     assert not found.ok
     assert "sees you as unknown" in found.sentence

@@ -140,11 +140,12 @@ def fire(command: str, event: bytes = EVENT, shell: str = "sh", environment: dic
 
 def fire_within(seconds: float, command: str, event: bytes) -> float:
     """Run it until it takes less than that, three times at most: another program may have the processor."""
-    for _ in range(3):
-        took = fire(command, event)
-        if took < seconds:
-            return took
-    pytest.fail(f"took {took:.2f} s at the third attempt, and not less than {seconds} s at any")
+    took = [fire(command, event)]
+    while took[-1] >= seconds:
+        if len(took) == 3:
+            pytest.fail(f"took {min(took):.2f} s at the best of three attempts, and not less than {seconds} s")
+        took.append(fire(command, event))
+    return took[-1]
 
 
 def to(path: Path, *uids: int) -> str:

@@ -23,7 +23,7 @@ IN_ORDER = {
 }
 
 
-def raw(order: str, text: str) -> bytes:
+def raw(order: ByteOrder, text: str) -> bytes:
     """Words by name or by number (4 bytes each, in the order), `h` numbers of 2 bytes, `--` one byte of padding."""
     out = b""
     for word in text.split():

@@ -12,22 +12,23 @@ import struct
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, linux, peer_credentials, peer_label, peer_pidfd
 from observatory.identity.credentials import UNKNOWN
+from tests.helpers.optional import present
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sockets of a Linux kernel")
-as_root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become other users"
-)
-RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) if os.name == "posix" else ()
+if sys.platform != "linux":
+    pytest.skip("the sockets of a Linux kernel", allow_module_level=True)
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")
+RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 since_6_5 = pytest.mark.skipif(RELEASE < (6, 5), reason="SO_PEERPIDFD came with Linux 6.5")
 
 PEER = """
@@ -74,13 +75,13 @@ def peer(listener: socket.socket, *arguments: object) -> Iterator[tuple[socket.s
 class Answering:
     """A connected Unix socket (as far as it says) that answers each option with bytes, a number or an errno."""
 
-    family = getattr(socket, "AF_UNIX", -1)
+    family = socket.AF_UNIX
 
-    def __init__(self, **answers: bytes | int) -> None:
+    def __init__(self, answers: Mapping[str, bytes | int]) -> None:
         self._answers = {getattr(linux, option): answer for option, answer in answers.items()}
         self._answers.setdefault(linux.SO_ACCEPTCONN, b"")
 
-    def getsockopt(self, level: int, option: int, room: int = 0) -> bytes | int:
+    def getsockopt(self, level: int, option: int, room: int = 0) -> bytes:
         assert level == linux.SOL_SOCKET
         answer = self._answers.get(option, errno.ENOPROTOOPT)
         if isinstance(answer, bytes):
@@ -88,6 +89,11 @@ class Answering:
                 raise OSError(errno.ERANGE, "too little room")
             return answer
         raise OSError(answer, os.strerror(answer))
+
+
+def answering(**answers: bytes | int) -> socket.socket:
+    """Such a socket, by the names of the options; all that is asked of it is `family` and `getsockopt`."""
+    return cast("socket.socket", Answering(answers))
 
 
 def ucred(pid: int, uid: int, gid: int) -> bytes:
@@ -109,12 +115,12 @@ def test_both_ends_of_a_socketpair_name_the_process_that_made_it() -> None:
 def test_a_datagram_socketpair_has_credentials_too() -> None:
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with left, right:
-        assert peer_credentials(left).pid == os.getpid()
+        assert present(peer_credentials(left)).pid == os.getpid()
 
 
 def test_the_accepting_side_sees_the_process_that_connected(listener: socket.socket) -> None:
     with peer(listener) as (accepted, process):
-        assert peer_credentials(accepted).pid == process.pid != os.getpid()
+        assert present(peer_credentials(accepted)).pid == process.pid != os.getpid()
 
 
 @as_root
@@ -128,7 +134,7 @@ def test_ids_are_unsigned_and_the_users_own(listener: socket.socket, uid: int) -
 @pytest.mark.parametrize("count", [0, 1, 32, 33, 256, 257, 1_000, 65_536])
 def test_supplementary_groups_are_complete_however_many(listener: socket.socket, count: int) -> None:
     with peer(listener, 1500, 1500, 100_000, count) as (accepted, _):
-        assert peer_credentials(accepted).groups == tuple(range(100_000, 100_000 + count))
+        assert present(peer_credentials(accepted)).groups == tuple(range(100_000, 100_000 + count))
 
 
 @as_root
@@ -138,15 +144,15 @@ def test_more_groups_than_can_be_read_are_absent_and_not_cut(
     monkeypatch.setitem(sys.modules, "ctypes", None)
     with peer(listener, 1500, 1500, 100_000, 257) as (accepted, _):
         assert linux.peer_groups(accepted) is Unavailable.SHORT
-        assert peer_credentials(accepted).groups is None
-        assert peer_credentials(accepted).uid == 1500
+        assert present(peer_credentials(accepted)).groups is None
+        assert present(peer_credentials(accepted)).uid == 1500
 
 
 def test_the_connecting_side_sees_whoever_called_listen(listener: socket.socket) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(listener.getsockname())
 
-        assert peer_credentials(client).pid == os.getpid()
+        assert present(peer_credentials(client)).pid == os.getpid()
 
 
 def test_the_answer_outlives_the_peer(listener: socket.socket) -> None:
@@ -155,7 +161,7 @@ def test_the_answer_outlives_the_peer(listener: socket.socket) -> None:
         process.communicate()
 
         assert peer_credentials(accepted) == before
-        assert before.pid == process.pid
+        assert present(before).pid == process.pid
 
 
 def test_a_wrapped_socket_is_a_unix_socket_all_the_same() -> None:
@@ -168,7 +174,7 @@ def test_a_wrapped_socket_is_a_unix_socket_all_the_same() -> None:
             await writer.wait_closed()
             return seen
 
-    assert asyncio.run(through_asyncio()).pid == os.getpid()
+    assert present(asyncio.run(through_asyncio())).pid == os.getpid()
 
 
 # Where there is nobody
@@ -212,7 +218,7 @@ def test_a_closed_socket_is_an_error_and_not_nobody() -> None:
 
 
 def test_a_pid_outside_this_pid_namespace_is_unknown() -> None:
-    assert peer_credentials(Answering(SO_PEERCRED=ucred(0, 1500, 1500), SO_PEERGROUPS=b"")) == PeerCredentials(
+    assert peer_credentials(answering(SO_PEERCRED=ucred(0, 1500, 1500), SO_PEERGROUPS=b"")) == PeerCredentials(
         None, 1500, 1500, ()
     )
 
@@ -252,20 +258,20 @@ def test_where_ids_can_be_untranslatable_the_overflow_id_is_unknown(
 ) -> None:
     mapped(*lines)
 
-    assert peer_credentials(Answering(**NOBODY)) == PeerCredentials(9, None, None, None)
+    assert peer_credentials(answering(**NOBODY)) == PeerCredentials(9, None, None, None)
 
 
 def test_where_every_id_translates_65534_is_the_user_of_that_number(mapped: Callable[..., None]) -> None:
     mapped("         0          0 4294967295")
 
-    assert peer_credentials(Answering(**NOBODY)) == PeerCredentials(9, 65534, 65534, (5, 65534))
+    assert peer_credentials(answering(**NOBODY)) == PeerCredentials(9, 65534, 65534, (5, 65534))
 
 
 def test_an_overflow_id_that_the_administrator_chose_is_the_one_that_is_unknown(mapped: Callable[..., None]) -> None:
     mapped("         0       1000          1", overflow="4242\n")
 
-    assert peer_credentials(Answering(**NOBODY)) == PeerCredentials(9, 65534, 65534, (5, 65534))
-    chosen = Answering(SO_PEERCRED=ucred(9, 4242, 4242), SO_PEERGROUPS=b"")
+    assert peer_credentials(answering(**NOBODY)) == PeerCredentials(9, 65534, 65534, (5, 65534))
+    chosen = answering(SO_PEERCRED=ucred(9, 4242, 4242), SO_PEERGROUPS=b"")
     assert peer_credentials(chosen) == PeerCredentials(9, None, None, ())
 
 
@@ -276,7 +282,7 @@ def test_without_proc_the_overflow_id_is_the_kernels_default_and_unknown(monkeyp
     monkeypatch.setattr(linux, "_proc", absent)
     linux._overflow_ids.cache_clear()
     try:
-        assert peer_credentials(Answering(**NOBODY)) == PeerCredentials(9, None, None, None)
+        assert peer_credentials(answering(**NOBODY)) == PeerCredentials(9, None, None, None)
     finally:
         linux._overflow_ids.cache_clear()
 
@@ -295,33 +301,33 @@ def test_in_the_first_user_namespace_a_real_nobody_is_65534(listener: socket.soc
 @pytest.mark.parametrize("short", [b"", b"\x01\x00\x00\x00", bytes(11)])
 def test_an_answer_of_another_size_is_no_credentials(short: bytes) -> None:
     """What the hard-coded 17 does on powerpc: that is SO_SNDLOWAT there, 4 bytes, and no error."""
-    assert peer_credentials(Answering(SO_PEERCRED=short)) == UNKNOWN
+    assert peer_credentials(answering(SO_PEERCRED=short)) == UNKNOWN
 
 
 @pytest.mark.parametrize("error", [errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_kernel_without_the_options_knows_nothing(error: int) -> None:
-    assert peer_credentials(Answering(SO_PEERCRED=error)) == UNKNOWN
-    without_groups = Answering(SO_PEERCRED=ucred(1, 2, 3), SO_PEERGROUPS=error)
+    assert peer_credentials(answering(SO_PEERCRED=error)) == UNKNOWN
+    without_groups = answering(SO_PEERCRED=ucred(1, 2, 3), SO_PEERGROUPS=error)
     assert peer_credentials(without_groups) == PeerCredentials(1, 2, 3, None)
     assert linux.peer_groups(without_groups) is Unavailable.OPTION
-    assert peer_pidfd(Answering(SO_PEERPIDFD=error)) is Unavailable.OPTION
-    assert peer_label(Answering(SO_PEERSEC=error)) is Unavailable.OPTION
+    assert peer_pidfd(answering(SO_PEERPIDFD=error)) is Unavailable.OPTION
+    assert peer_label(answering(SO_PEERSEC=error)) is Unavailable.OPTION
 
 
 def test_groups_that_are_not_whole_numbers_are_absent() -> None:
-    assert linux.peer_groups(Answering(SO_PEERGROUPS=bytes(6))) is Unavailable.SHORT
+    assert linux.peer_groups(answering(SO_PEERGROUPS=bytes(6))) is Unavailable.SHORT
 
 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.ESRCH])
 def test_a_kernel_that_refuses_a_reaped_peer_is_understood(error: int) -> None:
-    assert peer_pidfd(Answering(SO_PEERPIDFD=error)) is Unavailable.REAPED
+    assert peer_pidfd(answering(SO_PEERPIDFD=error)) is Unavailable.REAPED
 
 
 @pytest.mark.parametrize("ask", [peer_credentials, linux.peer_groups, peer_pidfd, peer_label])
 def test_an_error_that_means_something_else_is_raised(ask: Callable[[socket.socket], object]) -> None:
     every = dict.fromkeys(["SO_PEERCRED", "SO_PEERGROUPS", "SO_PEERPIDFD", "SO_PEERSEC"], errno.EMFILE)
     with pytest.raises(OSError, match="Too many open files"):
-        ask(Answering(**every))
+        ask(answering(**every))
 
 
 # SO_PEERPIDFD
@@ -331,8 +337,8 @@ def test_an_error_that_means_something_else_is_raised(ask: Callable[[socket.sock
 def test_the_handle_becomes_readable_when_the_peer_ends(listener: socket.socket) -> None:
     with peer(listener) as (accepted, process):
         handle = peer_pidfd(accepted)
+        assert isinstance(handle, int)
         try:
-            assert isinstance(handle, int)
             assert not os.get_inheritable(handle)
             poll = select.poll()
             poll.register(handle, select.POLLIN)
@@ -359,6 +365,7 @@ def test_of_a_peer_that_is_dead_but_not_collected_there_is_a_handle(listener: so
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         handle = peer_pidfd(accepted)
+        assert isinstance(handle, int)
         try:
             assert select.select([handle], [], [], 0)[0] == [handle]
         finally:
@@ -369,19 +376,19 @@ def test_of_a_peer_that_is_dead_but_not_collected_there_is_a_handle(listener: so
 
 
 def test_a_label_is_text_without_its_terminator() -> None:
-    assert peer_label(Answering(SO_PEERSEC=b"unconfined\0")) == "unconfined"
-    assert peer_label(Answering(SO_PEERSEC=b"sys\xfftem_u:r\0")) == "sys\\xfftem_u:r"
-    assert peer_label(Answering(SO_PEERSEC=b"\0")) is Unavailable.PEER
+    assert peer_label(answering(SO_PEERSEC=b"unconfined\0")) == "unconfined"
+    assert peer_label(answering(SO_PEERSEC=b"sys\xfftem_u:r\0")) == "sys\\xfftem_u:r"
+    assert peer_label(answering(SO_PEERSEC=b"\0")) is Unavailable.PEER
 
 
 def test_a_long_label_gets_a_longer_buffer() -> None:
-    assert peer_label(Answering(SO_PEERSEC=b"x" * 1000 + b"\0")) == "x" * 1000
+    assert peer_label(answering(SO_PEERSEC=b"x" * 1000 + b"\0")) == "x" * 1000
 
 
 def test_a_label_beyond_every_buffer_is_absent_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ctypes", None)
 
-    assert peer_label(Answering(SO_PEERSEC=b"x" * 2000)) is Unavailable.SHORT
+    assert peer_label(answering(SO_PEERSEC=b"x" * 2000)) is Unavailable.SHORT
 
 
 def raw_label(sock: socket.socket) -> str | int:

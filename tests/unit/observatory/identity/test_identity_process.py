@@ -17,12 +17,16 @@ import pytest
 
 from observatory.identity import process
 from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
+from tests.helpers.optional import present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) if os.name == "posix" else ()
-pytestmark = pytest.mark.skipif(sys.platform != "linux" or RELEASE < (5, 3), reason="pidfds are Linux's, from 5.3 on")
+if sys.platform != "linux":
+    pytest.skip("pidfds are Linux's", allow_module_level=True)
+
+RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+pytestmark = pytest.mark.skipif(RELEASE < (5, 3), reason="pidfds came with Linux 5.3")
 
 # A process that names its descendants' pids, youngest last, each waiting for its standard input's end.
 NEST = """
@@ -44,6 +48,8 @@ def nest(depth: int) -> Iterator[list[int]]:
     """So many generations below a child of this process; their pids, oldest first."""
     command = [sys.executable, "-I", "-S", "-c", NEST, str(depth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
         yield [int(child.stdout.readline()) for _ in range(depth + 1)]
         child.stdin.close()
 
@@ -55,6 +61,18 @@ def held(pid: int) -> Iterator[int]:
         yield pidfd
     finally:
         os.close(pidfd)
+
+
+@contextmanager
+def waiting(command: list[str], executable: str | None = None) -> Iterator[int]:
+    """A descriptor of a child that has said a line and waits for its standard input's end, which then comes."""
+    with subprocess.Popen(command, executable=executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        with held(process.pid) as pidfd:
+            yield pidfd
+        process.stdin.close()
 
 
 def end(pid: int) -> None:
@@ -77,21 +95,18 @@ def open_descriptors() -> set[str]:
 
 def test_a_living_process_is_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
-        seen = describe(pidfd)
+        seen = present(describe(pidfd))
 
     assert (seen.pid, seen.parent, seen.session) == (child.pid, os.getpid(), os.getsid(0))
-    assert seen.exe == os.path.realpath(shutil.which("cat"))
+    assert seen.exe == os.path.realpath(present(shutil.which("cat")))
     assert seen.command == "cat"
-    assert seen.cgroup.startswith("/")
+    assert present(seen.cgroup).startswith("/")
 
 
 def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning() -> None:
     command = ["x" * 100_000, "-c", "echo started; read _", "secret"]
-    with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        started.stdout.readline()
-        with held(started.pid) as pidfd:
-            assert describe(pidfd).command == "x" * 8192
-        started.stdin.close()
+    with waiting(command, executable="/bin/sh") as pidfd:
+        assert present(describe(pidfd)).command == "x" * 8192
 
 
 @pytest.mark.parametrize(
@@ -100,13 +115,8 @@ def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning() 
 )
 def test_a_name_made_to_mislead_is_only_a_name(comm: bytes, shown: str) -> None:
     code = f"open('/proc/self/comm', 'wb').write({comm!r}); import sys; print(1, flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as started:
-        started.stdout.readline()
-        with held(started.pid) as pidfd:
-            seen = describe(pidfd)
-        started.stdin.close()
+    with waiting([sys.executable, "-I", "-S", "-c", code]) as pidfd:
+        seen = present(describe(pidfd))
 
     assert (seen.comm, seen.parent) == (shown, os.getpid())
 
@@ -177,14 +187,14 @@ def test_a_descriptor_that_is_no_pidfd_describes_nothing() -> None:
 
 def test_the_chain_of_parents_is_named_nearest_first() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
-        chain = ancestors(pidfd)
+        chain = present(ancestors(pidfd))
 
     assert [link.pid for link in chain[:4]] == [pids[2], pids[1], pids[0], os.getpid()]
 
 
 def test_the_chain_stops_at_its_longest() -> None:
     with nest(LONGEST_CHAIN + 2) as pids, held(pids[-1]) as pidfd:
-        chain = ancestors(pidfd)
+        chain = present(ancestors(pidfd))
 
     assert [link.pid for link in chain] == pids[-2 : -2 - LONGEST_CHAIN : -1]
 
@@ -193,11 +203,12 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         before = open_descriptors()
         ancestors(pidfd)
-        assert open_ancestor(pidfd, lambda details: False)[1] is None
+        assert present(open_ancestor(pidfd, lambda details: False))[1] is None
         with pytest.raises(ZeroDivisionError):
-            open_ancestor(pidfd, lambda details: 1 // 0)
+            open_ancestor(pidfd, lambda details: bool(1 // 0))
         assert open_descriptors() == before
-        _, found = open_ancestor(pidfd, lambda details: details.pid == pids[1])
+        _, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[1]))
+        found = present(opened)
         try:
             assert open_descriptors() - before == {str(found.pidfd)}
         finally:
@@ -206,7 +217,8 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
 
 def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
     with nest(2) as pids, held(pids[-1]) as pidfd:
-        lineage, found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
+        lineage, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[0]))
+        found = present(opened)
         try:
             assert found.details.pid == pids[0]
             assert lineage.process == describe(pidfd)
@@ -241,7 +253,7 @@ def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch: pytest.
         assert ancestors(pidfd) == ()
         assert open_descriptors() == before
         monkeypatch.undo()
-        assert describe(pidfd).pid == pids[-1]
+        assert present(describe(pidfd)).pid == pids[-1]
 
 
 def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(
@@ -278,7 +290,7 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
         monkeypatch.setattr(process, "alive", end_the_grandparent)
         before = open_descriptors()
 
-        assert [link.pid for link in ancestors(pidfd)] == [pids[2]]
+        assert [link.pid for link in present(ancestors(pidfd))] == [pids[2]]
         assert open_descriptors() == before
 
 
@@ -289,7 +301,7 @@ def test_where_python_cannot_open_pidfds_no_chain_is_claimed(
         monkeypatch.delattr(os, "pidfd_open")
 
         assert ancestors(pidfd) is None
-        assert describe(pidfd).pid == child.pid
+        assert present(describe(pidfd)).pid == child.pid
 
 
 def test_asking_a_closed_descriptor_whether_it_lives_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import select
@@ -82,12 +83,12 @@ def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller) -
     pairs = [socket.socketpair() for _ in range(2)]
     calls = []
 
-    def first_come(mine: int, others: int) -> None:
+    def first_come(mine: int, others: int, _bits: int) -> None:
         calls.append(mine)
         poller.forget(pairs[others][0].fileno())
 
     for mine, others in ((0, 1), (1, 0)):
-        poller.watch(pairs[mine][0].fileno(), READ, lambda _bits, mine=mine, others=others: first_come(mine, others))
+        poller.watch(pairs[mine][0].fileno(), READ, functools.partial(first_come, mine, others))
         pairs[mine][1].send(b"x")
     poller.wait(None)
     assert len(calls) == 1
