@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.world import AclEntry
@@ -24,7 +25,7 @@ _ABSENT: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS} if ha
 
 def read_acl(path: str) -> tuple[AclEntry, ...]:
     """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed."""
-    if not hasattr(os, "getxattr"):
+    if sys.platform != "linux":
         return ()
     try:
         return parse_acl(os.getxattr(path, ATTRIBUTE, follow_symlinks=False))

@@ -8,9 +8,11 @@ file system that shows other numbers, a kernel without it) or the server lives i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -48,6 +50,8 @@ class OpenSocket:
 
 def open_sockets() -> tuple[OpenSocket, ...]:
     """Every Unix socket of this network namespace that has a name. Raises OSError where the kernel doesn't tell."""
+    if sys.platform != "linux":
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS
         request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, show, 0, 0)

@@ -98,7 +98,7 @@ def test_many_requests_on_one_connection_one_after_the_other(server: Running) ->
 def stopped(server: Running) -> Iterator[None]:
     """What is sent in here is all there when the server accepts."""
     server.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
+    os.waitpid(server.process.pid, os.WUNTRACED)
     try:
         yield
     finally:

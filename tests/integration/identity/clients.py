@@ -17,6 +17,8 @@ from observatory.identity import peer_credentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+assert sys.platform == "linux"
+
 BOB, MALLORY = 1501, 1504
 PATH = sys.argv[1]
 

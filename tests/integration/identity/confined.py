@@ -14,6 +14,8 @@ import socket
 import sys
 from pathlib import Path
 
+assert sys.platform == "linux"
+
 ALICE, STAFF, TEAM = 1500, 2000, 2001
 CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
 PR_SET_PDEATHSIG = 1

@@ -15,6 +15,8 @@ sys.path.insert(0, sys.argv[1])
 
 from observatory.identity import linux, process
 
+assert sys.platform == "linux"
+
 UID, GID, GROUPS = 3_000_000_000, 2_500_000_000, [2_400_000_000]
 
 

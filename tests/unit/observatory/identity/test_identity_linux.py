@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 if sys.platform != "linux":
-    pytest.skip("the sockets of a Linux kernel", allow_module_level=True)
+    raise pytest.skip.Exception("the sockets of a Linux kernel", allow_module_level=True)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")
 RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])

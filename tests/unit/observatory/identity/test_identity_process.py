@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 if sys.platform != "linux":
-    pytest.skip("pidfds are Linux's", allow_module_level=True)
+    raise pytest.skip.Exception("pidfds are Linux's", allow_module_level=True)
 
 RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 pytestmark = pytest.mark.skipif(RELEASE < (5, 3), reason="pidfds came with Linux 5.3")

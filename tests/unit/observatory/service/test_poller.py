@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import select
 import socket
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -17,7 +17,7 @@ from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-on_linux = pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
 POLLERS = [
     pytest.param(SelectorPoller, id="selectors"),
     pytest.param(EpollPoller, id="epoll", marks=on_linux),
@@ -110,6 +110,14 @@ def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(pol
     assert calls == [1, 1]
 
 
+class Epoll(Protocol):
+    """As much of `select.epoll` as is needed to wait."""
+
+    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]: ...
+
+    def close(self) -> None: ...
+
+
 class Quiet:
     """An epoll on which nothing ever happens."""
 
@@ -137,7 +145,7 @@ def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(mon
 class Asked:
     """An epoll of which is kept how long each look was to wait, and on which something may happen at one of them."""
 
-    def __init__(self, real: select.epoll, happens_at: int, happens: Callable[[], object]) -> None:
+    def __init__(self, real: Epoll, happens_at: int, happens: Callable[[], object]) -> None:
         self.real = real
         self.happens_at = happens_at
         self.happens = happens
