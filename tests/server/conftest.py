@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.server.running import Running, start
+from tests.helpers.observatory_server import ObservatoryServer, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,12 +30,12 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def serve(directory: Path) -> Iterator[Callable[..., Running]]:
+def serve(directory: Path) -> Iterator[Callable[..., ObservatoryServer]]:
     """Start `observatory serve` in `directory`; each is ended with the test, and must not have failed."""
-    running: list[Running] = []
+    running: list[ObservatoryServer] = []
 
-    def begin(*arguments: str, **options: object) -> Running:
-        running.append(start(directory, *arguments, **options))  # type: ignore[arg-type]
+    def begin(*arguments: str, **options: Any) -> ObservatoryServer:
+        running.append(start(directory, *arguments, **options))
         return running[-1]
 
     yield begin
@@ -45,6 +45,6 @@ def serve(directory: Path) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture
-def server(serve: Callable[..., Running]) -> Running:
+def server(serve: Callable[..., ObservatoryServer]) -> ObservatoryServer:
     """One server, as it is without any options."""
     return serve()

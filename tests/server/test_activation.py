@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Running, command, connected, environment, post, read_answer, start, stored
+from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_server import ObservatoryServer, start, stored
+from tests.helpers.unix_http import connected, post, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +34,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-def managed(directory: Path, sock: socket.socket, *arguments: str) -> Running:
+def managed(directory: Path, sock: socket.socket, *arguments: str) -> ObservatoryServer:
     """A server with this socket as its descriptor 3, as sd_listen_fds(3) has it."""
     descriptor = sock.fileno()
     prefix = [sys.executable, "-c", _PASS, str(descriptor)]
@@ -102,12 +104,13 @@ def test_the_manager_is_told_when_it_listens_and_when_it_ends(directory: Path) -
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"{directory}/notify")
         manager.settimeout(20)
-        server = start(directory, wait=False, variables={"NOTIFY_SOCKET": f"{directory}/notify"})
+        server = ObservatoryServer(directory, variables={"NOTIFY_SOCKET": f"{directory}/notify"})
+        server.launch()
         assert manager.recv(100) == b"READY=1"
         with connected(server.path) as sock:
             sock.sendall(post())
             assert read_answer(sock)[0] == 200
-        server.begin()
+        server.wait_until_listening()
         server.end()
         assert manager.recv(100) == b"STOPPING=1"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from observatory.store.checkpoints import LONGEST
-from tests.server.running import Running, start, stored
+from tests.helpers.observatory_server import ObservatoryServer, start, stored
 
 CLIENTS = 8
 
@@ -20,7 +20,7 @@ CLIENTS = 8
 class Load:
     """Clients that send numbered events until the server is gone, and remember what was acknowledged."""
 
-    def __init__(self, server: Running, round_: int) -> None:
+    def __init__(self, server: ObservatoryServer, round_: int) -> None:
         self._server = server
         self._round = round_
         self.acknowledged: list[str] = []

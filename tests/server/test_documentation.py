@@ -19,7 +19,7 @@ from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
 from observatory.service.outputs import output_socket, standard_output
 from observatory.service.routes import Action
-from tests.server.running import environment
+from tests.helpers.observatory_command import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import PATIENCE, Running, connected, post, read_answer
+from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
+
+    from tests.helpers.observatory_server import ObservatoryServer
 
 QUICK = 3.0
 
@@ -30,7 +32,7 @@ def descriptors(limit: str) -> list[str]:
     return ["sh", "-c", f'ulimit {limit} && exec "$@"', "sh"]
 
 
-def limit(server: Running, which: int, soft: int, hard: int = resource.RLIM_INFINITY) -> None:
+def limit(server: ObservatoryServer, which: int, soft: int, hard: int = resource.RLIM_INFINITY) -> None:
     """Change a limit of a running server."""
     if sys.platform != "linux":
         pytest.skip("another process's limits are changed on Linux alone")
@@ -66,14 +68,16 @@ def root() -> None:
         pytest.skip("needs root, to be several users")
 
 
-def sent_by_root_quickly(server: Running) -> None:
+def sent_by_root_quickly(server: ObservatoryServer) -> None:
     begun = time.monotonic()
     assert server.send() == 200
     assert time.monotonic() - begun < QUICK
 
 
 @pytest.mark.usefixtures("root")
-def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serve: Callable[..., Running]) -> None:
+def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(10_000, hard - 200)
     server = serve("--mode", "0666", prefix=descriptors("-n 8192"))
@@ -99,7 +103,9 @@ def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serv
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serve: Callable[..., Running]) -> None:
+def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     server = serve("--mode", "0666")
     many = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
     stop = threading.Event()
@@ -132,7 +138,7 @@ def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serv
 
 
 @linux
-def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: Running) -> None:
+def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: ObservatoryServer) -> None:
     """The limit is lowered under a running server: it keeps away from the one that it has started with."""
     descriptors = Path(f"/proc/{server.process.pid}/fd")
     until = time.monotonic() + PATIENCE
@@ -154,7 +160,7 @@ def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(serve
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., Running]) -> None:
+def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., ObservatoryServer]) -> None:
     server = serve("--mode", "0666")
     part = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n" + b"x" * 15_900_000
     socks = []
@@ -177,7 +183,7 @@ def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Ca
             assert read_answer(sock)[0] == 200
 
 
-def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Running) -> None:
+def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: ObservatoryServer) -> None:
     assert server.send({"n": 1}) == 200
     other = sqlite3.connect(server.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -195,7 +201,7 @@ def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Run
     assert "events could not be stored (database is locked): 1 were refused with 503" in server.log_text()
 
 
-def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running) -> None:
+def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: ObservatoryServer) -> None:
     other = sqlite3.connect(server.database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.05, lambda: other.execute("ROLLBACK"))
@@ -207,7 +213,7 @@ def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running) ->
 
 @linux
 def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(
-    serve: Callable[..., Running], directory: Path
+    serve: Callable[..., ObservatoryServer], directory: Path
 ) -> None:
     """Full is what the limit of a file's size makes it: SQLite's next write fails in the same way."""
     server = serve("--output-socket", f"{directory}/o")
@@ -232,7 +238,7 @@ def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(
 
 @pytest.mark.usefixtures("root")
 def test_a_really_full_disk_is_503_until_there_is_room(
-    serve: Callable[..., Running], directory: Path, need: Callable[[str, str], str]
+    serve: Callable[..., ObservatoryServer], directory: Path, need: Callable[[str, str], str]
 ) -> None:
     unshare = need("unshare", "util-linux")
     need("mount", "mount")
@@ -254,7 +260,7 @@ def test_a_really_full_disk_is_503_until_there_is_room(
 
 
 @linux
-def test_memory_is_not_taken_by_those_who_send_nothing(server: Running) -> None:
+def test_memory_is_not_taken_by_those_who_send_nothing(server: ObservatoryServer) -> None:
     def resident() -> int:
         return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -266,7 +272,7 @@ def test_memory_is_not_taken_by_those_who_send_nothing(server: Running) -> None:
         sock.close()
 
 
-def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., Running]) -> None:
+def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., ObservatoryServer]) -> None:
     if sys.platform != "linux":
         pytest.skip("another process's limits are told on Linux alone")
     server = serve(prefix=descriptors("-Sn 256"))
@@ -274,7 +280,7 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable
     assert soft == hard > 256
 
 
-def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: Running) -> None:
+def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: ObservatoryServer) -> None:
     for _ in range(200):
         server.connect().close()
     assert server.send() == 200

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Running, command, environment
+from tests.helpers.observatory_command import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.helpers.observatory_server import ObservatoryServer
 
 DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 77
 
@@ -91,7 +93,7 @@ def test_a_name_that_is_taken(directory: Path, make: Callable[[Path], object], k
     assert (directory / "s").lstat() == before
 
 
-def test_a_live_server_of_its_own_kind(server: Running) -> None:
+def test_a_live_server_of_its_own_kind(server: ObservatoryServer) -> None:
     status, sentence = refused(server.output.parent, "--socket", server.path, "--database", f"{server.database}2")
     assert (status, sentence) == (FAILED, f"a server already listens on {server.path}")
     assert server.send() == 200
@@ -107,7 +109,7 @@ def test_a_live_server_of_any_kind(directory: Path) -> None:
             client.connect(f"{directory}/s")
 
 
-def test_a_database_that_another_server_uses_leaves_no_socket(server: Running, directory: Path) -> None:
+def test_a_database_that_another_server_uses_leaves_no_socket(server: ObservatoryServer, directory: Path) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/two", "--database", server.database)
     assert (status, "another server uses the database" in sentence) == (FAILED, True)
     assert not (directory / "two").exists()

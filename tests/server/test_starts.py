@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.listening import Specification, listen
-from tests.server.running import connected, environment, post, read_answer, start
+from tests.helpers.observatory_command import environment
+from tests.helpers.observatory_server import start
+from tests.helpers.unix_http import connected, post, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from selenium import webdriver
 
-from tests import browser
+from tests.helpers import browser
 from tests.web.server import Server, observatory
 
 if TYPE_CHECKING:

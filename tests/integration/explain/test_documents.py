@@ -14,7 +14,7 @@ import pytest
 import tomlkit
 
 from harness.scenarios import find, library
-from tests.integration.inside import ENVIRONMENT, MOUNTS
+from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

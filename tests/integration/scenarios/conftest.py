@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.inside import MOUNTS
+from tests.helpers.harness_command import MOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from xdist.scheduler import LoadScopeScheduling
 from harness.engines.cache.images import tree
 from harness.engines.registry import choose
 from harness.engines.vm.kernels import KERNELS
+from tests.helpers.harness_command import MOUNTS
 from tests.integration.conftest import INSIDE, ROOT, SOURCE
 from tests.integration.identity import conftest as identity
-from tests.integration.inside import MOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

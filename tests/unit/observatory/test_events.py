@@ -23,13 +23,13 @@ TRUSTED = {
 }
 
 
-def event(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
+def composed(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
     return compose(7, 1_748_779_200_000_001, TS, name, peer, body)
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:
     """The line's fields, in their order, besides those of the server."""
-    line = event(body, name, peer).line
+    line = composed(body, name, peer).line
     assert b"\n" not in line
     assert b"\r" not in line
     found: dict[str, object] = json.loads(line)
@@ -39,13 +39,13 @@ def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None 
 
 
 def test_the_server_s_fields_come_first_and_then_the_client_s() -> None:
-    assert list(json.loads(event(b'{"b":1,"a":2}').line).items()) == [*TRUSTED.items(), ("b", 1), ("a", 2)]
+    assert list(json.loads(composed(b'{"b":1,"a":2}').line).items()) == [*TRUSTED.items(), ("b", 1), ("a", 2)]
 
 
 def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itself() -> None:
     curl = ProcessDetails(4242, 'a","x":"', "/bin/curl", None, 41, 40, "/user.slice", 7)
     shell = ProcessDetails(41, "caf\\xe9\n", None, "/bin/sh", 40, 40, None, 6)
-    told = with_process(event(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
+    told = with_process(composed(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
 
     assert b"\n" not in told.line
     assert list(json.loads(told.line).items()) == [
@@ -65,13 +65,13 @@ def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itsel
 
 
 def test_what_is_not_known_of_the_process_is_absent() -> None:
-    told = with_process(event(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
+    told = with_process(composed(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
 
     assert json.loads(told.line)["_peer_process"] == {"pid": 4242, "comm": "curl", "ancestors": []}
 
 
 def test_an_empty_object_adds_nothing() -> None:
-    assert json.loads(event(b" { } ").line) == TRUSTED
+    assert json.loads(composed(b" { } ").line) == TRUSTED
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_empty_object_adds_nothing() -> None:
     ],
 )
 def test_no_claim_of_a_client_gets_beside_the_server_s_fields(forged: bytes) -> None:
-    assert json.loads(event(forged).line) == {**TRUSTED, "a": 1}
+    assert json.loads(composed(forged).line) == {**TRUSTED, "a": 1}
 
 
 def test_an_underscore_inside_is_a_client_s_own_business() -> None:
@@ -125,47 +125,47 @@ def test_a_body_on_several_lines_becomes_one_line() -> None:
 
 def test_a_body_on_one_line_is_kept_byte_for_byte() -> None:
     inside = b'"z" : 1e5,"n":123456789012345678901234567890,"u":"\\u00e9\xc3\xa9","d":1,"d":2'
-    assert event(b"{" + inside + b"}").line.endswith(b"," + inside + b"}")
-    assert event(bytearray(b"{" + inside + b"}")).line.endswith(b"," + inside + b"}")
+    assert composed(b"{" + inside + b"}").line.endswith(b"," + inside + b"}")
+    assert composed(bytearray(b"{" + inside + b"}")).line.endswith(b"," + inside + b"}")
 
 
 def test_a_name_is_the_target_s_else_the_body_s_else_unknown() -> None:
     body = b'{"hook_event_name":"PreToolUse"}'
-    assert event(body, "Stop").name == "Stop"
-    assert event(body, None).name == "PreToolUse"
-    assert event(b"{}", None).name == "Unknown"
-    assert event(b"[]", None).name == "Unknown"
-    assert event(b'{"hook_event_name":""}', None).name == "Unknown"
-    assert event(b'{"hook_event_name":{"a":1}}', None).name == "Unknown"
-    assert json.loads(event(body, 'a"\\\n\x00').line)["_event"] == 'a"\\\n\x00'
+    assert composed(body, "Stop").name == "Stop"
+    assert composed(body, None).name == "PreToolUse"
+    assert composed(b"{}", None).name == "Unknown"
+    assert composed(b"[]", None).name == "Unknown"
+    assert composed(b'{"hook_event_name":""}', None).name == "Unknown"
+    assert composed(b'{"hook_event_name":{"a":1}}', None).name == "Unknown"
+    assert json.loads(composed(body, 'a"\\\n\x00').line)["_event"] == 'a"\\\n\x00'
 
 
 def test_a_name_without_end_is_cut() -> None:
-    assert event(b"{}", "x" * 100_000).name == "x" * LONGEST_NAME
+    assert composed(b"{}", "x" * 100_000).name == "x" * LONGEST_NAME
 
 
 def test_session_and_tool_are_taken_from_the_body_if_they_are_text() -> None:
-    assert (event(b'{"session_id":"s","tool_name":"Bash"}').session, event(b'{"tool_name":"Bash"}').tool) == (
+    assert (composed(b'{"session_id":"s","tool_name":"Bash"}').session, composed(b'{"tool_name":"Bash"}').tool) == (
         "s",
         "Bash",
     )
-    odd = event(b'{"session_id":1,"tool_name":["Bash"]}')
+    odd = composed(b'{"session_id":1,"tool_name":["Bash"]}')
     assert (odd.session, odd.tool) == (None, None)
     assert fields(b'{"session_id":1}') == {"session_id": 1}
-    assert event(b'{"session_id":"%b"}' % (b"s" * (LONGEST_NAME + 1))).session is None
+    assert composed(b'{"session_id":"%b"}' % (b"s" * (LONGEST_NAME + 1))).session is None
 
 
 def test_what_the_kernel_did_not_know_is_null_and_never_anyone() -> None:
-    line = json.loads(event(b"{}", peer=PeerCredentials(None, None, 0, None)).line)
+    line = json.loads(composed(b"{}", peer=PeerCredentials(None, None, 0, None)).line)
     assert (line["_peer_pid"], line["_peer_uid"], line["_peer_gid"]) == (None, None, 0)
     assert "_peer_groups" not in line
-    assert event(b"{}", peer=PeerCredentials(1, None, 0, None)).uid is None
-    nothing = json.loads(event(b"{}", peer=None).line)
+    assert composed(b"{}", peer=PeerCredentials(1, None, 0, None)).uid is None
+    nothing = json.loads(composed(b"{}", peer=None).line)
     assert (nothing["_peer_pid"], nothing["_peer_uid"], nothing["_peer_gid"]) == (None, None, None)
 
 
 def test_root_and_no_groups_are_facts_and_not_unknown() -> None:
-    line = json.loads(event(b"{}", peer=PeerCredentials(1, 0, 0, ())).line)
+    line = json.loads(composed(b"{}", peer=PeerCredentials(1, 0, 0, ())).line)
     assert (line["_peer_uid"], line["_peer_gid"], line["_peer_groups"]) == (0, 0, [])
 
 

@@ -18,7 +18,7 @@ from observatory.http.parser import (
     refusal_answer,
     stream_head,
 )
-from tests.malformed import CHUNKED, MALFORMED
+from tests.helpers.malformed import CHUNKED, MALFORMED
 
 
 def read(*pieces: bytes) -> RequestReader:

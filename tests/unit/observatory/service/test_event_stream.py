@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.audience import Scope
-from observatory.events import Event
 from observatory.http.parser import Refusal
 from observatory.service.event_stream import EventStream, Phase, Wish
 from observatory.service.routes import NOBODY, wish
 from observatory.store import Query, Store, open_store
+from tests.helpers.events import event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-def event(number: int, uid: int = 1000, name: str = "Stop", size: int = 0) -> Event:
-    return Event(number, number, name, uid, None, None, b'{"_id":%d,"x":"%b"}' % (number, b"x" * size))
+    from observatory.events import Event
 
 
 @pytest.fixture

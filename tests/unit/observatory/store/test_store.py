@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.events import Event
 from observatory.store import NotStored, Query, Store, StoreError, Sync, default_path, open_store, opening
 from observatory.store.checkpoints import EVERY, Checkpoints
 from observatory.store.database import _selection
+from tests.helpers.events import SECOND, event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,13 +68,6 @@ store = open_store(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()
 """
-
-
-def event(
-    number: int, *, name: str = "Stop", uid: int | None = 1000, session: str | None = None, size: int = 0
-) -> Event:
-    line = b'{"_id":%d,"pad":"%b"}' % (number, b"x" * size)
-    return Event(number, number * 1_000_000, name, uid, session, None, line)
 
 
 def lines(store: Store, query: Query = Query(), after: int = 0, limit: int = ALL) -> list[bytes]:  # noqa: B008 - frozen
@@ -191,12 +184,12 @@ def test_a_line_longer_than_a_slice_is_a_slice(store: Store) -> None:
 def test_forgetting_takes_the_old_ones_and_never_the_newest(store: Store) -> None:
     store.append([event(n) for n in range(1, 601)])
     store.index()
-    assert store.forget(before=301 * 1_000_000)
-    assert store.forget(before=301 * 1_000_000)
-    assert not store.forget(before=301 * 1_000_000)
+    assert store.forget(before=301 * SECOND)
+    assert store.forget(before=301 * SECOND)
+    assert not store.forget(before=301 * SECOND)
     assert lines(store)[0] == event(301).line
     assert lines(store, Query(uid=1000))[0] == event(301).line
-    while store.forget(before=ALL * 1_000_000):
+    while store.forget(before=ALL * SECOND):
         pass
     assert lines(store) == [event(600).line]
 
@@ -204,7 +197,7 @@ def test_forgetting_takes_the_old_ones_and_never_the_newest(store: Store) -> Non
 def test_numbers_are_not_given_again_after_everything_was_forgotten(path: str) -> None:
     store = open_store(path)
     store.append([event(n) for n in range(1, 11)])
-    while store.forget(before=ALL * 1_000_000):
+    while store.forget(before=ALL * SECOND):
         pass
     store.close()
     again = open_store(path)

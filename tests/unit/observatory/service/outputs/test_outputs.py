@@ -13,20 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.audience import Audience
-from observatory.events import Event
 from observatory.listening import Specification, listen
 from observatory.service.loop import Loop
 from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
+from tests.helpers.events import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-
-def event(number: int, size: int = 0, uid: int | None = 1000) -> Event:
-    return Event(number, number, "Stop", uid, None, None, b'{"_id":%d,"x":"%b"}' % (number, b"x" * size))
 
 
 @pytest.fixture

@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.events import Event
 from observatory.service.outputs.pretty import LONGEST, pretty_json, pretty_yaml
+from tests.helpers.events import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from observatory.events import Event
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
 pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 SAID = {"_id": 1, "_event": "Stop", "text": "a\nb \u00e9 \x1b[31m", "list": [1, {"a": None}], "yes": True, "no": "no"}
-
-
-def event(line: bytes | None = None) -> Event:
-    return Event(1, 1, "Stop", None, None, None, json.dumps(SAID).encode() if line is None else line)
+EVENT = event(1, line=json.dumps(SAID).encode())
 
 
 @pytest.mark.parametrize("colours", [False, True])
 def test_json_is_indented_and_says_the_same(colours: bool) -> None:
-    data = pretty_json(colours=colours)([event(), event()])
+    data = pretty_json(colours=colours)([EVENT, EVENT])
     assert bool(COLOUR.search(data)) == colours
     plain = COLOUR.sub(b"", data).decode()
     assert plain.count("\n  ") > 6
@@ -42,7 +41,7 @@ def test_json_is_indented_and_says_the_same(colours: bool) -> None:
 
 @pytest.mark.parametrize("colours", [False, True])
 def test_yaml_has_a_document_for_each_event_and_says_the_same(colours: bool) -> None:
-    data = pretty_yaml(colours=colours)([event(), event()])
+    data = pretty_yaml(colours=colours)([EVENT, EVENT])
     assert bool(COLOUR.search(data)) == colours
     assert list(yaml.safe_load_all(COLOUR.sub(b"", data))) == [SAID, SAID]
 
@@ -54,7 +53,7 @@ def test_nothing_that_a_terminal_takes_for_a_command_gets_through(
 ) -> None:
     said = {"a": f"x{chr(code)}y"}
     for line in (json.dumps(said), json.dumps(said, ensure_ascii=False)):
-        text = pretty(colours=False)([event(line.encode())]).decode()
+        text = pretty(colours=False)([event(1, line=line.encode())]).decode()
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
 
 
@@ -69,7 +68,7 @@ def test_nothing_that_a_terminal_takes_for_a_command_gets_through(
 def test_what_is_too_long_or_too_deep_is_written_as_it_is(
     pretty: Callable[..., Callable[[list[Event]], bytes]], line: bytes
 ) -> None:
-    data = pretty(colours=True)([event(line)])
+    data = pretty(colours=True)([event(1, line=line)])
     assert json.loads(COLOUR.sub(b"", data)) == json.loads(line)
 
 
@@ -77,8 +76,8 @@ def test_what_is_too_long_or_too_deep_is_written_as_it_is(
 def test_numbers_beyond_those_of_a_machine_are_written_somehow(
     pretty: Callable[..., Callable[[list[Event]], bytes]],
 ) -> None:
-    assert b"1e999" in pretty(colours=False)([event(b'{"a":1e999}')]) or b".inf" in pretty(colours=False)(
-        [event(b'{"a":1e999}')]
+    assert b"1e999" in pretty(colours=False)([event(1, line=b'{"a":1e999}')]) or b".inf" in pretty(colours=False)(
+        [event(1, line=b'{"a":1e999}')]
     )
 
 
