@@ -56,7 +56,7 @@ def serving(
         server.close()
 
 
-def answer(data: bytes) -> Callable[[FakeServer, socket.socket], None]:
+def answering(data: bytes) -> Callable[[FakeServer, socket.socket], None]:
     """Take what comes, and answer with these bytes whatever it was."""
 
     def behave(server: FakeServer, connection: socket.socket) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,8 @@ def full() -> bool:
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Short, as a socket's path has a hundred bytes at most, and open to every user of this machine to look into."""
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
+    with short_directory(0o755) as path:
+        yield path
 
 
 @pytest.fixture

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.own_process import effective_user
 from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -51,17 +52,6 @@ def answered(sock: socket.socket) -> bytes:
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at another process by Linux's means")
 
 
-@contextlib.contextmanager
-def as_user(uid: int) -> Iterator[None]:
-    os.setegid(uid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 @pytest.fixture
 def root() -> None:
     if os.geteuid() != 0:
@@ -85,7 +75,7 @@ def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(
     socks: list[socket.socket] = []
     try:
         for number in range(wanted):
-            with as_user(4711):
+            with effective_user(4711):
                 socks.append(connected(server.path))
             with contextlib.suppress(BrokenPipeError):  # it was refused already
                 socks[-1].sendall(b"POST /hook HTTP/1.1\r\n")
@@ -109,7 +99,7 @@ def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(
     server = serve("--mode", "0666")
     many = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
     stop = threading.Event()
-    with as_user(4711):
+    with effective_user(4711):
         socks = [connected(server.path) for _ in range(60)]
 
     def speak() -> None:
@@ -165,7 +155,7 @@ def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Ca
     part = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n" + b"x" * 15_900_000
     socks = []
     for _ in range(12):  # 190 MB, of which a user may have half of 256 under way
-        with as_user(4711):
+        with effective_user(4711):
             socks.append(connected(server.path))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             socks[-1].sendall(part)
@@ -176,7 +166,7 @@ def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Ca
     for sock in socks:
         sock.close()
     for _ in range(10):
-        with as_user(4711):
+        with effective_user(4711):
             sock = connected(server.path)
         with sock:
             sock.sendall(post(b'{"x":"' + b"x" * 15_000_000 + b'"}'))

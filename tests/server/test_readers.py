@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.own_process import effective_user
 from tests.helpers.unix_http import Connection, connected, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
@@ -236,18 +237,8 @@ def other_user(need: Callable[[str, str], str]) -> Callable[[ObservatoryServer],
     def connect(
         server: ObservatoryServer, uid: int = 4711, gid: int = 4711, groups: tuple[int, ...] = ()
     ) -> Iterator[socket.socket]:
-        # The effective ids count at connect(2), and a thread of this process can't have its own by Python's means;
-        # so the whole process takes them for that call, while the test's other threads do nothing.
-        held = (os.getegid(), os.getgroups())
-        os.setgroups(groups)
-        os.setegid(gid)
-        os.seteuid(uid)
-        try:
+        with effective_user(uid, gid, groups):  # those count at connect(2), and the test's other threads do nothing
             sock = connected(server.path)
-        finally:
-            os.seteuid(0)
-            os.setegid(held[0])
-            os.setgroups(held[1])
         with sock:
             yield sock
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +14,13 @@ from observatory.client.client import Client, ClientError, ForbiddenError, Unava
 from observatory.client.doctor import Diagnosis, examine, status
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
+from tests.helpers.directories import short_directory
+from tests.helpers.own_process import effective_user
 from tests.unit.observatory.cli.test_client_commands import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
 
@@ -32,8 +33,8 @@ def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        yield Path(name)
+    with short_directory() as path:
+        yield path
 
 
 @pytest.fixture
@@ -192,12 +193,8 @@ def test_the_directory_that_cannot_be_searched_is_named(directory: Path) -> None
     (closed / "below").mkdir(parents=True)
     directory.chmod(0o755)
     closed.chmod(0o700)
-    with bound(closed / "below" / "o.sock"):
-        os.seteuid(4001)
-        try:
-            found = look(closed / "below" / "o.sock")
-        finally:
-            os.seteuid(0)
+    with bound(closed / "below" / "o.sock"), effective_user(4001):
+        found = look(closed / "below" / "o.sock")
     assert found["directories"].sentence.startswith(f"{closed} (mode 0700, root:root) can't be searched by you")
     assert isinstance(found["server"].error, ForbiddenError)
 

@@ -6,9 +6,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +13,12 @@ import pytest
 from observatory.cli.main import main
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
+from tests.helpers.directories import short_directory
+from tests.helpers.own_process import effective_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 WANTED = settings.handlers(event_names.listened(None), Recipient("/tmp/o.sock"))
 OTHER = settings.handlers(event_names.listened(None), Recipient("/tmp/other.sock"))
@@ -49,21 +49,8 @@ def uninstall(path: Path) -> None:
 @pytest.fixture
 def open_directory() -> Iterator[Path]:
     """A directory that every user reaches and may write to, which pytest's own is not."""
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
-
-
-@contextmanager
-def effective_user(uid: int) -> Iterator[None]:
-    """Be another user to the kernel's eyes for a while, without root's capabilities."""
-    os.setegid(uid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
+    with short_directory(0o777) as path:
+        yield path
 
 
 def names(path: Path) -> list[str]:

@@ -6,14 +6,13 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.identity import PeerCredentials, accepted_credentials, peer_credentials
+from tests.helpers.directories import short_directory
 from tests.helpers.optional import present
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ with socket.socket(socket.AF_UNIX) as sock:
 @contextmanager
 def connection() -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
     """The accepting side of a connection that another process made, and that process."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as listener:
-        path = str(Path(directory, "s"))
+    with short_directory() as directory, socket.socket(socket.AF_UNIX) as listener:
+        path = f"{directory}/s"
         listener.bind(path)
         listener.listen()
         command = [sys.executable, "-I", "-S", "-c", PEER, path]
@@ -79,8 +78,8 @@ def test_groups_are_told_where_the_kernel_keeps_them() -> None:
 
 @on_a_known_system
 def test_of_a_socket_without_a_peer_nothing_is_known() -> None:
-    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as sock:
+    with short_directory() as directory, socket.socket(socket.AF_UNIX) as sock:
         assert peer_credentials(sock) == UNKNOWN
-        sock.bind(str(Path(directory, "s")))
+        sock.bind(f"{directory}/s")
         sock.listen()
         assert peer_credentials(sock) == UNKNOWN

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.listening import ListenError, Specification, group_number, listen, parse_mode, socket_file
+from tests.helpers.directories import short_directory
+from tests.helpers.own_process import umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,9 +35,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="fchmod() before bind
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Short: a socket's path has a hundred bytes at most."""
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        yield Path(path)
+    with short_directory() as path:
+        yield path
 
 
 @contextmanager
@@ -47,15 +47,6 @@ def listening(path: Path | str, mode: int = 0o660, group: int | None = None) -> 
     finally:
         listener.remove()
         listener.sock.close()
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def mode_of(path: Path) -> int:

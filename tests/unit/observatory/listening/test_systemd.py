@@ -7,16 +7,16 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.listening.systemd import notify
+from tests.helpers.directories import short_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Puts descriptors at 3, 4, ... and its own pid into the environment, as the manager does between fork and exec; then
 # says what was found, and whether the environment still speaks of it.
@@ -44,8 +44,8 @@ else:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        yield Path(path)
+    with short_directory() as path:
+        yield path
 
 
 def passed(*socks: socket.socket, names: str = "", pid: str = "") -> object:

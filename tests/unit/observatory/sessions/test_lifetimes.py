@@ -10,11 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +21,11 @@ from observatory.identity import PeerCredentials, Unavailable, peer_credentials
 from observatory.sessions import lifetimes
 from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
 from observatory.sessions.memory import Memory, Where
+from tests.helpers.directories import short_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from observatory.identity.process import Lineage
 
@@ -111,8 +111,8 @@ class Loop:
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     monkeypatch.setattr(lifetimes, "INTERVAL", 0)
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        made = Loop(Path(name))
+    with short_directory() as directory:
+        made = Loop(directory)
         yield made
         made.close()
 

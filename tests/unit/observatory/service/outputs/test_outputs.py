@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from observatory.service.loop import Loop
 from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
+from tests.helpers.directories import short_directory
 from tests.helpers.events import event
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def test_at_the_end_a_reader_that_stands_still_is_not_waited_for_any_longer(loop
 
 @pytest.fixture
 def readers_path() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="o") as directory:
+    with short_directory() as directory:
         yield f"{directory}/out"
 
 
