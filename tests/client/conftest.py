@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from harness.engines.namespace import NamespaceEngine
 from harness.world import Node, User, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.attached import AttachedPlace
     from harness.engines.protocol import Completed, Process
@@ -181,15 +180,6 @@ class Person:
         done = self.start(["cat", path])
         done.close_input()
         return done.wait().stdout
-
-
-def until(said: Callable[[], bool], seconds: float = 20) -> float:
-    """Ask again and again until it is so; how long that took."""
-    started = time.monotonic()
-    while not said():
-        if time.monotonic() - started > seconds:
-            pytest.fail(f"not so after {seconds} s")
-    return time.monotonic() - started
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 def command(*arguments: str) -> list[str]:
     """The command's words, by this very Python."""
     return [sys.executable, "-m", "observatory", *arguments]
+
+
+def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """The command, started in the tester's own environment; it says each line at once."""
+    return subprocess.Popen(command(*arguments), text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **options)
 
 
 def environment(directory: Path, **more: str) -> dict[str, str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.helpers.deadline import until
+from tests.helpers.directories import short_directory
 from tests.helpers.hook_client import HookClient
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class ObservatoryServer:
@@ -118,12 +121,16 @@ class ObservatoryServer:
 
     def wait_for(self, line: str) -> None:
         """Until the log has a line with this in it."""
-        until = threading.Event()
-        for _ in range(int(PATIENCE * 50)):
-            if line in self.log_text():
-                return
-            until.wait(0.02)
-        raise AssertionError(f"the log never said {line!r}:\n{self.log_text()}")
+        until(lambda: line in self.log_text(), lambda: f"{line!r} is logged:\n{self.log_text()}", PATIENCE, 0.02)
+
+    def restart(self) -> None:
+        self.end()
+        self.start()
+
+    def delete_database(self) -> None:
+        """As if nothing had ever been stored. Only while it does not run."""
+        for file in Path(self.database).parent.glob(f"{Path(self.database).name}*"):
+            file.unlink()
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)
@@ -146,6 +153,17 @@ def start(directory: Path, *arguments: str, **options: Any) -> ObservatoryServer
     server = ObservatoryServer(directory, *arguments, **options)
     server.start()
     return server
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, **options: Any) -> Iterator[ObservatoryServer]:
+    """A server that listens in a directory of its own, for a while."""
+    with short_directory() as directory:
+        server = start(directory, *arguments, **options)
+        try:
+            yield server
+        finally:
+            server.end()
 
 
 def stored(database: str) -> list[dict[str, Any]]:

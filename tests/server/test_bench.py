@@ -7,16 +7,16 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.fake_server import answering, serving
 from tests.helpers.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -36,40 +36,6 @@ def load(request: pytest.FixtureRequest, tmp_path: Path, need: Callable[[str, st
     return [str(tmp_path / "load")]
 
 
-@pytest.fixture
-def answering(directory: Path) -> Iterator[Any]:
-    """A server that gives the answer it's told to, and counts what it was sent."""
-    got: list[bytes] = []
-    stop = threading.Event()
-    threads = []
-
-    def begin(answer: bytes) -> tuple[str, list[bytes]]:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.bind(f"{directory}/s")
-        sock.listen(100)
-        sock.settimeout(0.1)
-
-        def serve() -> None:
-            with sock:
-                while not stop.is_set():
-                    try:
-                        client, _ = sock.accept()
-                    except TimeoutError:
-                        continue
-                    with client:
-                        got.append(client.recv(65536))
-                        client.sendall(answer)
-
-        threads.append(threading.Thread(target=serve))
-        threads[-1].start()
-        return f"{directory}/s", got
-
-    yield begin
-    stop.set()
-    for thread in threads:
-        thread.join()
-
-
 def run(load: list[str], path: str, clients: int = 2, seconds: float = 0.3) -> dict[str, float]:
     done = subprocess.run(
         [*load, path, str(clients), str(seconds), "0.05"], input=b"a request", capture_output=True, check=True
@@ -78,11 +44,10 @@ def run(load: list[str], path: str, clients: int = 2, seconds: float = 0.3) -> d
     return found
 
 
-def test_the_load_counts_answers_and_takes_their_time(
-    load: list[str], answering: Callable[[bytes], tuple[str, list[bytes]]]
-) -> None:
-    path, got = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    found = run(load, path)
+def test_the_load_counts_answers_and_takes_their_time(load: list[str], directory: Path) -> None:
+    with serving(directory / "s", answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
+        found = run(load, f"{directory}/s")
+    got = server.received
     assert set(got) == {b"a request"}
     assert 0 < found["requests"] <= len(got)
     assert found["errors"] == 0
@@ -125,11 +90,9 @@ def accepted(server: socket.socket, seconds: float) -> tuple[socket.socket, obje
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 500 No\r\n\r\n", b"", b"HTTP/1.1 20"])
-def test_the_load_counts_no_answer_that_is_not_200(
-    load: list[str], answering: Callable[[bytes], tuple[str, list[bytes]]], answer: bytes
-) -> None:
-    path, _ = answering(answer)
-    found = run(load, path)
+def test_the_load_counts_no_answer_that_is_not_200(load: list[str], directory: Path, answer: bytes) -> None:
+    with serving(directory / "s", answering(answer)):
+        found = run(load, f"{directory}/s")
     assert found["requests"] == 0
     assert found["errors"] > 0
 

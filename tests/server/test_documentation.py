@@ -19,6 +19,7 @@ from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
 from observatory.service.outputs import output_socket, standard_output
 from observatory.service.routes import Action
+from tests.helpers.documents import code_blocks, console_commands
 from tests.helpers.observatory_command import environment
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ TEXT = (ROOT / "docs" / "server.md").read_text()
 
 def examples() -> Iterator[tuple[str, str]]:
     """Each command of the console blocks, with what it prints."""
-    for block in re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, printed = part.partition("\n")
-            yield command, printed
+    for block in code_blocks(TEXT, "console"):
+        yield from console_commands(block)
 
 
 def normal(text: str, home: Path) -> str:

@@ -14,6 +14,7 @@ import pytest
 import tomlkit
 
 from harness.scenarios import find, library
+from tests.helpers.documents import console_commands
 from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def examples() -> Iterator[Example]:
         text = (DOCS / document).read_text(encoding="utf-8")
         for block in re.finditer(r"^```console(?: in=(\S+) as=(\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, block.start()) + 2
-            for part in re.split(r"^\$ ", block[3], flags=re.MULTILINE)[1:]:
-                command, _, says = part.partition("\n")
+            for command, says in console_commands(block[3]):
                 yield Example(document, line, block[1], block[2] or "", command, says)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +16,11 @@ from observatory.client.doctor import Diagnosis, examine, status
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 from tests.helpers.directories import short_directory
+from tests.helpers.observatory_server import ObservatoryServer, start
 from tests.helpers.own_process import effective_user
-from tests.unit.observatory.cli.test_client_commands import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's files")
 
@@ -38,8 +38,8 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(directory: Path) -> Iterator[Server]:
-    made = Server(directory)
+def server(directory: Path) -> Iterator[ObservatoryServer]:
+    made = start(directory)
     try:
         yield made
     finally:
@@ -65,12 +65,12 @@ def bound(path: Path) -> socket.socket:
 
 @pytest.mark.usefixtures("curl")
 def test_all_is_well(
-    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: ObservatoryServer, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
-    install(directory, server.socket)
-    assert main(["doctor", "--socket", str(server.socket)]) == 0
+    install(directory, Path(server.path))
+    assert main(["doctor", "--socket", server.path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["ok", "socket"],
@@ -81,9 +81,9 @@ def test_all_is_well(
         ["ok", "hooks"],
         ["ok", "event"],
     ]
-    assert f"{server.socket} is a socket with mode 0660, owner" in lines[0]
+    assert f"{server.path} is a socket with mode 0660, owner" in lines[0]
     assert "may connect: root" in lines[1]
-    assert len(server.events("--event", "ObservatoryDoctor")) == 1
+    assert len(server.events("?event=ObservatoryDoctor")) == 1
 
 
 def test_no_socket(directory: Path) -> None:
@@ -267,22 +267,22 @@ def test_other_settings_that_matter_are_told(directory: Path, text: str, ok: boo
     assert says in found.sentence
 
 
-def test_an_event_that_does_not_arrive_is_missed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_does_not_arrive_is_missed(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "hook_command", lambda event, recipient: "cat >/dev/null")
-    assert "has not arrived" in look(server.socket)["event"].sentence
+    assert "has not arrived" in look(Path(server.path))["event"].sentence
 
 
 @pytest.mark.usefixtures("curl")
-def test_a_hook_that_takes_too_long_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_that_takes_too_long_is_told(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "HOOK_SECONDS", 0.0)
-    found = look(server.socket)["event"]
+    found = look(Path(server.path))["event"]
     assert not found.ok
     assert "which holds up every session" in found.sentence
 
 
-def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_mistakes_the_caller_is_told(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "whoami", lambda self: {"uid": None})
-    found = look(server.socket)["server"]
+    found = look(Path(server.path))["server"]
     assert not found.ok
     assert "sees you as unknown" in found.sentence
 
@@ -316,11 +316,11 @@ def test_the_command_goes_on_after_the_first_trouble(
 
 
 def test_a_server_without_hooks_is_a_failure(
-    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: ObservatoryServer, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.chdir(directory)
-    assert main(["doctor", "--socket", str(server.socket)]) == 1
+    assert main(["doctor", "--socket", server.path]) == 1
     assert "LOOK  hooks        none are installed" in capsys.readouterr().out
 
 

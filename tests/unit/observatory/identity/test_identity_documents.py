@@ -13,6 +13,7 @@ import pytest
 from harness.engines.registry import ENGINES
 from harness.inside.peers import connectors
 from observatory.identity import Unavailable, process
+from tests.helpers.documents import code_blocks
 
 ROOT = Path(__file__).parents[4]
 IDENTITY = (ROOT / "docs" / "identity.md").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ CASES = ROOT / "tests" / "integration" / "identity"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prints what Linux says")
 def test_the_example_runs_and_prints_who_one_is() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", IDENTITY, re.DOTALL)
+    (example,) = code_blocks(IDENTITY, "python")
     done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True)
 
     assert done.stdout.split()[1:3] == [str(os.geteuid()), str(os.getegid())]
