@@ -16,6 +16,7 @@ import tomlkit
 from harness.scenarios import find, library
 from tests.helpers.documents import console_commands
 from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
+from tests.helpers.places import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,8 +101,8 @@ def steady(text: str) -> str:
 def equipped(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place with the harness and with what it writes worlds by."""
     mounts = (*MOUNTS, f"{Path(tomlkit.__file__).parent}:/opt/explain/tomlkit")
-    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
-        yield opened
+    with opened(engine, request, *mounts) as made:
+        yield made
 
 
 @pytest.mark.parametrize("example", [pytest.param(one, id=f"{one.document}:{one.line}") for one in examples()])

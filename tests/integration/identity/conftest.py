@@ -13,8 +13,8 @@ import pytest
 
 from harness.engines import bundle
 from harness.world import Principal
+from tests.helpers.installation import environment
 from tests.integration.cast import CAST
-from tests.integration.conftest import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +39,7 @@ OBSERVATORY = (
 """Observatory, open to everybody."""
 BARE = ("python3", "-c", LISTENER, SOCKET)
 """The bare listener; with the name of a mistake as one more word, it makes that one."""
-ENVIRONMENT = {
-    "HOME": "/home/alice",
-    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+ENVIRONMENT = environment()
 
 
 def proves(place: Place) -> bool:

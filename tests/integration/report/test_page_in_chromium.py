@@ -18,7 +18,7 @@ from harness.trials.run import run_world
 from harness.trials.verdict import judge
 from harness.world import Attempt
 from tests.helpers.browser import chromium
-from tests.unit.harness.report.conftest import refused, run_of
+from tests.helpers.runs import refused, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
