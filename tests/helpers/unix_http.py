@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import io
 import socket
+from typing import cast
 
 PATIENCE = 20.0
 """Seconds after which a test gives up, on a machine that may be busy."""
@@ -47,6 +49,23 @@ def read_answer(sock: socket.socket, method: str = "POST") -> tuple[int, bytes]:
     with http.client.HTTPResponse(sock, method=method) as response:
         response.begin()
         return response.status, response.read()
+
+
+class _Bytes:
+    """As much of a socket as a response is read from."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return self._file
+
+
+def parsed_answer(data: bytes, method: str = "POST") -> http.client.HTTPResponse:
+    """By the standard library's client, which knows nothing of this server; its head has been read."""
+    response = http.client.HTTPResponse(cast("socket.socket", _Bytes(data)), method=method)
+    response.begin()
+    return response
 
 
 def read_to_end(sock: socket.socket) -> bytes:

@@ -49,7 +49,9 @@ print(json.dumps([
 """
 
 INSIDE = (
-    *(f"unit/observatory/test_{name}.py" for name in ("identity_layouts", "sessions", "shares", "notices")),
+    "unit/observatory/identity/test_identity_layouts.py",
+    "unit/observatory/sessions/test_session_state.py",
+    *(f"unit/observatory/service/test_{name}.py" for name in ("quota", "notices")),
     *(f"unit/harness/report/test_report_{name}.py" for name in ("matrix", "trail")),
 )
 """Tests that need no operating system to speak of, in files that import nothing beyond Python and pytest."""
@@ -170,7 +172,7 @@ def test_a_failing_test_inside_would_be_seen(
 ) -> None:
     wrong = broken("observatory/identity/layouts.py", 'Field("cr_pid", 80, signed=True)', 'Field("cr_pid", 76)')
     name = "test_identity_layouts.py"
-    shutil.copyfile(ROOT / "tests" / "unit" / "observatory" / name, wrong / name)
+    shutil.copyfile(ROOT / "tests" / "unit" / "observatory" / "identity" / name, wrong / name)
     status, passed = run_tests(python, f"{REPOSITORY}/{name}", repository=wrong)
 
     assert status == 1

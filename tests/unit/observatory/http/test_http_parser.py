@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from http import HTTPStatus
-from http.client import HTTPResponse
 
 import pytest
 
@@ -19,6 +17,7 @@ from observatory.http.parser import (
     stream_head,
 )
 from tests.helpers.malformed import CHUNKED, MALFORMED
+from tests.helpers.unix_http import parsed_answer
 
 
 def read(*pieces: bytes) -> RequestReader:
@@ -199,43 +198,28 @@ def test_a_reader_that_was_closed_is_not_in_a_cycle() -> None:
         gc.enable()
 
 
-class _Bytes:
-    def __init__(self, data: bytes) -> None:
-        self._file = io.BytesIO(data)
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return self._file
-
-
-def parsed(data: bytes, method: str = "POST") -> HTTPResponse:
-    """By the standard library's client, which knows nothing of this server."""
-    response = HTTPResponse(_Bytes(data), method=method)  # type: ignore[arg-type]
-    response.begin()
-    return response
-
-
 def test_an_answer_without_a_body_has_length_zero_and_no_type() -> None:
-    with parsed(answer(HTTPStatus.OK, keep_alive=True)) as response:
+    with parsed_answer(answer(HTTPStatus.OK, keep_alive=True)) as response:
         assert (response.status, response.read(), response.will_close) == (200, b"", False)
         assert response.getheader("Content-Type") is None
 
 
 def test_an_answer_says_how_long_it_is_and_whether_the_connection_ends() -> None:
     whole = answer(HTTPStatus.OK, b"{}", keep_alive=False, content_type="application/json", fields={"A": "b"})
-    with parsed(whole) as response:
+    with parsed_answer(whole) as response:
         assert (response.status, response.read(), response.will_close) == (200, b"{}", True)
         assert (response.getheader("Content-Type"), response.getheader("A")) == ("application/json", "b")
 
 
 def test_a_refusal_is_one_sentence_on_one_line_and_ends_the_connection() -> None:
-    with parsed(refusal_answer(Refusal(HTTPStatus.BAD_REQUEST, "No."))) as response:
+    with parsed_answer(refusal_answer(Refusal(HTTPStatus.BAD_REQUEST, "No."))) as response:
         assert (response.status, response.read(), response.will_close) == (400, b"No.\n", True)
 
 
 def test_a_stream_is_in_chunks_or_ends_with_the_connection() -> None:
-    with parsed(
+    with parsed_answer(
         stream_head("text/plain", keep_alive=True, chunks=True) + chunk(b"abc") + chunk(b"d" * 300) + chunk(b"")
     ) as response:
         assert (response.read(), response.will_close) == (b"abc" + b"d" * 300, False)
-    with parsed(stream_head("text/plain", keep_alive=True, chunks=False) + b"abc") as response:
+    with parsed_answer(stream_head("text/plain", keep_alive=True, chunks=False) + b"abc") as response:
         assert (response.read(), response.will_close) == (b"abc", True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +12,7 @@ from observatory.service.event_stream import EventStream, Phase, Wish
 from observatory.service.routes import NOBODY, wish
 from observatory.store import Query, Store, open_store
 from tests.helpers.events import event
+from tests.helpers.unix_http import parsed_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +28,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-class _Bytes:
-    def __init__(self, data: bytes) -> None:
-        self._file = io.BytesIO(data)
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return self._file
-
-
 def body(data: bytes) -> bytes:
-    with HTTPResponse(_Bytes(data), method="GET") as response:  # type: ignore[arg-type]
-        response.begin()
+    with parsed_answer(data, "GET") as response:
         assert response.status == 200
         assert response.getheader("Content-Type") == "application/x-ndjson"
         return response.read()
