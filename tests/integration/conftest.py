@@ -18,7 +18,7 @@ from harness.engines.registry import choose
 from harness.testbed.callers import Callers
 from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
 from tests.helpers.places import opened
-from tests.helpers.scheduling import OneWorkerEach
+from tests.helpers.workers import OneWorkerEach
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS

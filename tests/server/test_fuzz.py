@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.malformed import MALFORMED
+from tests.helpers.malformed_requests import MALFORMED
 from tests.helpers.observatory_server import ObservatoryServer, start
 from tests.helpers.unix_http import post
 

@@ -11,7 +11,7 @@ from harness.engines.registry import choose
 from harness.engines.vm.kernels import KERNELS
 from tests.helpers.harness_command import MOUNTS
 from tests.helpers.installation import libraries, mounts
-from tests.helpers.scheduling import OneWorkerEach
+from tests.helpers.workers import OneWorkerEach
 from tests.integration.identity import conftest as identity
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from observatory.http.parser import (
     refusal_answer,
     stream_head,
 )
-from tests.helpers.malformed import CHUNKED, MALFORMED
+from tests.helpers.malformed_requests import CHUNKED, MALFORMED
 from tests.helpers.unix_http import parsed_answer
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from observatory.identity import PeerCredentials, accepted_credentials, peer_credentials
 from tests.helpers.directories import short_directory
-from tests.helpers.optional import present
+from tests.helpers.presence import present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, linux, peer_credentials, peer_label, peer_pidfd
 from observatory.identity.credentials import UNKNOWN
-from tests.helpers.optional import present
+from tests.helpers.presence import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,7 +17,7 @@ import pytest
 
 from observatory.identity import process
 from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
-from tests.helpers.optional import present
+from tests.helpers.presence import present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ from observatory.sessions import lifetimes
 from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
 from observatory.sessions.memory import Memory, Where
 from tests.helpers.directories import short_directory
-from tests.helpers.optional import present
+from tests.helpers.presence import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
