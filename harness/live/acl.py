@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.world import AclEntry
@@ -27,7 +28,7 @@ def read_acl(path: str) -> tuple[AclEntry, ...]:
 
     Raises OSError, with EBADMSG where a file system answers with what is no list.
     """
-    if not hasattr(os, "getxattr"):
+    if sys.platform != "linux":
         return ()
     try:
         return parse_acl(os.getxattr(path, ATTRIBUTE, follow_symlinks=False))

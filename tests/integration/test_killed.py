@@ -18,6 +18,8 @@ import pytest
 from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.engines.protocol import Engine
 
 SUITE = """
@@ -25,7 +27,7 @@ import os, pytest
 from harness.world import Principal, User, World
 
 @pytest.mark.parametrize("number", range(2))
-def test_never_ends(place, number):
+def test_never_ends(place, number) -> None:
     place.build(World(name="killed", users=(User("root", 0, 0), User("alice", 1500, 1500))))
     sleeper = place.start(["sleep", "infinity"], Principal(1500, 1500))
     where = place.run(["sh", "-c", "readlink /proc/self/ns/mnt; uname -n"], Principal(0, 0)).stdout.split()
@@ -81,7 +83,7 @@ def containers(engine: Engine, hosts: set[str]) -> list[str]:
     return sorted(hosts & set(subprocess.check_output(command, text=True).split()))
 
 
-def named(left: list[int | str]) -> str:
+def named(left: Sequence[object]) -> str:
     """What is left, processes with their command lines."""
     told = []
     for each in left:

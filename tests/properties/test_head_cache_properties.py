@@ -46,7 +46,7 @@ def like(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 @given(st.data(), SAID)
-def test_what_is_known_is_what_would_have_been_read(data: st.DataObject, first: bytes):
+def test_what_is_known_is_what_would_have_been_read(data: st.DataObject, first: bytes) -> None:
     heads = HeadCache()
     heads.learn(bytearray(first), len(first), read(first))
     second = data.draw(like(first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ def asked(draw: st.DrawFn) -> tuple[list[Event], list[Query]]:
     texts, uids = st.sampled_from(words), st.sampled_from(UIDS)
     facts = draw(st.lists(st.tuples(texts, st.none() | uids, st.none() | texts, st.none() | texts), max_size=12))
     events = [Event(number, number, *fact, b"%d" % number) for number, fact in enumerate(facts, 1)]
-    values = {"session": words, "tool": words, "name": words, "uid": (*UIDS, -1)}
+    values: dict[str, Any] = {"session": words, "tool": words, "name": words, "uid": (*UIDS, -1)}
     single = [Query(**{field: value}) for field in Query.__struct_fields__ for value in values[field]]
     several = st.builds(Query, *(st.none() | st.sampled_from(values[field]) for field in Query.__struct_fields__))
     return events, [*single, *draw(st.lists(several, max_size=10))]

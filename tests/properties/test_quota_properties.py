@@ -9,7 +9,9 @@ from observatory.service.quota import Quota
 
 
 @given(st.integers(0, 200), st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40), st.booleans())))
-def test_the_sum_is_right_and_nobody_ever_got_more_than_was_left_then(capacity: int, steps):
+def test_the_sum_is_right_and_nobody_ever_got_more_than_was_left_then(
+    capacity: int, steps: list[tuple[int, int, bool]]
+) -> None:
     quota = Quota(capacity)
     held = dict.fromkeys(range(4), 0)
     for user, amount, taking in steps:

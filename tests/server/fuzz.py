@@ -9,8 +9,9 @@ import json
 import sys
 
 import atheris
+from atheris import import_hook
 
-with atheris.instrument_imports(include=["observatory"]):
+with import_hook.instrument_imports(include=["observatory"]):
     from observatory.events import compose
     from observatory.http.parser import RequestReader
     from observatory.http.responses import refusal_answer

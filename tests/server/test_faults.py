@@ -177,7 +177,7 @@ def outcome(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_seen(name: str, copy: Path):
+def test_a_fault_is_seen(name: str, copy: Path) -> None:
     fault = FAULTS[name]
     module = copy / "observatory" / fault.module
     text = module.read_text()
@@ -192,6 +192,6 @@ def test_a_fault_is_seen(name: str, copy: Path):
     assert " failed" in seen.stdout.splitlines()[-1] or " error" in seen.stdout.splitlines()[-1], seen.stdout
 
 
-def test_without_a_fault_the_copy_is_sound(copy: Path):
+def test_without_a_fault_the_copy_is_sound(copy: Path) -> None:
     seen = outcome(copy, "test_contract.py")
     assert seen.returncode == 0, seen.stdout

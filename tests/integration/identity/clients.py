@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.principal import become
@@ -16,6 +17,8 @@ from observatory.identity import peer_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+assert sys.platform == "linux"
 
 BOB, MALLORY = 1501, 1504
 

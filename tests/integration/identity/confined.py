@@ -16,6 +16,8 @@ from pathlib import Path
 from harness.inside.libc import LIBC, called, prctl
 from harness.inside.principal import become
 
+assert sys.platform == "linux"
+
 ALICE, STAFF, TEAM = 1500, 2000, 2001
 CLONE_NEWUSER, CLONE_NEWPID = 0x1000_0000, 0x2000_0000
 PR_SET_PDEATHSIG = 1

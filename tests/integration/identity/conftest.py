@@ -14,8 +14,8 @@ from harness.engines import bundle
 from harness.inside import loader
 from harness.testbed.probing import Attendant
 from harness.world import Principal
+from tests.helpers.installation import environment
 from tests.integration.cast import CAST
-from tests.integration.conftest import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,11 +38,7 @@ BARE = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.ide
 """The bare listener; with the name of a mistake as one more word, it makes that one."""
 CONFINED = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.identity.confined"))
 """In front of a server's command: how it is confined."""
-ENVIRONMENT = {
-    "HOME": "/home/alice",
-    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+ENVIRONMENT = environment()
 
 
 def proves(place: Place) -> bool:
@@ -156,7 +152,7 @@ class Stage:
         if not proves(self.place):
             records = {token: {**own, "process": None} if "process" in own else own for token, own in records.items()}
         assert records, "the actor recorded nothing"
-        events = {}
+        events: dict[str, dict[str, Any]] = {}
         while records.keys() - events.keys():
             event = json.loads(server.process.read_line(timeout=PATIENCE))
             if event.get("_event") == "SessionDead":

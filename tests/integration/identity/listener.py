@@ -17,6 +17,8 @@ import sys
 import threading
 from pathlib import Path
 
+assert sys.platform == "linux"
+
 MISTAKES = {
     "speaker": "asks who sent these bytes (SCM_CREDENTIALS), not who connected",
     "procfs": "looks the pid up in /proc when the request has come",

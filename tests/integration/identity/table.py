@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines.cache.images import tree
 from harness.engines.registry import choose
 from harness.inside.peers.cases import CASES
-from tests.integration.conftest import INSIDE, ROOT, SOURCE
+from tests.helpers.installation import ROOT, libraries, mounts
 from tests.integration.identity.conftest import BARE, OBSERVATORY, staged
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def differences(event: Sent) -> str:
         if value is None and name != "process":
             parts.append(f"{name} unknown")
         elif value != own[name]:
-            parts.append(f"{name} {', '.join(map(str, value)) if name == 'groups' else value}")
+            parts.append(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return ", ".join(parts) or "as recorded"
 
 
@@ -89,9 +88,7 @@ def main(engines: list[str]) -> None:
     for name in engines:
         with ExitStack() as stack:
             engine = choose(name)
-            installed = tree(ROOT / "locks" / "core.txt", engine)
-            mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
-            place = stack.enter_context(engine.open(mounts=mounts))
+            place = stack.enter_context(engine.open(mounts=mounts(libraries(engine))))
             stage = stack.enter_context(staged(place))
             made[f"{name} ({place.facts.kernel.split('-')[0]})"] = rows(stage)
     first, *others = made.values()

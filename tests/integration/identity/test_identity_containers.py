@@ -15,10 +15,10 @@ import pytest
 
 from harness.engines import bundle
 from harness.engines.cache import images
-from harness.engines.cache.images import tree
 from harness.engines.docker import DockerEngine
 from harness.world import Node
-from tests.integration import conftest as installed
+from tests.helpers.containers import run
+from tests.helpers.installation import INSIDE, SOURCE, libraries
 from tests.integration.cast import CAST
 from tests.integration.identity.conftest import (
     BARE,
@@ -67,10 +67,9 @@ class Containers:
         volume = self._client.volumes.create()
         stack.callback(volume.remove, force=True)
         self._shared = {volume.name: {"bind": "/shared", "mode": "rw"}}
-        libraries = tree(installed.ROOT / "locks" / "core.txt", engine)
         self._program = {
-            str(libraries): {"bind": f"{installed.INSIDE}/libraries", "mode": "ro"},
-            str(installed.SOURCE): {"bind": f"{installed.INSIDE}/source/observatory", "mode": "ro"},
+            str(libraries(engine)): {"bind": f"{INSIDE}/libraries", "mode": "ro"},
+            str(SOURCE): {"bind": f"{INSIDE}/source/observatory", "mode": "ro"},
         }
 
     def play(self, command: list[str], socket: str, *, one_pid_namespace: bool) -> tuple[str, str]:
@@ -103,9 +102,9 @@ class Containers:
 
     def _line(self, container: Container, file: str, text: str) -> str:
         """The first line with this text in a file in a running container, waited for."""
-        status, output = container.exec_run(["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
-        assert status == 0, output.decode()
-        return str(output.decode())
+        status, output = run(container, ["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
+        assert status == 0, output
+        return output
 
 
 class Namespaces:

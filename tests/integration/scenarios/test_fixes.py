@@ -10,7 +10,7 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.scenarios import Scenario, library
-from tests.integration.inside import ROOT
+from tests.helpers.harness_command import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

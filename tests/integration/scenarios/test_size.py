@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.program import program
+from tests.helpers.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -55,9 +55,7 @@ def test_a_refusal_before_what_is_hidden_is_conclusive() -> None:
 def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below() -> None:
     numbers = (stat.S_IFDIR | 0o700, 2, 1, 2, 0, 0, 4096, 0, 0, 0)
     root = Component("/", "directory", os.stat_result(numbers), (), None)
-    closed = Scene(
-        *[getattr(scene(SOCKET, user=ALI), name) for name in ("world", "attempt", "hidden")], root, (), frozenset()
-    )
+    closed = replace(scene(SOCKET, user=ALI), root=root)
     judgement = judged(closed, ALI)
     assert (judgement.decision.outcome, judgement.decision.at) == ("EACCES", "/")
     assert "ali lacks x on /:" in judgement.decision.why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from observatory.service.notices import INTERVAL, Notices
 
 
-def test_of_each_kind_there_is_one_line_in_a_while_and_how_many_were_left_out():
+def test_of_each_kind_there_is_one_line_in_a_while_and_how_many_were_left_out() -> None:
     said: list[str] = []
     now = 0.0
     notice = Notices(said.append, lambda: now)

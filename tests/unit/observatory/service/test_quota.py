@@ -7,7 +7,7 @@ import pytest
 from observatory.service.quota import Quota
 
 
-def test_one_user_gets_half_and_the_next_half_of_the_rest():
+def test_one_user_gets_half_and_the_next_half_of_the_rest() -> None:
     quota = Quota(100)
     assert quota.take(1, 50)
     assert not quota.take(1, 1)
@@ -16,7 +16,7 @@ def test_one_user_gets_half_and_the_next_half_of_the_rest():
     assert quota.take(3, 12)
 
 
-def test_there_is_something_for_one_who_has_nothing_however_many_have_come():
+def test_there_is_something_for_one_who_has_nothing_however_many_have_come() -> None:
     quota = Quota(1000)
     for user in range(8):
         while quota.take(user, 1):
@@ -24,13 +24,13 @@ def test_there_is_something_for_one_who_has_nothing_however_many_have_come():
     assert quota.take(99, 1)
 
 
-def test_what_is_refused_is_not_taken():
+def test_what_is_refused_is_not_taken() -> None:
     quota = Quota(10)
     assert not quota.take(1, 6)
     assert (quota.left, quota.held(1)) == (10, 0)
 
 
-def test_what_is_given_back_is_there_again():
+def test_what_is_given_back_is_there_again() -> None:
     quota = Quota(10)
     assert quota.take(None, 5)
     quota.give_back(None, 2)
@@ -39,6 +39,6 @@ def test_what_is_given_back_is_there_again():
     assert (quota.left, quota.held(None)) == (10, 0)
 
 
-def test_nothing_can_be_given_back_by_one_who_holds_nothing():
+def test_nothing_can_be_given_back_by_one_who_holds_nothing() -> None:
     with pytest.raises(KeyError):
         Quota(10).give_back(1, 1)

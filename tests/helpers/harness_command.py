@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import subprocess
@@ -58,12 +57,18 @@ for line in sys.stdin:
 """A process that runs the command for each line of arguments, in a child: it has imported everything already."""
 
 
-@functools.cache
-def answering(place: Place) -> subprocess.Popen[str] | None:
-    """Root's such process in a place; none in a place without a door for people.
+_STARTED: dict[Place, subprocess.Popen[str] | None] = {}
 
-    It goes in by that door, since a world that is built ends all other processes.
-    """
+
+def answering(place: Place) -> subprocess.Popen[str] | None:
+    """Root's such process in a place, started when first needed; none in a place without a door for people."""
+    if place not in _STARTED:
+        _STARTED[place] = _start(place)
+    return _STARTED[place]
+
+
+def _start(place: Place) -> subprocess.Popen[str] | None:
+    """It goes in by the door for people, since a world that is built ends all other processes."""
     try:
         door = place.interactive(ROOT)[:-1]
     except PlaceError:
