@@ -11,9 +11,10 @@ from __future__ import annotations
 class Quota:
     """Amounts of one resource by user (an effective uid, or None for those whom the kernel doesn't know)."""
 
-    __slots__ = ("_held", "left")
+    __slots__ = ("_held", "capacity", "left")
 
     def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
         self.left = capacity
         """What nobody holds."""
         self._held: dict[int | None, int] = {}

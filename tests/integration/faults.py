@@ -42,9 +42,9 @@ FAULTS = {
         group="team",
     ),
     "the first peer's credentials are used for all": Fault(
-        "service/server.py",
+        "service/acceptor.py",
         "        peer = accepted_credentials(sock)\n",
-        "        peer = Server.__dict__.get('first') or accepted_credentials(sock)\n        Server.first = peer\n",
+        "        peer = Acceptor.__dict__.get('first') or accepted_credentials(sock)\n        Acceptor.first = peer\n",
         "the listener saw Credentials(",
         mode=0o666,
     ),

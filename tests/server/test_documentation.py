@@ -16,7 +16,7 @@ import pytest
 from observatory import events
 from observatory.cli.main import parser
 from observatory.http.parser import MAX_BODY, MAX_HEAD
-from observatory.service import server
+from observatory.service import limits
 from observatory.service.outputs import output_socket, standard_output
 from observatory.service.routes import Action
 from tests.helpers.documents import code_blocks, console_commands
@@ -82,10 +82,10 @@ def size(text: str) -> int:
     [
         ("a request's body", MAX_BODY),
         ("its request line and fields together", MAX_HEAD),
-        ("time for a request, and for a peer to take some of a finite answer", server.DEADLINE),
-        ("time for requests that have begun when the server ends", server.GRACE),
-        ("incomplete requests and unsent answers of all users", server.MEMORY),
-        ("unread by one follower", server.FOLLOWER_BUFFER),
+        ("time for a request, and for a peer to take some of a finite answer", limits.DEADLINE),
+        ("time for requests that have begun when the server ends", limits.END_GRACE),
+        ("incomplete requests and unsent answers of all users", limits.MEMORY),
+        ("unread by one follower", limits.FOLLOWER_BUFFER),
         ("unread on standard output", standard_output.OUTPUT_BUFFER),
         ("readers of the output socket", output_socket.READERS),
         ("name of an event", events.LONGEST_NAME),
@@ -98,9 +98,9 @@ def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float) -> None
 
 
 def test_other_numbers_in_the_text_are_the_server_s() -> None:
-    assert f"less {server.RESERVE} |" in TEXT
-    assert f"together at most {server.PART * 1000:.0f} ms" in TEXT
-    assert output_socket.READER_BUFFER == server.FOLLOWER_BUFFER
+    assert f"less {limits.RESERVED_DESCRIPTORS} |" in TEXT
+    assert f"together at most {limits.TURN_BUDGET * 1000:.0f} ms" in TEXT
+    assert output_socket.READER_BUFFER == limits.FOLLOWER_BUFFER
 
 
 def test_every_route_is_described_and_no_other() -> None:
