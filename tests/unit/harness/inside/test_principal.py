@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.inside import credentials
+from harness.inside.capabilities import become_with
 from harness.inside.principal import act_as, become
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def test_one_who_acts_as_somebody_can_be_root_again() -> None:
 
 def test_chosen_capabilities_are_the_only_ones() -> None:
     def held() -> str:
-        become({**SOMEBODY, "capabilities": ["CAP_CHOWN"]})
+        become_with(SOMEBODY, ["CAP_CHOWN"])
         with open("/proc/self/status", encoding="utf-8") as status:  # noqa: PTH123 - as the rest of the child
             return next(line for line in status if line.startswith("CapEff")).split()[1]
 
