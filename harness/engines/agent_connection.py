@@ -118,7 +118,7 @@ class AgentConnection:
         answer = self._await(lambda: self._answers.pop(number, None), patience, "answer")
         if "failed" in answer:
             raise PlaceError(answer["failed"])
-        return answer["done"]
+        return answer.get("done")
 
     def close(self) -> None:
         """End the place."""
@@ -177,7 +177,7 @@ class AgentConnection:
         with self._changed:
             if "ready" in message:
                 self._facts = message["ready"]
-            else:
+            elif "id" in message:
                 self._answers[message["id"]] = message
             self._changed.notify_all()
 

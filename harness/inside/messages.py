@@ -58,10 +58,13 @@ class EncodedPrincipal(_Ids, total=False):
     real_uid: int
 
 
-class Person(EncodedPrincipal, total=False):
+class _Labelled(EncodedPrincipal):
+    label: str
+
+
+class Person(_Labelled, total=False):
     """A principal in a probe: `label` is its name there, `later` is who it becomes between connecting and speaking."""
 
-    label: str
     later: Person
 
 

@@ -134,8 +134,10 @@ class Commands:
             return False
         if piece:
             text = os.fsdecode(piece)
-            news: AgentMessage = {"stdout": text} if stream == "stdout" else {"stderr": text}
-            self._say({"process": command.number, **news})
+            number = command.number
+            self._say(
+                {"process": number, "stdout": text} if stream == "stdout" else {"process": number, "stderr": text}
+            )
             return True
         self._selector.unregister(descriptor)
         os.close(descriptor)

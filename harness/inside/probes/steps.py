@@ -53,14 +53,21 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[Person], sec
     """Print a `StepsReport`: at which stop who first got in, and who first got past the permissions."""
     launch.adopt_orphans()
     people = {person["label"]: _trier(endpoint, person) for person in outsiders}
-    report: StepsReport = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
+    report: StepsReport = {
+        "ready": False,
+        "stops": 0,
+        "tries": 0,
+        "modes": [],
+        "breaches": [],
+        "untraceable": None,
+    }
     filtered = seccomp.known()
     pid = launch.start(order, _be_traced)
     _, status = os.waitpid(pid, WALL)
     if not os.WIFSTOPPED(status):
         _end_all(set())
-        untraceable: StepsReport = {"untraceable": "the server could not be started under ptrace(2)"}
-        print(json.dumps(untraceable))
+        report["untraceable"] = "the server could not be started under ptrace(2)"
+        print(json.dumps(report))
         return
     ptrace(SETOPTIONS, pid, OPTIONS)
     onward = CONT if filtered else SYSCALL
