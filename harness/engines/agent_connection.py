@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         AgentFacts,
         AgentMessage,
         AttemptRequest,
+        CommandRequest,
         EncodedWorld,
         Request,
         Started,
-        StartRequest,
     )
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class AgentConnection:
         found: list[list[str]] = self.receive(number)
         return found
 
-    def start(self, request: StartRequest) -> AgentProcess:
+    def start(self, request: CommandRequest) -> AgentProcess:
         """Start a process in the place."""
         started: Started = self.request(request)
         return self._process(started["process"], started["pid"])

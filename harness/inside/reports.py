@@ -109,11 +109,11 @@ class PersonReport(AnswerReport):
     process: NamedCredentials
 
 
-class _Labelled(TypedDict):
+class _AnyLie(TypedDict):
     label: str
 
 
-class Lie(_Labelled, total=False):
+class Lie(_AnyLie, total=False):
     """What to claim in a request: fields of its body, headers, a query, a user's name, or ids by SCM_CREDENTIALS."""
 
     body: dict[str, Any]
@@ -199,13 +199,6 @@ class StatementReport(TypedDict):
 
     kind: str
     rows: list[list[str]]
-
-
-class DescribedProcess(TypedDict):
-    """A process by its number and its name in the kernel."""
-
-    pid: int
-    comm: str
 
 
 class CaseReport(TypedDict, total=False):

@@ -19,7 +19,7 @@ from harness.inside.probes.endpoint import find, knock
 from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.inside.reports import HammerReport, Launch, StartsReport
 
 
@@ -27,7 +27,7 @@ def main(
     endpoint: str,
     speaks: str,
     order: Launch,
-    outsiders: list[Person],
+    outsiders: list[EncodedPerson],
     starts: int,
     seconds: float,
     leftovers: list[str],
@@ -79,7 +79,7 @@ def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | N
     return modes if wait(endpoint, speaks, pid, seconds, note) else None
 
 
-def _hammer(endpoint: str, person: Person) -> tuple[int, int]:
+def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:
     """The process that tries, and the pipe on which it says in the end how that went."""
     hear, say = os.pipe()
     pid = os.fork()
