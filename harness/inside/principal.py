@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ def become(who: EncodedPrincipal) -> None:
     """Give up root for the principal's groups and ids, with what capabilities the kernel leaves. Raises OSError."""
     uid, gid = who["uid"], who["gid"]
     uids = (who.get("real_uid", uid), uid, uid)
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "this system has no setresuid(2)")
     os.setgroups(who["groups"])
     os.setresgid(gid, gid, gid)
     os.setresuid(*uids)

@@ -22,6 +22,8 @@ def make(owner: int) -> None:
 
 def go_on(what: str, token: str, descriptor: int = -1) -> None:
     """Go on as that Python, with this module's `main`."""
+    if sys.platform != "linux":
+        raise UnplayableError("a file that is nowhere is Linux's")
     call = delivery.call(__name__, {"what": what, "token": token, "descriptor": descriptor})
     ordered = os.memfd_create("order")
     os.write(ordered, (delivery.packed(loader.sent.sources) + call).encode())

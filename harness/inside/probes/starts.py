@@ -7,10 +7,12 @@ until it gets in: one success is a breach, and ends the series. Beside them root
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.principal import become
@@ -65,6 +67,8 @@ def main(
 
 def _has_ended(pid: int) -> bool:
     """Whether a child has ended; it stays to be waited for (waitid(2), WNOWAIT)."""
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "Python has no waitid(2) here")
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
