@@ -68,7 +68,7 @@ def _judge(testbed: Testbed, outside: list[str]) -> Finding:
     tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())
     evidence: dict[str, Any] = {"steps": steps, "starts": starts}
     faults = []
-    if steps.get("breaches"):
+    if steps["breaches"]:
         # One who got in says more than one who would have.
         first = min(steps["breaches"], key=lambda breach: breach["connect"] != "ok")
         at = f"at stop {first['stop']} of a start taken step by step, when the mode was {first['mode']}"
@@ -80,14 +80,14 @@ def _judge(testbed: Testbed, outside: list[str]) -> Finding:
     faults += [f"{who} got in during start {starts['starts']} at full speed" for who in got_in]
     if faults:
         return broken("; ".join(faults), **evidence)
-    if not steps.get("ready", True):
+    if steps["untraceable"] is None and not steps["ready"]:
         return broken(f"a start taken step by step did not answer within {STEPPING:.0f} s", **evidence)
     if starts["ready"] < starts["starts"]:
         missing = starts["starts"] - starts["ready"]
         return broken(f"{missing} of {starts['starts']} starts never answered", **evidence)
     stepped = (
         steps["untraceable"]
-        if "untraceable" in steps
+        if steps["untraceable"] is not None
         else f"nor at any of the {steps['stops']} stops of a start taken step by step"
     )
     names = ", ".join(outside)

@@ -11,7 +11,7 @@ from harness.testbed.probing import ProbeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.testbed.testbed import RunningServer, Testbed
 
 HOLDS = (
@@ -61,12 +61,12 @@ def attack(testbed: Testbed) -> Finding:
     return held(f"{whom} were all named as the kernel names them", requests=counted)
 
 
-def _people(testbed: Testbed) -> list[Person]:
+def _people(testbed: Testbed) -> list[EncodedPerson]:
     """The users of the world, processes that are hard to name, and as many strangers as it takes."""
     known = [testbed.person(user.name) for user in testbed.world.users if user.capabilities is None]
     member = testbed.person("member")
     stranger = testbed.person("stranger")
-    hard: list[Person] = [
+    hard: list[EncodedPerson] = [
         {**member, "label": "member-without-group", "groups": []},
         {**stranger, "label": "stranger-in-a-crowd", "groups": list(CROWD)},
         {**stranger, "label": "stranger-by-set-user-id", "real_uid": member["uid"]},
@@ -78,14 +78,14 @@ def _people(testbed: Testbed) -> list[Person]:
         },
     ]
     rest = CONNECTIONS // EACH - len(known) - len(hard)
-    nameless: list[Person] = [
+    nameless: list[EncodedPerson] = [
         {"label": f"nameless-{number}", "uid": 5000 + number, "gid": 6000 + number, "groups": list(CROWD[:number])}
         for number in range(rest)
     ]
     return [*known, *hard, *nameless]
 
 
-def _changers(testbed: Testbed) -> list[Person]:
+def _changers(testbed: Testbed) -> list[EncodedPerson]:
     """Processes that connect as one user and speak as another."""
     member, colleague, stranger = (testbed.person(name) for name in ("member", "colleague", "stranger"))
     if testbed.tells == "answer":
@@ -97,7 +97,7 @@ def _changers(testbed: Testbed) -> list[Person]:
 
 
 def _hold(
-    testbed: Testbed, running: RunningServer, people: list[Person], each: int, stopped: int | None = None
+    testbed: Testbed, running: RunningServer, people: list[EncodedPerson], each: int, stopped: int | None = None
 ) -> tuple[list[str], int]:
     lines = testbed.probe_lines(
         "people",

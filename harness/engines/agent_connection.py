@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         AgentFacts,
         AgentMessage,
         AttemptRequest,
+        CommandRequest,
         EncodedWorld,
         Request,
         Started,
-        StartRequest,
     )
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class AgentConnection:
         found: list[list[str]] = self.receive(number)
         return found
 
-    def start(self, request: StartRequest) -> AgentProcess:
+    def start(self, request: CommandRequest) -> AgentProcess:
         """Start a process in the place."""
         started: Started = self.request(request)
         return self._process(started["process"], started["pid"])
@@ -118,7 +118,7 @@ class AgentConnection:
         answer = self._await(lambda: self._answers.pop(number, None), patience, "answer")
         if "failed" in answer:
             raise PlaceError(answer["failed"])
-        return answer["done"]
+        return answer.get("done")
 
     def close(self) -> None:
         """End the place."""
@@ -177,7 +177,7 @@ class AgentConnection:
         with self._changed:
             if "ready" in message:
                 self._facts = message["ready"]
-            else:
+            elif "id" in message:
                 self._answers[message["id"]] = message
             self._changed.notify_all()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.inside import loader
+from harness.inside.delivery import OPTIONS, call, packed, starting, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 INSIDE = Path(loader.__file__).parent
 PACKAGE = "harness.inside"
 ATTENDANT = f"{PACKAGE}.attendant"
-START = loader.starting(Path(loader.__file__).read_text(encoding="utf-8"))
+START = starting(Path(loader.__file__).read_text(encoding="utf-8"))
 """What `python3 -c` runs, to go on with what `delivery` made."""
-COMMAND = ("python3", *loader.OPTIONS, START)
+COMMAND = ("python3", *OPTIONS, START)
 """The command of every program that needs the standard library alone."""
 
 _TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
@@ -34,12 +35,13 @@ _IMPORT = re.compile(rf"^[ \t]*from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*
 
 def delivery(program: str, **arguments: Any) -> str:
     """What a program that runs `COMMAND` or `START` reads on its standard input; the rest of that is its own."""
-    return loader.delivery(_order(program, arguments))
+    return _packed(program) + call(program, arguments)
 
 
 def self_contained(program: str, **arguments: Any) -> str:
     """The program for `python3 -c` where standard input is not to be had."""
-    return loader.whole(Path(loader.__file__).read_text(encoding="utf-8"), _order(program, arguments))
+    order: Order = {"sources": sources(program), "program": program, "arguments": arguments}
+    return whole(Path(loader.__file__).read_text(encoding="utf-8"), order)
 
 
 class Orders:
@@ -82,8 +84,9 @@ def sources(program: str) -> dict[str, str]:
     return found
 
 
-def _order(program: str, arguments: dict[str, Any]) -> Order:
-    return {"sources": sources(program), "program": program, "arguments": arguments}
+@cache
+def _packed(program: str) -> str:
+    return packed(sources(program))
 
 
 def _imports(text: str) -> list[str]:

@@ -23,7 +23,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.cache import images
 from harness.engines.mount_option import parse
 from harness.engines.protocol import Interpreter, PlaceError
-from harness.inside import loader
+from harness.inside.delivery import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +136,7 @@ class DockerEngine:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
 
         container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
-        container.with_command(["python3", *loader.OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
+        container.with_command(["python3", *OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
         for bind in binds:
             container.with_volume_mapping(bind.source, bind.target, "ro")
         container.with_kwargs(**self.options())

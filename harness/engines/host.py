@@ -22,7 +22,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import MountOption, parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Completed, Interpreter, PlaceError
-from harness.inside import loader
+from harness.inside.delivery import OPTIONS
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class HostEngine:
         except OSError as error:
             shutil.rmtree(base)
             raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
-        pipes = Pipes([sys.executable, *loader.OPTIONS, bundle.START])
+        pipes = Pipes([sys.executable, *OPTIONS, bundle.START])
         agent = bundle.delivery("harness.inside.agent.main", base=str(base))
         return HostPlace(str(base), AgentConnection(pipes, agent))
 

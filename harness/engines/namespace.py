@@ -21,7 +21,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Interpreter, PlaceError
-from harness.inside import loader
+from harness.inside.delivery import OPTIONS
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class NamespaceEngine:
             "harness.inside.agent.entrance", python=str(inside), libraries=libraries, binds=binds, links=links
         )
         agent = bundle.delivery("harness.inside.agent.main")
-        command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), *loader.OPTIONS, bundle.START]
+        command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), *OPTIONS, bundle.START]
         pipes = Pipes(command)
         try:
             connection = AgentConnection(pipes, root, agent)

@@ -7,9 +7,12 @@ import struct
 from typing import TYPE_CHECKING
 
 from harness.inside.libc import LIBC, prctl
+from harness.inside.principal import become
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from harness.inside.messages import EncodedPrincipal
 
 NAMES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
@@ -26,14 +29,16 @@ PR_CAP_AMBIENT_RAISE = 2
 SECBIT_NOROOT, SECBIT_NOROOT_LOCKED = 1, 2  # linux/securebits.h: an exec by uid 0 gives no capabilities
 
 
-def keep() -> None:
-    """Have a change of user, which comes next, take no capabilities away, and an exec give none. Raises OSError."""
+def become_with(who: EncodedPrincipal, names: Sequence[str]) -> None:
+    """Give up root for what the principal is, with these capabilities alone, which an exec keeps. Raises OSError."""
     prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED)
     prctl(PR_SET_KEEPCAPS, 1)
+    become(who)
+    _restrict(names)
 
 
-def restrict(names: Sequence[str]) -> None:
-    """Make the permitted, effective, inheritable and ambient sets of this process exactly these. Raises OSError."""
+def _restrict(names: Sequence[str]) -> None:
+    """Make the permitted, effective, inheritable and ambient sets of this process exactly these."""
     numbers = [CAPABILITIES[name] for name in names]
     low = sum(1 << number for number in numbers if number < 32)
     high = sum(1 << (number - 32) for number in numbers if number >= 32)

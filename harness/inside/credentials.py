@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ def of_process(pid: int, status: str) -> EncodedCredentials:
 
 
 def of_peer(connection: socket.socket) -> EncodedCredentials:
-    """What the kernel keeps of the process that connected: pid, effective ids, supplementary groups (unix(7))."""
+    """What the kernel keeps of the process that connected: pid, effective ids, supplementary groups (unix(7)).
+
+    Raises OSError on a system that is not asked in this way.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
     pid, uid, gid = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     size = 4 * 64
     while True:

@@ -1,30 +1,27 @@
 """The beginning of every program that runs in a place: it takes the program's modules from outside and calls `main`.
 
 Its text stands in the command (`python3 -c`) and is followed by one call: of `receive`, where the modules come on
-standard input, or of `begin` with all of them, where standard input is not to be had. What a program needs is found
-out by `harness.engines.bundle`, which sends it.
+standard input, or of `begin` with all of them, where standard input is not to be had. `delivery` has the other end.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, cast
+
+TYPE_CHECKING = False
+"""As in `typing`, which takes longer to import than all else here; so does `json`, and not every program needs it."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.abc import Loader
     from types import ModuleType
     from typing import Any
 
     from harness.inside.messages import Order
 
 NAME = "harness.inside.loader"
-OPTIONS = ("-I", "-S", "-c")
-"""Of the interpreter, before a text of `starting`: no program needs more than the standard library."""
 
 
 class SentModules:
@@ -48,7 +45,8 @@ class SentModules:
         """Answer for what was sent, and for the packages around it."""
         package = fullname in self.packages
         if package or fullname in self.sources:
-            return ModuleSpec(fullname, cast("Loader", self), is_package=package)
+            loader: Any = self
+            return ModuleSpec(fullname, loader, is_package=package)
         return None
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -63,28 +61,12 @@ class SentModules:
 sent = SentModules()
 
 
-def starting(text: str) -> str:
-    """The program for `python3 -c` that goes on with what comes on standard input; `text` is that of this module."""
-    return f"{text}\nreceive()\n"
-
-
-def whole(text: str, order: Order) -> str:
-    """The program for `python3 -c` that has everything in it."""
-    return f"{text}\nbegin({order!r})\n"
-
-
-def delivery(order: Order) -> str:
-    """What a program that `starting` made must read first: eight digits, as many characters of modules, and a line.
-
-    On its way, paths in it may become other paths (`harness.engines.host`); so no slash is in what has been counted.
-    """
-    modules = json.dumps(order["sources"]).replace("/", "\\u002f")  # in ASCII: a character is a byte
-    return f"{len(modules):08d}{modules}{json.dumps({**order, 'sources': {}})}\n"
-
-
 def receive() -> None:
     """Begin with what comes on standard input, and read nothing beyond it: the rest is the program's."""
-    sources = json.loads(_read(int(_read(8))))
+    import json  # noqa: PLC0415 - see above
+    import zlib  # noqa: PLC0415
+
+    sources = json.loads(zlib.decompress(bytes.fromhex(_read(int(_read(8))).decode())))
     line = b""
     while not line.endswith(b"\n"):
         line += _read(1)
@@ -95,7 +77,8 @@ def receive() -> None:
 def begin(order: Order) -> None:
     """Make the modules importable and call the program."""
     if sent not in sys.meta_path:
-        sys.meta_path.insert(0, cast("Any", sent))
+        finder: Any = sent
+        sys.meta_path.insert(0, finder)
         sys.modules[NAME] = sys.modules[__name__]  # for programs that make others begin
     sent.add(order["sources"])
     importlib.import_module(order["program"]).main(**order["arguments"])

@@ -58,11 +58,14 @@ class EncodedPrincipal(_Ids, total=False):
     real_uid: int
 
 
-class Person(EncodedPrincipal, total=False):
+class _Labelled(EncodedPrincipal):
+    label: str
+
+
+class EncodedPerson(_Labelled, total=False):
     """A principal in a probe: `label` is its name there, `later` is who it becomes between connecting and speaking."""
 
-    label: str
-    later: Person
+    later: EncodedPerson
 
 
 class EncodedCredentials(_Ids):
@@ -144,7 +147,7 @@ class GridRequest(TypedDict):
     principals: list[EncodedPrincipal]
 
 
-class StartRequest(TypedDict):
+class CommandRequest(TypedDict):
     """Start a command as a principal. Done: `Started`."""
 
     do: Literal["start"]
@@ -227,4 +230,4 @@ class CallReport(TypedDict):
 
 
 if TYPE_CHECKING:
-    Request = BuildRequest | AttemptRequest | GridRequest | StartRequest | InputRequest | SignalRequest
+    Request = BuildRequest | AttemptRequest | GridRequest | CommandRequest | InputRequest | SignalRequest

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING
-
-from harness.inside import capabilities
 
 if TYPE_CHECKING:
     from harness.inside.messages import EncodedPrincipal
 
 
 def become(who: EncodedPrincipal) -> None:
-    """Give up root for what the principal is: groups, ids, and the capabilities if a set is given. Raises OSError."""
-    uid, gid, wanted = who["uid"], who["gid"], who.get("capabilities")
+    """Give up root for the principal's groups and ids, with what capabilities the kernel leaves. Raises OSError."""
+    uid, gid = who["uid"], who["gid"]
     uids = (who.get("real_uid", uid), uid, uid)
-    if wanted is not None:
-        capabilities.keep()
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "this system has no setresuid(2)")
     os.setgroups(who["groups"])
     os.setresgid(gid, gid, gid)
     os.setresuid(*uids)
     if (os.getresuid(), os.getresgid()) != (uids, (gid, gid, gid)):
         raise OSError(errno.EINVAL, "that id means 'leave it as it is'")  # (uid_t) -1
-    if wanted is not None:
-        capabilities.restrict(wanted)
 
 
 def act_as(who: EncodedPrincipal | None) -> None:

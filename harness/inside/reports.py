@@ -109,10 +109,13 @@ class PersonReport(AnswerReport):
     process: NamedCredentials
 
 
-class Lie(TypedDict, total=False):
+class _AnyLie(TypedDict):
+    label: str
+
+
+class Lie(_AnyLie, total=False):
     """What to claim in a request: fields of its body, headers, a query, a user's name, or ids by SCM_CREDENTIALS."""
 
-    label: str
     body: dict[str, Any]
     headers: dict[str, str]
     query: str
@@ -180,15 +183,15 @@ class Breach(TypedDict):
     connect: str
 
 
-class StepsReport(TypedDict, total=False):
-    """A start that was taken step by step; or nothing but `untraceable`, which says why it could not be."""
+class StepsReport(TypedDict):
+    """A start that was taken step by step; `untraceable` says why it could not be, where that is so."""
 
     ready: bool
     stops: int
     tries: int
     modes: list[str]
     breaches: list[Breach]
-    untraceable: str
+    untraceable: str | None
 
 
 class StatementReport(TypedDict):
@@ -196,13 +199,6 @@ class StatementReport(TypedDict):
 
     kind: str
     rows: list[list[str]]
-
-
-class DescribedProcess(TypedDict):
-    """A process by its number and its name in the kernel."""
-
-    pid: int
-    comm: str
 
 
 class CaseReport(TypedDict, total=False):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.inside.reports import DescriptorsReport, QuestionReport, Sighting
     from harness.subjects.subject import Subject
     from harness.world import Attempt, Principal, World
@@ -114,7 +114,7 @@ class Testbed(Prober):
         """What the kernel sees of a user's processes."""
         return self.world.principal(name)
 
-    def person(self, name: str) -> Person:
+    def person(self, name: str) -> EncodedPerson:
         """A user as the probes take one."""
         who = self.principal(name)
         return {"label": name, "uid": who.uid, "gid": who.gid, "groups": list(who.groups)}
@@ -242,7 +242,7 @@ class Testbed(Prober):
         """Whether the server is to serve a process that got as far as the server."""
         return self.subject.admits(label)
 
-    def named_people(self) -> list[Person]:
+    def named_people(self) -> list[EncodedPerson]:
         """The users whom a server can name that goes by names."""
         return [self.person(user.name) for user in self.world.users if user.capabilities is None]
 

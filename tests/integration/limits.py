@@ -84,9 +84,13 @@ LIMITS = (
             engine,
             tuple(f"{_SUBJECT}[{name}-" for name, subject in SUBJECTS.items() if subject.packages),
             "without images there is no machine with the packages of a subject",
-            f"harness/engines/{engine}.py; docs/subjects.md",
+            f"{source}; docs/subjects.md",
         )
-        for engine in ("namespace", "host", "vm")
+        for engine, source in (
+            ("namespace", "harness/engines/namespace.py"),
+            ("host", "harness/engines/host.py"),
+            ("vm", "harness/engines/vm/engine.py"),
+        )
     ),
     Limit(
         "host",

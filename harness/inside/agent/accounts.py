@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PASSWD, GROUP = "/etc/passwd", "/etc/group"
 
 
-class Accounts:
+class AccountFiles:
     """Both files, as they were in the beginning and as a world wants them."""
 
     def __init__(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def encoded(entries: Iterable[AclRow]) -> bytes:
 
 def of(path: str) -> bytes | None:
     """A path's ACL; `None` if it has none, or if this system or file system has none."""
-    if not hasattr(os, "getxattr"):
+    if sys.platform != "linux":
         return None
     try:
         return os.getxattr(path, ACCESS)
@@ -34,8 +36,11 @@ def of(path: str) -> bytes | None:
 
 
 def give(path: str, acl: bytes | None) -> None:
-    """Give a path this ACL, or take away the one that it has."""
-    if acl is not None:
+    """Give a path this ACL, or take away the one that it has. Raises OSError, also where there are none."""
+    if sys.platform != "linux":
+        if acl is not None:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+    elif acl is not None:
         os.setxattr(path, ACCESS, acl)
     elif of(path) is not None:
         os.removexattr(path, ACCESS)

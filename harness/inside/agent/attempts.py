@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from harness.inside import errnos
 from harness.inside.agent.refusals import refusing_component
@@ -18,47 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-
-class ResolvedAttempt(NamedTuple):
-    """An attempt as its principal makes it. `type` is the socket's."""
-
-    operation: str
-    path: str
-    to: str | None
-    mode: int | None
-    type: str
-
-
-class Outcome(NamedTuple):
+    Trial = tuple[str, str, str | None, int | None, str]
+    """An attempt as its principal makes it: the operation, the path, where to, the mode, the socket's type."""
+    Outcome = tuple[str, str | None, str | None]
     """`ok` or an errno's name, the component that refused, and the peer's address (in hexadecimal) of a connection."""
-
-    outcome: str
-    at: str | None
-    peer: str | None
 
 
 def serve(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoReturn:
     """The life of the child: for each line of attempts a line of outcomes."""
     with channel.makefile("rwb") as stream:
         for line in stream:
-            said = [_attempt(ResolvedAttempt._make(row), cwd, protected_symlinks) for row in json.loads(line)]
+            said = [_attempt(trial, cwd, protected_symlinks) for trial in json.loads(line)]
             stream.write(json.dumps(said).encode() + b"\n")
             stream.flush()
     os._exit(0)
 
 
-def _attempt(attempt: ResolvedAttempt, cwd: str, protected_symlinks: bool) -> Outcome:
+def _attempt(trial: Trial, cwd: str, protected_symlinks: bool) -> Outcome:
+    operation, path, to, mode, kind = trial
     try:
-        peer = _try(attempt)
+        peer = _try(operation, path, to, mode, kind)
     except OSError as error:
         outcome = errnos.name(error)
-        return Outcome(outcome, refusing_component(attempt, outcome, cwd, protected_symlinks), None)
-    return Outcome("ok", None, None if peer is None else peer.hex())
+        return outcome, refusing_component(operation, path, to, outcome, cwd, protected_symlinks), None
+    return "ok", None, None if peer is None else peer.hex()
 
 
-def _try(attempt: ResolvedAttempt) -> bytes | None:
+def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str) -> bytes | None:
     """Do it. Raises OSError where the kernel refuses; returns the peer's address of a connection."""
-    operation, path, to, mode, kind = attempt
     if operation == "connect":
         return _connect(kind, path)
     if operation == "bind":

@@ -13,6 +13,7 @@ from harness.inside import credentials
 from harness.inside.agent.errors import EndOfInput, RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
+from harness.inside.capabilities import become_with
 from harness.inside.principal import become
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ ANYWHERE = " anywhere"
 
 def become_or_refuse(principal: EncodedPrincipal) -> None:
     """Give up root for what the principal is. Raises RefusalError where nobody can be that."""
+    wanted = principal.get("capabilities")
     try:
-        become(principal)
+        if wanted is None:
+            become(principal)
+        else:
+            become_with(principal, wanted)
     except OSError as error:
         groups = ",".join(map(str, principal["groups"])) or "none"
         raise RefusalError(

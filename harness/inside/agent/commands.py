@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from harness.inside.messages import AgentMessage, InputRequest, SignalRequest, Started, StartRequest
+    from harness.inside.messages import AgentMessage, CommandRequest, InputRequest, SignalRequest, Started
 
 
 class Command:
@@ -41,7 +41,7 @@ class Commands:
         self._running: dict[int, Command] = {}
         self._started = 0
 
-    def start(self, request: StartRequest) -> Started:
+    def start(self, request: CommandRequest) -> Started:
         """Start a command as a principal. Raises RefusalError."""
         (stdin, ours_in), (ours_out, stdout), (ours_err, stderr) = os.pipe(), os.pipe(), os.pipe()
         failed, report = os.pipe()
@@ -134,8 +134,10 @@ class Commands:
             return False
         if piece:
             text = os.fsdecode(piece)
-            news: AgentMessage = {"stdout": text} if stream == "stdout" else {"stderr": text}
-            self._say({"process": command.number, **news})
+            number = command.number
+            self._say(
+                {"process": number, "stdout": text} if stream == "stdout" else {"process": number, "stderr": text}
+            )
             return True
         self._selector.unregister(descriptor)
         os.close(descriptor)
@@ -163,7 +165,7 @@ def _above(descriptor: int) -> int:
     return descriptor
 
 
-def _execute(request: StartRequest, streams: tuple[int, int, int], report: int) -> NoReturn:
+def _execute(request: CommandRequest, streams: tuple[int, int, int], report: int) -> NoReturn:
     """In the forked process: become the principal and run the command. What fails is written to `report`."""
     command = request["command"]
     try:

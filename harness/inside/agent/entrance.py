@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from harness.inside import loader
+from harness.inside import delivery, loader
 from harness.inside.libc import (
     LIBC,
     MNT_DETACH,
@@ -68,7 +68,8 @@ def main(python: str, libraries: str, binds: list[list[str]], links: list[list[s
         raise_loopback()
         change_root(root)
         environment = {"LD_LIBRARY_PATH": libraries} if libraries else {}
-        os.execve(python, [python, *loader.OPTIONS, loader.starting(loader.sent.sources[loader.NAME])], environment)
+        start = delivery.starting(loader.sent.sources[loader.NAME])
+        os.execve(python, [python, *delivery.OPTIONS, start], environment)
     except OSError as error:
         where = "" if error.filename is None else f" ({error.filename})"
         sys.exit(f"a root of its own could not be made: {error.strerror}{where}")

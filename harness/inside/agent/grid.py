@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GO = b"!"
 
 
-class Grid:
+class GridChildren:
     """The principals of the grid as children, who know the sockets of one world."""
 
     def __init__(self, sockets: Sequence[HeldSocket]) -> None:

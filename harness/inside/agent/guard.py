@@ -11,8 +11,9 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
+
+from harness.inside import credentials
 
 NAME = "\0harness-guard"
 PATIENCE = 8.0
@@ -40,8 +41,7 @@ def _agent() -> socket.socket:
         door.settimeout(PATIENCE)
         while True:
             agent, _ = door.accept()
-            _, uid, _ = struct.unpack("iII", agent.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            if uid == 0:
+            if credentials.of_peer(agent)["uid"] == 0:
                 return agent
             agent.close()
 

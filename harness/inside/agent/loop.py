@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from harness.inside.agent.commands import Commands
 from harness.inside.agent.errors import EndOfInput, RefusalError
 from harness.inside.agent.facts import facts
-from harness.inside.agent.grid import Grid
+from harness.inside.agent.grid import GridChildren
 from harness.inside.agent.rounds import Rounds
 from harness.inside.agent.world import Builder
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
         AgentMessage,
         AttemptRequest,
         BuildRequest,
+        CommandRequest,
         GridRequest,
         InputRequest,
         SignalRequest,
         Started,
-        StartRequest,
     )
     from harness.inside.rows import EncodedObservation
 
@@ -54,7 +54,7 @@ class Agent:
         self._commands = Commands(self._selector, self._say)
         protected = bool(self.facts["sysctls"].get("fs.protected_symlinks"))
         self._rounds = Rounds(self._builder, protected_symlinks=protected)
-        self._grid = Grid(())
+        self._grid = GridChildren(())
         self._watched: list[socket.socket] = []
 
     def serve(self) -> None:
@@ -95,7 +95,7 @@ class Agent:
             if each.accepts:
                 self._selector.register(each.held, selectors.EVENT_READ, lambda _, it=each: it.drain())
                 self._watched.append(each.held)
-        self._grid = Grid(self._builder.sockets)
+        self._grid = GridChildren(self._builder.sockets)
 
     def attempt(self, request: AttemptRequest) -> list[EncodedObservation]:
         """Make attempts of the world that was built."""
@@ -105,7 +105,7 @@ class Agent:
         """Make the attempts of a grid in the world that was built."""
         return self._grid.sweep(request)
 
-    def start(self, request: StartRequest) -> Started:
+    def start(self, request: CommandRequest) -> Started:
         """Start a command."""
         return self._commands.start(request)
 

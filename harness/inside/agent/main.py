@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import socket
 import time
 
@@ -12,7 +11,7 @@ from harness.inside.agent.guard import NAME
 from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
 from harness.inside.agent.outside import Outside
-from harness.inside.agent.scratch import SCRATCH, make_anew
+from harness.inside.agent.scratch import SCRATCH, make_anew, remove
 
 
 def main(guarded: bool = False, base: str | None = None) -> None:
@@ -38,7 +37,7 @@ def main(guarded: bool = False, base: str | None = None) -> None:
         agent.serve()
         agent.clean_up()
         Outside.enter()
-        shutil.rmtree(base)
+        remove(base)
     else:
         Agent().serve()
     os._exit(0)  # whoever is left here has nothing to say

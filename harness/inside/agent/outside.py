@@ -7,6 +7,7 @@ the kernel tells of processes.
 from __future__ import annotations
 
 import codecs
+import importlib
 import os
 
 
@@ -18,8 +19,10 @@ class Outside:
     @classmethod
     def leave(cls, base: str) -> None:
         """Make `base` the root directory of this process."""
+        # From inside, Python could not load what is needed later.
+        importlib.import_module("shutil")
         for name in ("ascii", "utf-8"):
-            codecs.lookup(name)  # from inside, Python could not load them
+            codecs.lookup(name)
         cls.descriptor = os.open("/", os.O_RDONLY)
         os.chroot(base)
         os.chdir("/")

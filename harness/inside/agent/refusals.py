@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from harness.inside.agent.attempts import ResolvedAttempt
-
 MAXSYMLINKS = 40  # linux/namei.h
 NAME_MAX, PATH_MAX = 255, 4096  # linux/limits.h
 UNKNOWN = "unknown"
@@ -121,9 +119,10 @@ class TriedName:
         return refusal if refusal in (None, "EACCES", "EROFS") else UNKNOWN
 
 
-def refusing_component(attempt: ResolvedAttempt, outcome: str, cwd: str, protected_symlinks: bool) -> str | None:
+def refusing_component(
+    operation: str, path: str, to: str | None, outcome: str, cwd: str, protected_symlinks: bool
+) -> str | None:
     """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
-    operation, path, to = attempt[:3]
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
     if outcome == "ENAMETOOLONG":

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.inside.agent import attempts
-from harness.inside.agent.attempts import Outcome, ResolvedAttempt
 from harness.inside.agent.children import Children
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.refusals import TriedPath
@@ -16,6 +15,7 @@ from harness.inside.rows import EncodedAttempt, EncodedObservation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.inside.agent.attempts import Outcome, Trial
     from harness.inside.agent.children import Child
     from harness.inside.agent.world import Builder
     from harness.inside.messages import AttemptRequest, EncodedCredentials
@@ -52,8 +52,8 @@ class Rounds:
                     done.append(EncodedObservation(entered.refusal, entered.at, None, None))
                     continue
                 child, directory = self.children.child(principals[first.who], entered.at), entered.at
-            batch = [
-                ResolvedAttempt(operation, paths[path], None if to is None else paths[to], mode, kind)
+            batch: list[Trial] = [
+                (operation, paths[path], None if to is None else paths[to], mode, kind)
                 for _, operation, _, path, to, mode, kind in rows[start:end]
             ]
             try:
@@ -64,7 +64,7 @@ class Rounds:
                 raise
         return done
 
-    def _make(self, child: Child, cwd: str, batch: list[ResolvedAttempt]) -> list[EncodedObservation]:
+    def _make(self, child: Child, cwd: str, batch: list[Trial]) -> list[EncodedObservation]:
         for operation, path, to, _, _ in batch:
             if operation == "bind" and not path.startswith("@"):
                 self._builder.expect_new(os.path.join(cwd, path))
@@ -73,12 +73,14 @@ class Rounds:
             elif operation == "chmod":
                 self._builder.expect_change(os.path.join(cwd, path))
         child.send(json.dumps(batch).encode() + b"\n")
-        outcomes = list(map(Outcome._make, json.loads(child.read_line())))
+        outcomes: list[Outcome] = json.loads(child.read_line())
         connected = [
-            number for number, attempt in enumerate(batch) if attempt[0] == "connect" and outcomes[number][0] == "ok"
+            (number, peer)
+            for number, (outcome, _, peer) in enumerate(outcomes)
+            if outcome == "ok" and batch[number][0] == "connect"
         ]
         process = child.credentials() if connected else None
-        met = self._met(child.pid, [(number, outcomes[number].peer) for number in connected])
+        met = self._met(child.pid, connected)
         return [
             EncodedObservation(outcome, at, met.get(number), process if number in met else None)
             for number, (outcome, at, _) in enumerate(outcomes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 
 from harness.inside.agent.mounts import mounted
@@ -18,6 +17,8 @@ def remove(path: str) -> None:
     """Take away whatever is there, if anything is. Raises OSError."""
     try:
         if stat.S_ISDIR(os.lstat(path).st_mode):
+            import shutil  # noqa: PLC0415 - it loads every way to compress; a place is there sooner without
+
             shutil.rmtree(path)
         else:
             os.unlink(path)
@@ -38,7 +39,8 @@ def make_anew(path: str) -> None:
     if has_mount or entries != len(walked) - 1:
         return
     tree = [(directory, os.lstat(directory)) for directory, _, _ in walked]
-    shutil.rmtree(path)
+    for directory, _ in reversed(tree):
+        os.rmdir(directory)
     for directory, status in tree:
         os.mkdir(directory)
         os.chown(directory, status.st_uid, status.st_gid)

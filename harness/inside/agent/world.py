@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from harness.inside.agent import acl, mounts
-from harness.inside.agent.accounts import Accounts
+from harness.inside.agent.accounts import AccountFiles
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.outside import Outside
 from harness.inside.agent.scratch import SCRATCH, remove
@@ -33,7 +33,7 @@ class Builder:
         self._undo: list[Callable[[], None]] = []
         self._mounted = frozenset(mounts.mounted())
         self._original = {path: _entries(path) for path in SCRATCH}
-        self._accounts = Accounts()
+        self._accounts = AccountFiles()
 
     def build(self, world: EncodedWorld) -> None:
         """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...).

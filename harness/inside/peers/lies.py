@@ -5,8 +5,21 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 
-from harness.inside.peers.base import MALLORY, become, child, connect, ended, heard, myself, record, request, speak
+from harness.inside.peers.base import (
+    MALLORY,
+    UnplayableError,
+    become,
+    child,
+    connect,
+    ended,
+    heard,
+    myself,
+    record,
+    request,
+    speak,
+)
 
 
 def claimed() -> None:
@@ -18,6 +31,8 @@ def claimed() -> None:
 
 def forged() -> None:
     """Send credentials that are not one's own: refused without a capability, and of no effect with one."""
+    if sys.platform != "linux":
+        raise UnplayableError("only Linux has credentials in messages that a sender fills in")
     lie = struct.pack("iII", os.getpid(), MALLORY, MALLORY)
     ancillary = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, lie)]
 

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 
-from harness.inside import loader
+from harness.inside import delivery, loader
 from harness.inside.peers.base import CAROL, EARLY, EndError, UnplayableError, connect, myself, record, speak, tell
 
 HELPER = "/srv/helper"
@@ -22,14 +22,15 @@ def make(owner: int) -> None:
 
 def go_on(what: str, token: str, descriptor: int = -1) -> None:
     """Go on as that Python, with this module's `main`."""
-    arguments = {"what": what, "token": token, "descriptor": descriptor}
-    order = loader.delivery({"sources": loader.sent.sources, "program": __name__, "arguments": arguments})
+    if sys.platform != "linux":
+        raise UnplayableError("a file that is nowhere is Linux's")
+    call = delivery.call(__name__, {"what": what, "token": token, "descriptor": descriptor})
     ordered = os.memfd_create("order")
-    os.write(ordered, order.encode())
+    os.write(ordered, (delivery.packed(loader.sent.sources) + call).encode())
     os.lseek(ordered, 0, os.SEEK_SET)
     os.dup2(ordered, 0)
     home = os.pathsep.join({sys.base_prefix: None, sys.base_exec_prefix: None})
-    start = loader.starting(loader.sent.sources[loader.NAME])
+    start = delivery.starting(loader.sent.sources[loader.NAME])
     os.execve(HELPER, [HELPER, "-S", "-c", start], {**os.environ, "PYTHONHOME": home})
 
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     import socket
     from typing import IO
 
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.inside.reports import PersonReport
 
 
 def main(
     endpoint: str,
     speaks: str,
-    people: list[Person],
+    people: list[EncodedPerson],
     each: int,
     seed: int,
     seconds: float,
@@ -59,7 +59,7 @@ def main(
         os.wait()
 
 
-def _start(endpoint: str, speaks: str, person: Person, each: int, seconds: float) -> tuple[IO[str], IO[str]]:
+def _start(endpoint: str, speaks: str, person: EncodedPerson, each: int, seconds: float) -> tuple[IO[str], IO[str]]:
     """One person as a process: what it is told, and what it says."""
     told, tell = os.pipe()
     hear, say = os.pipe()
@@ -81,7 +81,7 @@ def _start(endpoint: str, speaks: str, person: Person, each: int, seconds: float
 def _live(
     endpoint: str,
     speaks: str,
-    person: Person,
+    person: EncodedPerson,
     each: int,
     seconds: float,
     orders: IO[str],

@@ -7,10 +7,12 @@ until it gets in: one success is a breach, and ends the series. Beside them root
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.principal import become
@@ -19,7 +21,7 @@ from harness.inside.probes.endpoint import find, knock
 from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.inside.reports import HammerReport, Launch, StartsReport
 
 
@@ -27,7 +29,7 @@ def main(
     endpoint: str,
     speaks: str,
     order: Launch,
-    outsiders: list[Person],
+    outsiders: list[EncodedPerson],
     starts: int,
     seconds: float,
     leftovers: list[str],
@@ -65,6 +67,8 @@ def main(
 
 def _has_ended(pid: int) -> bool:
     """Whether a child has ended; it stays to be waited for (waitid(2), WNOWAIT)."""
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "Python has no waitid(2) here")
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -79,7 +83,7 @@ def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | N
     return modes if wait(endpoint, speaks, pid, seconds, note) else None
 
 
-def _hammer(endpoint: str, person: Person) -> tuple[int, int]:
+def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:
     """The process that tries, and the pipe on which it says in the end how that went."""
     hear, say = os.pipe()
     pid = os.fork()

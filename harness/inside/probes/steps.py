@@ -28,7 +28,7 @@ from harness.inside.probes.ready import wait
 if TYPE_CHECKING:
     from typing import IO
 
-    from harness.inside.messages import Person
+    from harness.inside.messages import EncodedPerson
     from harness.inside.reports import Launch, StepsReport
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
@@ -49,18 +49,25 @@ def ptrace(request: int, pid: int, data: int = 0) -> None:
     called(LIBC.ptrace(request, pid, None, data))
 
 
-def main(endpoint: str, speaks: str, order: Launch, outsiders: list[Person], seconds: float) -> None:
+def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerson], seconds: float) -> None:
     """Print a `StepsReport`: at which stop who first got in, and who first got past the permissions."""
     launch.adopt_orphans()
     people = {person["label"]: _trier(endpoint, person) for person in outsiders}
-    report: StepsReport = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
+    report: StepsReport = {
+        "ready": False,
+        "stops": 0,
+        "tries": 0,
+        "modes": [],
+        "breaches": [],
+        "untraceable": None,
+    }
     filtered = seccomp.known()
     pid = launch.start(order, _be_traced)
     _, status = os.waitpid(pid, WALL)
     if not os.WIFSTOPPED(status):
         _end_all(set())
-        untraceable: StepsReport = {"untraceable": "the server could not be started under ptrace(2)"}
-        print(json.dumps(untraceable))
+        report["untraceable"] = "the server could not be started under ptrace(2)"
+        print(json.dumps(report))
         return
     ptrace(SETOPTIONS, pid, OPTIONS)
     onward = CONT if filtered else SYSCALL
@@ -154,7 +161,7 @@ def _who(report: StepsReport, outcome: str) -> set[str]:
     return {breach["who"] for breach in report["breaches"] if breach["connect"] == outcome}
 
 
-def _trier(endpoint: str, person: Person) -> tuple[int, IO[str], IO[str]]:
+def _trier(endpoint: str, person: EncodedPerson) -> tuple[int, IO[str], IO[str]]:
     """A process that tries once for each line that it gets."""
     told, tell = os.pipe()
     hear, say = os.pipe()

@@ -13,6 +13,8 @@ import struct
 import sys
 from collections import Counter
 
+assert sys.platform == "linux"
+
 FIRST = 3
 """SD_LISTEN_FDS_START."""
 SHARE = 200

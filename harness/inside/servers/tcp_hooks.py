@@ -41,7 +41,7 @@ class Hooks(BaseHTTPRequestHandler):
         """Write no log."""
 
 
-class Server(ThreadingHTTPServer):
+class HooksServer(ThreadingHTTPServer):
     """One thread for each client."""
 
     daemon_threads = True
@@ -50,5 +50,5 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    with Server((sys.argv[1], int(sys.argv[2])), Hooks) as server:
+    with HooksServer((sys.argv[1], int(sys.argv[2])), Hooks) as server:
         server.serve_forever()

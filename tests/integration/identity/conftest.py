@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.engines import bundle
-from harness.inside import loader
+from harness.inside.delivery import OPTIONS
 from harness.testbed.probing import Attendant
 from harness.world import Principal
 from tests.helpers.installation import environment
@@ -34,9 +34,9 @@ OBSERVATORY = (
     *("--socket", SOCKET, "--mode", "0666", "--database", DATABASE),
 )
 """Observatory, open to everybody."""
-BARE = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.identity.listener"), SOCKET)
+BARE = ("python3", *OPTIONS, bundle.self_contained("tests.integration.identity.listener"), SOCKET)
 """The bare listener; with the name of a mistake as one more word, it makes that one."""
-CONFINED = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.identity.confined"))
+CONFINED = ("python3", *OPTIONS, bundle.self_contained("tests.integration.identity.confined"))
 """In front of a server's command: how it is confined."""
 ENVIRONMENT = environment()
 

@@ -15,10 +15,10 @@ from harness.engines.protocol import Completed, PlaceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.inside.messages import SignalRequest, StartRequest
+    from harness.inside.messages import CommandRequest, SignalRequest
 
 FACTS = {"kernel": "6.1"}
-START: StartRequest = {
+START: CommandRequest = {
     "do": "start",
     "command": ["true"],
     "principal": {"uid": 0, "gid": 0, "groups": []},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.engines import bundle
-from harness.inside import loader
+from harness.inside.delivery import OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def test_paths_in_what_was_sent_may_become_other_paths() -> None:
 
 def test_a_self_contained_program_needs_no_input(tmp_path: Path) -> None:
     text = bundle.self_contained("harness.inside.probes.listing", paths=[str(tmp_path), "/nothing"])
-    said = json.loads(run([*loader.OPTIONS, text], "").stdout)
+    said = json.loads(run([*OPTIONS, text], "").stdout)
     assert (said[str(tmp_path)]["kind"], said["/nothing"]) == ("directory", None)
 
 
@@ -107,7 +107,7 @@ def test_a_program_of_another_package_is_sent_with_what_it_needs_of_this_one(
     monkeypatch.syspath_prepend(tmp_path)
     assert set(bundle.sources("stranger")) == {"stranger", "harness.inside", "harness.inside.errnos"}
     text = bundle.self_contained("stranger", number=2)
-    assert run([*loader.OPTIONS, text], "", "word").stdout == "ENOENT word\n"
+    assert run([*OPTIONS, text], "", "word").stdout == "ENOENT word\n"
 
 
 def test_an_input_that_ends_too_early_ends_the_start() -> None:

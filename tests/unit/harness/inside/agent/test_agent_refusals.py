@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.inside.agent.attempts import ResolvedAttempt
 from harness.inside.agent.refusals import TriedName, TriedPath, refusing_component
 
 if TYPE_CHECKING:
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 
 
 def where(operation: str, path: str, outcome: str, cwd: Path, to: str | None = None) -> str | None:
-    attempt = ResolvedAttempt(operation, path, to, None, "stream")
-    return refusing_component(attempt, outcome, str(cwd), protected_symlinks=False)
+    return refusing_component(operation, path, to, outcome, str(cwd), protected_symlinks=False)
 
 
 def test_a_missing_name_is_the_first_one_that_is_missing(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""What `loader` reads, made on the harness's side by `harness.engines.bundle`, and by programs that go on as others."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from harness.inside.messages import Order
+
+OPTIONS = ("-I", "-S", "-c")
+"""Of the interpreter, before one of the texts: no program needs more than the standard library."""
+
+
+def starting(loader: str) -> str:
+    """The program for `python3 -c` that goes on with what comes on standard input; `loader` is that module's text."""
+    return f"{loader}\nreceive()\n"
+
+
+def whole(loader: str, order: Order) -> str:
+    """The program for `python3 -c` that has everything in it."""
+    return f"{loader}\nbegin({order!r})\n"
+
+
+def packed(sources: dict[str, str]) -> str:
+    """Modules, the first that is read from standard input: eight digits, and as many hexadecimal ones.
+
+    Small, for a pipe holds 64 KiB, and more has to wait until the interpreter is there. And with no path in it: on the
+    way to a place, paths may become other paths (`harness.engines.host`), and these have been counted.
+    """
+    text = zlib.compress(json.dumps(sources).encode(), 1).hex()
+    return f"{len(text):08d}{text}"
+
+
+def call(program: str, arguments: dict[str, Any]) -> str:
+    """What is read next: the line that says what to call."""
+    return json.dumps({"program": program, "arguments": arguments}) + "\n"
