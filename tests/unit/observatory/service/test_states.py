@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.service.limits import DEADLINE
 from observatory.service.states import (
     ANSWER,
     ANSWERING,
@@ -272,3 +273,39 @@ def test_what_the_table_lacks_is_refused():
 def test_nothing_happens_to_a_connection_that_is_closed():
     assert TRANSITIONS[CLOSED] == {}
     assert all(CLOSE in row for state, row in TRANSITIONS.items() if state is not CLOSED)
+
+
+def test_what_was_said_before_the_end_is_answered_though_it_is_more_than_a_turn_takes():
+    with driven_server() as it:
+        asked = 2 * REQUESTS_PER_TURN + 1
+        peer = it.connect(HEALTH * asked)
+        it.turn()
+        assert it.states() == ["QUEUED"]
+        answers = it.take(peer)
+        it.finish()
+        assert (answers + it.take(peer)).count(b"HTTP/1.1 200 ") == asked
+
+
+def test_nothing_follows_an_answer_whose_end_is_that_of_its_connection():
+    """A reader that speaks HTTP/1.0 takes all that comes for its answer, whatever it has asked besides."""
+    with driven_server() as it:
+        peer = it.connect((EVENTS + HEALTH).replace(b"1.1\r\n", b"1.0\r\nConnection: keep-alive\r\n"))
+        it.turn(3)
+        assert it.take_all(peer).count(b"HTTP/1.1 ") == 1
+        assert it.states() == []
+
+
+def test_who_follows_has_no_deadline_and_who_reads_has():
+    with driven_server() as it:
+        store(it, *[LARGE] * 100)
+        follower, reader = it.connect(FOLLOW), it.connect(EVENTS)
+        it.turn(3)
+        assert it.states() == ["ANSWERING", "ANSWERING"]
+        it.now += DEADLINE + 1
+        it.turn()
+        (left,) = it.connections.open
+        assert left.stream is not None
+        assert left.stream.follows
+        assert it.take_all(follower).count(b'"_id":') == 100
+        assert it.states() == ["FOLLOWING"]
+        assert not it.take_all(reader).endswith(b"0\r\n\r\n")
