@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.service.limits import DEADLINE
+from observatory.service.limits import DEADLINE, TURN_BUDGET
 from observatory.service.states import (
     ANSWER,
     ANSWERING,
@@ -30,7 +30,7 @@ from observatory.service.states import (
     TRANSITIONS,
     WAITING,
 )
-from tests.driven_server import REQUESTS_PER_TURN, DrivenServer, driven_server
+from tests.driven_server import END_GRACE, REQUESTS_PER_TURN, DrivenServer, driven_server
 from tests.server.running import post
 
 if TYPE_CHECKING:
@@ -286,13 +286,33 @@ def test_what_was_said_before_the_end_is_answered_though_it_is_more_than_a_turn_
         assert (answers + it.take(peer)).count(b"HTTP/1.1 200 ") == asked
 
 
-def test_nothing_follows_an_answer_whose_end_is_that_of_its_connection():
+@pytest.mark.parametrize("stored", [0, 1, 20], ids=["empty", "small", "large"])
+def test_nothing_follows_an_answer_whose_end_is_that_of_its_connection(stored: int):
     """A reader that speaks HTTP/1.0 takes all that comes for its answer, whatever it has asked besides."""
     with driven_server() as it:
+        store(it, *[LARGE] * stored)
         peer = it.connect((EVENTS + HEALTH).replace(b"1.1\r\n", b"1.0\r\nConnection: keep-alive\r\n"))
         it.turn(3)
         assert it.take_all(peer).count(b"HTTP/1.1 ") == 1
         assert it.states() == []
+
+
+def test_readers_get_a_piece_each_in_turn():
+    with driven_server() as it:
+        store(it, *[b"{}"] * 60)
+        it.tick = 2 * TURN_BUDGET  # one piece is all that there is time for in a turn
+        peers = [it.connect(EVENTS) for _ in range(3)]
+        while len(it.states()) < len(peers):
+            it.turn()
+        assert it.states() == ["STREAMING"] * 3
+        for peer in peers:
+            it.take(peer)
+        pieces = [0, 0, 0]
+        for _ in range(9):
+            it.turn()
+            for number, peer in enumerate(peers):
+                pieces[number] += bool(it.take(peer))
+        assert pieces == [3, 3, 3]
 
 
 def test_who_follows_has_no_deadline_and_who_reads_has():
@@ -309,3 +329,21 @@ def test_who_follows_has_no_deadline_and_who_reads_has():
         assert it.take_all(follower).count(b'"_id":') == 100
         assert it.states() == ["FOLLOWING"]
         assert not it.take_all(reader).endswith(b"0\r\n\r\n")
+
+
+def test_the_end_waits_for_whoever_has_begun_and_for_nobody_else():
+    with driven_server() as it:
+        idle = it.connect(HEALTH)
+        follower = it.connect(FOLLOW)
+        it.turn(2)
+        begun = it.now
+        it.finish()
+        assert it.now - begun < END_GRACE
+        assert it.take(idle).startswith(b"HTTP/1.1 200 ")
+        assert it.take(follower).endswith(b"\r\n0\r\n\r\n")
+    with driven_server() as it:
+        it.connect(post()[:-1])
+        it.turn()
+        begun = it.now
+        it.finish()
+        assert it.now - begun >= END_GRACE
