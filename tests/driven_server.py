@@ -29,7 +29,7 @@ from observatory.service.states import TRANSITIONS
 from observatory.store import NotStored, database, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from observatory.events import Event
     from observatory.service.connection import Connection
@@ -166,7 +166,7 @@ class DrivenServer:
         uid = self._uids.pop(0)
         return None if uid is None else PeerCredentials(os.getpid(), uid, uid, ())
 
-    def _store_or_not(self, events: list[Event]) -> None:
+    def _store_or_not(self, events: Sequence[Event]) -> None:
         if self.disk_full:
             raise NotStored("the disk is full")
         self._append(events)
