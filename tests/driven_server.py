@@ -26,10 +26,10 @@ from observatory.service.connection import Connections
 from observatory.service.loop import Loop
 from observatory.service.poller import READ, WRITE
 from observatory.service.states import TRANSITIONS
-from observatory.store import NotStored, open_store
+from observatory.store import NotStored, database, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from observatory.events import Event
     from observatory.service.connection import Connection
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SEATS = 16
 FOLLOWER_BUFFER = 8 * 1024
 REQUESTS_PER_TURN = 3
+END_GRACE = 0.002
 SMALL = {
     (connection, "MEMORY"): 1024 * 1024,
     (connection, "FOLLOWER_BUFFER"): FOLLOWER_BUFFER,
@@ -47,7 +48,8 @@ SMALL = {
     (requests, "REQUESTS_PER_TURN"): REQUESTS_PER_TURN,
     (requests, "DRAIN_BYTES"): 4096,
     (server, "USER_BYTES_PER_TURN"): 100 * 1024,
-    (server, "END_GRACE"): 0.002,
+    (server, "END_GRACE"): END_GRACE,
+    (database, "SLICE_ROWS"): 2,
 }
 TICK = 0.0002
 """Seconds that each look at the clock takes here, unless a test says otherwise: a turn's budget is spent after some."""
@@ -164,7 +166,7 @@ class DrivenServer:
         uid = self._uids.pop(0)
         return None if uid is None else PeerCredentials(os.getpid(), uid, uid, ())
 
-    def _store_or_not(self, events: list[Event]) -> None:
+    def _store_or_not(self, events: Sequence[Event]) -> None:
         if self.disk_full:
             raise NotStored("the disk is full")
         self._append(events)

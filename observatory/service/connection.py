@@ -227,6 +227,10 @@ class Connections:
             self._poller.watch(descriptor, wanted, partial(self._on_ready, connection))
         connection.watched = wanted
 
+    def restart_clock(self, connection: Connection) -> None:
+        """Its time begins anew, when it's the peer's turn again (`rearm`)."""
+        self.deadlines.pop(connection, None)
+
     def charge(self, connection: Connection, size: int) -> bool:
         """Charge a connection's user for the memory that it holds; False if that's too much: it's closed then."""
         more = size - connection.charged

@@ -135,7 +135,7 @@ class Requests:
             self._connections.close(connection)
             return
         if sent:
-            self._connections.deadlines.pop(connection, None)
+            self._connections.restart_clock(connection)
         if connection.out:
             self._connections.rearm(connection)
         elif connection.stream is not None:
@@ -148,7 +148,7 @@ class Requests:
 
     def _answer(self, connection: Connection, request: Request, found: Route | NoRoute) -> bool:
         """Answer a request that is no hook; whether that's done, and the connection can go on (READING)."""
-        self._connections.deadlines.pop(connection, None)
+        self._connections.restart_clock(connection)
         connection.note_answer(request)
         if isinstance(found, NoRoute):
             fields = {} if found.allow is None else {"Allow": found.allow}

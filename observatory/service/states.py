@@ -86,46 +86,46 @@ CLOSE: Final = Occasion("CLOSE")
 
 TRANSITIONS: Final[Mapping[State, Mapping[Occasion, State]]] = {
     NEW: {
-        READ: READING,  # requests: the plain path
-        HOOK: WAITING,  # requests: the fast path
+        READ: READING,  # requests, which goes on by the plain path
+        HOOK: WAITING,  # requests, by the fast path
         CLOSE: CLOSED,  # acceptor: its user has too many; requests: it was reset
     },
     READING: {
         HOOK: WAITING,  # requests
         ANSWER: ANSWERING,  # requests
         STREAM: STREAMING,  # streaming
-        DEFER: QUEUED,  # requests, and who has given an answer, if more was said before it
-        CLOSE: CLOSED,
+        DEFER: QUEUED,  # requests; and whoever has said all of an answer before, if there is more to take up
+        CLOSE: CLOSED,  # requests: it says no more; whoever has said all of its last answer; and as all below
     },
     QUEUED: {
         RESUME: READING,  # requests
-        CLOSE: CLOSED,  # server: its time at the end is over
+        CLOSE: CLOSED,  # server: the time for its end is over
     },
     WAITING: {
         HOOK: WAITING,  # requests: one after the other
         SENT: READING,  # commit
         BLOCKED: ANSWERING,  # commit
-        CLOSE: CLOSED,  # commit
+        CLOSE: CLOSED,  # commit: that was its last answer, or it has gone
     },
     ANSWERING: {
         SENT: READING,  # requests
-        STREAM: STREAMING,  # requests: what was blocked was a piece of a stream
-        DRAIN: DRAINING,  # requests: what was said was a refusal
-        CLOSE: CLOSED,
+        STREAM: STREAMING,  # requests: what had to wait was a piece of a stream
+        DRAIN: DRAINING,  # requests: it was a refusal
+        CLOSE: CLOSED,  # requests: it has gone; its time is over; its user has too much
     },
     STREAMING: {
-        SENT: READING,  # streaming, all as below
-        BLOCKED: ANSWERING,
-        LIVE: FOLLOWING,
-        CLOSE: CLOSED,
+        SENT: READING,  # streaming: that was the last piece
+        BLOCKED: ANSWERING,  # streaming
+        LIVE: FOLLOWING,  # streaming
+        CLOSE: CLOSED,  # streaming: it has gone
     },
     FOLLOWING: {
-        SENT: READING,  # it has had as many as it asked for, or the server ends
-        BLOCKED: ANSWERING,  # the same, and it hasn't taken them
-        CLOSE: CLOSED,
+        SENT: READING,  # streaming: it has as many as it wanted, or the server ends
+        BLOCKED: ANSWERING,  # streaming: the same, and it hasn't taken them
+        CLOSE: CLOSED,  # streaming: it has gone, or leaves too much unread
     },
     DRAINING: {
-        CLOSE: CLOSED,  # requests
+        CLOSE: CLOSED,  # requests: it has gone, or doesn't stop; its time is over
     },
     CLOSED: {},
 }

@@ -134,7 +134,7 @@ TURNS = st.integers(0, 3)
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(ACTIONS, TURNS), min_size=10, max_size=50), st.integers(2, 16))
-def test_after_every_turn_all_holds_that_is_to_hold(steps: list[tuple[Action, int]], seats: int):
+def test_after_every_turn_all_holds_that_is_to_hold(steps: list[tuple[Action, int]], seats: int) -> None:
     with driven_server(seats) as it:
         for action, turns in steps:
             action(it)
@@ -150,7 +150,9 @@ def test_after_every_turn_all_holds_that_is_to_hold(steps: list[tuple[Action, in
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 200)), min_size=1, max_size=20))
-def test_each_event_is_stored_once_in_the_order_of_its_peer_however_it_comes(steps: list[tuple[int, bool, int]]):
+def test_each_event_is_stored_once_and_in_its_peer_s_order_however_it_comes(
+    steps: list[tuple[int, bool, int]],
+) -> None:
     """Peeked at or read, in one piece or two, alone or with others on its connection."""
     counter = itertools.count()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.service.limits import DEADLINE, TURN_BUDGET
 from observatory.service.states import (
     ANSWER,
     ANSWERING,
@@ -29,7 +30,7 @@ from observatory.service.states import (
     TRANSITIONS,
     WAITING,
 )
-from tests.driven_server import REQUESTS_PER_TURN, DrivenServer, driven_server
+from tests.driven_server import END_GRACE, REQUESTS_PER_TURN, DrivenServer, driven_server
 from tests.server.running import post
 
 if TYPE_CHECKING:
@@ -134,14 +135,16 @@ def goes_before_it_has_taken_an_answer(it: DrivenServer) -> None:
 
 
 def does_not_take_why_it_is_refused(it: DrivenServer) -> None:
-    for asked in range(1, 200):
+    asked = 0
+    while True:  # as much as makes the refusal the first thing that the kernel doesn't keep
         peer = it.connect(HEALTH * asked + NONSENSE)
-        it.turn(asked)
+        it.turn(asked + 1)
         (connection,) = it.connections.open
         if connection.to_drain and connection.state is ANSWERING:
             break
         peer.close()
         it.turn(3)
+        asked += 1
     assert it.states() == ["ANSWERING"]
     assert it.take_all(peer).count(b"HTTP/1.1 400 ") == 1
     assert it.states() == ["DRAINING"]
@@ -247,19 +250,19 @@ SCENARIOS: dict[tuple[object, object], Callable[[DrivenServer], None]] = {
 """A peer for each row of the table."""
 
 
-def test_every_row_of_the_table_has_a_peer_here():
+def test_every_row_of_the_table_has_a_peer_here() -> None:
     assert set(SCENARIOS) == {(state, occasion) for state, row in TRANSITIONS.items() for occasion in row}
 
 
 @pytest.mark.parametrize("row", SCENARIOS, ids=lambda row: f"{row[0].name}-{row[1].name}")
-def test_a_peer_moves_a_connection_as_the_table_says(row: tuple[object, object]):
+def test_a_peer_moves_a_connection_as_the_table_says(row: tuple[object, object]) -> None:
     with driven_server() as it:
         SCENARIOS[row](it)
         it.finish()
     assert row in it.moves
 
 
-def test_what_the_table_lacks_is_refused():
+def test_what_the_table_lacks_is_refused() -> None:
     with driven_server() as it:
         it.connect()
         it.turn()
@@ -269,6 +272,80 @@ def test_what_the_table_lacks_is_refused():
         assert connection.state is READING
 
 
-def test_nothing_happens_to_a_connection_that_is_closed():
+def test_nothing_happens_to_a_connection_that_is_closed() -> None:
     assert TRANSITIONS[CLOSED] == {}
     assert all(CLOSE in row for state, row in TRANSITIONS.items() if state is not CLOSED)
+
+
+def test_what_was_said_before_the_end_is_answered_though_it_is_more_than_a_turn_takes() -> None:
+    with driven_server() as it:
+        asked = 2 * REQUESTS_PER_TURN + 1
+        peer = it.connect(HEALTH * asked)
+        it.turn()
+        assert it.states() == ["QUEUED"]
+        answers = it.take(peer)
+        it.finish()
+        assert (answers + it.take(peer)).count(b"HTTP/1.1 200 ") == asked
+
+
+@pytest.mark.parametrize("stored", [0, 1, 20], ids=["empty", "small", "large"])
+def test_nothing_follows_an_answer_whose_end_is_that_of_its_connection(stored: int) -> None:
+    """A reader that speaks HTTP/1.0 takes all that comes for its answer, whatever it has asked besides."""
+    with driven_server() as it:
+        store(it, *[LARGE] * stored)
+        peer = it.connect((EVENTS + HEALTH).replace(b"1.1\r\n", b"1.0\r\nConnection: keep-alive\r\n"))
+        it.turn(3)
+        assert it.take_all(peer).count(b"HTTP/1.1 ") == 1
+        assert it.states() == []
+
+
+def test_readers_get_a_piece_each_in_turn() -> None:
+    with driven_server() as it:
+        store(it, *[b"{}"] * 60)
+        it.tick = 2 * TURN_BUDGET  # one piece is all that there is time for in a turn
+        peers = [it.connect(EVENTS) for _ in range(3)]
+        while len(it.states()) < len(peers):
+            it.turn()
+        assert it.states() == ["STREAMING"] * 3
+        for peer in peers:
+            it.take(peer)
+        pieces = [0, 0, 0]
+        for _ in range(9):
+            it.turn()
+            for number, peer in enumerate(peers):
+                pieces[number] += bool(it.take(peer))
+        assert pieces == [3, 3, 3]
+
+
+def test_who_follows_has_no_deadline_and_who_reads_has() -> None:
+    with driven_server() as it:
+        store(it, *[LARGE] * 100)
+        follower, reader = it.connect(FOLLOW), it.connect(EVENTS)
+        it.turn(3)
+        assert it.states() == ["ANSWERING", "ANSWERING"]
+        it.now += DEADLINE + 1
+        it.turn()
+        (left,) = it.connections.open
+        assert left.stream is not None
+        assert left.stream.follows
+        assert it.take_all(follower).count(b'"_id":') == 100
+        assert it.states() == ["FOLLOWING"]
+        assert not it.take_all(reader).endswith(b"0\r\n\r\n")
+
+
+def test_the_end_waits_for_whoever_has_begun_and_for_nobody_else() -> None:
+    with driven_server() as it:
+        idle = it.connect(HEALTH)
+        follower = it.connect(FOLLOW)
+        it.turn(2)
+        begun = it.now
+        it.finish()
+        assert it.now - begun < END_GRACE
+        assert it.take(idle).startswith(b"HTTP/1.1 200 ")
+        assert it.take(follower).endswith(b"\r\n0\r\n\r\n")
+    with driven_server() as it:
+        it.connect(post()[:-1])
+        it.turn()
+        begun = it.now
+        it.finish()
+        assert it.now - begun >= END_GRACE

@@ -78,7 +78,7 @@ def files() -> Iterator[list[str]]:
     def look(frame: FrameType, what: str, _: object) -> None:
         if what != "call" or not (found or frame.f_code.co_name == "_accept_one"):
             return
-        for each in (frame.f_back, frame):
+        for each in filter(None, (frame.f_back, frame)):
             file = each.f_code.co_filename.removeprefix(root)
             if file not in {*found, *WAIT, each.f_code.co_filename}:
                 found.append(file)
@@ -91,9 +91,10 @@ def files() -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
-def test_an_event_passes_these_files_from_accept_to_answer(service: tuple[Server, str]):
+def test_an_event_passes_these_files_from_accept_to_answer(service: tuple[Server, str]) -> None:
     server, path = service
     request = post(b'{"session_id":"s","tool_name":"Bash"}', close=True)
+    fast: list[str] = []
     for _ in range(2):  # the first of its session is looked at more closely, and the first of its kind is parsed
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(path)
