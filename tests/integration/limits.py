@@ -84,9 +84,9 @@ LIMITS = (
             engine,
             tuple(f"{_SUBJECT}[{name}-" for name, subject in SUBJECTS.items() if subject.packages),
             "without images there is no machine with the packages of a subject",
-            f"harness/engines/{engine}.py; docs/subjects.md",
+            f"harness/engines/{module}.py; docs/subjects.md",
         )
-        for engine in ("namespace", "host", "vm")
+        for engine, module in (("namespace", "namespace"), ("host", "host"), ("vm", "vm/engine"))
     ),
     Limit(
         "host",
