@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +45,8 @@ def unix_sockets(namespace: int, until: float) -> tuple[UnixSocket, ...]:
 
 
 def _open_socket() -> socket.socket:
+    if sys.platform != "linux":
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
 
 

@@ -84,13 +84,9 @@ LIMITS = (
             engine,
             tuple(f"{_SUBJECT}[{name}-" for name, subject in SUBJECTS.items() if subject.packages),
             "without images there is no machine with the packages of a subject",
-            f"{source}; docs/subjects.md",
+            f"harness/engines/{module}.py; docs/subjects.md",
         )
-        for engine, source in (
-            ("namespace", "harness/engines/namespace.py"),
-            ("host", "harness/engines/host.py"),
-            ("vm", "harness/engines/vm/engine.py"),
-        )
+        for engine, module in (("namespace", "namespace"), ("host", "host"), ("vm", "vm/engine"))
     ),
     Limit(
         "host",

@@ -49,14 +49,18 @@ def _with(**changes: object) -> Callable[[Rules], Rules]:
 
 
 def _without(operation: Procedure, step: StepName) -> Callable[[Rules], Rules]:
-    return lambda rules: _steps(rules, operation, tuple(name for name in rules.steps[operation] if name != step))
+    def change(rules: Rules) -> Rules:
+        names: list[StepName] = [name for name in rules.steps[operation] if name != step]
+        return _steps(rules, operation, tuple(names))
+
+    return change
 
 
 def _before(operation: Procedure, early: StepName, late: StepName) -> Callable[[Rules], Rules]:
     """The step `early` is made just before `late`, which it should follow."""
 
     def change(rules: Rules) -> Rules:
-        names = [name for name in rules.steps[operation] if name != early]
+        names: list[StepName] = [name for name in rules.steps[operation] if name != early]
         names.insert(names.index(late), early)
         return _steps(rules, operation, tuple(names))
 
@@ -69,8 +73,8 @@ def _steps(rules: Rules, operation: Procedure, steps: tuple[StepName, ...]) -> R
 
 
 def _behind_links(rules: Rules) -> Rules:
-    steps = tuple("parent_behind_links" if step == "parent" else step for step in rules.steps["bind"])
-    return _steps(rules, "bind", steps)
+    steps: list[StepName] = ["parent_behind_links" if step == "parent" else step for step in rules.steps["bind"]]
+    return _steps(rules, "bind", tuple(steps))
 
 
 def _reads_and_writes(trial: Trial) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+NOXFILE = Path(__file__).parents[4] / "noxfile.py"
 HEAVY = {
     "asyncio",
     "ctypes",
@@ -54,6 +57,22 @@ def test_a_heavy_import_would_be_seen(heavy: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_needs_af_unix_to_be_imported(module: str) -> None:
     assert without_unix_sockets(f"import observatory.identity.{module}; print('imported')") == "imported"
+
+
+def test_windows_imports_what_is_checked_for_it_and_no_more() -> None:
+    """By its own means this can be asked anywhere: without the modules that Windows lacks, and without AF_UNIX."""
+    got = without_unix_sockets(
+        "import pkgutil, sys\n"
+        "sys.modules.update(dict.fromkeys(['fcntl', 'pty', 'resource', 'termios']))\n"
+        "import observatory.cli, observatory.identity\n"
+        "for package in (observatory.cli, observatory.identity):\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        __import__(module.name)\n"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('observatory.')})"
+    )
+    (declared,) = re.findall(r"^WINDOWS = \((.*?)^\)$", NOXFILE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+    assert set(got.split()) == set(re.findall(r'"observatory/(\w+)', declared))
 
 
 def test_without_af_unix_nobody_is_at_the_other_end() -> None:
