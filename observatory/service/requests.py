@@ -67,8 +67,8 @@ class Requests:
         connection.feed(self._buffer[:size])
         if first:
             self._heads.learn(self._received, size, connection)
-        cost = size + CONNECTION_COST + REQUEST_COST * len(connection.requests)
-        self.spent[connection.uid] = self.spent.get(connection.uid, 0) + cost
+        spent, cost = self.spent, size + CONNECTION_COST + REQUEST_COST * len(connection.requests)
+        spent[connection.uid] = spent.get(connection.uid, 0) + cost
         self._dispatch_requests(connection)
 
     def drain(self, connection: Connection) -> None:

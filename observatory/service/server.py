@@ -49,6 +49,7 @@ class Server:
         self.connections = Connections(loop.poller, seats(), self._on_ready, notice)
         self._streaming = Streaming(self.connections, store, audience, notice)
         self._requests = Requests(self.connections, self._streaming)
+        self._spent = self._requests.spent
         self._acceptor = Acceptor(loop, listener, self.connections, self._requests, notice)
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)
         # Whose turn it is in the other states is the server's.
@@ -75,7 +76,7 @@ class Server:
         elif connections.deadlines:
             left = next(iter(connections.deadlines.values())) - time.monotonic()
             seconds = max(0.0, left if seconds is None else min(left, seconds))
-        self._requests.spent.clear()
+        self._spent.clear()
         self._loop.turn(seconds)
         if connections.queued:
             self._requests.resume_queued()
@@ -109,7 +110,7 @@ class Server:
 
     def _on_ready(self, connection: Connection, _bits: int) -> None:
         """Called by the poller for a connection that can do what it's watched for."""
-        if self._requests.spent.get(connection.uid, 0) >= USER_BYTES_PER_TURN:
+        if self._spent.get(connection.uid, 0) >= USER_BYTES_PER_TURN:
             return  # this user has had its part of this turn: the poller calls again in the next one
         on_ready = self._on_ready_when.get(connection.state)
         if on_ready is not None:
