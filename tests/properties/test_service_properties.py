@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from tests.driven_server import DrivenServer, driven_server
-from tests.server.running import post
+from tests.helpers.driven_server import DrivenServer, driven_server
+from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

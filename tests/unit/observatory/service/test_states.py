@@ -30,8 +30,8 @@ from observatory.service.states import (
     TRANSITIONS,
     WAITING,
 )
-from tests.driven_server import END_GRACE, REQUESTS_PER_TURN, DrivenServer, driven_server
-from tests.server.running import post
+from tests.helpers.driven_server import END_GRACE, REQUESTS_PER_TURN, DrivenServer, driven_server
+from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from observatory.service.outputs.standard_output import DescriptorOutput, json_l
 from observatory.service.routes import route
 from observatory.service.server import Server
 from observatory.store import open_store
-from tests.server.running import post
+from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
