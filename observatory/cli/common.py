@@ -6,7 +6,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from observatory.address import SOCKET_DEFAULT, default_socket
 from observatory.cli.exit_status import FAILED, NOT_PERMITTED, UNAVAILABLE, USAGE
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from observatory.client.client import Client
 
-SOCKET_HELP = "the server's socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else /tmp/claude-observatory.sock)"
+SOCKET_HELP = f"the server's socket (default: {SOCKET_DEFAULT})"
 
 
 class Stop(Exception):  # noqa: N818 - it is the way to stop, not an error of this program
@@ -39,10 +41,8 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def socket_path(options: argparse.Namespace) -> str:
-    """The path of the server's socket."""
-    from observatory.client.client import default_socket
-
-    return str(options.socket or default_socket())
+    """The path of the server's socket. Raises Stop for a user who doesn't exist."""
+    return str(options.socket or default_socket(server_uids(options)))
 
 
 def server_uids(options: argparse.Namespace) -> frozenset[int]:
@@ -76,5 +76,5 @@ def server_errors() -> Iterator[None]:
 
 def stop(options: argparse.Namespace, error: Stop) -> int:
     """Say why a command stopped; its exit status."""
-    print(f"observatory {options.command}: {error}", file=sys.stderr)
+    print(f"observatory {options.command}: {printable(str(error))}", file=sys.stderr)
     return error.status

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from observatory.cli.common import Stop, add_server_options, server_uids, socket_path, stop
 from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, UNAVAILABLE
 from observatory.cli.install_hooks import settings_directory
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Examine, and print each finding as it is made."""
-    from observatory.cli.table import printable
     from observatory.client.client import ForbiddenError, UnavailableError
     from observatory.client.doctor import examine, status
 

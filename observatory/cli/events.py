@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import add_origin_options, nats_source
+from observatory.text import printable, printable_json
 
 if TYPE_CHECKING:
     import argparse
@@ -84,15 +84,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_lines(lines: Iterable[bytes]) -> None:
-    """JSON as it came; for a terminal, control characters beyond ASCII's (those JSON escapes itself) as escapes."""
+    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show."""
     out = sys.stdout.buffer
     for line in lines:
-        out.write((_shown(line) if sys.stdout.isatty() else line) + b"\n")
+        out.write((printable_json(line.decode()).encode() if sys.stdout.isatty() else line) + b"\n")
         out.flush()
-
-
-def _shown(line: bytes) -> bytes:
-    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
 def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
@@ -105,7 +101,6 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 
 
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    from observatory.cli.table import printable
     from observatory.client.client import user_name
     from observatory.feed.row import what
 

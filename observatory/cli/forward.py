@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, socket_path, stop
+from observatory.address import nominal_socket
+from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import lacking
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -162,7 +164,8 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
     with server_errors():
         server.whoami()
     source = ServerSource(server)
-    path = Path(options.cursor) if options.cursor else default_path(socket_path(options), options.to, host)
+    name = options.socket or nominal_socket()
+    path = Path(options.cursor) if options.cursor else default_path(name, options.to, host)
     try:
         with Cursor(path) as cursor:
             check(source, cursor, _log)
@@ -174,4 +177,4 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
 
 
 def _log(sentence: str) -> None:
-    print(f"observatory forward: {sentence}", file=sys.stderr, flush=True)
+    print(f"observatory forward: {printable(sentence)}", file=sys.stderr, flush=True)

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import SOCKET_HELP, Stop, server_uids, socket_path, stop
+from observatory.address import hook_socket
+from observatory.cli.common import SOCKET_HELP, Stop, server_uids, stop
 from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, USAGE
+from observatory.text import printable, printable_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -83,30 +85,36 @@ def _install(options: argparse.Namespace) -> int:
     from observatory.hooks.command import Recipient
     from observatory.hooks.program import client_version
 
-    recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(server_uids(options))))
+    uids = server_uids(options)
+    recipient = Recipient(_absolute(options.socket or hook_socket(uids), uids), tuple(sorted(uids)))
     path = files.settings_path(settings_directory(options.everywhere))
     version = client_version()
     wanted = settings.handlers(event_names.listened(version), recipient)
     change = files.plan_install(path, wanted)
     show(change)
     if not change.changes:
-        print(f"{path} has all {len(wanted)} hooks already.")
+        print(printable(f"{path} has all {len(wanted)} hooks already."))
     elif options.dry_run:
-        print(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks.")
+        print(printable(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks."))
     else:
         files.make(change)
         kept = (
             "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
-        print(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}")
+        print(printable(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}"))
     if unknown := [event for event in event_names.listened(None) if event not in wanted]:
         here = ".".join(map(str, version or ()))
         print(f"Left out, as Claude Code {here} doesn't know them yet: {', '.join(unknown)}.")
     return DONE
 
 
-def _absolute(socket: str) -> str:
-    """The path from the root, since a hook runs in any directory. Raises Stop for one that no socket can have."""
+def _absolute(socket: str, server_uids: frozenset[int]) -> str:
+    """The path from the root, since a hook runs in any directory.
+
+    Raises Stop for one that no socket can have, and for one that somebody else's may have.
+    """
+    from observatory.client.doctor import who_else_may_bind
+
     path = str(Path(socket).absolute())
     try:
         size = len(path.encode())
@@ -116,12 +124,22 @@ def _absolute(socket: str) -> str:
         raise Stop(
             f"{path} has {size} bytes, and a socket's path at most {SUN_PATH_BYTES}; choose a shorter one", USAGE
         )
+    try:
+        who = who_else_may_bind(Path(path), server_uids | {0, os.geteuid()})
+    except OSError as error:
+        raise Stop(f"{Path(path).parent} can't be looked at: {error.strerror}", NOT_PERMITTED) from error
+    if who is not None:
+        raise Stop(
+            f"{who} may make sockets in {Path(path).parent}, and would be sent what hooks send while no server runs; "
+            f"choose a --socket in a directory in which nobody else may, or none: `observatory serve` has such a one",
+            USAGE,
+        )
     return path
 
 
 def show(change: Change) -> None:
     """Print what a change changes."""
-    sys.stdout.write(change.diff())
+    sys.stdout.write(printable_lines(change.diff()))
 
 
 def status_of(error: Exception) -> int:

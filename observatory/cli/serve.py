@@ -8,14 +8,16 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, own_socket
+from observatory.errors import ObservatoryError
+from observatory.text import printable
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from observatory.events import Event
     from observatory.service.assembly import Settings
-
-DEFAULT_SOCKET = "/tmp/claude-observatory.sock"
 
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -30,8 +32,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--socket",
         metavar="PATH",
-        default=os.environ.get("CLAUDE_UNIX_HOOK_WATCHER") or DEFAULT_SOCKET,
-        help="where to listen (default: $CLAUDE_UNIX_HOOK_WATCHER, else " + DEFAULT_SOCKET + ")",
+        help=f"where to listen (default: ${SOCKET_VARIABLE}, else two sockets: {DEFAULT_SOCKET} for clients that know "
+        "no other, and claude-observatory.sock in $XDG_RUNTIME_DIR, or in /tmp/claude-observatory-UID if there is none "
+        "or --mode or --group lets others in)",
     )
     parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the sockets (default: 0660)")
     parser.add_argument("--group", metavar="NAME|GID", help="group of the sockets (default: what the kernel gives)")
@@ -76,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         serve(settings, _log)
-    except (ListenError, StoreError) as error:
+    except (ListenError, StoreError, ObservatoryError) as error:
         _log(str(error))
         return error.status
     return 0
@@ -95,8 +98,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     pretty = options.pretty_json or options.pretty_yaml
     if pretty and options.output_socket is not None and not options.tee:
         raise ValueError("with --output-socket nothing is written on standard output, which could be pretty: add --tee")
+    named = options.socket or os.environ.get(SOCKET_VARIABLE)
+    lets_others_in = bool(mode & 0o007) or group is not None
     return Settings(
-        main=Specification(options.socket, mode, group),
+        main=Specification(named or own_socket(lets_others_in=lets_others_in), mode, group),
+        well_known=None if named else Specification(DEFAULT_SOCKET, mode, group),
         output=None if options.output_socket is None else Specification(options.output_socket, mode, group),
         formatter=_formatter(options) if options.output_socket is None or options.tee else None,
         database=options.database,
@@ -107,13 +113,13 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _formatter(options: argparse.Namespace) -> Callable[[list[Event]], bytes]:
+    from observatory.service.outputs.pretty import pretty_json, pretty_yaml, terminal_lines
+    from observatory.service.outputs.standard_output import json_lines
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     if not options.pretty_json and not options.pretty_yaml:
-        from observatory.service.outputs.standard_output import json_lines
-
-        return json_lines
-    from observatory.service.outputs.pretty import pretty_json, pretty_yaml
-
-    colours = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        return terminal_lines if terminal else json_lines
+    colours = terminal and "NO_COLOR" not in os.environ
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
 
 
@@ -126,4 +132,4 @@ def _seconds(text: str) -> int:
 
 def _log(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more, which ends nothing
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)

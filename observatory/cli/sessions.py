@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 from observatory.cli.exit_status import DONE
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -88,7 +89,7 @@ def _print_json(found: list[Session]) -> None:
 def _print_table(found: list[Session]) -> None:
     from datetime import UTC, datetime
 
-    from observatory.cli.table import print_table, printable
+    from observatory.cli.table import print_table
     from observatory.client.client import user_name
 
     now = datetime.now(UTC)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from observatory.cli.common import Stop, stop
 from observatory.cli.exit_status import DONE
 from observatory.cli.install_hooks import add_scope, settings_directory, show, status_of
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -35,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
         change = files.plan_uninstall(path)
         show(change)
         if not change.changes:
-            print(f"{path} has none of observatory's hooks.")
+            print(printable(f"{path} has none of observatory's hooks."))
         elif options.dry_run:
-            print(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory.")
+            print(printable(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory."))
         else:
             files.make(change)
-            print(_done(change, files.backup_path(path).name))
+            print(printable(_done(change, files.backup_path(path).name)))
     except files.SettingsError as error:
         return stop(options, Stop(str(error), status_of(error)))
     return DONE

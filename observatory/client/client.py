@@ -19,7 +19,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE
 from observatory.identity import peer_credentials
 
 if TYPE_CHECKING:
@@ -51,11 +50,6 @@ class MistakenError(ClientError):
 
 class UnknownUserError(ValueError):
     """There is no such user; the message is a sentence."""
-
-
-def default_socket() -> str:
-    """The socket's path where nobody has named one: the environment's, else the well-known one."""
-    return os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
 
 
 def uid_of(user: str) -> int:

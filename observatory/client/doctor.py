@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
 from observatory.hooks import event_names, files
-from observatory.hooks.command import Recipient, hook_command, socket_of
+from observatory.hooks.command import Recipient, hook_command, is_current, socket_of
 from observatory.hooks.program import client_version
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ TRIAL: Final = "ObservatoryDoctor"
 
 HOOK_SECONDS: Final = 1.0
 """A hook that takes longer holds up its session."""
+SOCKETS: Final = 3
+"""Sockets of installed hooks that are named, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,6 @@ def _members(gid: int) -> set[str]:
 
 def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
     """Can every directory above be searched, and may nobody else change what is in it?"""
-    shared = ""
     for directory in reversed(_above(path)):
         try:
             found = directory.stat()
@@ -176,13 +177,32 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
                 f"`chmod +t {directory}`, or choose another directory",
             )
             return
-        if found.st_mode & stat.S_IWOTH:
-            shared = (
-                f"; while no server runs, anybody can take a name in {directory}, and hooks send such a server nothing"
-            )
-    yield Diagnosis(
-        "directories", True, f"you can search every directory above {path}, and nobody else can replace it{shared}"
-    )
+    if (who := who_else_may_bind(path, trusted)) is not None:
+        yield Diagnosis(
+            "directories",
+            False,
+            f"{who} may make sockets in {path.parent}, and while no server runs any name there is free, so hooks send "
+            f"nothing there; choose a directory in which nobody else may: `observatory serve` has one by itself, and "
+            f"`observatory install-hooks` finds it",
+        )
+        return
+    yield Diagnosis("directories", True, f"you can search every directory above {path}, and nobody else can replace it")
+
+
+def who_else_may_bind(path: Path, trusted: frozenset[int]) -> str | None:
+    """Who besides the `trusted` may make sockets where this one is, and so be sent what hooks send there.
+
+    `None` if nobody, and also if the directory is not there yet. Raises OSError if it can't be looked at.
+    """
+    try:
+        found = path.parent.stat()
+    except FileNotFoundError:
+        return None
+    if found.st_uid not in trusted:
+        return user_name(found.st_uid)
+    if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid():
+        return _group(found.st_gid)  # the hook doesn't ask who is in it
+    return _writers(found, trusted)
 
 
 def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
@@ -230,10 +250,10 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
     for directory in directories:
         try:
             path = files.settings_path(directory)
-            hooks = files.read_installed(path)
-            rest = _settings(path)
+            found = files.read_installed(path)
         except files.SettingsError as error:
             return Diagnosis("hooks", False, str(error))
+        hooks, rest = found.hooks, found.members
         if rest.get("disableAllHooks") is True:
             return Diagnosis("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
         plugins = rest.get("enabledPlugins")
@@ -241,13 +261,19 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
             return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to $CLAUDE_UNIX_HOOK_WATCHER")
         if not hooks:
             continue
-        sockets = {
-            socket_of(str(hook.get("command"))) for each in hooks.values() for hook in each if isinstance(hook, dict)
-        }
+        commands = [
+            (event, str(hook.get("command"))) for event in hooks for hook in hooks[event] if isinstance(hook, dict)
+        ]
+        sockets = {socket_of(command) for _, command in commands}
         missing = [event for event in event_names.listened(client_version()) if event not in hooks]
         if sockets != {socket}:
-            named = ", ".join(sorted(str(other) for other in sockets))
+            named = ", ".join(sorted(map(str, sockets))[:SOCKETS])
             wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")
+        elif not all(is_current(event, command) for event, command in commands):
+            wrong.append(
+                f"{path} has hooks of another version, which may be less sure of whose server they speak to; run "
+                f"install-hooks again"
+            )
         elif missing:
             wrong.append(f"{path} has no hook for {', '.join(missing)}; run install-hooks again")
         else:
@@ -255,14 +281,6 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
     if wrong:
         return Diagnosis("hooks", False, "; ".join(wrong))
     return Diagnosis("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
-
-
-def _settings(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnosis:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.audience import ROOT, Audience
-from observatory.listening import Listener, Specification, listen
+from observatory.listening import Listener, ListenError, Specification, listen
+from observatory.listening.own_directory import make_own_directory
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.service.loop import Loop
@@ -39,6 +40,8 @@ class Settings:
     """What is wanted of a service."""
 
     main: Specification
+    well_known: Specification | None = None
+    """The socket of clients that know the server by no other name than this, which its database has as well."""
     output: Specification | None = None
     """The socket on which events are told as they come."""
     formatter: Callable[[list[Event]], bytes] | None = None
@@ -61,11 +64,16 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         # Before there is anything to clean up, until all of it is: a signal never leaves a socket behind.
         undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT), ending.append))
         passed = passed_listeners(os.environ)
-        listener = _listener(undo, passed.pop("main", None), settings.main)
+        given = passed.pop("main", None)
+        well_known = settings.well_known if given is None else None
+        if well_known is not None:
+            make_own_directory(os.path.dirname(settings.main.path))
+        listener = _listener(undo, given, settings.main)
+        second = None if well_known is None else _second_listener(undo, well_known, log)
         output = None
         if settings.output is not None or OUTPUT in passed:
             output = _listener(undo, passed.pop(OUTPUT, None), settings.output)
-        database = settings.database or default_path(listener.path)
+        database = settings.database or default_path((well_known or listener).path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
@@ -75,9 +83,11 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
+        if second is not None:
+            server.serve_also(second)
         _remember(server, f"{database}.sessions", log)
         server.start()
-        _announce(listener, output, log)
+        _announce(listener, second, output, log)
         if settings.retain is not None:
             _forget(loop, store, settings.retain)
         while not ending:
@@ -105,8 +115,17 @@ def _listener(undo: contextlib.ExitStack, passed: Listener | None, wanted: Speci
     return passed
 
 
-def _announce(listener: Listener, output: Listener | None, log: Callable[[str], None]) -> None:
-    for each, what in ((listener, ""), (output, " for the readers of events")):
+def _second_listener(undo: contextlib.ExitStack, wanted: Specification, log: Callable[[str], None]) -> Listener | None:
+    """The socket at the well-known name: whoever has that already keeps nobody from being served elsewhere."""
+    try:
+        return _listener(undo, None, wanted)
+    except ListenError as error:
+        log(f"warning: clients that know no other name than {wanted.path} don't find this server: {error}")
+        return None
+
+
+def _announce(listener: Listener, second: Listener | None, output: Listener | None, log: Callable[[str], None]) -> None:
+    for each, what in ((listener, ""), (second, ", as well"), (output, " for the readers of events")):
         if each is not None:
             log(f"listening on {each.path} mode {each.mode:04o} owner {each.owner} group {each.group}{what}")
     for each in (listener, output):

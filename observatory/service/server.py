@@ -96,6 +96,7 @@ class Server:
         self._loop = loop
         self._poller = loop.poller
         self._listener = listener
+        self._second: Listener | None = None
         # What socket.accept() itself calls: without the object that it makes of a descriptor, for which see _ADOPT.
         self._accept: Callable[[], tuple[int, object]] = listener.sock._accept  # type: ignore[attr-defined]
         self._store = store
@@ -128,10 +129,16 @@ class Server:
         if self._ended:
             self._loop.call_later(0, lambda: None)  # they are to be told in the first turn, whoever comes or not
 
+    def serve_also(self, listener: Listener) -> None:
+        """Serve a second socket as well. Before `start`."""
+        self._second = listener
+
     def start(self) -> None:
         """Begin to accept."""
         self._accepting = True
         self._poller.watch(self._listener.sock.fileno(), READ, self._on_connect)
+        if self._second is not None:
+            self._poller.watch(self._second.sock.fileno(), READ, self._on_second_connect)
 
     def turn(self, seconds: float | None = None) -> None:
         """One turn: whatever is ready, waiting `seconds` for it at most."""
@@ -157,11 +164,12 @@ class Server:
         """
         until = time.monotonic() + GRACE
         self._ending = True
-        if self._listener.inode is not None:
-            self._listener.remove()
-            while self._accepting and self._on_connect(READ):
-                while self._pending:
-                    self._commit()
+        for listener, accept in ((self._listener, self._on_connect), (self._second, self._on_second_connect)):
+            if listener is not None and listener.inode is not None:
+                listener.remove()
+                while self._accepting and accept(READ):
+                    while self._pending:
+                        self._commit()
         self._pause_accepting()
         for connection in list(self._connections):
             if connection.stream is not None and connection.stream.follows:
@@ -182,6 +190,8 @@ class Server:
         if self._accepting:
             self._accepting = False
             self._poller.forget(self._listener.sock.fileno())
+            if self._second is not None:
+                self._poller.forget(self._second.sock.fileno())
 
     def _on_connect(self, _bits: int) -> int:
         """Accept some of those who wait; how many there were."""
@@ -206,6 +216,22 @@ class Server:
             self._at_once = min(ACCEPTS, 2 * at_once)
             self._backoff = 0
         return at_once
+
+    def _on_second_connect(self, _bits: int) -> int:
+        """The same at the second socket, to which few come."""
+        assert self._second is not None
+        for count in range(ACCEPTS):
+            try:
+                descriptor, _ = self._second.sock._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                return count
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                self._cannot_accept(error)
+                return count
+            self._greet(descriptor)
+        return ACCEPTS
 
     def _cannot_accept(self, error: OSError) -> None:
         if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:

@@ -23,10 +23,10 @@ from textual.strip import Strip
 from textual.widgets import Footer, Input, OptionList, Sparkline, Static
 from textual.widgets.option_list import Option
 
-from observatory.cli.table import printable
 from observatory.client.client import group_name, user_name
 from observatory.feed.row import Kind
 from observatory.feed.source import SourceError
+from observatory.text import printable
 from observatory.watch.session_text import ORDER, headline, mood, span, state_words
 from observatory.watch.window import Window, read_filter
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+from observatory.text import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,10 @@ LONGEST: Final = 64 * 1024
 """Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
 it pretty would take longer than others can be kept waiting."""
 
-# JSON has control characters below 0x20 only as escapes, but not those that a terminal may also take for commands.
-_COMMANDS = re.compile("[\x7f-\x9f]")
+
+def terminal_lines(events: list[Event]) -> bytes:
+    """One JSON object a line, with escapes for what a terminal would take for a command, or not show."""
+    return b"".join([_as_it_is(event.line) for event in events])
 
 
 def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
@@ -26,8 +29,7 @@ def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
     paint = _painter("json") if colours else None
 
     def render(line: bytes) -> str:
-        text = msgspec.json.format(line, indent=2).decode()
-        text = _COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        text = printable_json(msgspec.json.format(line, indent=2).decode())
         return paint(text) if paint else f"{text}\n"
 
     return lambda events: _rendered(events, render)
@@ -48,7 +50,7 @@ def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
             return str(yaml.safe_dump(value, explicit_start=True, sort_keys=False, allow_unicode=readable, width=110))
 
         text = dump(readable=True)
-        if _COMMANDS.search(text):
+        if printable_json(text) != text:
             text = dump(readable=False)  # everything beyond ASCII as escapes
         return paint(text) if paint else text
 
@@ -65,7 +67,11 @@ def _one(line: bytes, render: Callable[[bytes], str]) -> bytes:
             return render(line).encode()
         except (RecursionError, msgspec.DecodeError):
             pass
-    return line + b"\n"
+    return _as_it_is(line)
+
+
+def _as_it_is(line: bytes) -> bytes:
+    return printable_json(line.decode()).encode() + b"\n"
 
 
 def _painter(language: str) -> Callable[[str], str]:

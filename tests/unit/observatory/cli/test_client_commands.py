@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from observatory.cli.sessions import since
-from observatory.cli.table import printable
 from observatory.feed.row import what
 from observatory.hooks.command import Recipient, hook_command
+from observatory.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,8 +223,18 @@ def test_nothing_that_others_said_can_take_over_a_terminal(server: Server) -> No
         for piece in said.split("\x1b")[1:]:
             assert piece.startswith("[")
             assert piece[1 : piece.index("m")].replace(";", "").isdigit()
-        assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said) or arguments[-1] == "--json"
-        assert not {"\u009b", "\x7f", "\x07"} & set(said)
+        assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said)
+
+
+def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(server: Server) -> None:
+    server.say("Stop", text="\u009b\u202e\u2028\x7f\u00e9\U000e0041")
+    shown, piped = on_terminal(server, "events", "--json"), server.run("events", "--json")
+    assert json.loads(shown) == json.loads(piped)
+    assert shown.strip().isprintable()
+    body = json.dumps({"text": "\u009b\u202e"}, ensure_ascii=False)
+    subprocess.run(["sh", "-c", hook_command("Raw", Recipient(str(server.socket)))], input=body.encode(), check=True)
+    assert "\u009b\u202e" in server.run("events", "--json", "--event", "Raw"), "a pipe gets the bytes as they are"
+    assert "\\u009b\\u202e" in on_terminal(server, "events", "--json", "--event", "Raw")
 
 
 def test_what_can_be_seen_is_shown_as_it_is() -> None:

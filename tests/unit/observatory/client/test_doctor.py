@@ -154,8 +154,43 @@ def test_a_directory_where_anybody_may_replace_the_socket_is_named(directory: Pa
     assert found.sentence.startswith(f"{directory} can be written by everybody and has no sticky bit")
     directory.chmod(0o1777)
     found = look(path)["directories"]
-    assert found.ok
-    assert f"anybody can take a name in {directory}" in found.sentence
+    assert not found.ok
+    assert found.sentence.startswith(f"everybody may make sockets in {directory}, and while no server runs any name")
+
+
+def test_a_directory_of_ones_own_in_a_shared_one_is_sure(directory: Path) -> None:
+    directory.chmod(0o1777)
+    (directory / "own").mkdir()
+    assert look(directory / "own" / "o.sock")["directories"].ok
+
+
+@root_only
+def test_who_else_may_make_sockets_is_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = directory / "o.sock"
+
+    def who(owner: int, mode: int) -> str | None:
+        os.chown(directory, owner, 0)
+        directory.chmod(mode)
+        return doctor.who_else_may_bind(path, frozenset({0, 4001}))
+
+    monkeypatch.setattr(doctor, "_members", lambda gid: {"root"})
+    assert who(0, 0o755) is None
+    assert who(4001, 0o755) is None
+    assert who(4002, 0o755) == "4002"
+    assert who(0, 0o1777) == "everybody"
+    assert who(0, 0o775) is None, "nobody else is in the group of a directory of one's own"
+    assert who(4001, 0o775) == "group root (root)", "of somebody else's directory the hook doesn't ask who is in it"
+    assert doctor.who_else_may_bind(directory / "none" / "o.sock", frozenset()) is None
+
+
+def test_hooks_of_an_earlier_version_are_told(directory: Path) -> None:
+    path = directory / "o.sock"
+    claude = install(directory, path)
+    text = (claude / "settings.json").read_text()
+    (claude / "settings.json").write_text(text.replace(" [ ! -k . ] &&", "", 1))
+    found = look(path, claude)["hooks"]
+    assert not found.ok
+    assert "has hooks of another version" in found.sentence
 
 
 def test_a_directory_that_is_reached_by_a_link_is_looked_at_where_it_is(directory: Path) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE, Recipient, hook_command
+from observatory.address import SOCKET_VARIABLE
+from observatory.hooks.command import Recipient, hook_command, is_current, is_hook_command, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +116,13 @@ def serving(
         server.close()
 
 
-def fire(command: str, event: bytes = EVENT, shell: str = "sh", environment: dict[str, str] | None = None) -> float:
+def fire(
+    command: str,
+    event: bytes = EVENT,
+    shell: str = "sh",
+    environment: dict[str, str] | None = None,
+    user: int | None = None,
+) -> float:
     """Run a hook's command, give it the event, and hold it to what every hook must keep; how long it took."""
     started = time.monotonic()
     process = subprocess.Popen(
@@ -124,6 +131,10 @@ def fire(command: str, event: bytes = EVENT, shell: str = "sh", environment: dic
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"]} | (environment or {}),
+        cwd="/",
+        user=user,
+        group=user,
+        extra_groups=None if user is None else (),
     )
     assert process.stdin is not None
     with process:
@@ -152,13 +163,16 @@ def to(path: Path, *uids: int) -> str:
 
 
 @pytest.fixture(params=["sh", "dash", "bash", "zsh", "busybox"])
-def shell(request: pytest.FixtureRequest, tmp_path: Path, need: Callable[[str, str], str]) -> str:
+def shell(request: pytest.FixtureRequest, need: Callable[[str, str], str]) -> Iterator[str]:
     name = str(request.param)
     found = need(name, name)
     if name != "busybox":
-        return found
-    (tmp_path / "ash").symlink_to(found)
-    return str(tmp_path / "ash")
+        yield found
+        return
+    with tempfile.TemporaryDirectory(prefix="o-") as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "ash").symlink_to(found)
+        yield f"{folder}/ash"
 
 
 def test_every_shell_hands_the_event_on_byte_for_byte(place: Path, shell: str) -> None:
@@ -183,10 +197,18 @@ def test_no_path_is_taken_for_shell_words(place: Path, name: str) -> None:
 
 def test_without_a_path_the_environment_says_where(place: Path) -> None:
     command = hook_command("Stop", Recipient(None))
-    assert f'"${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}"' in command
     with serving(place) as server:
         fire(command, environment={SOCKET_VARIABLE: str(place)})
     assert len(server.received) == 1
+
+
+def test_without_a_path_and_a_variable_the_runtime_directory_is_looked_in_first(place: Path, shell: str) -> None:
+    command = hook_command("Stop", Recipient(None))
+    with serving(place.with_name("claude-observatory.sock")) as server:
+        fire(command, shell=shell, environment={"XDG_RUNTIME_DIR": str(place.parent)})
+        assert len(server.received) == 1
+        fire(command, environment={"XDG_RUNTIME_DIR": str(place.parent), SOCKET_VARIABLE: str(place)})
+        assert len(server.received) == 1, "where the variable names another server, none is looked for"
 
 
 def stale(path: Path) -> None:
@@ -235,13 +257,91 @@ def test_whatever_a_server_answers_is_not_passed_on(
 @root_only
 @pytest.mark.parametrize("event", [EVENT, LARGE], ids=["small", "large"])
 def test_another_users_server_gets_nothing(place: Path, event: bytes) -> None:
-    place.parent.chmod(0o777)
+    place.parent.chmod(0o755)
+    os.chown(place.parent, 4001, 4001)
     with serving(place, owner=4001) as server:
         place.chmod(0o777)
         fire_within(0.5, to(place), event)
         assert server.connections == 0
         fire(to(place, 4001))
         assert server.connections == 1, "the user who was named at the installation is trusted"
+
+
+OWN, ROOT, NAMED, STRANGER = 4001, 0, 4002, 4003
+
+
+@root_only
+@pytest.mark.parametrize(
+    ("directory", "mode", "socket", "sent"),
+    [
+        (OWN, 0o700, OWN, True),
+        (OWN, 0o755, OWN, True),
+        (OWN, 0o711, ROOT, True),
+        (ROOT, 0o755, ROOT, True),
+        (ROOT, 0o711, NAMED, True),
+        (NAMED, 0o755, NAMED, True),
+        (NAMED, 0o755, OWN, True),
+        (STRANGER, 0o755, STRANGER, False),
+        (STRANGER, 0o755, OWN, False),
+        (ROOT, 0o755, STRANGER, False),
+        (OWN, 0o755, STRANGER, False),
+        (OWN, 0o777, STRANGER, False),
+        (OWN, 0o1777, OWN, False),
+        (OWN, 0o777, ROOT, False),
+        (ROOT, 0o1777, OWN, False),
+        (ROOT, 0o1777, ROOT, False),
+        (ROOT, 0o777, NAMED, False),
+        (ROOT, 0o775, NAMED, False),
+        (NAMED, 0o1777, NAMED, False),
+    ],
+)
+def test_an_event_is_sent_only_where_nobody_else_can_make_a_socket(
+    place: Path, shell: str, directory: int, mode: int, socket: int, sent: bool
+) -> None:
+    place.parent.chmod(0o755)
+    inner = place.parent / "inner"
+    inner.mkdir()
+    with serving(inner / "o.sock") as server:
+        os.chown(inner / "o.sock", socket, socket)
+        (inner / "o.sock").chmod(0o666)
+        os.chown(inner, directory, directory)
+        inner.chmod(mode)
+        fire(to(inner / "o.sock", NAMED), shell=shell, user=OWN)
+        assert server.connections == sent
+
+
+@root_only
+def test_root_is_not_taken_in_by_a_directory_of_its_own_that_all_may_write_in(place: Path, shell: str) -> None:
+    place.parent.chmod(0o1777)
+    with serving(place) as server:
+        fire(to(place), shell=shell)
+        assert server.connections == 0
+        place.parent.chmod(0o755)
+        fire(to(place), shell=shell)
+        assert server.connections == 1
+
+
+BEFORE = (
+    "observatory_socket=/tmp/claude-observatory.sock; "
+    r'{ [ -n "$(find "$observatory_socket" -prune -type s \( -user "$(id -u)" -o -user 0 \))" ] && '
+    "curl -q -s --noproxy '*' --connect-timeout 0.3 --max-time 0.7 "
+    '--unix-socket "$observatory_socket" -X POST '
+    "-H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
+    "'http://localhost/hook?event=Stop' || cat; } >/dev/null 2>&1 || true"
+)
+"""What earlier versions installed."""
+
+
+def test_a_command_is_known_again_whatever_version_it_is_of() -> None:
+    assert is_hook_command(BEFORE)
+    assert socket_of(BEFORE) == "/tmp/claude-observatory.sock"
+    assert not is_current("Stop", BEFORE)
+    for recipient in (Recipient("/run/o's.sock"), Recipient("/run/o.sock", (12, 4001)), Recipient(None)):
+        command = hook_command("Stop", recipient)
+        assert is_hook_command(command)
+        assert socket_of(command) == recipient.socket
+        assert is_current("Stop", command)
+        assert not is_current("PreToolUse", command)
 
 
 def test_a_symbolic_link_is_not_followed(place: Path) -> None:
@@ -252,6 +352,13 @@ def test_a_symbolic_link_is_not_followed(place: Path) -> None:
         assert server.connections == 0
         fire(to(place))
         assert server.connections == 1
+
+
+def test_ones_own_server_takes_no_program_but_curl(place: Path, tmp_path: Path, curl: str) -> None:
+    (tmp_path / "curl").symlink_to(curl)
+    with serving(place) as server:
+        fire(to(place), shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
+    assert len(server.received) == 1
 
 
 def test_a_machine_without_curl_fails_no_session(place: Path, tmp_path: Path) -> None:

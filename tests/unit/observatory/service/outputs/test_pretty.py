@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from observatory.events import Event
-from observatory.service.outputs.pretty import LONGEST, pretty_json, pretty_yaml
+from observatory.service.outputs.pretty import LONGEST, pretty_json, pretty_yaml, terminal_lines
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
 pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0041]")
 SAID = {"_id": 1, "_event": "Stop", "text": "a\nb \u00e9 \x1b[31m", "list": [1, {"a": None}], "yes": True, "no": "no"}
 
 
@@ -44,12 +45,22 @@ def test_yaml_has_a_document_for_each_event_and_says_the_same(colours: bool):
 
 
 @pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
-@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0)])
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0), 0x200F, 0x202E, 0x2028, 0x2066, 0xE0041])
 def test_nothing_that_a_terminal_takes_for_a_command_gets_through(pretty, code: int):
     said = {"a": f"x{chr(code)}y"}
     for line in (json.dumps(said), json.dumps(said, ensure_ascii=False)):
         text = pretty(colours=False)([event(line.encode())]).decode()
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+        assert not COMMANDS.search(text)
+
+
+@pytest.mark.parametrize("write", [terminal_lines, pretty_json(colours=False), pretty_yaml(colours=False)])
+@pytest.mark.parametrize("more", ["", "x" * LONGEST])
+def test_a_terminal_gets_no_command_however_long_the_line_is(write, more: str):
+    said = {"a": "\x1b\u009b\u202e\u00e9" + more, "b": [["\U000e0041"]]}
+    data = write([event(json.dumps(said, ensure_ascii=False).encode())]).decode()
+    assert not COMMANDS.search(data)
+    assert "\u00e9" in data or "\\xE9" in data
+    assert (json.loads(data) if data.startswith("{") else yaml.safe_load(data)) == said
 
 
 @pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
