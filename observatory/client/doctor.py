@@ -200,9 +200,10 @@ def who_else_may_bind(path: Path, trusted: frozenset[int]) -> str | None:
         return None
     if found.st_uid not in trusted:
         return user_name(found.st_uid)
-    if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid():
-        return _group(found.st_gid)  # the hook doesn't ask who is in it
-    return _writers(found, trusted)
+    if (who := _writers(found, trusted)) is not None:
+        return who
+    # The group of a directory that is not one's own counts in any case: the hook doesn't ask who is in it.
+    return _group(found.st_gid) if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid() else None
 
 
 def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
