@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from observatory.address import nominal_socket
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
 from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
 from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import lacking
@@ -164,7 +165,8 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
     with server_errors():
         server.whoami()
     source = ServerSource(server)
-    name = options.socket or nominal_socket()
+    # By the well-known name if nobody says, wherever that server listens now.
+    name = options.socket or os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
     path = Path(options.cursor) if options.cursor else default_path(name, options.to, host)
     try:
         with Cursor(path) as cursor:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.address import hook_socket
+from observatory.address import default_socket
 from observatory.cli.common import SOCKET_HELP, Stop, server_uids, stop
 from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, USAGE
 from observatory.text import printable, printable_lines
@@ -86,7 +86,7 @@ def _install(options: argparse.Namespace) -> int:
     from observatory.hooks.program import client_version
 
     uids = server_uids(options)
-    recipient = Recipient(_absolute(options.socket or hook_socket(uids), uids), tuple(sorted(uids)))
+    recipient = Recipient(_absolute(options.socket or default_socket(uids)), tuple(sorted(uids)))
     path = files.settings_path(settings_directory(options.everywhere))
     version = client_version()
     wanted = settings.handlers(event_names.listened(version), recipient)
@@ -108,13 +108,8 @@ def _install(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _absolute(socket: str, server_uids: frozenset[int]) -> str:
-    """The path from the root, since a hook runs in any directory.
-
-    Raises Stop for one that no socket can have, and for one that somebody else's may have.
-    """
-    from observatory.client.doctor import who_else_may_bind
-
+def _absolute(socket: str) -> str:
+    """The path from the root, since a hook runs in any directory. Raises Stop for one that no socket can have."""
     path = str(Path(socket).absolute())
     try:
         size = len(path.encode())
@@ -123,16 +118,6 @@ def _absolute(socket: str, server_uids: frozenset[int]) -> str:
     if size > SUN_PATH_BYTES:
         raise Stop(
             f"{path} has {size} bytes, and a socket's path at most {SUN_PATH_BYTES}; choose a shorter one", USAGE
-        )
-    try:
-        who = who_else_may_bind(Path(path), server_uids | {0, os.geteuid()})
-    except OSError as error:
-        raise Stop(f"{Path(path).parent} can't be looked at: {error.strerror}", NOT_PERMITTED) from error
-    if who is not None:
-        raise Stop(
-            f"{who} may make sockets in {Path(path).parent}, and would be sent what hooks send while no server runs; "
-            f"choose a --socket in a directory in which nobody else may, or none: `observatory serve` has such a one",
-            USAGE,
         )
     return path
 

@@ -32,9 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--socket",
         metavar="PATH",
-        help=f"where to listen (default: ${SOCKET_VARIABLE}, else two sockets: {DEFAULT_SOCKET} for clients that know "
-        "no other, and claude-observatory.sock in $XDG_RUNTIME_DIR, or in /tmp/claude-observatory-UID if there is none "
-        "or --mode or --group lets others in)",
+        help=f"where to listen (default: ${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}, and claude-observatory.sock in "
+        "$XDG_RUNTIME_DIR as well where that is the user's alone and neither --mode nor --group lets others in)",
     )
     parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the sockets (default: 0660)")
     parser.add_argument("--group", metavar="NAME|GID", help="group of the sockets (default: what the kernel gives)")
@@ -98,11 +97,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     pretty = options.pretty_json or options.pretty_yaml
     if pretty and options.output_socket is not None and not options.tee:
         raise ValueError("with --output-socket nothing is written on standard output, which could be pretty: add --tee")
-    named = options.socket or os.environ.get(SOCKET_VARIABLE)
-    lets_others_in = bool(mode & 0o007) or group is not None
+    path = options.socket or os.environ.get(SOCKET_VARIABLE)
+    well_known = None
+    if not path:
+        path = DEFAULT_SOCKET if mode & 0o007 or group is not None else own_socket()
+        well_known = None if path == DEFAULT_SOCKET else Specification(DEFAULT_SOCKET, mode, group)
     return Settings(
-        main=Specification(named or own_socket(lets_others_in=lets_others_in), mode, group),
-        well_known=None if named else Specification(DEFAULT_SOCKET, mode, group),
+        main=Specification(path, mode, group),
+        well_known=well_known,
         output=None if options.output_socket is None else Specification(options.output_socket, mode, group),
         formatter=_formatter(options) if options.output_socket is None or options.tee else None,
         database=options.database,

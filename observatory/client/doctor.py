@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from observatory.address import private_socket
 from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
 from observatory.hooks import event_names, files
 from observatory.hooks.command import Recipient, hook_command, is_current, socket_of
@@ -177,33 +178,37 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
                 f"`chmod +t {directory}`, or choose another directory",
             )
             return
-    if (who := who_else_may_bind(path, trusted)) is not None:
-        yield Diagnosis(
-            "directories",
-            False,
-            f"{who} may make sockets in {path.parent}, and while no server runs any name there is free, so hooks send "
-            f"nothing there; choose a directory in which nobody else may: `observatory serve` has one by itself, and "
-            f"`observatory install-hooks` finds it",
-        )
-        return
-    yield Diagnosis("directories", True, f"you can search every directory above {path}, and nobody else can replace it")
+    how = "and nobody else can replace it"
+    if (who := _binders(path.parent, trusted)) is not None:
+        private = Path(private_socket(str(path))).parent
+        how = f"and hooks send by way of {private}, since {who} may make sockets in {path.parent}"
+        if not _is_private(private, trusted):
+            yield Diagnosis(
+                "directories",
+                False,
+                f"{who} may make sockets in {path.parent}, and while no server runs the name of this one is free, so "
+                f"hooks send only by way of {private}, which is not there or not its server's alone; start the server "
+                f"again, see what it says of that, or choose another directory",
+            )
+            return
+    yield Diagnosis("directories", True, f"you can search every directory above {path}, {how}")
 
 
-def who_else_may_bind(path: Path, trusted: frozenset[int]) -> str | None:
-    """Who besides the `trusted` may make sockets where this one is, and so be sent what hooks send there.
-
-    `None` if nobody, and also if the directory is not there yet. Raises OSError if it can't be looked at.
-    """
-    try:
-        found = path.parent.stat()
-    except FileNotFoundError:
-        return None
-    if found.st_uid not in trusted:
-        return user_name(found.st_uid)
+def _binders(directory: Path, trusted: frozenset[int]) -> str | None:
+    """Who may make sockets in a directory and should not be able to."""
+    found = directory.stat()
     if (who := _writers(found, trusted)) is not None:
         return who
     # The group of a directory that is not one's own counts in any case: the hook doesn't ask who is in it.
     return _group(found.st_gid) if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid() else None
+
+
+def _is_private(directory: Path, trusted: frozenset[int]) -> bool:
+    try:
+        found = directory.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in trusted and _binders(directory, trusted) is None
 
 
 def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:

@@ -13,7 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, open_directory
+from observatory.address import DEFAULT_SOCKET, PRIVATE_DIRECTORY, PRIVATE_NAME, SOCKET_VARIABLE
 
 CONNECT_SECONDS: Final = "0.3"
 TOTAL_SECONDS: Final = "0.7"
@@ -41,11 +41,11 @@ def hook_command(event: str, recipient: Recipient) -> str:
     """The command for one event.
 
     A name that a server has given up may be another user's before curl connects to it, even in a directory with a
-    sticky bit. So nothing depends on the whole path: the shell goes into the socket's directory, which from then on is
-    that one whatever becomes of its name, and sends only from one in which nobody else can make a socket. The shell
-    itself sees that directory and socket are the user's own (`[ -O ]`). If they are not, `find` says whether both are
-    root's or a named user's, and whether others may write in the directory; of one's own that is not asked, but for
-    the sticky bit, since it would take a process: `install-hooks` has looked.
+    sticky bit. So nothing depends on the whole path: the shell goes into the directory of the socket, of its private
+    one if there is that. From then on it is that directory, whatever becomes of its name, and something is sent only
+    from one in which nobody else can make a socket. The shell itself sees that directory and socket are the user's own
+    (`[ -O ]`). If they are not, `find` says whether both are root's or a named user's, and whether others may write in
+    the directory; of one's own only the sticky bit is looked at, since more would take a process.
 
     `cat` takes the input if nobody else does, since the client reports a hook that leaves it unread.
 
@@ -55,7 +55,8 @@ def hook_command(event: str, recipient: Recipient) -> str:
     owners = " -o ".join(["-user 0", '-user "$(id -u)"', *(f"-user {uid}" for uid in recipient.server_uids)])
     return (
         f"{_MARK}{_socket_words(recipient.socket)}; "
-        '{ cd "${observatory_socket%/*}/" && s=./${observatory_socket##*/} && [ -S "$s" ] && '
+        f'{{ {{ s=./{PRIVATE_NAME}; cd "$observatory_socket{PRIVATE_DIRECTORY}/" || '
+        '{ s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; } && [ -S "$s" ] && '
         '{ [ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ] || '
         f'{{ x=$(find . "$s" -prune ! \\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\)) && '
         '[ -z "$x" ]; }; } && '
@@ -66,13 +67,12 @@ def hook_command(event: str, recipient: Recipient) -> str:
 
 
 def _socket_words(socket: str | None) -> str:
-    """What the variable is set to; without a path, the places where `observatory.address.hook_socket` looks."""
+    """What the variable is set to; without a path, what `observatory.address.default_socket` would say, nearly."""
     if socket is not None:
         return shlex.quote(socket)
-    name = os.path.basename(DEFAULT_SOCKET)
-    return f"${{{SOCKET_VARIABLE}:-$XDG_RUNTIME_DIR/{name}}}" + "".join(
-        f'; [ -S "$observatory_socket" ] || observatory_socket=${{{SOCKET_VARIABLE}:-{directory}/{name}}}'
-        for directory in (open_directory("$(id -u)"), open_directory(0))
+    return (
+        f"${{{SOCKET_VARIABLE}:-$XDG_RUNTIME_DIR/{os.path.basename(DEFAULT_SOCKET)}}}; "
+        f'[ -S "$observatory_socket" ] || observatory_socket=${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}'
     )
 
 

@@ -6,13 +6,15 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from observatory.address import private_socket
 from observatory.audience import ROOT, Audience
+from observatory.errors import ObservatoryError
 from observatory.listening import Listener, ListenError, Specification, listen
-from observatory.listening.own_directory import make_own_directory
+from observatory.listening.private_directory import make_private_directory, others_may_bind
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.service.loop import Loop
@@ -41,7 +43,7 @@ class Settings:
 
     main: Specification
     well_known: Specification | None = None
-    """The socket of clients that know the server by no other name than this, which its database has as well."""
+    """A second socket, for clients that know the server by no other name; its database has that name too."""
     output: Specification | None = None
     """The socket on which events are told as they come."""
     formatter: Callable[[list[Event]], bytes] | None = None
@@ -65,15 +67,13 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT), ending.append))
         passed = passed_listeners(os.environ)
         given = passed.pop("main", None)
-        well_known = settings.well_known if given is None else None
-        if well_known is not None:
-            make_own_directory(os.path.dirname(settings.main.path))
         listener = _listener(undo, given, settings.main)
-        second = None if well_known is None else _second_listener(undo, well_known, log)
+        second = None if given is not None else _second_listener(undo, settings, log)
         output = None
         if settings.output is not None or OUTPUT in passed:
             output = _listener(undo, passed.pop(OUTPUT, None), settings.output)
-        database = settings.database or default_path((well_known or listener).path)
+        by_name = settings.well_known if given is None else None
+        database = settings.database or default_path((by_name or listener).path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
@@ -115,17 +115,28 @@ def _listener(undo: contextlib.ExitStack, passed: Listener | None, wanted: Speci
     return passed
 
 
-def _second_listener(undo: contextlib.ExitStack, wanted: Specification, log: Callable[[str], None]) -> Listener | None:
-    """The socket at the well-known name: whoever has that already keeps nobody from being served elsewhere."""
+def _second_listener(undo: contextlib.ExitStack, settings: Settings, log: Callable[[str], None]) -> Listener | None:
+    """Another socket of the same server, where one is of use; if it can't be made, the first is served by itself."""
+    main = settings.main
+    if settings.well_known is not None:
+        try:
+            return _listener(undo, None, settings.well_known)
+        except ListenError as error:
+            log(f"warning: clients that look for {settings.well_known.path} will not find this server: {error}")
+            return None
     try:
-        return _listener(undo, None, wanted)
-    except ListenError as error:
-        log(f"warning: clients that know no other name than {wanted.path} don't find this server: {error}")
+        if not others_may_bind(os.path.dirname(main.path) or "."):
+            return None
+        path = private_socket(main.path)
+        make_private_directory(os.path.dirname(path))
+        return _listener(undo, None, replace(main, path=path))
+    except (ListenError, ObservatoryError, OSError) as error:
+        log(f"warning: hooks will send nothing, since others may make sockets where {main.path} is, and {error}")
         return None
 
 
 def _announce(listener: Listener, second: Listener | None, output: Listener | None, log: Callable[[str], None]) -> None:
-    for each, what in ((listener, ""), (second, ", as well"), (output, " for the readers of events")):
+    for each, what in ((listener, ""), (second, " as well"), (output, " for the readers of events")):
         if each is not None:
             log(f"listening on {each.path} mode {each.mode:04o} owner {each.owner} group {each.group}{what}")
     for each in (listener, output):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.address import private_socket
 from observatory.hooks.command import Recipient, hook_command
 from tests.hostile.machine import RUNTIME, opened
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from tests.hostile.machine import Peer, Person
 
 KNOWN = "/tmp/claude-observatory.sock"
-IN_TMP = "/tmp/claude-observatory-1500"
-SOCKET = "claude-observatory.sock"
 EVENT = {"hook_event_name": "Stop", "secret": "for alice's server only"}
 
 BEFORE = (
@@ -99,43 +98,53 @@ def to(path: str, *uids: int) -> str:
     return hook_command("Stop", Recipient(path, uids))
 
 
-# What mallory does as soon as the server has ended. `directory` is where the hook's socket was.
+# What mallory does as soon as the server has ended. `path` is where the hook's socket was.
 
 
-def binds_the_name(mallory: Peer, directory: str) -> None:
-    mallory.tries("bind", f"{directory}/{SOCKET}")
+def binds_the_name(mallory: Peer, path: str) -> None:
+    mallory.tries("bind", path)
+    mallory.tries("bind", KNOWN)
 
 
-def makes_the_directory(mallory: Peer, directory: str) -> None:
-    mallory.tries("mkdir", directory, "755")
-    mallory.tries("bind", f"{directory}/{SOCKET}")
+def makes_the_directory(mallory: Peer, path: str) -> None:
+    mallory.tries("mkdir", above(path), "755")
+    mallory.tries("bind", path)
 
 
-def links_to_a_directory_of_her_own(mallory: Peer, directory: str) -> None:
+def links_to_a_directory_of_her_own(mallory: Peer, path: str) -> None:
     mallory.tries("mkdir", "/srv/mallory")
-    mallory.tries("bind", f"/srv/mallory/{SOCKET}")
-    mallory.tries("link", "/srv/mallory", directory)
+    mallory.tries("bind", f"/srv/mallory/{name(path)}")
+    mallory.tries("link", "/srv/mallory", above(path))
 
 
-def links_to_a_directory_of_alices_that_all_may_write_in(mallory: Peer, directory: str) -> None:
-    mallory.tries("bind", f"/srv/alice/{SOCKET}")
-    mallory.tries("link", "/srv/alice", directory)
+def links_to_a_directory_of_alices_that_all_may_write_in(mallory: Peer, path: str) -> None:
+    mallory.tries("bind", f"/srv/alice/{name(path)}")
+    mallory.tries("link", "/srv/alice", above(path))
 
 
-def moves_such_a_directory_to_the_name(mallory: Peer, directory: str) -> None:
-    mallory.tries("bind", f"/srv/alice/{SOCKET}")
-    mallory.tries("move", "/srv/alice", directory)
+def moves_such_a_directory_to_the_name(mallory: Peer, path: str) -> None:
+    mallory.tries("bind", f"/srv/alice/{name(path)}")
+    mallory.tries("move", "/srv/alice", above(path))
 
 
-def links_to_a_directory_of_roots_that_her_group_may_write_in(mallory: Peer, directory: str) -> None:
-    mallory.tries("bind", f"/srv/group/{SOCKET}")
-    mallory.tries("link", "/srv/group", directory)
+def links_to_a_directory_of_roots_that_her_group_may_write_in(mallory: Peer, path: str) -> None:
+    mallory.tries("bind", f"/srv/group/{name(path)}")
+    mallory.tries("link", "/srv/group", above(path))
 
 
-def links_the_socket(mallory: Peer, directory: str) -> None:
+def links_the_socket(mallory: Peer, path: str) -> None:
     mallory.tries("bind", "/srv/s")
-    mallory.tries("mkdir", directory, "777")
-    mallory.tries("link", "/srv/s", f"{directory}/{SOCKET}")
+    mallory.tries("mkdir", above(path), "777")
+    mallory.tries("link", "/srv/s", path)
+    mallory.tries("link", "/srv/s", KNOWN)
+
+
+def above(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 ATTACKS = [
@@ -149,9 +158,10 @@ ATTACKS = [
 ]
 
 PLACES = [
-    pytest.param("alice", RUNTIME, id="runtime directory"),
-    pytest.param("alice", IN_TMP, id="own directory in tmp"),
-    pytest.param("root", "/tmp/claude-observatory-0", id="directory of root's in tmp"),
+    pytest.param("alice", f"{RUNTIME}/claude-observatory.sock", id="in the runtime directory"),
+    pytest.param("alice", KNOWN, id="in tmp"),
+    pytest.param("root", KNOWN, id="root's in tmp"),
+    pytest.param("alice", "/tmp/own/o.sock", id="in an own directory in tmp"),
 ]
 
 
@@ -172,67 +182,75 @@ def race(
     command: str,
     attack: Callable[[Peer, str], None],
     at: int | None,
+    *,
+    private: bool = True,
 ) -> Race:
     """Run alice's hook, and let the server of `owner` end, and mallory attack, before its step `at`.
 
-    A directory in /tmp is taken away as well, as programs do that clean up there, so that its name is free.
+    The server has a private socket if its own is in a shared directory. A directory in /tmp is taken away as well, as
+    programs do that clean up there, so that its name is free.
     """
     clear(peers)
-    directory, _, _ = path.rpartition("/")
     server, root, mallory = peers[owner], peers["root"], peers["mallory"]
-    made = directory.startswith("/tmp/")
+    shared = above(path) == "/tmp"
+    at_last = private_socket(path) if shared and private else path
+    made = above(at_last).startswith("/tmp/")
     if made:
-        server.does("mkdir", directory)
+        server.does("mkdir", above(at_last))
+    for each in dict.fromkeys((at_last, path)):
+        server.does("bind", each)
     peers["alice"].does("mkdir", "/srv/alice", "777")
     root.does("mkdir", "/srv/group", "2775", "1700")
-    server.does("bind", path)
 
     def act() -> None:
         server.does("end")
         if made:
-            root.does("remove", directory)
-        attack(mallory, directory)
+            root.does("remove", above(at_last))
+        attack(mallory, at_last)
 
     steps = hook(alice, command, at, act)
     return Race(steps, server.received(), mallory.received())
 
 
-@pytest.mark.parametrize(("owner", "directory"), PLACES)
+@pytest.mark.parametrize(("owner", "path"), PLACES)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_moment_is_mallorys(
-    alice: Person, peers: dict[str, Peer], owner: str, directory: str, attack: Callable[[Peer, str], None]
+    alice: Person, peers: dict[str, Peer], owner: str, path: str, attack: Callable[[Peer, str], None]
 ) -> None:
-    path = f"{directory}/{SOCKET}"
     peace = race(alice, peers, owner, path, to(path), attack, None)
     assert "for alice's server only" in peace.arrived[0]
     assert "curl" in peace.steps
+    assert ("find" in peace.steps) == (owner == "root")
     for at, step in enumerate(peace.steps):
         found = race(alice, peers, owner, path, to(path), attack, at)
         assert (found.arrived, found.stolen) == ([], []), f"before step {at}, {step}"
 
 
-def binds_the_known_name(mallory: Peer, _directory: str) -> None:
-    mallory.does("bind", KNOWN)
+@pytest.mark.parametrize("owner", ["alice", "root"])
+def test_a_name_in_tmp_is_never_sent_to_without_a_private_one(
+    alice: Person, peers: dict[str, Peer], owner: str
+) -> None:
+    assert race(alice, peers, owner, KNOWN, to(KNOWN), binds_the_name, None, private=False).arrived == []
 
 
 def test_a_hook_that_depends_on_a_name_is_mallorys_in_one_moment(alice: Person, peers: dict[str, Peer]) -> None:
-    peace = race(alice, peers, "alice", KNOWN, BEFORE, binds_the_known_name, None)
+    peace = race(alice, peers, "alice", KNOWN, BEFORE, binds_the_name, None)
     assert len(peace.arrived) == 1
     lost = [
         step
         for at, step in enumerate(peace.steps)
-        if race(alice, peers, "alice", KNOWN, BEFORE, binds_the_known_name, at).stolen
+        if race(alice, peers, "alice", KNOWN, BEFORE, binds_the_name, at).stolen
     ]
     assert lost == ["curl"]
 
 
-PINS = 'cd "${observatory_socket%/*}/" && s=./${observatory_socket##*/}'
+PINS = '{ s=./s; cd "$observatory_socket.d/" || { s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; }'
 SHELL_LOOKS = '[ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ]'
 
 
 def without(command: str, *guards: tuple[str, str]) -> str:
     for guard, nothing in guards:
-        assert command.count(guard) == 1
+        assert command.count(guard) == 1, guard
         command = command.replace(guard, nothing)
     return command
 
@@ -244,7 +262,7 @@ def without(command: str, *guards: tuple[str, str]) -> str:
         pytest.param("root", [('[ -z "$x" ]', "true")], id="find looks at nothing"),
         pytest.param(
             "alice",
-            [(PINS, "s=$observatory_socket"), (SHELL_LOOKS, SHELL_LOOKS.replace(".", '"${s%/*}"'))],
+            [(PINS, "s=$observatory_socket.d/s"), (SHELL_LOOKS, SHELL_LOOKS.replace(".", '"${s%/*}"'))],
             id="the name counts, not the directory",
         ),
     ],
@@ -252,9 +270,8 @@ def without(command: str, *guards: tuple[str, str]) -> str:
 def test_each_guard_is_what_keeps_her_out(
     alice: Person, peers: dict[str, Peer], owner: str, guards: list[tuple[str, str]]
 ) -> None:
-    path = f"{IN_TMP}/{SOCKET}"
-    command = without(to(path), *guards)
-    steps = race(alice, peers, owner, path, command, makes_the_directory, None).steps
-    assert any(race(alice, peers, owner, path, command, makes_the_directory, at).stolen for at in range(len(steps))), (
+    command = without(to(KNOWN), *guards)
+    steps = race(alice, peers, owner, KNOWN, command, makes_the_directory, None).steps
+    assert any(race(alice, peers, owner, KNOWN, command, makes_the_directory, at).stolen for at in range(len(steps))), (
         "mallory gets nothing with less care either"
     )

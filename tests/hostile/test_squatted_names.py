@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observatory.hooks.command import Recipient, hook_command
 from tests.hostile.machine import RUNTIME, fields, opened
-from tests.hostile.test_hook_race import BEFORE, IN_TMP, KNOWN, SOCKET
+from tests.hostile.test_hook_race import BEFORE, KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from tests.hostile.machine import Peer, Person
 
 CURL = ["curl", "-s", "-w", "%{http_code}", "-d", '{"a": 1}', "http://localhost/hook?event=Old", "--unix-socket"]
+OWN = f"{RUNTIME}/claude-observatory.sock"
+DIRECTORY = f"{KNOWN}.d"
+PRIVATE = f"{DIRECTORY}/s"
 INSIDE = {"XDG_RUNTIME_DIR": RUNTIME}
 
 
@@ -44,9 +46,9 @@ def mallory(people: dict[str, Person]) -> Iterator[Peer]:
         yield peer
 
 
-def installed(person: Person, **more: str) -> str:
+def installed(person: Person, *options: str, **more: str) -> str:
     """The hook that `install-hooks` gives a person for `Stop`."""
-    done = person.observatory("install-hooks", "--global", **more)
+    done = person.observatory("install-hooks", "--global", *options, **more)
     assert (done.status, done.stderr) == (0, "")
     settings = json.loads(person.run("cat", ".claude/settings.json").stdout)
     return str(settings["hooks"]["Stop"][0]["hooks"][0]["command"])
@@ -64,37 +66,44 @@ def events(person: Person, *options: str, **more: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("options", "environment", "where"),
+    ("options", "environment", "listens"),
     [
-        ([], INSIDE, RUNTIME),
-        ([], {}, IN_TMP),
-        (["--mode", "0666"], INSIDE, IN_TMP),
-        (["--group", "1500"], INSIDE, IN_TMP),
+        ([], INSIDE, [OWN, KNOWN]),
+        ([], {}, [KNOWN, PRIVATE]),
+        (["--mode", "0666"], INSIDE, [KNOWN, PRIVATE]),
+        (["--group", "1500"], INSIDE, [KNOWN, PRIVATE]),
     ],
 )
 def test_hooks_and_older_clients_reach_it(
-    alice: Person, options: list[str], environment: dict[str, str], where: str
+    alice: Person, options: list[str], environment: dict[str, str], listens: list[str]
 ) -> None:
     with alice.serving(*options, **environment) as log:
-        assert log[0].startswith(f"listening on {where}/{SOCKET} mode 06")
-        assert log[1].startswith(f"listening on {KNOWN} mode 06")
+        assert [line.split()[2] for line in log] == listens
         command = installed(alice, **environment)
-        assert command.startswith(f"observatory_socket={where}/{SOCKET}; ")
+        assert command.startswith(f"observatory_socket={listens[0]}; ")
         fire(alice, command, "new")
         fire(alice, BEFORE, "of an earlier version")
         assert alice.run(*CURL, KNOWN).stdout == "200"
         assert [event.get("text") for event in events(alice, **environment)] == ["new", "of an earlier version", None]
         doctor = alice.observatory("doctor", **environment)
         assert doctor.status == 0, doctor.stdout
-    left = alice.run("ls", "-A", "/tmp", RUNTIME).stdout
-    assert SOCKET not in left
-    if where == IN_TMP:
-        assert alice.run("stat", "-c", "%a %U", IN_TMP).stdout == "755 alice\n", "its name is never free again"
+    assert alice.run("find", "/tmp", RUNTIME, "-type", "s").stdout == ""
+    if PRIVATE in listens:
+        assert alice.run("stat", "-c", "%a %U", DIRECTORY).stdout == "755 alice\n", "its name is never free again"
+
+
+@pytest.mark.parametrize("named", [("--socket", "/tmp/o.sock"), ()])
+def test_a_name_in_tmp_that_somebody_says_has_a_private_socket_too(alice: Person, named: tuple[str, ...]) -> None:
+    environment = INSIDE if named else {"CLAUDE_UNIX_HOOK_WATCHER": "/tmp/o.sock", **INSIDE}
+    with alice.serving(*named, **environment) as log:
+        assert [line.split()[2] for line in log] == ["/tmp/o.sock", "/tmp/o.sock.d/s"]
+        fire(alice, installed(alice, *named, **environment), "for alice")
+        assert [event["text"] for event in events(alice, *named, **environment)] == ["for alice"]
 
 
 def test_a_server_that_lets_others_in_is_reached_by_them_at_either_name(people: dict[str, Person]) -> None:
     with people["alice"].serving("--mode", "0666", **INSIDE):
-        for path in (KNOWN, f"{IN_TMP}/{SOCKET}"):
+        for path in (KNOWN, PRIVATE):
             assert people["mallory"].run(*CURL, path).stdout == "200"
         assert {event["_peer_uid"] for event in events(people["alice"], **INSIDE)} == {1700}
 
@@ -102,8 +111,7 @@ def test_a_server_that_lets_others_in_is_reached_by_them_at_either_name(people: 
 def test_roots_server_is_found_by_everybodys_hooks(people: dict[str, Person]) -> None:
     alice = people["alice"]
     with people["root"].serving("--mode", "0666", XDG_RUNTIME_DIR="/root"):
-        command = installed(alice, **INSIDE)
-        fire(alice, command, "to root")
+        fire(alice, installed(alice, **INSIDE), "to root")
         assert [event["text"] for event in events(alice, **INSIDE)] == ["to root"]
 
 
@@ -120,35 +128,43 @@ def test_the_database_is_one_wherever_it_listens(alice: Person) -> None:
 def test_whoever_squats_on_the_known_name_stops_and_hears_nobody(alice: Person, mallory: Peer) -> None:
     mallory.does("bind", KNOWN)
     with alice.serving(**INSIDE) as log:
-        assert f"warning: clients that know no other name than {KNOWN} don't find this server: {KNOWN} is " in log[0]
-        fire(alice, installed(alice, **INSIDE), "for alice")
+        assert log[0].startswith(
+            f"warning: clients that look for {KNOWN} will not find this server: {KNOWN} is a socket"
+        )
+        command = installed(alice, **INSIDE)
+        assert command.startswith(f"observatory_socket={OWN}; ")
+        fire(alice, command, "for alice")
         assert [event["text"] for event in events(alice, **INSIDE)] == ["for alice"]
         fire(alice, BEFORE, "no")
-    fire(alice, installed(alice, **INSIDE), "nobody is there")
+    assert installed(alice, **INSIDE) == command
+    fire(alice, command, "nobody is there")
     assert mallory.received() == []
 
 
 @pytest.mark.parametrize(
-    ("order", "who"),
+    "order",
     [
-        (("mkdir", IN_TMP, "755"), "mallory"),
-        (("mkdir", IN_TMP, "777"), "mallory"),
-        (("link", "/srv", IN_TMP), "everybody"),
+        ("mkdir", f"{KNOWN}.d", "755"),
+        ("mkdir", f"{KNOWN}.d", "777"),
+        ("link", "/srv", f"{KNOWN}.d"),
+        ("write", f"{KNOWN}.d"),
     ],
 )
-def test_whoever_squats_on_the_directory_hears_nobody(
-    alice: Person, mallory: Peer, order: tuple[str, ...], who: str
+def test_whoever_squats_on_the_private_directory_stops_and_hears_nobody(
+    alice: Person, mallory: Peer, order: tuple[str, ...]
 ) -> None:
     mallory.does(*order)
-    refused = alice.observatory("serve")
-    assert refused.status == 77
-    assert refused.stderr.startswith(f"{IN_TMP} ")
-    assert "say by --socket where to listen" in refused.stderr
-    mallory.does("bind", f"{IN_TMP}/{SOCKET}")
-    refused = alice.observatory("install-hooks", "--global")
-    assert refused.status == 2
-    assert f"{who} may make sockets in {IN_TMP}" in refused.stderr
-    fire(alice, hook_command("Stop", Recipient(f"{IN_TMP}/{SOCKET}")), "installed before")
+    if order[0] != "write":
+        mallory.does("bind", PRIVATE)
+    with alice.serving() as log:
+        assert log[0].startswith("warning: hooks will send nothing, since others may make sockets where ")
+        assert f"{DIRECTORY} " in log[0]
+        assert log[1].startswith(f"listening on {KNOWN} ")
+        assert alice.run(*CURL, KNOWN).stdout == "200"
+        fire(alice, installed(alice), "for whom?")
+        doctor = alice.observatory("doctor")
+        assert doctor.status == 1
+        assert f"hooks send only by way of {DIRECTORY}, which is not there or not its server's alone" in doctor.stdout
     assert mallory.received() == []
 
 
@@ -158,12 +174,3 @@ def test_two_users_have_a_server_each(people: dict[str, Person]) -> None:
         for person, environment in ((alice, INSIDE), (mallory, {})):
             fire(person, installed(person, **environment), person.name)
             assert [event["text"] for event in events(person, **environment)] == [person.name]
-
-
-def test_a_name_in_tmp_is_refused_for_hooks(alice: Person) -> None:
-    for more in ({}, {"CLAUDE_UNIX_HOOK_WATCHER": "/tmp/o.sock"}):
-        options = () if more else ("--socket", "/tmp/o.sock")
-        done = alice.observatory("install-hooks", "--global", *options, **more)
-        assert done.status == 2
-        assert "everybody may make sockets in /tmp" in done.stderr
-    assert alice.run("ls", "-A").stdout == ""

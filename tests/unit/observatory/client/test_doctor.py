@@ -152,10 +152,22 @@ def test_a_directory_where_anybody_may_replace_the_socket_is_named(directory: Pa
     found = look(path)["directories"]
     assert not found.ok
     assert found.sentence.startswith(f"{directory} can be written by everybody and has no sticky bit")
+
+
+def test_a_directory_where_anybody_may_take_the_sockets_name_takes_a_private_one_beside_it(directory: Path) -> None:
+    path = directory / "o.sock"
     directory.chmod(0o1777)
     found = look(path)["directories"]
     assert not found.ok
-    assert found.sentence.startswith(f"everybody may make sockets in {directory}, and while no server runs any name")
+    assert found.sentence.startswith(f"everybody may make sockets in {directory}, and while no server runs the name of")
+    (directory / "o.sock.d").mkdir(mode=0o755)
+    found = look(path)["directories"]
+    assert found.ok
+    assert found.sentence.endswith(
+        f"and hooks send by way of {path}.d, since everybody may make sockets in {directory}"
+    )
+    (directory / "o.sock.d").chmod(0o1777)
+    assert not look(path)["directories"].ok
 
 
 def test_a_directory_of_ones_own_in_a_shared_one_is_sure(directory: Path) -> None:
@@ -165,22 +177,25 @@ def test_a_directory_of_ones_own_in_a_shared_one_is_sure(directory: Path) -> Non
 
 
 @root_only
-def test_who_else_may_make_sockets_is_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_directory_of_another_user_is_none(directory: Path) -> None:
     path = directory / "o.sock"
+    directory.chmod(0o1777)
+    (directory / "o.sock.d").mkdir()
+    os.chown(directory / "o.sock.d", 4001, 4001)
+    assert not look(path)["directories"].ok
+    assert look(path, trusted=frozenset({4001}))["directories"].ok
 
-    def who(owner: int, mode: int) -> str | None:
-        os.chown(directory, owner, 0)
-        directory.chmod(mode)
-        return doctor.who_else_may_bind(path, frozenset({0, 4001}))
 
+@root_only
+def test_the_group_of_somebody_elses_directory_counts_whoever_is_in_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "_members", lambda gid: {"root"})
-    assert who(0, 0o755) is None
-    assert who(4001, 0o755) is None
-    assert who(4002, 0o755) == "4002"
-    assert who(0, 0o1777) == "everybody"
-    assert who(0, 0o775) is None, "nobody else is in the group of a directory of one's own"
-    assert who(4001, 0o775) == "group root (root)", "of somebody else's directory the hook doesn't ask who is in it"
-    assert doctor.who_else_may_bind(directory / "none" / "o.sock", frozenset()) is None
+    os.chown(directory, 4001, 0)
+    directory.chmod(0o775)
+    found = look(directory / "o.sock", trusted=frozenset({4001}))["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"group root (root) may make sockets in {directory}")
 
 
 def test_hooks_of_an_earlier_version_are_told(directory: Path) -> None:

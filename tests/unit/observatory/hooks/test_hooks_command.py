@@ -122,6 +122,7 @@ def fire(
     shell: str = "sh",
     environment: dict[str, str] | None = None,
     user: int | None = None,
+    directory: Path = Path("/"),
 ) -> float:
     """Run a hook's command, give it the event, and hold it to what every hook must keep; how long it took."""
     started = time.monotonic()
@@ -131,7 +132,7 @@ def fire(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"]} | (environment or {}),
-        cwd="/",
+        cwd=directory,
         user=user,
         group=user,
         extra_groups=None if user is None else (),
@@ -308,6 +309,34 @@ def test_an_event_is_sent_only_where_nobody_else_can_make_a_socket(
         inner.chmod(mode)
         fire(to(inner / "o.sock", NAMED), shell=shell, user=OWN)
         assert server.connections == sent
+
+
+@root_only
+@pytest.mark.parametrize("owner", [OWN, NAMED, STRANGER])
+def test_in_a_shared_directory_the_socket_in_the_private_one_gets_it(place: Path, shell: str, owner: int) -> None:
+    place.parent.chmod(0o1777)
+    private = place.with_name("o.sock.d")
+    private.mkdir()
+    with serving(place) as beside, serving(private / "s") as server:
+        for path in (place, private, private / "s"):
+            os.chown(path, owner, owner)
+        private.chmod(0o755)
+        (private / "s").chmod(0o666)
+        fire(to(place, NAMED), shell=shell, user=OWN)
+        assert server.connections == (owner != STRANGER)
+        assert beside.connections == 0
+        private.chmod(0o777)
+        os.chown(private / "s", STRANGER, STRANGER)
+        fire(to(place, NAMED), shell=shell, user=OWN)
+        assert server.connections == (owner != STRANGER)
+
+
+def test_a_command_that_finds_no_directory_stays_out_of_the_projects(place: Path) -> None:
+    """The name of the socket is then one of the project's, in which it may have been planted."""
+    with serving(place) as server:
+        for path in (place.parent / "gone" / place.name, Path("/gone") / place.name):
+            fire(to(path), directory=place.parent)
+    assert server.connections == 0
 
 
 @root_only

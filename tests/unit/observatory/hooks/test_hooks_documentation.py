@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_command_is_the_one_that_is_installed() -> None:
-    assert blocks("") == [hook_command("Stop", Recipient("/run/user/1000/claude-observatory.sock")) + "\n"]
+    assert blocks("") == [hook_command("Stop", Recipient("/tmp/claude-observatory.sock")) + "\n"]
 
 
 def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None:

@@ -357,10 +357,10 @@ def test_a_dry_run_shows_the_change_and_makes_none(
 ) -> None:
     path.write_text('{"a": 1}\n')
     monkeypatch.chdir(path.parent.parent)
-    assert main(["install-hooks", "--project", "--dry-run", "--socket", "/run/o.sock"]) == 0
+    assert main(["install-hooks", "--project", "--dry-run", "--socket", "/tmp/o.sock"]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"--- {path}\n+++ {path}\n@@")
-    assert "observatory_socket=/run/o.sock;" in said
+    assert "observatory_socket=/tmp/o.sock;" in said
     assert path.read_text() == '{"a": 1}\n'
     assert names(path) == ["settings.json"]
 
@@ -401,7 +401,6 @@ def test_the_configuration_directory_of_the_environment_is_the_global_one(
         (["--server-user", "4294967295"], "4294967295 is not a uid: those are below 4294967295"),
         (["--socket", "/tmp/" + "x" * 103], "has 108 bytes, and a socket's path at most 107; choose a shorter one"),
         (["--socket", "/tmp/\udcff"], "the socket's path is not UTF-8"),
-        (["--socket", "/tmp/o.sock"], "everybody may make sockets in /tmp, and would be sent what hooks send"),
     ],
 )
 def test_what_no_hook_could_use_is_refused(

@@ -1,4 +1,4 @@
-"""A directory in which nobody but this user can make a socket, even where others may write beside it."""
+"""A directory for a socket in which nobody but this user can make one, beside a name that anybody may take."""
 
 from __future__ import annotations
 
@@ -14,18 +14,26 @@ MODE: Final = 0o755
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def make_own_directory(path: str) -> None:
-    """Make a directory for this user's sockets, with mode 0755 whatever the umask says of others, unless it is there.
+def others_may_bind(directory: str) -> bool:
+    """Whether others than root and this user may make sockets in a directory.
 
-    It is not removed again, since its name would be free then. Raises ObservatoryError if something else is there, or
-    another user's directory.
+    Mode bits only: an ACL that gives more is seen as the group bits, which are then its mask. Raises OSError.
+    """
+    found = os.stat(directory)
+    return found.st_uid not in {0, os.geteuid()} or bool(found.st_mode & _OTHERS_WRITE)
+
+
+def make_private_directory(path: str) -> None:
+    """Make a directory for this user's socket, with mode 0755 whatever the umask says of others, unless it is there.
+
+    It is not removed again: somebody else could take its name then, and keep hooks from sending. Raises
+    ObservatoryError if something else is there, or another user's directory.
     """
     made = False
     try:
         with suppress(FileExistsError):
             os.mkdir(path, 0o700)
             made = True
-        # The sticky bit of /tmp keeps it where it is from now on: the name means the same when the socket is bound.
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise _refused(path, error) from None
@@ -33,8 +41,7 @@ def make_own_directory(path: str) -> None:
         found = os.fstat(descriptor)
         if found.st_uid != os.geteuid():
             raise ObservatoryError(
-                f"{path} belongs to uid {found.st_uid}, not to uid {os.geteuid()}, and stays as it is: say by --socket"
-                " where to listen, in a directory of this user's own",
+                f"{path} belongs to uid {found.st_uid}, not to uid {os.geteuid()}, and stays as it is",
                 ExitStatus.NOT_PERMITTED,
             )
         mode = MODE if made else stat.S_IMODE(found.st_mode) & ~_OTHERS_WRITE
@@ -46,10 +53,6 @@ def make_own_directory(path: str) -> None:
 
 def _refused(path: str, error: OSError) -> ObservatoryError:
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-        return ObservatoryError(
-            f"{path} is no directory, and stays as it is: say by --socket where to listen", ExitStatus.NOT_PERMITTED
-        )
+        return ObservatoryError(f"{path} is no directory, and stays as it is", ExitStatus.NOT_PERMITTED)
     status = ExitStatus.NOT_PERMITTED if isinstance(error, PermissionError) else ExitStatus.FAILED
-    return ObservatoryError(
-        f"cannot make {path} for a socket: {error.strerror}; say where to listen by --socket", status
-    )
+    return ObservatoryError(f"cannot make the directory {path}: {error.strerror}", status)

@@ -1,4 +1,4 @@
-"""A directory for sockets is this user's alone, or there is none."""
+"""A private directory for a socket is this user's alone, or there is none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.listening.own_directory import make_own_directory
+from observatory.listening.private_directory import make_private_directory, others_may_bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
 def test_others_may_search_it_and_not_write_in_it(path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        make_own_directory(str(path))
+        make_private_directory(str(path))
     finally:
         os.umask(before)
     assert mode(path) == 0o755
@@ -43,7 +43,7 @@ def test_others_may_search_it_and_not_write_in_it(path: Path, umask: int) -> Non
 def test_one_that_is_there_is_closed_to_others_who_might_write(path: Path, before: int, after: int) -> None:
     path.mkdir()
     path.chmod(before)
-    make_own_directory(str(path))
+    make_private_directory(str(path))
     assert mode(path) == after
 
 
@@ -53,7 +53,7 @@ def test_another_users_is_left_as_it_is(path: Path) -> None:
     path.chmod(0o777)
     os.chown(path, 4001, 4001)
     with pytest.raises(ObservatoryError, match="belongs to uid 4001, not to uid 0") as caught:
-        make_own_directory(str(path))
+        make_private_directory(str(path))
     assert caught.value.status == ExitStatus.NOT_PERMITTED
     assert mode(path) == 0o777
 
@@ -64,10 +64,22 @@ def test_a_link_is_not_followed(path: Path) -> None:
     real.chmod(0o777)
     path.symlink_to(real)
     with pytest.raises(ObservatoryError, match="is no directory, and stays as it is"):
-        make_own_directory(str(path))
+        make_private_directory(str(path))
     assert mode(real) == 0o777
 
 
 def test_a_missing_directory_above_it_is_told(path: Path) -> None:
-    with pytest.raises(ObservatoryError, match=r"cannot make .*: No such file or directory; say where to listen"):
-        make_own_directory(str(path / "below"))
+    with pytest.raises(ObservatoryError, match=r"cannot make the directory .*: No such file or directory"):
+        make_private_directory(str(path / "below"))
+
+
+@root_only
+@pytest.mark.parametrize(
+    ("owner", "mode", "others"),
+    [(0, 0o755, False), (0, 0o1777, True), (0, 0o777, True), (0, 0o775, True), (4001, 0o700, True)],
+)
+def test_it_is_of_use_where_others_may_make_sockets(path: Path, owner: int, mode: int, others: bool) -> None:
+    path.mkdir()
+    os.chown(path, owner, owner)
+    path.chmod(mode)
+    assert others_may_bind(str(path)) is others
