@@ -42,6 +42,12 @@ INTEGRATION = [
     *("tests/integration/subjects", "tests/integration"),
     *(f"--ignore={path}" for path in ORACLE),
 ]
+PORTABLE = sorted(
+    str(path.relative_to(ROOT))
+    for suite in ("unit/observatory/identity", "properties")
+    for path in (ROOT / "tests" / suite).glob("test_identity*.py")
+    if path.name != "test_identity_documents.py"  # which holds the documents against the harness too
+)
 CLAUDE_CODE = "2.1.197"
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
@@ -49,7 +55,7 @@ SETS = {
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
     "endurance": [*HARNESS, "--group", "fuzz"],
-    "types": [*HARNESS, "--group", "types"],
+    "types": [*HARNESS, "--group", "types", "--group", "nox"],
     "platforms": [*HARNESS, "--group", "platforms"],
     "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
     "lint": ["--group", "lint"],
@@ -196,8 +202,7 @@ def unsupported(session: nox.Session) -> None:
 def portable(session: nox.Session) -> None:
     """The tests of identity that need no Linux: for systems on which the harness does not run."""
     install(session, "portable")
-    tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").glob("*/**/test_identity*.py"))
-    pytest(session, *(path for path in tests if path.startswith(("tests/unit/", "tests/properties/"))))
+    pytest(session, *PORTABLE)
 
 
 # A program that a session looks for, and the Debian packages that bring it.
@@ -238,10 +243,11 @@ def machine(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's checks and the formatting; workflows and action by their schemas, actionlint and zizmor, all offline."""
+    """Ruff's checks, the formatting, the contracts of imports; workflows and action by three linters, all offline."""
     install(session, "lint", project=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache", "--no-logo")
     workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
@@ -249,12 +255,27 @@ def lint(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", *workflows, "action.yml")
 
 
+# For each platform, by mypy's and pyright's name, what must be clean; nothing named is all that pyproject.toml names.
+# On Windows, where CPython has no Unix sockets, it is what can be imported there, and the tests that are run there.
+PLATFORMS = {
+    ("linux", "Linux"): (),
+    ("darwin", "Darwin"): (),
+    ("win32", "Windows"): ("observatory", *PORTABLE),
+}
+
+
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strictly, and pyright, on both packages."""
+    """Mypy, strictly, and pyright, on all of it: for Linux, for macOS, and for Windows what is imported there."""
     install(session, "types")
-    session.run("mypy")
-    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    for (platform, name), paths in PLATFORMS.items():
+        # What is never reached is never checked. On other platforms that is meant: it is what Linux alone has.
+        strictly = ("--warn-unreachable",) if platform == "linux" else ()
+        session.run("mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}", *strictly, *paths)
+        session.run(
+            *("pyright", "--threads", "2", "--pythonplatform", name, *paths),
+            env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+        )
 
 
 @nox.session(name="all-jobs", python=False)

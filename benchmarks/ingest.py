@@ -320,18 +320,14 @@ def verdicts(
                 says = f"{measure.rate / best.rate:.2f} x {best.server}, the best of them"
                 yield f"above every Python server, {clients} clients, {body} bytes", measure.rate > best.rate, says
     for clients, least in LEAST_OF_THE_LIMIT.items():
-        measure = found.get((OURS, clients, smallest))
-        if measure is not None and measure.of_limit is not None:
-            yield (
-                f"at least {least} of the limit, {clients} clients",
-                measure.of_limit >= least,
-                f"{measure.of_limit:.2f}",
-            )
+        ours = found.get((OURS, clients, smallest))
+        if ours is not None and ours.of_limit is not None:
+            yield f"at least {least} of the limit, {clients} clients", ours.of_limit >= least, f"{ours.of_limit:.2f}"
     clients, most = MOST_OF_THE_LIMIT_S_P99
-    measure = found.get((OURS, clients, smallest))
-    if measure is not None and measure.p99_of_limit is not None:
-        says = f"{measure.p99_of_limit:.1f} x"
-        yield f"p99 within {most:.0f} x the limit's, {clients} clients", measure.p99_of_limit <= most, says
+    ours = found.get((OURS, clients, smallest))
+    if ours is not None and ours.p99_of_limit is not None:
+        says = f"{ours.p99_of_limit:.1f} x"
+        yield f"p99 within {most:.0f} x the limit's, {clients} clients", ours.p99_of_limit <= most, says
     if growth is not None:
         says = f"{growth['rate']:.2f} of the rate with 1,000"
         yield f"the same rate within 10 % with {growth['stored']:,} events", growth["rate"] >= GROWTH["rate"], says
@@ -370,6 +366,7 @@ def report(measures: Sequence[Measure], growth: dict[str, Any] | None, smallest:
     """Everything for people."""
     headings = ("server", "events/s", "of limit", "p50 us", "p99 us", "cpu us", "peak MB", "errors")
     loads = list(dict.fromkeys((measure.body, measure.clients) for measure in measures))
+    rows: list[Sequence[str]]
     for body, clients in loads:
         rows = [
             (
@@ -441,7 +438,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"no {needs} here: {peer} is left out", file=sys.stderr)
                 continue
             path = f"{directory}/{peer}.sock"
-            command = [sys.executable, HERE / "peers" / file, path]
+            command = [sys.executable, str(HERE / "peers" / file), path]
             subjects.append(servers.enter_context(running(peer, directory, command, path)))
         measures = list(compared(load, subjects, options))
         servers.close()

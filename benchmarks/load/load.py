@@ -34,7 +34,8 @@ def _one_event(path: str, request: bytes) -> bool:
 
 
 def _client(path: str, request: bytes, begin: float, end: float) -> tuple[list[float], int]:
-    latencies, errors = [], 0
+    latencies: list[float] = []
+    errors = 0
     while True:
         begun = time.monotonic()
         good = _one_event(path, request)

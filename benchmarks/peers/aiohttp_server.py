@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import msgspec
-from aiohttp import web
+from aiohttp import web  # type: ignore[import-not-found]
 
 
 async def hook(request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from socketserver import UnixStreamServer
+from socketserver import TCPServer
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:
         """Say nothing."""
 
 
@@ -34,7 +34,7 @@ class Server(HTTPServer):
 
     def server_bind(self) -> None:
         """Without the name of a host."""
-        UnixStreamServer.server_bind(self)  # type: ignore[arg-type]
+        TCPServer.server_bind(self)
 
 
 with Server(sys.argv[1], Handler) as server:  # type: ignore[arg-type]

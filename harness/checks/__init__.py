@@ -21,8 +21,7 @@ from harness.checks import (
     traversal,
     umask,
 )
-from harness.checks.check import Check, CheckResult
-from harness.finding import CheckVerdict, Finding
+from harness.checks.check import Check, CheckResult, CheckVerdict, Finding
 
 CHECKS: tuple[Check, ...] = tuple(
     module.CHECK

@@ -1,15 +1,40 @@
-"""The nouns of a check: what must hold, and what came of it for one server. Data only."""
+"""The nouns of a check: what must hold, what an attack found, and what came of it for one server. Data only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.finding import CheckVerdict, Finding
     from harness.testbed.testbed import Testbed
+
+CheckVerdict = Literal["held", "broken", "not applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an attack found. `why` is one or a few sentences with what was seen; `evidence` the same as data (JSON)."""
+
+    verdict: CheckVerdict
+    why: str
+    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def held(why: str, **evidence: Any) -> Finding:
+    """What must hold was attacked and held."""
+    return Finding("held", why, evidence)
+
+
+def broken(why: str, **evidence: Any) -> Finding:
+    """What must hold did not."""
+    return Finding("broken", why, evidence)
+
+
+def not_applicable(why: str, **evidence: Any) -> Finding:
+    """The question makes no sense of this server, or can't be put to it here. It never counts as held."""
+    return Finding("not applicable", why, evidence)
 
 
 @dataclass(frozen=True, slots=True)

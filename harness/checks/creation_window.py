@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
@@ -43,7 +42,7 @@ def attack(testbed: Testbed) -> Finding:
 
 def _judge(testbed: Testbed, outside: list[str]) -> Finding:
     order = {
-        "command": testbed.subject.arguments(testbed.asked()),
+        "command": testbed.subject.arguments(testbed.request()),
         "person": testbed.person(testbed.owner),
         "environment": {"PATH": testbed.path, **testbed.environment()},
         "umask": testbed.umask(),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.checks.identity import compare
-from harness.finding import Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed

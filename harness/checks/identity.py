@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.testbed.cast import UNMAPPED_BUT_VALID
-from harness.testbed.testbed import ProbeError
+from harness.testbed.probing import ProbeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.inside.messages import Person
     from harness.testbed.testbed import RunningServer, Testbed
 
 HOLDS = (
@@ -27,7 +27,7 @@ CASES = (
     *("fork", "execute", "change-user", "moment", "helper", "thread", "passed", "shared", "living"),
     *("early", "dead", "reused", "large-ids", "many-groups", "changed-groups", "forged", "inner-pid", "inner-root"),
 )
-"""Cases of `probes.connectors` that any server can be asked."""
+"""Cases of `harness.inside.peers` that any server can be asked."""
 CROWD = tuple(range(3000, 3040))
 """More supplementary groups than the 32 of some old buffers, none of them in /etc/group."""
 
@@ -61,12 +61,12 @@ def attack(testbed: Testbed) -> Finding:
     return held(f"{whom} were all named as the kernel names them", requests=counted)
 
 
-def _people(testbed: Testbed) -> list[dict[str, Any]]:
+def _people(testbed: Testbed) -> list[Person]:
     """The users of the world, processes that are hard to name, and as many strangers as it takes."""
     known = [testbed.person(user.name) for user in testbed.world.users if user.capabilities is None]
     member = testbed.person("member")
     stranger = testbed.person("stranger")
-    hard = [
+    hard: list[Person] = [
         {**member, "label": "member-without-group", "groups": []},
         {**stranger, "label": "stranger-in-a-crowd", "groups": list(CROWD)},
         {**stranger, "label": "stranger-by-set-user-id", "real_uid": member["uid"]},
@@ -78,14 +78,14 @@ def _people(testbed: Testbed) -> list[dict[str, Any]]:
         },
     ]
     rest = CONNECTIONS // EACH - len(known) - len(hard)
-    nameless = [
+    nameless: list[Person] = [
         {"label": f"nameless-{number}", "uid": 5000 + number, "gid": 6000 + number, "groups": list(CROWD[:number])}
         for number in range(rest)
     ]
     return [*known, *hard, *nameless]
 
 
-def _changers(testbed: Testbed) -> list[dict[str, Any]]:
+def _changers(testbed: Testbed) -> list[Person]:
     """Processes that connect as one user and speak as another."""
     member, colleague, stranger = (testbed.person(name) for name in ("member", "colleague", "stranger"))
     if testbed.tells == "answer":
@@ -97,7 +97,7 @@ def _changers(testbed: Testbed) -> list[dict[str, Any]]:
 
 
 def _hold(
-    testbed: Testbed, running: RunningServer, people: list[dict[str, Any]], each: int, stopped: int | None = None
+    testbed: Testbed, running: RunningServer, people: list[Person], each: int, stopped: int | None = None
 ) -> tuple[list[str], int]:
     lines = testbed.probe_lines(
         "people",
@@ -134,7 +134,7 @@ def _play(testbed: Testbed, running: RunningServer) -> tuple[list[str], str, int
     counted = 0
     for case in CASES:
         try:
-            said = testbed.probe_lines("connectors", case=case, endpoint=running.endpoint, server=running.pid)
+            said = testbed.play(case, running.endpoint, running.pid)
         except (ProbeError, TimeoutError) as error:
             faults.append(f"{case}: {error}")
             break
@@ -190,7 +190,7 @@ def _from_outside(testbed: Testbed) -> tuple[list[str], str]:
     with testbed.serve(outside=True) as running:
         testbed.open_to_all(running)
         for name in (testbed.owner, "stranger"):
-            lines = testbed.probe_lines(
+            (said,) = testbed.probe_lines(
                 "people",
                 endpoint=running.endpoint,
                 speaks=testbed.subject.speaks,
@@ -199,7 +199,6 @@ def _from_outside(testbed: Testbed) -> tuple[list[str], str]:
                 seed=SEED,
                 seconds=20.0,
             )
-            said = {**lines[0], "token": lines[0]["token"]}
             seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
             if seen is None:
                 faults.append(
@@ -207,7 +206,8 @@ def _from_outside(testbed: Testbed) -> tuple[list[str], str]:
                 )
                 continue
             mapped = name == testbed.owner
-            due = {key: said["process"][key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
+            process: Mapping[str, Any] = said["process"]
+            due = {key: process[key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
             faults += [
                 f"{name}'s {key} has no translation in the server's namespaces, and it says {_spelled(seen[key])}"
                 if due[key] is None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held
+from harness.checks.check import Check, Finding, broken, held
 from harness.oracle import predict, rules_of
 from harness.world import Attempt
 

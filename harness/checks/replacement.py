@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.world import Attempt
 
 if TYPE_CHECKING:
-    from harness.testbed.cast import Layout
+    from harness.testbed.cast import Location
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
@@ -22,11 +21,11 @@ def attack(testbed: Testbed) -> Finding:
     """Let everyone else rename and unlink the socket."""
     if testbed.no_path:
         return not_applicable(testbed.no_path)
-    layouts: tuple[Layout, ...] = ("own",) if "*" in testbed.endpoint else ("own", "tmp")
+    locations: tuple[Location, ...] = ("own",) if "*" in testbed.endpoint else ("own", "tmp")
     faults: list[str] = []
     evidence: dict[str, Any] = {}
-    for layout in layouts:
-        testbed.lay(layout)
+    for location in locations:
+        testbed.lay(location)
         with testbed.serve() as running:
             path = running.endpoint
             own = (0, testbed.world.uid(testbed.owner))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.checks.check import CheckResult
+from harness.checks.check import CheckResult, Finding, broken
 from harness.engines.protocol import PlaceError
-from harness.finding import Finding, broken
 from harness.testbed.testbed import StartError, Testbed
 
 if TYPE_CHECKING:
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from harness.subjects.subject import Subject
 
 
-class SubjectError(Exception):
+class CheckError(Exception):
     """A server that can't be checked at all, in one sentence: what was wrong and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Configuration:
     """What is asked of a subject: the mode of its socket, the user it runs as, the socket's group."""
 
     mode: int = 0o660
@@ -36,16 +35,16 @@ class Question:
 def check(
     place: Place,
     subject: Subject,
-    question: Question,
+    configuration: Configuration,
     reproduce: Sequence[str],
     only: Sequence[str] = (),
 ) -> Iterator[CheckResult]:
     """Make the checks, each in a world of its own, and yield each result as it comes.
 
     `reproduce` are the words of a command that lacks nothing but `--only CHECK`, which is put behind its first two.
-    Raises SubjectError if the server doesn't start as it should even when nobody attacks it.
+    Raises CheckError if the server doesn't start as it should even when nobody attacks it.
     """
-    testbed = Testbed(place, subject, mode=question.mode, owner=question.owner, group=question.group)
+    testbed = Testbed(place, subject, mode=configuration.mode, owner=configuration.owner, group=configuration.group)
     _rehearse(testbed)
     for each in CHECKS:
         if not only or each.name in only:
@@ -61,8 +60,8 @@ def _rehearse(testbed: Testbed) -> None:
         with testbed.serve():
             pass
     except (StartError, PlaceError) as error:
-        command = shlex.join(testbed.subject.arguments(testbed.asked()))
-        raise SubjectError(f"{testbed.subject.name} can't be checked: started as {command}, {error}") from None
+        command = shlex.join(testbed.subject.arguments(testbed.request()))
+        raise CheckError(f"{testbed.subject.name} can't be checked: started as {command}, {error}") from None
 
 
 def attack(testbed: Testbed, each: Check) -> Finding:

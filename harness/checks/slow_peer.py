@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed

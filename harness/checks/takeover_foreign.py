@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.testbed.cast import TOP
 from harness.world import Node
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
@@ -84,7 +85,7 @@ def attack(testbed: Testbed) -> Finding:
     return held(f"untouched: {', '.join(evidence)}", **evidence)
 
 
-def _change(path: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+def _change(path: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
     if before is None:
         return f"{path} came into being"
     if after is None:

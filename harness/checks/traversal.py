@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check
-from harness.finding import Finding, broken, held
+from harness.checks.check import Check, Finding, broken, held
 from harness.oracle import predict, rules_of
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import RunningServer, Testbed
-    from harness.world import Kind
+    from harness.world import NodeKind
 
 HOLDS = (
     "With any one directory of the socket's path closed, exactly those get in whom that directory lets through; "
@@ -81,7 +80,7 @@ def _close(testbed: Testbed, path: str, directory: str) -> tuple[list[str], dict
     nodes: list[Node] = []
     for name, there in above.items():
         assert there is not None, name
-        kind: Kind = "socket" if name == path else "directory"
+        kind: NodeKind = "socket" if name == path else "directory"
         mode = CLOSED if name == directory else there["mode"]
         nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
     world = replace(testbed.world, nodes=tuple(nodes))

@@ -7,48 +7,44 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import attempt_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.world import WorldError, dumps, problems
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness capture PATH -o FILE`."""
-    from harness.cli.who import add_options
-
     parser = subparsers.add_parser("capture", help="write what decides over a path on this machine as a world file")
-    add_options(parser)
+    attempt_options.add_options(parser)
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the world file to write")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the world; 0 if that was possible."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.cli.who import looked_up
     from harness.live.capture import captured
     from harness.live.judgement import find
+    from harness.report.output_file import write_output
     from harness.report.text import visible
-    from harness.world import WorldError, dumps, problems
 
-    found = looked_up(options)
+    found = attempt_options.looked_up(options)
     if found is None:
         return USAGE
     actor, seen = found
     judgement = find(actor, seen)
     if not judgement.conclusive:
-        print(f"harness: nothing captured: {judgement.notes[-1]}", file=sys.stderr)
+        print(f"harness: nothing captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
     world = captured(seen, judgement)
     for problem in problems(world):
         raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
-    try:
-        options.output.write_text(dumps(world), encoding="utf-8")
-    except OSError as error:
-        print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
-        return USAGE
+    write_output(options.output, dumps(world))
     for note in judgement.notes:
         print(f"harness: note: {visible(note)}", file=sys.stderr)
     outcome = judgement.decision.outcome
     told = outcome if outcome == "ok" else f"{outcome} at {visible(judgement.decision.at)}"
-    print(f"{told}; run it anywhere: {shlex.join(['harness', 'run', str(options.output)])}")
+    print(f"{told}; run it anywhere: {visible(shlex.join(['harness', 'run', str(options.output)]))}")
     return AGREE

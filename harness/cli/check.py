@@ -11,6 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.engines.registry import choose
+from harness.inside.dialects import NAMES
+
 if TYPE_CHECKING:
     from harness.checks.check import CheckResult
     from harness.subjects import Subject
@@ -20,9 +25,6 @@ PLACEHOLDERS = ("{socket}", "{directory}")
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness check SUBJECT` and `harness check -- COMMAND {socket} {mode}`."""
-    from harness.cli.run import add_place
-    from harness.inside.dialects import NAMES
-
     parser = subparsers.add_parser(
         "check",
         help="attack a server, and say what holds and what is broken",
@@ -37,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "{socket}, {mode}, {group} and {state} stand for the socket's path, its mode, its group, a directory of "
         "the server's own",
     )
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--mode", type=_mode, default=0o660, metavar="MODE", help="the socket's mode (default: 0660)")
     parser.add_argument("--as", dest="owner", metavar="USER", help="the user that the server runs as (default: alice)")
     parser.add_argument("--group", metavar="GROUP", help="the socket's group (default: that of the server's user)")
@@ -59,11 +61,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
-    from harness.checks.runner import Question, SubjectError, check
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines.registry import choose
+    from harness.checks.runner import CheckError, Configuration, check
     from harness.report.checks_terminal import print_result, print_summary
-    from harness.subjects.images import image_for
+    from harness.report.text import visible
 
     if not options.words:
         return _list()
@@ -71,56 +71,58 @@ def run(options: argparse.Namespace) -> int:
         subject = _subject(options)
         unknown = _unknown_checks(options.only)
         if unknown:
-            raise SubjectError(unknown)
-    except SubjectError as error:
-        print(f"harness: {error}", file=sys.stderr)
+            raise CheckError(unknown)
+    except CheckError as error:
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
     engine = choose(options.engine)
-    question = Question(options.mode, options.owner or subject.owner, options.group or subject.group)
-    image = options.image or image_for(subject, engine)
+    configuration = Configuration(options.mode, options.owner or subject.owner, options.group or subject.group)
+    image = options.image or engine.image_with(subject.suite, subject.packages)
     mounts = (*options.mount, *subject.install(engine, image))
     results: list[CheckResult] = []
     with engine.open(image=image, mounts=mounts) as place:
         try:
-            for result in check(place, subject, question, _again(options, engine.name), options.only):
+            for result in check(place, subject, configuration, _again(options, engine.name), options.only):
                 results.append(result)
                 if options.json:
                     print(json.dumps(asdict(result)), flush=True)
                 else:
                     print_result(result, sys.stdout)
-        except SubjectError as error:
-            print(f"harness: {error}", file=sys.stderr)
+        except CheckError as error:
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
             return USAGE
         if not options.json:
             print_summary(results, place.facts, sys.stdout)
         if options.html:
             from harness.report.checks_html import Section, html_page
+            from harness.report.output_file import write_output
 
             section = Section(subject.name, subject.about, tuple(results))
-            options.html.write_text(html_page(f"{subject.name}, checked", [section], place.facts), encoding="utf-8")
+            write_output(options.html, html_page(f"{subject.name}, checked", [section], place.facts))
     return DISAGREE if any(result.verdict == "broken" for result in results) else AGREE
 
 
 def _subject(options: argparse.Namespace) -> Subject:
-    """The subject of that name, or one that is made of the command. Raises SubjectError."""
-    from harness.checks.runner import SubjectError
-    from harness.subjects import SUBJECTS, Subject
+    """The subject of that name, or one that is made of the command. Raises CheckError."""
+    from harness.checks.runner import CheckError
+    from harness.subjects import SUBJECTS
+    from harness.subjects.command import CommandSubject
 
     words: list[str] = options.words
     if len(words) == 1 and not any(place in words[0] for place in PLACEHOLDERS):
         if words[0] not in SUBJECTS:
-            raise SubjectError(
+            raise CheckError(
                 f"there is no subject named {words[0]!r}; there are {', '.join(SUBJECTS)}; for a command of your own: "
                 "harness check -- COMMAND {socket}"
             )
         if options.speaks:
-            raise SubjectError(f"{words[0]} speaks what it speaks; --speaks is for a command of your own")
+            raise CheckError(f"{words[0]} speaks what it speaks; --speaks is for a command of your own")
         return SUBJECTS[words[0]]
     if not any(place in word for word in words for place in PLACEHOLDERS):
-        raise SubjectError(
+        raise CheckError(
             f"nothing in {shlex.join(words)!r} says where the socket goes: write {{socket}} where its path belongs"
         )
-    return Subject(
+    return CommandSubject(
         name=words[0].rpartition("/")[2],
         about=shlex.join(words),
         command=tuple(words),
@@ -156,7 +158,6 @@ def _mode(text: str) -> int:
 
 
 def _list() -> int:
-    from harness.cli.exit_status import AGREE
     from harness.subjects import SUBJECTS
 
     for subject in SUBJECTS.values():

@@ -5,28 +5,27 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from harness.cli import attempt_options
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness explain PATH`."""
-    from harness.cli.who import add_options
-
     parser = subparsers.add_parser("explain", help="say why somebody may or may not use a path on this machine")
-    add_options(parser)
+    attempt_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.cli.who import looked_up
     from harness.live.judgement import find
     from harness.report.explanation import explain
     from harness.report.text import coloured, plain, wants_colour
 
-    found = looked_up(options)
+    found = attempt_options.looked_up(options)
     if found is None:
         return USAGE
     actor, seen = found

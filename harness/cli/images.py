@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.cli.exit_status import AGREE
+from harness.engines.cache.images import SUITES, ensure, images
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness images [SUITE ...]`."""
-    from harness.engines.cache.images import SUITES
-
     parser = subparsers.add_parser("images", help="make the images for engines that have images, or list them")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"make those of {', '.join(SUITES)}; none: list all")
     parser.add_argument("--engine", choices=("docker",), default="docker", help="default: docker")
@@ -20,11 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """List the images, or make the named ones and print their names."""
-    from harness.cli.exit_status import AGREE
-    from harness.engines.cache.images import SUITES, ensure, images
     from harness.engines.docker import DockerEngine
-    from harness.engines.protocol import PlaceError
-    from harness.engines.registry import choose
 
     unknown = [suite for suite in options.suites if suite not in SUITES]
     if unknown:

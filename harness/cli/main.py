@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from harness.cli import capture, check, explain, images, merge, run, scenarios, shell, sweep
 from harness.cli.exit_status import UNAVAILABLE, USAGE
 from harness.engines.protocol import PlaceError
+from harness.report.output_file import OutputError
+from harness.report.text import visible
 from harness.world import WorldError
 
 if TYPE_CHECKING:
@@ -38,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except PlaceError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
         return UNAVAILABLE
-    except WorldError as error:
-        print(f"harness: {error}", file=sys.stderr)
+    except (OutputError, WorldError) as error:
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return 130

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+
 if TYPE_CHECKING:
     import argparse
 
@@ -27,20 +29,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Merge; 0 if nothing failed in any part, 1 if something did, 2 if the files are not all the parts."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
     from harness.report.merged import html_page, junit, text
+    from harness.report.output_file import write_output
+    from harness.report.text import visible
     from harness.trials.merging import MergeError, read_parts
 
     try:
         parts = read_parts(options.files)
         for file, content in ((options.html, html_page), (options.junit, junit)):
             if file is not None:
-                file.write_text(content(parts), encoding="utf-8")
+                write_output(file, content(parts))
     except MergeError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return USAGE
-    except OSError as error:
-        print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
     sys.stdout.write(text(parts))
     return DISAGREE if any(part.failed for part in parts) else AGREE

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.throwaway import add_throwaway
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
+from harness.scenarios import find
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """`harness run WORLD`."""
     parser = subparsers.add_parser("run", help="run a world or a scenario, and compare it with the oracle")
     parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each attempt, and a summary last")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
@@ -29,25 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    """The options that say where a world is built."""
-    from harness.engines.registry import ENGINES
-
-    parser.add_argument(
-        "--engine",
-        default=os.environ.get("HARNESS_ENGINE", "auto").partition(",")[0],
-        metavar="ENGINE",
-        help=f"auto, {', '.join(ENGINES)} (default: the first of $HARNESS_ENGINE, else auto)",
-    )
-    parser.add_argument("--image", metavar="NAME", help="the image to build the world in, for engines that have images")
-    add_throwaway(parser)
-
-
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
-    from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-    from harness.engines.registry import choose
-    from harness.scenarios import find
     from harness.trials.run import run_world
 
     scenario = find(options.world)
@@ -60,11 +47,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with engine.open(image=options.image) as place:
         done = run_world(scenario.world, place, reproduce, scenario.story)
-        try:
-            _write(done, options)
-        except OSError as error:
-            print(f"harness: {error.filename} can't be written: {error.strerror}", file=sys.stderr)
-            return USAGE
+        _write(done, options)
         _print(done, options)
         if options.keep:
             _wait(place)
@@ -73,37 +56,36 @@ def run(options: argparse.Namespace) -> int:
 
 def _write(done: Run, options: argparse.Namespace) -> None:
     from harness.report.junit import junit
+    from harness.report.output_file import write_output
     from harness.report.run_html import html_page
 
     if options.html:
-        options.html.write_text(html_page(done), encoding="utf-8")
+        write_output(options.html, html_page(done))
     if options.junit:
-        options.junit.write_text(junit(done), encoding="utf-8")
+        write_output(options.junit, junit(done))
 
 
 def _print(done: Run, options: argparse.Namespace) -> None:
     from harness.report.jsonlines import json_lines
     from harness.report.run_terminal import print_run
+    from harness.report.text import visible
 
     if options.json:
         for line in json_lines(done):
             print(line)
         for notice in done.notices:
-            print(f"harness: {notice}", file=sys.stderr)
+            print(f"harness: {visible(notice)}", file=sys.stderr)
         for difference in (text for verdict in done.verdicts for text in verdict.differences):
-            print(f"harness: {difference}", file=sys.stderr)
+            print(f"harness: {visible(difference)}", file=sys.stderr)
     else:
         print_run(done, sys.stdout)
     sys.stdout.flush()
 
 
 def _wait(place: Place) -> None:
-    from harness.engines.protocol import PlaceError
-    from harness.world import Principal
-
     print("harness: the world stays until you press Enter", file=sys.stderr)
     try:
-        enter = shlex.join(place.interactive(Principal(0, 0)))
+        enter = shlex.join(place.interactive(ROOT))
         print(f"harness: look around in it with: {enter}", file=sys.stderr)
     except PlaceError as error:
         print(f"harness: {error}", file=sys.stderr)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.cli.exit_status import AGREE
+from harness.scenarios import library
+
 if TYPE_CHECKING:
     import argparse
 
@@ -19,9 +22,6 @@ def run(_options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
-
-    from harness.cli.exit_status import AGREE
-    from harness.scenarios import library
 
     console = Console(highlight=False, emoji=False)
     for scenario in library():

@@ -5,28 +5,27 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from harness.cli import place_options
+from harness.engines.protocol import PlaceError
+from harness.engines.registry import choose
+from harness.scenarios import find
+from harness.world import WorldError
+
 if TYPE_CHECKING:
     import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness shell WORLD --as USER`."""
-    from harness.cli.run import add_place
-
     parser = subparsers.add_parser("shell", help="open a shell in a world, as one of its users")
     parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
     parser.add_argument("--as", dest="user", metavar="USER", required=True, help="a user of the world")
-    add_place(parser)
+    place_options.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Build the world, open the shell, and take all away when it ends; the shell's own exit status."""
-    from harness.engines.protocol import PlaceError
-    from harness.engines.registry import choose
-    from harness.scenarios import find
-    from harness.world import WorldError
-
     scenario = find(options.world)
     names = [user.name for user in scenario.world.users]
     if options.user not in names:

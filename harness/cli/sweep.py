@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import place_options
+from harness.cli.exit_status import AGREE, DISAGREE
+from harness.engines.cache.directory import cache
+from harness.engines.registry import choose
+from harness.report.output_file import OutputError, write_output
+from harness.report.text import visible
 from harness.trials.shards import Shard, shard_argument
 from harness.world import dumps
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from rich.progress import Progress
@@ -26,12 +32,10 @@ SHOWN = 20
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`harness sweep`."""
-    from harness.cli.run import add_place
-
     parser = subparsers.add_parser(
         "sweep", help="hold the oracle against the kernel in every mode, then in random worlds"
     )
-    add_place(parser)
+    place_options.add_options(parser)
     parser.add_argument("--worlds", type=_count, default=1000, metavar="N", help="random worlds after the grid (1000)")
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="as many random worlds as these minutes allow instead"
@@ -53,8 +57,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _count(text: str) -> int:
-    import argparse
-
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a count")
     return int(text)
@@ -62,10 +64,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
-    from harness.cli.exit_status import AGREE, DISAGREE
-    from harness.engines.registry import choose
-
-    found = _Found(as_json=options.json)
+    found = Found(as_json=options.json)
     with choose(options.engine).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
         began = time.monotonic()
@@ -90,8 +89,11 @@ def run(options: argparse.Namespace) -> int:
     return DISAGREE if found.disagreements else AGREE
 
 
-class _Found:
-    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory."""
+class Found:
+    """Counts, and says what disagrees as it is found; each world that shows it is saved in the working directory.
+
+    Where somebody else has put something under its name there, the world itself is said.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -103,15 +105,21 @@ class _Found:
         self.disagreements += 1
         if self.disagreements > SHOWN:
             return
+        toml = dumps(world)
         file = Path(f"disagreement-{self.disagreements}.toml")
-        file.write_text(dumps(world), encoding="utf-8")
+        again = f"  harness run {file}"
+        try:
+            write_output(file, toml)
+        except OutputError as error:
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
+            again = toml
         if self.as_json:
-            print(json.dumps({"world": str(file), "differences": list(differences), "toml": dumps(world)}))
+            print(json.dumps({"world": str(file), "differences": list(differences), "toml": toml}))
         else:
-            print("\n".join(differences), f"  harness run {file}", sep="\n")
+            print(*map(visible, differences), again, sep="\n")
 
 
-def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
+def _grid(place: Place, shard: Shard, bar: Progress, found: Found) -> None:
     from harness.trials.grid_sweep import MODES, WHO, sweep_grid
 
     modes = shard.of(MODES)
@@ -123,10 +131,9 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: _Found) -> None:
         bar.advance(task, attempts)
 
 
-def _random(place: Place, options: argparse.Namespace, bar: Progress, found: _Found) -> None:
+def _random(place: Place, options: argparse.Namespace, bar: Progress, found: Found) -> None:
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    from harness.engines.cache.directory import cache
     from harness.trials.random_sweep import random_sweep
 
     set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here

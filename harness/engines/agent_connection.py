@@ -9,22 +9,32 @@ import os
 import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from harness.engines.bundle import delivery
 from harness.engines.protocol import Completed, PlaceError
+from harness.inside.rows import EncodedObservation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Json = dict[str, Any]
+    from harness.inside.messages import (
+        AgentFacts,
+        AgentMessage,
+        AttemptRequest,
+        EncodedWorld,
+        Request,
+        Started,
+        StartRequest,
+    )
+
+T = TypeVar("T")
 Stream = Literal["stdout", "stderr"]
 SAID = 2000
 """Characters at the end of a process's output that are part of what is said of it."""
 
 
 class Transport(Protocol):
-    """Two byte streams, to and from a Python in a place that runs `harness.engines.bundle.AGENT_BOOT`."""
+    """Two byte streams, to and from a Python in a place that runs `harness.engines.bundle.START`."""
 
     def read(self) -> bytes:
         """What has come, at least one byte; empty at the end."""
@@ -43,40 +53,64 @@ class Transport(Protocol):
         ...
 
 
-class Connection:
+class AgentConnection:
     """An agent that answers. `facts` is what it says of its kernel. Raises PlaceError if it doesn't come.
 
-    `slowness`: how many times longer than usual to wait for processes, in a place that is emulated.
+    `deliveries` are the programs that begin one after the other, the agent last, as `harness.engines.bundle.delivery`
+    makes them. `slowness`: how many times longer than usual to wait for processes, in a place that is emulated.
     """
 
-    def __init__(self, transport: Transport, *programs: bytes, patience: float = 60.0, slowness: float = 1.0) -> None:
+    def __init__(self, transport: Transport, *deliveries: str, patience: float = 60.0, slowness: float = 1.0) -> None:
         self._transport = transport
         self.slowness = slowness
         self._numbers = itertools.count(1)
         self._writing = threading.Lock()
         self._changed = threading.Condition()
-        self._answers: dict[int, Json] = {}
+        self._answers: dict[int, AgentMessage] = {}
         self._processes: dict[int, AgentProcess] = {}
         self._ended = False
-        self._facts: Json | None = None
+        self._facts: AgentFacts | None = None
         self._reader = threading.Thread(target=self._read, name="harness-agent", daemon=True)
         self._reader.start()
         try:
             with contextlib.suppress(OSError):  # whoever ended it says why on standard error
-                transport.write(b"".join(map(delivery, programs)))
+                transport.write("".join(deliveries).encode())
             self.facts = self._await(lambda: self._facts, patience, "start")
         except BaseException:
             self.close()
             raise
 
-    def request(self, do: str, *, patience: float = 600.0, **arguments: object) -> Any:
-        """Ask and wait. Raises PlaceError with the agent's sentence if it fails."""
-        return self.receive(self.send(do, **arguments), patience=patience)
+    def build(self, world: EncodedWorld) -> None:
+        """Have a world made. Raises PlaceError with the agent's sentence, as all that follows."""
+        self.request({"do": "build", "world": world})
 
-    def send(self, do: str, **arguments: object) -> int:
+    def attempt(self, request: AttemptRequest) -> list[EncodedObservation]:
+        """Have attempts made."""
+        return list(map(EncodedObservation._make, self.request(request)))
+
+    def receive_grid(self, number: int) -> list[list[str]]:
+        """The answer to a `GridRequest`."""
+        found: list[list[str]] = self.receive(number)
+        return found
+
+    def start(self, request: StartRequest) -> AgentProcess:
+        """Start a process in the place."""
+        started: Started = self.request(request)
+        return self._process(started["process"], started["pid"])
+
+    def request(self, request: Request) -> Any:
+        """Ask and wait: what is done, of the type that the request says."""
+        return self.receive(self.send(request))
+
+    def send(self, request: Request) -> int:
         """Ask, and be told the number with which to `receive` the answer."""
         number = next(self._numbers)
-        self._write({"id": number, "do": do, **arguments})
+        data = json.dumps({"id": number, **request}).encode() + b"\n"
+        try:
+            with self._writing:
+                self._transport.write(data)
+        except (OSError, ValueError):
+            raise PlaceError(self._obituary()) from None
         return number
 
     def receive(self, number: int, *, patience: float = 600.0) -> Any:
@@ -86,27 +120,13 @@ class Connection:
             raise PlaceError(answer["failed"])
         return answer["done"]
 
-    def start(self, **arguments: object) -> AgentProcess:
-        """Start a process in the place."""
-        number = self.send("start", **arguments)
-        answer = self.receive(number)
-        return self._process(answer["process"], answer["pid"])
-
     def close(self) -> None:
         """End the place."""
         self._transport.close()
         if threading.current_thread() is not self._reader:
             self._reader.join(10)
 
-    def _write(self, message: Json) -> None:
-        data = json.dumps(message).encode() + b"\n"
-        try:
-            with self._writing:
-                self._transport.write(data)
-        except (OSError, ValueError):
-            raise PlaceError(self._obituary()) from None
-
-    def _await(self, ready: Callable[[], Json | None], patience: float, what: str) -> Json:
+    def _await(self, ready: Callable[[], T | None], patience: float, what: str) -> T:
         with self._changed:
             until = monotonic() + patience
             while (found := ready()) is None:
@@ -150,7 +170,7 @@ class Connection:
                 process.lost()
             self._changed.notify_all()
 
-    def _take(self, message: Json) -> None:
+    def _take(self, message: AgentMessage) -> None:
         if "process" in message:
             self._process(message["process"]).take(message)
             return
@@ -165,7 +185,7 @@ class Connection:
 class AgentProcess:
     """A process in a place: implements `harness.engines.protocol.Process`."""
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: AgentConnection, number: int) -> None:
         self.pid = 0
         self._connection = connection
         self._number = number
@@ -175,12 +195,11 @@ class AgentProcess:
         self._status: int | None = None
         self._lost = False
 
-    def take(self, message: Json) -> None:
+    def take(self, message: AgentMessage) -> None:
         """News of this process from the agent."""
         with self._changed:
-            for stream in ("stdout", "stderr"):
-                if stream in message:
-                    self._take_output(stream, os.fsencode(message[stream]))
+            self._take_output("stdout", os.fsencode(message.get("stdout", "")))
+            self._take_output("stderr", os.fsencode(message.get("stderr", "")))
             self._status = message.get("exit", self._status)
             self._changed.notify_all()
 
@@ -236,7 +255,7 @@ class AgentProcess:
 
     def _input(self, text: str, *, end: bool) -> None:
         try:
-            self._connection.request("input", process=self._number, text=text, end=end)
+            self._connection.request({"do": "input", "process": self._number, "text": text, "end": end})
         except PlaceError as error:
             raise BrokenPipeError(str(error)) from None
 
@@ -245,7 +264,7 @@ class AgentProcess:
         if self._over:
             raise ProcessLookupError(f"the process {self.pid} has ended already")
         try:
-            self._connection.request("signal", process=self._number, number=int(number))
+            self._connection.request({"do": "signal", "process": self._number, "number": int(number)})
         except PlaceError as error:
             raise ProcessLookupError(str(error)) from None
 

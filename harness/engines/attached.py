@@ -7,14 +7,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from harness.engines.encoding import decode_observation, encode_attempts, encode_principal, encode_world
-from harness.engines.entrance import become, only
 from harness.engines.protocol import Completed, Facts, PlaceError
+from harness.engines.terminal import env_only, setpriv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from harness.engines.agent_connection import Connection
+    from harness.engines.agent_connection import AgentConnection
     from harness.engines.protocol import Observation, Process
     from harness.world import Attempt, Principal, World
 
@@ -22,25 +22,24 @@ if TYPE_CHECKING:
 class AttachedPlace:
     """Implements `harness.engines.protocol.Place` by what the agent can do."""
 
-    def __init__(self, engine: str, connection: Connection, entrance: Sequence[str] = ()) -> None:
+    def __init__(self, engine: str, connection: AgentConnection, entrance: Sequence[str] = ()) -> None:
         self._connection = connection
         self._entrance = tuple(entrance)
         self._world: World | None = None
         said = connection.facts
-        self.environment: dict[str, str] = said["environment"]
+        self.environment = said["environment"]
         self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"])
 
     def build(self, world: World) -> None:
         """Make the world's users, groups and nodes; see `harness.engines.protocol.Place.build`."""
-        self._connection.request("build", world=encode_world(world))
+        self._connection.build(encode_world(world))
         self._world = world
 
     def attempt(self, attempts: Sequence[Attempt]) -> list[Observation]:
         """Make attempts of the built world, in order; one observation for each."""
         if self._world is None:
             raise PlaceError("no world has been built in this place yet, so nobody can try anything")
-        rows = self._connection.request("attempt", **encode_attempts(self._world, attempts))
-        return [decode_observation(row) for row in rows]
+        return [decode_observation(row) for row in self._connection.attempt(encode_attempts(self._world, attempts))]
 
     def grid(
         self, directory: str, modes: Sequence[int], principals: Sequence[Principal], *, step: int = 8
@@ -55,9 +54,12 @@ class AttachedPlace:
         waiting: deque[int] = deque()
         while whole or waiting:
             while whole and len(waiting) < 3:
-                number = self._connection.send("grid", directory=directory, modes=whole.pop(0), principals=encoded)
-                waiting.append(number)
-            for found in self._connection.receive(waiting.popleft()):
+                waiting.append(
+                    self._connection.send(
+                        {"do": "grid", "directory": directory, "modes": whole.pop(0), "principals": encoded}
+                    )
+                )
+            for found in self._connection.receive_grid(waiting.popleft()):
                 yield [bytes.fromhex(outcomes) for outcomes in found]
 
     def start(
@@ -71,11 +73,14 @@ class AttachedPlace:
     ) -> Process:
         """Start a command as a principal. Raises PlaceError if there is no such command for this principal."""
         return self._connection.start(
-            command=list(command),
-            principal=encode_principal(principal),
-            environment={**self.environment, **(environment or {})},
-            directory=directory,
-            umask=umask,
+            {
+                "do": "start",
+                "command": list(command),
+                "principal": encode_principal(principal),
+                "environment": {**self.environment, **(environment or {})},
+                "directory": directory,
+                "umask": umask,
+            }
         )
 
     def run(
@@ -104,7 +109,7 @@ class AttachedPlace:
         """The command that opens a shell here for a principal; see `harness.engines.protocol.Place.interactive`."""
         if not self._entrance:
             raise PlaceError(f"the {self.facts.engine} engine has no way in for a terminal: take docker or namespace")
-        return [*self._entrance, *only(self.environment), *become(principal), "sh"]
+        return [*self._entrance, *env_only(self.environment), *setpriv(principal), "sh"]
 
     def close(self) -> None:
         """End everything in the place and the place itself."""

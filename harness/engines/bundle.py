@@ -1,64 +1,120 @@
-"""How programs of `harness.inside` get into a place: as text on standard input, by a small start in the command."""
+"""How programs get into a place: as text, by `harness.inside.loader`, each with the modules that it needs.
+
+A program is a module with `main(**arguments)`, of `harness.inside` or of another package, that imports nothing but the
+standard library and modules of `harness.inside`; those alone are sent along.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-INSIDE = Path(__file__).parents[1] / "inside"
+from harness.inside import loader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.inside.messages import EncodedPrincipal, Order, PersonalOrder
+
+INSIDE = Path(loader.__file__).parent
 PACKAGE = "harness.inside"
-PARTS = ("dialects", "peers", "probes")
-"""What is sent along with every probe."""
-BOOT = ["python3", "-I", "-S", "-c", (INSIDE / "loader.py").read_text(encoding="utf-8")]
-"""The command of every probe."""
+ATTENDANT = f"{PACKAGE}.attendant"
+START = loader.starting(Path(loader.__file__).read_text(encoding="utf-8"))
+"""What `python3 -c` runs, to go on with what `delivery` made."""
+COMMAND = ("python3", *loader.OPTIONS, START)
+"""The command of every program that needs the standard library alone."""
+
+_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
+_IMPORT = re.compile(rf"^[ \t]*from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
+
+
+def delivery(program: str, **arguments: Any) -> str:
+    """What a program that runs `COMMAND` or `START` reads on its standard input; the rest of that is its own."""
+    return loader.delivery(_order(program, arguments))
+
+
+def self_contained(program: str, **arguments: Any) -> str:
+    """The program for `python3 -c` where standard input is not to be had."""
+    return loader.whole(Path(loader.__file__).read_text(encoding="utf-8"), _order(program, arguments))
+
+
+class Orders:
+    """What a process that carries out orders (`harness.inside.attendant`) reads: its beginning, and lines."""
+
+    def __init__(self) -> None:
+        self._sent: set[str] = set()
+
+    def begin(self) -> str:
+        """What it reads first."""
+        self._sent.update(sources(ATTENDANT))
+        return delivery(ATTENDANT)
+
+    def line(self, program: str, arguments: Mapping[str, Any], person: EncodedPrincipal | None) -> str:
+        """One order, with the modules that were not sent yet; with no person, for the one who carries it out."""
+        needed = sources(program)
+        order: PersonalOrder = {
+            "sources": {name: text for name, text in needed.items() if name not in self._sent},
+            "program": program,
+            "arguments": dict(arguments),
+            "person": person,
+        }
+        self._sent.update(needed)
+        return json.dumps(order) + "\n"
 
 
 @cache
-def _sources() -> dict[str, str]:
-    """Every module of the package by its name."""
-    found = {}
-    for file in sorted(file for part in PARTS for file in (INSIDE / part).rglob("*.py")):
-        parts = file.relative_to(INSIDE).with_suffix("").parts
-        name = ".".join((PACKAGE, *(part for part in parts if part != "__init__")))
-        found[name] = file.read_text(encoding="utf-8")
+def sources(program: str) -> dict[str, str]:
+    """The modules that a program needs, itself among them, by name. Raises ModuleNotFoundError if there is none."""
+    found: dict[str, str] = {}
+    ahead = [program]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found[name] = _text(name)
+            ahead += _imports(found[name])
+            package = name.rpartition(".")[0]
+            if package.startswith(PACKAGE):
+                ahead.append(package)
     return found
 
 
-def once(program: str, arguments: dict[str, object]) -> str:
-    """Standard input for one program of `harness.inside` (`probes.ready`) in a process of its own, which reads on."""
-    return json.dumps({"sources": _sources(), "probe": program, "arguments": arguments}) + "\n"
+def _order(program: str, arguments: dict[str, Any]) -> Order:
+    return {"sources": sources(program), "program": program, "arguments": arguments}
 
 
-def attend() -> str:
-    """Standard input for a process that carries out orders."""
-    return json.dumps({"sources": _sources()}) + "\n"
+def _imports(text: str) -> list[str]:
+    """The modules of `harness.inside` that a module's text imports when it runs.
+
+    By patterns: to parse the text would take longer than all else that the start of a place takes on this side.
+    """
+    found = []
+    for package, names in _IMPORT.findall(_TYPES.sub("", text)):
+        modules = [f"{package}.{name}" for name in re.findall(r"[\w]+", re.sub(r"#.*| as \w+", "", names))]
+        found += [package, *(module for module in modules if _file(module) is not None)]
+    return found
 
 
-def order(program: str, arguments: dict[str, object], person: dict[str, object] | None) -> str:
-    """One order for such a process: `person` is who the probe is to be, `None` the one whom it is started as."""
-    return json.dumps({"probe": program, "arguments": arguments, "person": person}) + "\n"
+def _text(name: str) -> str:
+    file = _file(name) if name.startswith(PACKAGE) else _found(name)
+    if file is None:
+        raise ModuleNotFoundError(f"there is no program {name}", name=name)
+    return file.read_text(encoding="utf-8")
 
 
-def source(name: str = "agent/agent.py") -> bytes:
-    """The text of a program of `harness.inside`, to be run by a place's own Python."""
-    return (INSIDE / name).read_bytes()
+def _file(name: str) -> Path | None:
+    """Where a module of `harness.inside` is."""
+    path = INSIDE.joinpath(*name.split(".")[2:])
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            return file
+    return None
 
 
-AGENT_BOOT = (
-    "import os,sys\n"
-    "def read(n):\n"
-    " text=b''\n"
-    " while len(text)<n:\n"
-    "  piece=os.read(0,n-len(text))\n"
-    "  if not piece: sys.exit(1)\n"
-    "  text+=piece\n"
-    " return text\n"
-    "exec(compile(read(int(read(8))),'agent','exec'))\n"
-)
-"""A program for `python3 -c` that reads another one from its standard input and becomes that: see `delivery`."""
-
-
-def delivery(program: bytes) -> bytes:
-    """What `AGENT_BOOT` must read first: the length as eight digits, and the program."""
-    return b"%08d" % len(program) + program
+def _found(name: str) -> Path | None:
+    """Where any other module is."""
+    spec = importlib.util.find_spec(name)
+    return None if spec is None or spec.origin is None else Path(spec.origin)

@@ -1,6 +1,6 @@
 """The docker engine: one container for each place, through testcontainers.
 
-The container's first process is the guard (`harness/inside/agent/guard.py`), which ends with the agent; the agent is
+The container's first process is the guard (`harness.inside.agent.guard`), which ends with the agent; the agent is
 attached by the API and ends with its input. So a harness that is killed takes its containers along, with no reaper.
 """
 
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from harness.engines.agent_connection import Connection
+from harness.engines import bundle
+from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
-from harness.engines.bundle import AGENT_BOOT, source
 from harness.engines.cache import images
 from harness.engines.mount_option import parse
 from harness.engines.protocol import Interpreter, PlaceError
+from harness.inside import loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,6 +105,11 @@ class DockerEngine:
             return f"{error}; install docker.io and start dockerd, or set DOCKER_HOST"
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str:
+        """An image of a Debian release with these packages, made now if it is not there. Raises PlaceError."""
+        with self.connected() as client:
+            return images.ensure(client, suite, packages)
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in an image. Raises PlaceError if there is none."""
         with self.connected() as client:
@@ -130,7 +136,7 @@ class DockerEngine:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
 
         container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
-        container.with_command(["python3", "-I", "-c", source("agent/guard.py").decode()])
+        container.with_command(["python3", *loader.OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
         for bind in binds:
             container.with_volume_mapping(bind.source, bind.target, "ro")
         container.with_kwargs(**self.options())
@@ -142,7 +148,8 @@ class DockerEngine:
             raise PlaceError(f"the {self.name} engine could not make a place of {name}: {_why(error)}") from None
         entrance = [*self.command(), "exec", "--interactive", *_terminal(), transport.container]
         try:
-            return AttachedPlace(self.name, Connection(transport, source()), entrance)
+            agent = bundle.delivery("harness.inside.agent.main", guarded=True)
+            return AttachedPlace(self.name, AgentConnection(transport, agent), entrance)
         except BaseException:
             transport.close()
             raise
@@ -160,7 +167,7 @@ class DockerEngine:
 
 
 class Attachment:
-    """The streams of an agent that runs beside a container's first process: a `connection.Transport`."""
+    """The streams of an agent that runs beside a container's first process: an `agent_connection.Transport`."""
 
     def __init__(self, container: DockerContainer) -> None:
         self._container = container
@@ -168,7 +175,7 @@ class Attachment:
         api = container.get_docker_client().client.api
         started = api.exec_create(
             self._wrapped.id,
-            ["python3", "-I", "-c", AGENT_BOOT, "guarded"],
+            list(bundle.COMMAND),
             stdin=True,
             stdout=True,
             stderr=True,

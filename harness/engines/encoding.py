@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.engines.protocol import Credentials, Observation
+from harness.inside.rows import AclRow, EncodedAttempt
 from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.inside.messages import (
+        AttemptRequest,
+        EncodedCredentials,
+        EncodedNode,
+        EncodedPrincipal,
+        EncodedUser,
+        EncodedWorld,
+    )
+    from harness.inside.rows import EncodedObservation
     from harness.world import Attempt, Node, Principal, World
 
-Json = dict[str, Any]
 
-
-def encode_world(world: World) -> Json:
+def encode_world(world: World) -> EncodedWorld:
     """A world's users, groups and nodes. Raises KeyError with a sentence where a name stands for nothing."""
     groups = {"root": 0, **world.groups}
-    users = {user.name: _user(world, user.name) for user in world.users}
+    users: dict[str, EncodedUser] = {user.name: _user(world, user.name) for user in world.users}
     users.setdefault("root", {"name": "root", "uid": 0, "gid": 0, "groups": []})
     for name, user in users.items():
         if user["gid"] not in groups.values():
@@ -32,12 +40,12 @@ def encode_world(world: World) -> Json:
     }
 
 
-def _user(world: World, name: str) -> Json:
+def _user(world: World, name: str) -> EncodedUser:
     principal = world.principal(name)
     return {"name": name, "uid": principal.uid, "gid": principal.gid, "groups": list(principal.groups)}
 
 
-def _node(world: World, node: Node) -> Json:
+def _node(world: World, node: Node) -> EncodedNode:
     return {
         "path": node.path,
         "kind": node.kind,
@@ -53,7 +61,7 @@ def _node(world: World, node: Node) -> Json:
     }
 
 
-def acl(world: World, node: Node) -> list[tuple[str, int | None, int]]:
+def acl(world: World, node: Node) -> list[AclRow]:
     """The whole ACL of a node that has entries beside its mode: those entries and what the mode bits say.
 
     The mode is what chmod(1) did last, so its group bits are the mask where the entries name no mask.
@@ -74,10 +82,10 @@ def acl(world: World, node: Node) -> list[tuple[str, int | None, int]]:
         else:
             key = (entry.tag, None)
         entries[key] = entry.permissions
-    return [(tag, who, permissions) for (tag, who), permissions in entries.items()]
+    return [AclRow(tag, who, permissions) for (tag, who), permissions in entries.items()]
 
 
-def encode_principal(principal: Principal) -> Json:
+def encode_principal(principal: Principal) -> EncodedPrincipal:
     """A principal; its capabilities by name, sorted, or None for what the kernel gives by itself."""
     capabilities = principal.capabilities
     return {
@@ -88,7 +96,7 @@ def encode_principal(principal: Principal) -> Json:
     }
 
 
-def encode_attempts(world: World, attempts: Sequence[Attempt]) -> Json:
+def encode_attempts(world: World, attempts: Sequence[Attempt]) -> AttemptRequest:
     """Attempts, each with the numbers of its principal and its paths in lists beside them."""
     users: dict[str, int] = {}
     principals: dict[Principal, int] = {}
@@ -98,7 +106,7 @@ def encode_attempts(world: World, attempts: Sequence[Attempt]) -> Json:
         if attempt.user not in users:
             users[attempt.user] = principals.setdefault(world.principal(attempt.user), len(principals))
         rows.append(
-            (
+            EncodedAttempt(
                 users[attempt.user],
                 attempt.operation,
                 attempt.cwd,
@@ -109,19 +117,19 @@ def encode_attempts(world: World, attempts: Sequence[Attempt]) -> Json:
             )
         )
     return {
+        "do": "attempt",
         "principals": [encode_principal(principal) for principal in principals],
         "paths": list(paths),
         "attempts": rows,
     }
 
 
-def decode_observation(row: Sequence[Any]) -> Observation:
+def decode_observation(row: EncodedObservation) -> Observation:
     """An observation from the agent's answer."""
-    outcome, at, credentials, process = row
-    return Observation(outcome, at, decode_credentials(credentials), decode_credentials(process))
+    return Observation(row.outcome, row.at, decode_credentials(row.credentials), decode_credentials(row.process))
 
 
-def decode_credentials(said: Json | None) -> Credentials | None:
+def decode_credentials(said: EncodedCredentials | None) -> Credentials | None:
     """Credentials from the agent's answer."""
     if said is None:
         return None

@@ -16,12 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.engines.agent_connection import Connection
+from harness.engines import bundle
+from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
-from harness.engines.bundle import AGENT_BOOT, source
-from harness.engines.mount_option import Mount, parse
+from harness.engines.mount_option import MountOption, parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Completed, Interpreter, PlaceError
+from harness.inside import loader
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class HostEngine:
             )
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a place is this machine."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python that users of the world can run."""
         del image
@@ -77,14 +83,15 @@ class HostEngine:
         except OSError as error:
             shutil.rmtree(base)
             raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
-        pipes = Pipes([sys.executable, "-I", "-c", AGENT_BOOT, "host", str(base)])
-        return HostPlace(str(base), Connection(pipes, source()))
+        pipes = Pipes([sys.executable, *loader.OPTIONS, bundle.START])
+        agent = bundle.delivery("harness.inside.agent.main", base=str(base))
+        return HostPlace(str(base), AgentConnection(pipes, agent))
 
 
 class HostPlace(AttachedPlace):
     """A place in a directory of this machine."""
 
-    def __init__(self, base: str, connection: Connection) -> None:
+    def __init__(self, base: str, connection: AgentConnection) -> None:
         super().__init__("host", connection)
         self._translation = Translation(base, TOPS)
         own = str(Path(_python()).parent)
@@ -185,7 +192,7 @@ def _tools(base: str) -> str:
     return "".join(f"{directory}:" for directory in directories)
 
 
-def _copy(mount: Mount, base: Path) -> None:
+def _copy(mount: MountOption, base: Path) -> None:
     """Bring something in, such that all may read it."""
     target = Path(f"{base}{mount.target}")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,14 +9,14 @@ from harness.engines.protocol import PlaceError
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class MountOption:
     """Something of this machine (`source`) at an absolute path of a place (`target`), read-only."""
 
     source: str
     target: str
 
 
-def parse(text: str) -> Mount:
+def parse(text: str) -> MountOption:
     """Read `HOST` or `HOST:PLACE`. Raises PlaceError if the source is not there or the target is not absolute."""
     source, _, target = text.partition(":")
     path = Path(source).absolute()
@@ -25,4 +25,4 @@ def parse(text: str) -> Mount:
     target = target or str(path)
     if not target.startswith("/") or target == "/":
         raise PlaceError(f"--mount {text}: {target} is not an absolute path below the place's root")
-    return Mount(str(path.resolve()), target.rstrip("/"))
+    return MountOption(str(path.resolve()), target.rstrip("/"))

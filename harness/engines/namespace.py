@@ -7,7 +7,6 @@ A place gets a mount, pid, ipc and network namespace of its own and a tmpfs as i
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import shutil
@@ -16,12 +15,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engines.agent_connection import Connection
+from harness.engines import bundle
+from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
-from harness.engines.bundle import AGENT_BOOT, source
 from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Interpreter, PlaceError
+from harness.inside import loader
 from harness.world.standard import STANDARD_DIRECTORIES
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class NamespaceEngine:
             "this user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
         )
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a place has the files of this machine."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in its places: that of the harness itself."""
         del image
@@ -81,12 +86,14 @@ class NamespaceEngine:
             inside = target / interpreter.relative_to(prefix)
             libraries = str(target / "lib")
         binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
-        given = {"python": str(inside), "libraries": libraries, "binds": binds, "links": links, "boot": AGENT_BOOT}
-        command = ["unshare", *_user_namespace(), *NAMESPACES]
-        command += [str(interpreter), "-I", "-c", AGENT_BOOT, json.dumps(given)]
+        root = bundle.delivery(
+            "harness.inside.agent.entrance", python=str(inside), libraries=libraries, binds=binds, links=links
+        )
+        agent = bundle.delivery("harness.inside.agent.main")
+        command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), *loader.OPTIONS, bundle.START]
         pipes = Pipes(command)
         try:
-            connection = Connection(pipes, source("agent/entrance.py"), source())
+            connection = AgentConnection(pipes, root, agent)
             return AttachedPlace(self.name, connection, _entrance(pipes.pid))
         except BaseException:
             with contextlib.suppress(OSError):

@@ -184,6 +184,13 @@ class Engine(Protocol):
         """`None` if this engine works here, else one sentence: why not, and what to install or change."""
         ...
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """An image of a Debian release with these packages, made now if it is not there; `None` without images.
+
+        Raises PlaceError with a sentence if it can't be made.
+        """
+        ...
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in its places, for `harness.engines.cache.images.tree`. Raises PlaceError with a sentence."""
         ...

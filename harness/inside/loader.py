@@ -1,10 +1,8 @@
-"""The first thing that runs of a probe: takes the probes' sources from standard input and calls them.
+"""The beginning of every program that runs in a place: it takes the program's modules from outside and calls `main`.
 
-Sent as `python3 -c`. The first line on standard input is `{"sources": {module: text}}`. With `"probe"` and
-`"arguments"` in it, that probe is called once, and the rest of standard input is the probe's. Without, every
-further line is an order `{"probe", "arguments", "person"}`: a child becomes that person (`null`: stays who we are)
-and calls the probe, and a line `{"status", "output", "error"}` answers. So a probe costs a fork and not the start
-of an interpreter.
+Its text stands in the command (`python3 -c`) and is followed by one call: of `receive`, where the modules come on
+standard input, or of `begin` with all of them, where standard input is not to be had. What a program needs is found
+out by `harness.engines.bundle`, which sends it.
 """
 
 from __future__ import annotations
@@ -22,29 +20,36 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-WARM = (
-    *("probes.listing", "probes.question", "probes.ready", "probes.change", "probes.descriptors", "probes.person"),
-    "dialects.hooks",
-)
-"""What is imported before the first order."""
+    from harness.inside.messages import Order
+
+NAME = "harness.inside.loader"
+OPTIONS = ("-I", "-S", "-c")
+"""Of the interpreter, before a text of `starting`: no program needs more than the standard library."""
 
 
-class Sent:
-    """Finds and loads modules whose text was sent along. The base classes for such take as long as all the rest."""
+class SentModules:
+    """Finds and loads modules whose text was sent. The base classes for such take as long as all the rest."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
-        self.sources = sources
+    def __init__(self) -> None:
+        self.sources: dict[str, str] = {}
+        self.packages: set[str] = set()
+
+    def add(self, sources: dict[str, str]) -> None:
+        """Have these modules too, and the packages around them."""
+        self.sources.update(sources)
+        for name in sources:
+            while "." in name:
+                name = name.rpartition(".")[0]  # noqa: PLW2901 - one package after the other, outwards
+                self.packages.add(name)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Answer for what was sent, and for the packages around it."""
-        package = any(name.startswith(fullname + ".") for name in self.sources)
-        return (
-            ModuleSpec(fullname, cast("Loader", self), is_package=package)
-            if package or fullname in self.sources
-            else None
-        )
+        package = fullname in self.packages
+        if package or fullname in self.sources:
+            return ModuleSpec(fullname, cast("Loader", self), is_package=package)
+        return None
 
     def create_module(self, spec: ModuleSpec) -> None:
         """A module of the usual kind will do."""
@@ -55,58 +60,52 @@ class Sent:
         exec(compile(text, module.__name__, "exec"), module.__dict__)  # noqa: S102 - that is its work
 
 
-def load(name: str) -> Any:
-    """A probe's module."""
-    return importlib.import_module("harness.inside." + name)
+sent = SentModules()
 
 
-def attend() -> None:
-    """Carry out orders until there are no more."""
-    for name in WARM:
-        load(name)
-    for line in sys.stdin:
-        order = json.loads(line)
-        load(order["probe"])  # here, so that it is imported once
-        hear, say = os.pipe()
-        complain, complaint = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _carry_out(order, say, complaint)
-        os.close(say)
-        os.close(complaint)
-        with os.fdopen(hear) as output, os.fdopen(complain) as error:
-            answer = {"output": output.read(), "error": error.read()}
-        _, status = os.waitpid(pid, 0)
-        print(json.dumps({"status": status, **answer}), flush=True)
+def starting(text: str) -> str:
+    """The program for `python3 -c` that goes on with what comes on standard input; `text` is that of this module."""
+    return f"{text}\nreceive()\n"
 
 
-def _carry_out(order: dict[str, Any], output: int, error: int) -> None:
-    status = 1
-    try:
-        nowhere = os.open("/dev/null", os.O_RDONLY)
-        for number, descriptor in enumerate((nowhere, output, error)):
-            os.dup2(descriptor, number)
-        os.closerange(3, 64)
-        if order["person"] is not None:
-            load("probes.person").become(order["person"])
-        load(order["probe"]).main(**order["arguments"])
-        sys.stdout.flush()
-        status = 0
-    except BaseException as failure:
-        os.write(2, f"{type(failure).__name__}: {failure}".encode())
-    finally:
-        os._exit(status)
+def whole(text: str, order: Order) -> str:
+    """The program for `python3 -c` that has everything in it."""
+    return f"{text}\nbegin({order!r})\n"
 
 
-def main() -> None:
-    """Make the modules importable and call what is to be called."""
-    order = json.loads(sys.stdin.readline())
-    sys.meta_path.insert(0, Sent(order["sources"]))
-    if "probe" in order:
-        load(order["probe"]).main(**order["arguments"])
-    else:
-        attend()
+def delivery(order: Order) -> str:
+    """What a program that `starting` made must read first: eight digits, as many characters of modules, and a line.
+
+    On its way, paths in it may become other paths (`harness.engines.host`); so no slash is in what has been counted.
+    """
+    modules = json.dumps(order["sources"]).replace("/", "\\u002f")  # in ASCII: a character is a byte
+    return f"{len(modules):08d}{modules}{json.dumps({**order, 'sources': {}})}\n"
 
 
-if __name__ == "__main__":
-    main()
+def receive() -> None:
+    """Begin with what comes on standard input, and read nothing beyond it: the rest is the program's."""
+    sources = json.loads(_read(int(_read(8))))
+    line = b""
+    while not line.endswith(b"\n"):
+        line += _read(1)
+    order: Order = json.loads(line)
+    begin({**order, "sources": sources})
+
+
+def begin(order: Order) -> None:
+    """Make the modules importable and call the program."""
+    if sent not in sys.meta_path:
+        sys.meta_path.insert(0, cast("Any", sent))
+        sys.modules[NAME] = sys.modules[__name__]  # for programs that make others begin
+    sent.add(order["sources"])
+    importlib.import_module(order["program"]).main(**order["arguments"])
+
+
+def _read(size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = os.read(0, size - len(data))
+        if not piece:
+            sys.exit(1)  # nobody wants anything any more
+        data += piece
+    return data

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from harness.live.foreign_root import read_file
+from harness.live.kernel_text import lines_of
+from harness.live.process import ALL_IDS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from harness.world import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +92,43 @@ class FileAccounts:
         return self.groups.get(name)
 
 
-def accounts_below(root: str) -> FileAccounts:
-    """Read the files below a root directory; what is absent or malformed is left out."""
+def accounts_below(root: str, reader: Principal) -> FileAccounts:
+    """Read the files below a root directory as somebody there would; a file that can't be read names nobody."""
+    texts: dict[str, bytes] = {}
+    for name in ("etc/passwd", "etc/group"):
+        with contextlib.suppress(OSError):
+            texts[name] = read_file(root, name, reader)
+    return parse_accounts(texts.get("etc/passwd", b""), texts.get("etc/group", b""))
+
+
+def parse_accounts(passwd: bytes, group: bytes) -> FileAccounts:
+    """The users and groups of passwd(5) and group(5); lines of another form are left out."""
     groups: dict[str, int] = {}
     members: dict[str, set[int]] = {}
-    for name, _, number, listed in _rows(f"{root}/etc/group", 4):
-        if number.isdecimal():
-            groups.setdefault(name, int(number))
+    for name, _, number, listed in _rows(group, 4):
+        gid = _id(number)
+        if gid is not None:
+            groups.setdefault(name, gid)
             for user in listed.split(","):
-                members.setdefault(user, set()).add(int(number))
-    users = tuple(
-        Account(name, int(uid), int(gid), tuple(sorted(members.get(name, set()) - {int(gid)})))
-        for name, _, uid, gid, *_ in _rows(f"{root}/etc/passwd", 7)
-        if uid.isdecimal() and gid.isdecimal()
-    )
-    return FileAccounts(users, groups)
+                members.setdefault(user, set()).add(gid)
+    users: list[Account] = []
+    for name, _, user_number, group_number, *_ in _rows(passwd, 7):
+        uid, gid = _id(user_number), _id(group_number)
+        if uid is not None and gid is not None:
+            users.append(Account(name, uid, gid, tuple(sorted(members.get(name, set()) - {gid}))))
+    return FileAccounts(tuple(users), groups)
 
 
-def _rows(path: str, fields: int) -> list[list[str]]:
-    try:
-        lines = Path(path).read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    return [row for row in (line.split(":") for line in lines) if len(row) == fields]
+def _rows(text: bytes, fields: int) -> Iterator[list[str]]:
+    for line in lines_of(text):
+        row = os.fsdecode(line).split(":")
+        if len(row) == fields:
+            yield row
+
+
+def _id(text: str) -> int | None:
+    """A uid or gid. Python takes no number of more than 4,300 digits, and the kernel none of more than 32 bits."""
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(ALL_IDS)):
+        return None
+    number = int(text)
+    return number if number < ALL_IDS - 1 else None

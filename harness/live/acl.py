@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.world import AclEntry
@@ -23,8 +24,11 @@ _ABSENT: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS} if ha
 
 
 def read_acl(path: str) -> tuple[AclEntry, ...]:
-    """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed."""
-    if not hasattr(os, "getxattr"):
+    """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed.
+
+    Raises OSError, with EBADMSG where a file system answers with what is no list.
+    """
+    if sys.platform != "linux":
         return ()
     try:
         return parse_acl(os.getxattr(path, ATTRIBUTE, follow_symlinks=False))
@@ -32,6 +36,8 @@ def read_acl(path: str) -> tuple[AclEntry, ...]:
         if error.errno in _ABSENT:
             return ()
         raise
+    except ValueError as error:
+        raise OSError(errno.EBADMSG, str(error), path) from None
 
 
 def parse_acl(attribute: bytes) -> tuple[AclEntry, ...]:

@@ -85,7 +85,7 @@ def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Actor:
 def process(pid: int) -> Actor:
     """A running process, with the ids, groups and capabilities that it has now. Raises ProcessError."""
     found = running(pid)
-    accounts: Accounts = SystemAccounts() if found.root == "/" else accounts_below(found.root)
+    accounts: Accounts = SystemAccounts() if found.root == "/" else accounts_below(found.root, found.principal)
     account = accounts.user(found.principal.uid)
     name = f"uid-{found.principal.uid}" if account is None else account.name
     return Actor(name, found.principal, accounts, account, found)

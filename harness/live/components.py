@@ -15,21 +15,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.live.acl import read_acl
+from harness.live.kernel_text import read_lines
+from harness.live.lookup import LINKS, PATH_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.world import AclEntry
 
-LINKS: Final = 40  # MAXSYMLINKS, include/linux/namei.h
-
-Kind = Literal["directory", "socket", "file", "symlink"]
-_KINDS: Final[Mapping[int, Kind]] = {
+ComponentKind = Literal["directory", "socket", "file", "symlink"]
+_KINDS: Final[Mapping[int, ComponentKind]] = {
     stat.S_IFDIR: "directory",
     stat.S_IFSOCK: "socket",
     stat.S_IFLNK: "symlink",
 }
-_PATH_ONLY: Final = getattr(os, "O_PATH", os.O_RDONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """What /proc/self/fdinfo tells of a file that is held open (proc_pid_fdinfo(5)): its mount, its inode's number."""
+
+    mount: int
+    inode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,15 @@ class Component:
     """One thing on the way.
 
     `path` is absolute with symlinks resolved up to it. What is no directory, socket or symlink counts as a file.
-    `target` is a symlink's text.
+    `target` is a symlink's text. `open_file` is what the kernel told of a socket, where it did.
     """
 
     path: str
-    kind: Kind
+    kind: ComponentKind
     status: os.stat_result
     acl: tuple[AclEntry, ...]
     target: str | None
+    open_file: OpenFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +123,10 @@ class _Walk:
         return Sight(tuple(self._seen.values()), None)
 
     def _open_root(self) -> int:
-        return os.open(self._root, _PATH_ONLY | os.O_DIRECTORY)
+        return os.open(self._root, PATH_ONLY | os.O_DIRECTORY)
 
     def _enter(self, name: str) -> None:
-        inner = os.open(name, _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._directory)
+        inner = os.open(name, PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._directory)
         os.close(self._directory)
         self._directory = inner
         self._here.append(name)
@@ -133,9 +141,23 @@ class _Walk:
 
     def _add(self, path: str, directory: int, name: str) -> Component:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        kind: Kind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
+        kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
         target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
         acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{directory}/{name}")
-        component = Component(path, kind, status, acl, target)
+        open_file = _open_file(directory, name) if kind == "socket" else None
+        component = Component(path, kind, status, acl, target, open_file)
         self._seen.setdefault(path, component)
         return component
+
+
+def _open_file(directory: int, name: str) -> OpenFile | None:
+    """The numbers of a file that is only looked at. Kernels before 5.14 do not tell the inode's."""
+    descriptor = os.open(name, PATH_ONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        lines = read_lines(f"/proc/self/fdinfo/{descriptor}")
+    finally:
+        os.close(descriptor)
+    fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
+    if b"mnt_id" not in fields or b"ino" not in fields:
+        return None
+    return OpenFile(int(fields[b"mnt_id"]), int(fields[b"ino"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from harness.oracle import Change, Decision, Rules
     from harness.world import World
 
+BY_THE_SOCKET: Final = frozenset({"ok", "EPROTOTYPE", "EADDRINUSE"})
+"""Outcomes that are taken from the socket itself, after all permissions: another socket there, or none, turns them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A decision on the live machine. `conclusive` is False if it turns on a component that we may not look at.
+    """A decision on the live machine. `conclusive` is False if it turns on what we may not look at, or can't be told.
 
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
     """
@@ -46,7 +49,10 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     seen = {"/", *(node.path for node in scene.world.nodes)}
     conclusive = scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
     notes = list(scene.doubts)
-    if not conclusive:
+    if scene.unknown is not None and decision.outcome in BY_THE_SOCKET:
+        conclusive = False
+        notes.append(scene.unknown)
+    elif not conclusive:
         notes.append(
             f"this process may not look at {scene.hidden}, so what is there and beyond is not known: run this as root"
         )

@@ -2,57 +2,73 @@
 
 from __future__ import annotations
 
-import re
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness.live.kernel_text import read_lines, unescaped_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 OPTIONS = ("ro", "nosuid", "nodev", "noexec")
 """Those that a world knows, in the order in which mount(8) prints them."""
 
 
 @dataclass(frozen=True, slots=True)
 class MountPoint:
-    """A mount: where, of which file system, with which of `OPTIONS`."""
+    """A mount: where, of which file system, with which of `OPTIONS`.
+
+    `number` is the mount's own, which /proc/PID/fdinfo names too; `device` is the file system's number in the kernel,
+    which is not always the one that stat(2) shows.
+    """
 
     path: str
     filesystem: str
     options: tuple[str, ...]
+    number: int
+    device: int
 
 
 def read_mounts(process: str = "self") -> tuple[MountPoint, ...]:
-    """The mounts of a process; none where there is no such file."""
-    try:
-        return parse_mounts(Path(f"/proc/{process}/mountinfo").read_text("utf-8", "surrogateescape").splitlines())
-    except OSError:
-        return ()
+    """The mounts of a process. Raises OSError."""
+    return parse_mounts(read_lines(f"/proc/{process}/mountinfo"))
 
 
-def parse_mounts(lines: Iterable[str]) -> tuple[MountPoint, ...]:
+def parse_mounts(lines: Iterable[bytes]) -> tuple[MountPoint, ...]:
     """Each line: ids, device, root, mount point, its options, tags, `-`, type, source, the file system's options.
 
     A mount counts as read-only if either it or its file system is. The first of several on one path is the lowest.
     """
     mounts: list[MountPoint] = []
     for line in lines:
-        fields = line.split(" ")
-        if "-" not in fields[6:]:
+        fields = line.split(b" ")
+        if b"-" not in fields[6:]:
             continue
-        after = fields.index("-", 6)
+        after = fields.index(b"-", 6)
         if len(fields) < after + 4:
             continue
-        options = set(fields[5].split(","))
-        if "ro" in fields[after + 3].split(","):
-            options.add("ro")
+        options = set(fields[5].split(b","))
+        if b"ro" in fields[after + 3].split(b","):
+            options.add(b"ro")
+        major, _, minor = fields[2].partition(b":")
         mounts.append(
             MountPoint(
-                _ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4]),
-                fields[after + 1],
-                tuple(option for option in OPTIONS if option in options),
+                unescaped_path(fields[4]),
+                unescaped_path(fields[after + 1]),
+                tuple(option for option in OPTIONS if option.encode() in options),
+                int(fields[0]),
+                device_number(int(major), int(minor)),
             )
         )
     return tuple(mounts)
+
+
+def device_number(major: int, minor: int) -> int:
+    """A device's number in the kernel's own form, MKDEV of linux/kdev_t.h."""
+    return major << 20 | minor
+
+
+def device_of(status: os.stat_result) -> int:
+    """The device that stat(2) shows of a file, in the kernel's own form."""
+    return device_number(os.major(status.st_dev), os.minor(status.st_dev))

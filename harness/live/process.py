@@ -7,8 +7,13 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.live.kernel_text import read_lines, unescaped_name
 from harness.world import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CAPABILITIES = {
     0: "CAP_CHOWN",
@@ -48,27 +53,24 @@ def running(pid: int) -> RunningProcess:
     if not Path("/proc/self/status").exists():
         raise ProcessError("the machine is read by /proc as Linux has it, and here there is none")
     try:
-        status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+        name, principal = parse_status(read_lines(f"/proc/{pid}/status"))
     except OSError as error:
         if isinstance(error, FileNotFoundError | ProcessLookupError):
             raise ProcessError(f"no process has pid {pid}") from error
         raise ProcessError(f"process {pid} can't be read: {error.strerror}") from error
-    fields = {key: value.split() for key, _, value in (line.partition(":") for line in status.splitlines())}
-    uid, gid = int(fields["Uid"][3]), int(fields["Gid"][3])  # real, effective, saved, file system
-    held = int(fields["CapEff"][0], 16)
+    return RunningProcess(pid, name, principal, _root(pid), _ranges(pid, "uid_map"), _ranges(pid, "gid_map"))
+
+
+def parse_status(lines: Sequence[bytes]) -> tuple[str, Principal]:
+    """A process's name, and the ids, groups and capabilities that count for its files."""
+    fields = {key: value for key, _, value in (line.partition(b":\t") for line in lines)}
+    uid, gid = (int(fields[key].split()[3]) for key in (b"Uid", b"Gid"))  # real, effective, saved, file system
+    held = int(fields[b"CapEff"], 16)
     capabilities = frozenset(name for number, name in CAPABILITIES.items() if held >> number & 1)
     natural = frozenset(CAPABILITIES.values()) if uid == 0 else frozenset[str]()
-    principal = Principal(
-        uid, gid, tuple(sorted(map(int, fields["Groups"]))), None if capabilities == natural else capabilities
-    )
-    return RunningProcess(
-        pid,
-        " ".join(fields["Name"]),
-        principal,
-        _root(pid),
-        _ranges(pid, "uid_map"),
-        _ranges(pid, "gid_map"),
-    )
+    groups = tuple(sorted(map(int, fields[b"Groups"].split())))
+    name = unescaped_name(fields[b"Name"])
+    return name, Principal(uid, gid, groups, None if capabilities == natural else capabilities)
 
 
 def _root(pid: int) -> str:
@@ -97,7 +99,7 @@ def _ranges(pid: int, name: str) -> tuple[range, ...]:
     parent's, and the first is in ours (user_namespaces(7)).
     """
     try:
-        lines = Path(f"/proc/{pid}/{name}").read_text("ascii").splitlines()
+        lines = read_lines(f"/proc/{pid}/{name}")
         column = 0 if os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user") else 1
     except OSError:
         return (range(ALL_IDS),)

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.live import sockets
 from harness.live.components import look
 from harness.live.mounts import read_mounts
+from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
 from harness.world import AclEntry, Attempt, Node, User, World, complete
 
@@ -44,7 +44,8 @@ class Scene:
     """A world with one attempt. `hidden` is the first component that we may not look at.
 
     `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known.
-    `unmapped` are the paths over which the actor's capabilities don't count.
+    `unmapped` are the paths over which the actor's capabilities don't count. `unknown` is a sentence where the kernel
+    did not say who holds the socket; the world has a listener there then, so that everything else can be judged.
     """
 
     world: World
@@ -53,6 +54,7 @@ class Scene:
     root: Component | None
     doubts: tuple[str, ...]
     unmapped: frozenset[str]
+    unknown: str | None = None
 
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:
@@ -67,26 +69,19 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         hidden = hidden or sight.hidden
     root = components.pop("/", None)
     process = "self" if actor.process is None else str(actor.process.pid)
-    mounts = _mounts(process, components)
-    listeners = {
-        path: sockets.behind(component.status, actor.root)
-        for path, component in components.items()
-        if component.kind == "socket"
-    }
-    doubts = [
-        f"no open socket is to be seen behind {path}; its server may run where this process can't look (the host, "
-        "another container, or any of them without root) or have bound another name, so it is taken to be there"
-        for path, listener in listeners.items()
-        if not listener.certain
-    ]
+    doubts: list[str] = []
+    known = _known_mounts(process, doubts)
+    mounts = _mounts(known, components)
+    # A chroot's own directory may be no mount that its processes are told of.
+    all_known = known if process == "self" else (*known, *_known_mounts("self", doubts))
+    listeners, unknown = _listeners(wanted, components, all_known, doubts)
     names = _Names(actor, components.values())
     nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
     if wanted.operation in {"unlink", "rename"}:
         nodes = [bound for node in nodes for bound in _mounted_upon(node, mounts)]
     if wanted.path.startswith("@"):
-        listener = sockets.abstract(wanted.path, process)
-        if listener is not None and listener.state != "stale":
-            nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
+        node, unknown = _abstract_node(wanted, process)
+        nodes += [] if node is None else [node]
     attempt = Attempt(
         names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes), wanted.cwd
     )
@@ -106,7 +101,53 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         for path, component in components.items()
         if not actor.maps(component.status.st_uid, component.status.st_gid)
     )
-    return Scene(world, attempt, hidden, root, tuple(doubts), unmapped)
+    return Scene(world, attempt, hidden, root, tuple(doubts), unmapped, unknown)
+
+
+def _known_mounts(process: str, doubts: list[str]) -> tuple[MountPoint, ...]:
+    try:
+        return read_mounts(process)
+    except OSError as error:
+        doubts.append(f"the mounts can't be read ({error.strerror}): one that is read-only is not seen")
+        return ()
+
+
+def _listeners(
+    wanted: Wanted, components: Mapping[str, Component], mounts: Iterable[MountPoint], doubts: list[str]
+) -> tuple[dict[str, FoundSocket], str | None]:
+    """The socket behind each component that is one, and the `unknown` of a `Scene`."""
+    listeners: dict[str, FoundSocket] = {}
+    unknown = None
+    for path, component in components.items():
+        if component.kind != "socket":
+            continue
+        try:
+            listeners[path] = behind(socket_file(component, mounts))
+        except SocketsUnknownError as error:
+            listeners[path] = FoundSocket(wanted.type or "stream", "listening")
+            if wanted.operation == "connect":
+                unknown = f"whether anybody listens at {path} is not known: {error}"
+            continue
+        if listeners[path].doubt is not None:
+            doubts.append(f"{path}: {listeners[path].doubt}")
+    return listeners, unknown
+
+
+def _abstract_node(wanted: Wanted, process: str) -> tuple[Node | None, str | None]:
+    """The socket that an attempt on an abstract name meets, and the `unknown` of a `Scene`.
+
+    Sockets of each type have names of their own.
+    """
+    unknown = None
+    try:
+        held = [one for one in abstract(wanted.path, process) if one.state != "stale"]
+    except SocketsUnknownError as error:
+        held = [FoundSocket(wanted.type or "stream", "listening")]
+        unknown = f"whether anybody holds the name {wanted.path} is not known: {error}"
+    if wanted.type is not None or wanted.operation != "connect":
+        held = [one for one in held if one.type == (wanted.type or "stream")]
+    met = next((one for one in held if one.state == "listening"), held[0] if held else None)
+    return None if met is None else Node(wanted.path, "socket", type=met.type, state=met.state), unknown
 
 
 def _type(wanted: Wanted, nodes: Iterable[Node]) -> SocketType:
@@ -178,12 +219,11 @@ class _Names:
         return f"{self.subject.name}-{posixpath.basename(path.rstrip('/')) or 'root'}"
 
 
-def _mounts(process: str, components: Mapping[str, Component]) -> dict[str, MountPoint]:
+def _mounts(known: Iterable[MountPoint], components: Mapping[str, Component]) -> dict[str, MountPoint]:
     """The topmost mount on each component that is a mount point.
 
     The root directory's own mount no world can make; if it is read-only, that is told of the first component instead.
     """
-    known = read_mounts(process)
     points = {mount.path: mount for mount in known}
     found = {path: points[path] for path in components if path in points}
     top = next((path for path in components if components[path].kind == "directory"), None)
@@ -192,7 +232,7 @@ def _mounts(process: str, components: Mapping[str, Component]) -> dict[str, Moun
     return found
 
 
-def _node(component: Component, mount: MountPoint | None, listener: sockets.FoundSocket | None, names: _Names) -> Node:
+def _node(component: Component, mount: MountPoint | None, listener: FoundSocket | None, names: _Names) -> Node:
     status = component.status
     owner, group = names.user(status.st_uid), names.group(status.st_gid)
     if component.kind == "symlink":

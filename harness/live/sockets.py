@@ -1,206 +1,137 @@
-"""Which state the socket behind a file is in: open and listening, open only, or left behind.
+"""Which state the socket behind a file or an abstract name is in: open and listening, open only, or left behind.
 
-Two sources. sock_diag(7) names a socket's file by device and inode, which holds after a rename. Where that fails (a
-file system that shows other numbers, a kernel without it) or the server lives in another network namespace,
-/proc/PID/net/unix gives the name it was bound to, which counts if it still leads to this very file.
+sock_diag(7) names a socket's file by the kernel's own numbers for device and inode, which hold whatever name it was
+bound by and whatever became of that name; it is asked in each network namespace that is to be found. Names are
+compared for abstract sockets alone, byte by byte.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import struct
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from harness.live.mounts import device_of
+from harness.live.network_namespace import OtherNamespaces, open_namespace, unix_sockets
+from harness.live.sock_diag import TCP_CLOSE, TCP_LISTEN
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from harness.live.components import Component
+    from harness.live.mounts import MountPoint
+    from harness.live.sock_diag import UnixSocket
     from harness.world import SocketState, SocketType
 
-# linux/netlink.h, linux/sock_diag.h, linux/unix_diag.h
-NETLINK_SOCK_DIAG: Final = 4
-SOCK_DIAG_BY_FAMILY: Final = 20
-NLM_F_REQUEST, NLM_F_DUMP = 0x001, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-UDIAG_SHOW_NAME, UDIAG_SHOW_VFS = 0x01, 0x02
-UNIX_DIAG_NAME, UNIX_DIAG_VFS = 0, 1
-TCP_LISTEN, TCP_CLOSE = 10, 7  # net/tcp_states.h, which Unix sockets use too
+SECONDS: Final = 2.0
+"""Time for the answers of all network namespaces together."""
 
-_TYPES: Final[Mapping[int, SocketType]] = {1: "stream", 2: "dgram", 5: "seqpacket"}
-_LISTENS: Final = 0x10000  # __SO_ACCEPTCON in the flags of /proc/net/unix
-FIRST_PID_NAMESPACE: Final = "pid:[4026531836]"
-"""PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
+_TYPES: Final[Mapping[int, SocketType]] = {1: "stream", 5: "seqpacket", 2: "dgram"}  # linux/net.h
+_INODE_BITS: Final = 0xFFFFFFFF  # sock_diag tells no more of an inode's number
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSocket:
-    """A Unix socket that some process holds. `file` is the device and inode of its file, if the kernel told."""
-
-    type: SocketType
-    listens: bool
-    connected: bool
-    name: str
-    file: tuple[int, int] | None
-
-
-def open_sockets() -> tuple[OpenSocket, ...]:
-    """Every Unix socket of this network namespace that has a name. Raises OSError where the kernel doesn't tell."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS
-        request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, show, 0, 0)
-        header = struct.pack("=IHHII", 16 + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
-        kernel.send(header + request)
-        found: list[OpenSocket] = []
-        while True:
-            data = kernel.recv(1 << 18)
-            for kind, message in _messages(data):
-                if kind == NLMSG_DONE:
-                    return tuple(found)
-                if kind == NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", message)[0]
-                    raise OSError(code, os.strerror(code))
-                one = _parse(message)
-                if one is not None:
-                    found.append(one)
+OUT_OF_SIGHT: Final = (
+    "no open socket is to be seen there; its server may run where this process can't look (the host, another "
+    "container, or any of them without root), so it is taken to be there"
+)
+UNTOLD: Final = (
+    "no open socket is to be seen there; but this kernel does not tell by which numbers it knows the file, so its "
+    "server is taken to be there"
+)
+AMBIGUOUS: Final = (
+    "its file system may give the numbers of this file to another one, so the open socket that has them may be another"
+)
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("=IH", data)
-        if not 16 <= length <= len(data):
-            return
-        yield kind, data[16:length]
-        data = data[(length + 3) & ~3 :]
-
-
-def _parse(message: bytes) -> OpenSocket | None:
-    """struct unix_diag_msg: family, type, state, pad, inode, cookie; then attributes."""
-    kind, state = struct.unpack_from("=xBB", message)
-    name, file = b"", None
-    attributes = message[16:]
-    while len(attributes) >= 4:
-        length, tag = struct.unpack_from("=HH", attributes)
-        if not 4 <= length <= len(attributes):
-            break
-        value = attributes[4:length]
-        if tag == UNIX_DIAG_NAME:
-            name = value
-        elif tag == UNIX_DIAG_VFS:
-            inode, device = struct.unpack_from("=II", value)
-            file = (device, inode)
-        attributes = attributes[(length + 3) & ~3 :]
-    if kind not in _TYPES or not name:
-        return None
-    shown = "@" + os.fsdecode(name[1:]) if name.startswith(b"\0") else os.fsdecode(name.split(b"\0")[0])
-    return OpenSocket(_TYPES[kind], state == TCP_LISTEN, state not in {TCP_LISTEN, TCP_CLOSE}, shown, file)
+class SocketsUnknownError(Exception):
+    """The kernel did not say which sockets there are: one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSocket:
-    """What is known of the socket behind a file. `certain` is False where it might be open out of our sight."""
+    """What is known of the socket behind a file or a name. `doubt` is why it may be otherwise, as half a sentence."""
 
     type: SocketType
     state: SocketState
-    certain: bool = True
+    doubt: str | None = None
 
 
-def behind(file: os.stat_result, root: str = "/") -> FoundSocket:
-    """The socket behind a socket file, which `root` and a name lead to. Opens no connection."""
-    ours: tuple[OpenSocket, ...] = ()
-    device = (os.major(file.st_dev) << 20) | os.minor(file.st_dev)  # the kernel's own form, MKDEV
-    with contextlib.suppress(OSError):
-        ours = _ours()
-        matches = [one for one in ours if one.file == (device, file.st_ino & 0xFFFFFFFF)]
-        matches = matches or [
-            one for one in ours if (one.file is None or one.file[0] != device) and _leads_to(one.name, file, root)
-        ]
-        if matches:
-            return _summary(matches)
-    others, blind = _elsewhere(file)
-    if others:
-        return _summary(others)
-    blind = blind or any(_leads_nowhere(one, root) for one in ours)
-    return FoundSocket("stream", "listening" if blind else "stale", certain=not blind)
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """A socket's file by the numbers that sock_diag has for it.
+
+    `unique` is False where a file system gives the same numbers to several files, as btrfs does in its subvolumes and
+    overlayfs may over several file systems; `told` is False where the kernel did not tell its own numbers.
+    """
+
+    device: int
+    inode: int
+    unique: bool = True
+    told: bool = True
 
 
-def _ours() -> tuple[OpenSocket, ...]:
-    """Those of this network namespace; by their names alone where sock_diag can't be asked: it may be a module."""
-    try:
-        return open_sockets()
-    except OSError:
-        return tuple(_named("self"))
+def socket_file(component: Component, mounts: Iterable[MountPoint]) -> SocketFile:
+    """The numbers of a component that is a socket, given the mounts of the process that sees it."""
+    shown = device_of(component.status)
+    if component.open_file is not None:
+        for mount in mounts:
+            if mount.number == component.open_file.mount:
+                return SocketFile(mount.device, component.open_file.inode, unique=mount.device == shown)
+    return SocketFile(shown, component.status.st_ino, told=False)
 
 
-def abstract(name: str, process: str = "self") -> FoundSocket | None:
-    """The socket of an abstract name (`@...`) in the network namespace of a process. Raises OSError."""
-    matches = [one for one in _named(process) if one.name == name]
-    return _summary(matches) if matches else None
-
-
-def _summary(matches: list[OpenSocket]) -> FoundSocket:
-    """Accepted connections carry their listener's file too: they alone are a socket that is listening no more."""
-    for one in matches:
-        if one.listens or one.type == "dgram":
-            return FoundSocket(one.type, "listening")
-    waiting = [one for one in matches if not one.connected]
-    return FoundSocket(matches[0].type, "bound" if waiting else "stale")
-
-
-def _leads_to(name: str, file: os.stat_result, root: str) -> bool:
-    if not name.startswith("/"):
-        return False
-    try:
-        return os.path.samestat(os.stat(root.rstrip("/") + name), file)
-    except OSError:
-        return False
-
-
-def _leads_nowhere(one: OpenSocket, root: str) -> bool:
-    """Whether all that is known of a socket is a name that is relative, or that was moved: it may be anywhere."""
-    if one.file is not None or one.name.startswith("@"):
-        return False
-    return not one.name.startswith("/") or not os.path.lexists(root.rstrip("/") + one.name)
-
-
-def _elsewhere(file: os.stat_result) -> tuple[list[OpenSocket], bool]:
-    """The sockets of other network namespaces behind a file, and whether there may be any that we can't look into."""
-    try:
-        blind = os.readlink("/proc/self/ns/pid") != FIRST_PID_NAMESPACE
-        seen = {os.readlink("/proc/self/ns/net")}
-        pids = [name for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:
-        return [], True
-    for pid in pids:
+def behind(file: SocketFile) -> FoundSocket:
+    """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError."""
+    until = time.monotonic() + SECONDS
+    numbers = (file.device, file.inode & _INODE_BITS)
+    matches = [one for one in _of_process("self", until) if one.file == numbers]
+    unasked: OSError | None = None
+    others = OtherNamespaces()
+    for namespace in () if matches else others:
         try:
-            space = os.readlink(f"/proc/{pid}/ns/net")
-            if space in seen:
-                continue
-            seen.add(space)
-            named = _named(pid)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        except OSError:
-            blind = True
-            continue
-        matches = [one for one in named if _leads_to(one.name, file, f"/proc/{pid}/root")]
+            matches = [one for one in unix_sockets(namespace, until) if one.file == numbers]
+        except OSError as error:
+            unasked = error
         if matches:
-            return matches, blind
-    return [], blind
+            break
+    if matches:
+        found = _summary(matches)
+        return found if file.unique else replace(found, doubt=AMBIGUOUS)
+    if unasked is not None:
+        raise SocketsUnknownError(f"the sockets of another network namespace are not known: {unasked.strerror}")
+    if others.hidden or not file.told:
+        return FoundSocket("stream", "listening", OUT_OF_SIGHT if others.hidden else UNTOLD)
+    return FoundSocket("stream", "stale")
 
 
-def _named(process: str) -> list[OpenSocket]:
-    """The named sockets in the network namespace of a process, without their files. Raises OSError."""
-    return list(parse_table(Path(f"/proc/{process}/net/unix").read_text("utf-8", "surrogateescape")))
+def abstract(name: str, process: str = "self") -> tuple[FoundSocket, ...]:
+    """The sockets of an abstract name (`@...`) in the network namespace of a process, at most one of each type.
+
+    Raises SocketsUnknownError.
+    """
+    wanted = os.fsencode(name[1:])
+    holders = [one for one in _of_process(process, time.monotonic() + SECONDS) if one.abstract == wanted]
+    by_type = ([one for one in holders if one.type == kind] for kind in _TYPES)
+    return tuple(_summary(matches) for matches in by_type if matches)
 
 
-def parse_table(text: str) -> Iterator[OpenSocket]:
-    """The named sockets of /proc/net/unix: address, references, protocol, flags, type, state, inode, name."""
-    for line in text.splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and int(fields[4], 16) in _TYPES:
-            listens = bool(int(fields[3], 16) & _LISTENS)
-            connected = not listens and int(fields[5], 16) != 1  # SS_UNCONNECTED, linux/net.h
-            yield OpenSocket(_TYPES[int(fields[4], 16)], listens, connected, fields[7], None)
+def _of_process(process: str, until: float) -> tuple[UnixSocket, ...]:
+    """The sockets in the network namespace of a process. Raises SocketsUnknownError."""
+    try:
+        namespace = open_namespace(process)
+        try:
+            return unix_sockets(namespace, until)
+        finally:
+            os.close(namespace)
+    except OSError as error:
+        where = "this network namespace" if process == "self" else f"the network namespace of process {process}"
+        raise SocketsUnknownError(f"the sockets of {where} are not known: {error.strerror}") from error
+
+
+def _summary(matches: Sequence[UnixSocket]) -> FoundSocket:
+    """Accepted connections carry their listener's file too: they alone are a socket that is listening no more."""
+    kind = _TYPES[matches[0].type]
+    if kind == "dgram" or any(one.state == TCP_LISTEN for one in matches):
+        return FoundSocket(kind, "listening")
+    return FoundSocket(kind, "bound" if any(one.state == TCP_CLOSE for one in matches) else "stale")

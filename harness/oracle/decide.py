@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.oracle.filesystem import Inode
+    from harness.oracle.lookup import Refused
     from harness.oracle.permission import Permission
     from harness.oracle.rules import Rules
-    from harness.oracle.walk import Refused
     from harness.world import Attempt, Principal, World
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.oracle.lookup import Lookup, Refused
 from harness.oracle.steps import STEPS, Trial
-from harness.oracle.walk import Refused, Walk
-from harness.world import Principal
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.filesystem import FileSystem, Spot
-    from harness.oracle.rules import Rules
-    from harness.world import Attempt
-
-ROOT = Principal(0, 0)
+    from harness.oracle.rules import Procedure, Rules
+    from harness.world import Attempt, Principal
 
 
 def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules) -> tuple[Trial, Refused | None]:
@@ -21,8 +19,8 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     trial = Trial(system, principal, attempt, rules, system.root())
     try:
         if attempt.cwd is not None:
-            trial.walk.start = _working_directory(system, attempt.cwd, rules)
-        for step in rules.steps[_steps_of(attempt, rules)]:
+            trial.lookup.start = _working_directory(system, attempt.cwd, rules)
+        for step in rules.steps[_procedure(attempt, rules)]:
             STEPS[step](trial)
             if trial.settled:
                 break
@@ -31,14 +29,18 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     return trial, None
 
 
-def _steps_of(attempt: Attempt, rules: Rules) -> str:
-    abstract = rules.abstract and attempt.path.startswith("@") and attempt.operation in {"connect", "bind"}
-    return f"{attempt.operation} abstract" if abstract else attempt.operation
+def _procedure(attempt: Attempt, rules: Rules) -> Procedure:
+    if rules.abstract and attempt.path.startswith("@"):
+        if attempt.operation == "connect":
+            return "connect abstract"
+        if attempt.operation == "bind":
+            return "bind abstract"
+    return attempt.operation
 
 
 def _working_directory(system: FileSystem, path: str, rules: Rules) -> Spot:
     """Root enters it beforehand."""
-    spot = Walk(system, ROOT, rules, system.root()).to(path, follow=True)
+    spot = Lookup(system, ROOT, rules, system.root()).to(path, follow=True)
     if system.inodes[spot.inode].kind != "directory":
         raise Refused("ENOTDIR", spot.path, f"the working directory {spot.path} is no directory")
     return spot

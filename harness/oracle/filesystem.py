@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from harness.world import Node, SocketState, SocketType, World
 
-ROOT = 0
+ROOT_DIRECTORY = 0
 """The number of the root directory and of the mount that it heads."""
 
 
@@ -41,7 +41,7 @@ class Inode:
 
 
 @dataclass(frozen=True, slots=True)
-class Mount:
+class MountedTree:
     """A file system, or a part of one, seen at some directory. `root` is the inode at its top."""
 
     root: int
@@ -82,13 +82,13 @@ class FileSystem:
 
     inodes: Mapping[int, Inode]
     names: Mapping[int, Mapping[str, int]]
-    mounts: tuple[Mount, ...]
+    mounts: tuple[MountedTree, ...]
     mounted: Mapping[tuple[int, int], int]
     abstract: Mapping[tuple[str, SocketType], SocketState]
 
     def root(self) -> Spot:
         """The root directory."""
-        return self.covered(ROOT, ROOT, "", None)
+        return self.covered(ROOT_DIRECTORY, ROOT_DIRECTORY, "", None)
 
     def covered(self, mount: int, inode: int, name: str, above: Spot | None) -> Spot:
         """The spot for an inode, or for what is mounted upon it."""
@@ -150,9 +150,9 @@ def build(world: World) -> FileSystem:
 
 class _Builder:
     def __init__(self) -> None:
-        self.inodes: dict[int, Inode] = {ROOT: Inode("directory", 0, 0, 0o755)}
-        self.names: dict[int, dict[str, int]] = {ROOT: {}}
-        self.mounts: list[Mount] = [Mount(ROOT)]
+        self.inodes: dict[int, Inode] = {ROOT_DIRECTORY: Inode("directory", 0, 0, 0o755)}
+        self.names: dict[int, dict[str, int]] = {ROOT_DIRECTORY: {}}
+        self.mounts: list[MountedTree] = [MountedTree(ROOT_DIRECTORY)]
         self.mounted: dict[tuple[int, int], int] = {}
         self.abstract: dict[tuple[str, SocketType], SocketState] = {}
         for path, mode in STANDARD_DIRECTORIES.items():
@@ -204,7 +204,7 @@ class _Builder:
 
     def parent(self, path: str) -> tuple[int, int, str]:
         """Mount and inode of the directory that holds the path's last name; missing ones are made."""
-        mount, directory = ROOT, ROOT
+        mount, directory = ROOT_DIRECTORY, ROOT_DIRECTORY
         *above, name = path.split("/")[1:]
         for part in above:
             mount, directory = self.step(mount, directory, part, "directory")
@@ -232,7 +232,7 @@ class _Builder:
         kind: Literal["directory", "file"] = "directory" if self.inodes[root].kind == "directory" else "file"
         point = self.step(above, directory, name, kind)
         self.mounted[point] = len(self.mounts)
-        self.mounts.append(Mount(root, "ro" in node.options))
+        self.mounts.append(MountedTree(root, "ro" in node.options))
 
 
 def _permissions(world: World, node: Node) -> tuple[int, Acl | None]:

@@ -10,10 +10,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.oracle.evaluation import ROOT, run
+from harness.oracle.evaluation import run
 from harness.oracle.filesystem import FileSystem, build
+from harness.oracle.lookup import Lookup
 from harness.oracle.permission import permission
-from harness.oracle.walk import Walk
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.rules import Rules
@@ -46,7 +47,7 @@ def grid(world: World, attempt: Attempt, rules: Rules, first: str, second: str) 
     """
     system = build(world)
     principal = world.principal(attempt.user)
-    numbers = [Walk(system, ROOT, rules, system.root()).to(path, follow=False).inode for path in (first, second)]
+    numbers = [Lookup(system, ROOT, rules, system.root()).to(path, follow=False).inode for path in (first, second)]
     rows, columns = (_alike(system, number, principal, rules) for number in numbers)
     outcomes: dict[tuple[str, str], int] = {}
     decided: dict[tuple[int, int], int] = {}

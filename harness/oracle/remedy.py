@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from harness.oracle.decision import Change
 from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
+from harness.oracle.lookup import STICKY, Refused
 from harness.oracle.permission import member, permission
 from harness.oracle.reasons import letters
-from harness.oracle.walk import STICKY, Refused
 from harness.world import Principal
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ STRANGER = Principal(uid=2**32 - 3, gid=2**32 - 3)
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Edit:
     """One small change: what it is for a person, and what it makes of the situation."""
 
     what: str
@@ -54,7 +54,7 @@ class _Step:
 class _Situation:
     """A file system and a principal after some changes, and what refuses then."""
 
-    steps: tuple[_Step, ...]
+    edits: tuple[_Edit, ...]
     trial: Trial
     refused: Refused
 
@@ -65,71 +65,71 @@ def remedies(system: FileSystem, world: World, attempt: Attempt, rules: Rules, n
     trial, refused = run(system, principal, attempt, rules)
     if refused is None:
         return ()
-    solved: list[tuple[_Step, ...]] = []
+    solved: list[tuple[_Edit, ...]] = []
     runs = 0
     situations = [_Situation((), trial, refused)]
     while situations:
         situation = situations.pop(0)
-        for step in _candidates(situation, attempt.user, names):
+        for edit in _candidates(situation, attempt.user, names):
             runs += 1
-            steps = (*situation.steps, step)
-            after, still = run(step.system, step.principal, step.attempt, rules)
+            edits = (*situation.edits, edit)
+            after, still = run(edit.system, edit.principal, edit.attempt, rules)
             if still is None:
-                solved.append(steps)
-            elif len(steps) < OBSTACLES and not _same(still, situation.refused):
-                situations.append(_Situation(steps, after, still))
+                solved.append(edits)
+            elif len(edits) < OBSTACLES and not _same(still, situation.refused):
+                situations.append(_Situation(edits, after, still))
         if runs > RUNS:
             break
     ranked = sorted(
-        (_widening(system, world, attempt, rules, steps), len(steps), number, steps)
-        for number, steps in enumerate(solved)
+        (_widening(system, world, attempt, rules, edits), len(edits), number, edits)
+        for number, edits in enumerate(solved)
     )
-    return tuple(_change(steps, widens[0]) for widens, _, _, steps in ranked[:SHOWN])
+    return tuple(_change(edits, widens[0]) for widens, _, _, edits in ranked[:SHOWN])
 
 
 def _same(one: Refused, other: Refused) -> bool:
     return (one.outcome, one.at, one.answer) == (other.outcome, other.at, other.answer)
 
 
-def _change(steps: tuple[_Step, ...], widens: int) -> Change:
-    kinds = list(dict.fromkeys(step.what for step in steps))
+def _change(edits: tuple[_Edit, ...], widens: int) -> Change:
+    kinds = list(dict.fromkeys(edit.what for edit in edits))
     joins = "membership" in kinds
     return Change(
         what=kinds[0] if len(kinds) == 1 else " and ".join(kinds),
-        path=next((step.path for step in steps if step.path is not None), None),
-        text=" && ".join(step.text for step in _without_repeats(steps)) + ("  # and log in again" if joins else ""),
+        path=next((edit.path for edit in edits if edit.path is not None), None),
+        text=" && ".join(edit.text for edit in _without_repeats(edits)) + ("  # and log in again" if joins else ""),
         widens=widens,
     )
 
 
-def _without_repeats(steps: tuple[_Step, ...]) -> list[_Step]:
-    """The steps but for ACL entries that a later one on the same path contains."""
-    last = {(step.what, step.path): number for number, step in enumerate(steps)}
-    return [step for number, step in enumerate(steps) if step.what != "acl" or last[step.what, step.path] == number]
+def _without_repeats(edits: tuple[_Edit, ...]) -> list[_Edit]:
+    """The edits but for ACL entries that a later one on the same path contains."""
+    last = {(edit.what, edit.path): number for number, edit in enumerate(edits)}
+    return [edit for number, edit in enumerate(edits) if edit.what != "acl" or last[edit.what, edit.path] == number]
 
 
 def _widening(
-    before: FileSystem, world: World, attempt: Attempt, rules: Rules, steps: tuple[_Step, ...]
+    before: FileSystem, world: World, attempt: Attempt, rules: Rules, edits: tuple[_Edit, ...]
 ) -> tuple[int, int, int]:
     """How many others gain access; whether somebody unknown does, and one who shares the thing's group.
 
     Only the first is told; the others order what lets in equally many of those whom the world names.
     """
-    after = steps[-1].system
-    tried = steps[-1].attempt
+    after = edits[-1].system
+    tried = edits[-1].attempt
 
     def gains(principal: Principal) -> bool:
         had = run(before, principal, attempt, rules)[1] is None
         return not had and run(after, principal, tried, rules)[1] is None
 
     others = {world.principal(user.name) for user in world.users if user.name != attempt.user}
-    others.discard(steps[-1].principal)
+    others.discard(edits[-1].principal)
     groups = sorted(set(world.groups.values()))
     members = [dataclasses.replace(STRANGER, groups=(gid,)) for gid in groups[:32]]
     return sum(map(gains, others)), int(gains(STRANGER)), sum(map(gains, members))
 
 
-def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Step]:
+def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
     refused = situation.refused
     if refused.answer is not None and refused.inode is not None:
         yield from _permissions(situation, refused.inode, user, names)
@@ -137,7 +137,7 @@ def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Ste
         yield from _OTHERS[refused.outcome](situation, user)
 
 
-def _step(
+def _edit(
     situation: _Situation,
     what: str,
     path: str | None,
@@ -146,19 +146,19 @@ def _step(
     system: FileSystem | None = None,
     principal: Principal | None = None,
     attempt: Attempt | None = None,
-) -> _Step:
+) -> _Edit:
     trial = situation.trial
-    return _Step(
+    return _Edit(
         what=what,
         path=path,
         text=text,
-        system=system or trial.walk.system,
+        system=system or trial.lookup.system,
         principal=principal or trial.principal,
         attempt=attempt or trial.attempt,
     )
 
 
-def _permissions(situation: _Situation, number: int, user: str, names: Names) -> Iterator[_Step]:
+def _permissions(situation: _Situation, number: int, user: str, names: Names) -> Iterator[_Edit]:
     """Membership in a group that has the bits, an ACL entry, another group for the thing, more bits for the class.
 
     Nobody is told to join gid 0, to which half the system belongs.
@@ -166,7 +166,7 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
     trial, refused = situation.trial, situation.refused
     answer = refused.answer
     assert answer is not None
-    system, inode, path = trial.walk.system, trial.walk.system.inodes[number], shlex.quote(refused.at)
+    system, inode, path = trial.lookup.system, trial.lookup.system.inodes[number], shlex.quote(refused.at)
     applied = answer.entitlement.applied
     missing = answer.wanted & ~answer.entitlement.bits
     principal = trial.principal
@@ -180,15 +180,15 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
                 and permission(joined, inode, answer.wanted, trial.rules).granted
             ):
                 name = names.groups.get(gid, str(gid))
-                yield _step(situation, "membership", None, f"usermod -aG {name} {user}", principal=joined)
+                yield _edit(situation, "membership", None, f"usermod -aG {name} {user}", principal=joined)
         entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
         text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"
-        yield _step(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
+        yield _edit(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
         for gid in (principal.gid, *principal.groups):
             given = dataclasses.replace(inode, gid=gid)
             if gid != inode.gid and permission(principal, given, answer.wanted, trial.rules).granted:
                 text = f"chgrp {names.groups.get(gid, str(gid))} {path}"
-                yield _step(situation, "chgrp", refused.at, text, system=system.with_inode(number, given))
+                yield _edit(situation, "chgrp", refused.at, text, system=system.with_inode(number, given))
     who, shift = {"owner": ("u", 6), "group": ("g", 3), "other": ("o", 0)}.get(applied, ("", 0))
     if who:
         wider = dataclasses.replace(inode, mode=inode.mode | missing << shift)
@@ -198,7 +198,7 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
             text = f"setfacl -m g::{letters(group) or '-'} {path}"
         else:
             text = f"chmod {who}+{letters(missing)} {path}"
-        yield _step(situation, "chmod", refused.at, text, system=system.with_inode(number, wider))
+        yield _edit(situation, "chmod", refused.at, text, system=system.with_inode(number, wider))
 
 
 def _with_entry(inode: Inode, uid: int, wanted: int) -> tuple[str, Inode]:
@@ -213,41 +213,41 @@ def _with_entry(inode: Inode, uid: int, wanted: int) -> tuple[str, Inode]:
     return letters(had | wanted), dataclasses.replace(inode, mode=mode, acl=Acl(users, acl.groups, acl.owning_group))
 
 
-def _refused_connection(situation: _Situation, user: str) -> Iterator[_Step]:
+def _refused_connection(situation: _Situation, user: str) -> Iterator[_Edit]:
     """Nobody listens: whoever owns the socket must."""
     del user
     trial, at = situation.trial, situation.refused.at
     if trial.found is None or trial.inode.kind != "socket":
         return
     listening = dataclasses.replace(trial.inode, state="listening")
-    system = trial.walk.system.with_inode(trial.spot.inode, listening)
-    yield _step(situation, "listen", at, f"start the server that listens on {at}", system=system)
+    system = trial.lookup.system.with_inode(trial.spot.inode, listening)
+    yield _edit(situation, "listen", at, f"start the server that listens on {at}", system=system)
 
 
-def _wrong_type(situation: _Situation, user: str) -> Iterator[_Step]:
+def _wrong_type(situation: _Situation, user: str) -> Iterator[_Edit]:
     del user
     trial = situation.trial
     kind = trial.inode.type
     text = f"connect with a {kind} socket"
-    yield _step(situation, "type", None, text, attempt=dataclasses.replace(trial.attempt, type=kind))
+    yield _edit(situation, "type", None, text, attempt=dataclasses.replace(trial.attempt, type=kind))
 
 
-def _name_taken(situation: _Situation, user: str) -> Iterator[_Step]:
+def _name_taken(situation: _Situation, user: str) -> Iterator[_Edit]:
     """The name must go first; root, or whoever may, removes it."""
     del user
     trial, at = situation.trial, situation.refused.at
     if trial.ending is None or trial.ending.sort != "name":
         return
     number = trial.entry(trial.ending)
-    if number is not None and trial.walk.system.inodes[number].kind != "directory":
-        system = trial.walk.system.without_entry(trial.ending.directory.inode, trial.ending.name)
-        yield _step(situation, "unlink", at, f"rm {shlex.quote(at)}", system=system)
+    if number is not None and trial.lookup.system.inodes[number].kind != "directory":
+        system = trial.lookup.system.without_entry(trial.ending.directory.inode, trial.ending.name)
+        yield _edit(situation, "unlink", at, f"rm {shlex.quote(at)}", system=system)
 
 
-def _not_owned(situation: _Situation, user: str) -> Iterator[_Step]:
+def _not_owned(situation: _Situation, user: str) -> Iterator[_Edit]:
     """The thing becomes the user's own, or its directory stops being sticky."""
     trial, at = situation.trial, situation.refused.at
-    system = trial.walk.system
+    system = trial.lookup.system
     for ending in (trial.ending, trial.second):
         number = None if ending is None else trial.entry(ending)
         if ending is None or number is None or ending.path != at:
@@ -256,25 +256,25 @@ def _not_owned(situation: _Situation, user: str) -> Iterator[_Step]:
         directory = system.inodes[ending.directory.inode]
         path = shlex.quote(ending.directory.path)
         loose = system.with_inode(ending.directory.inode, dataclasses.replace(directory, mode=directory.mode & ~STICKY))
-        yield _step(situation, "chmod", ending.directory.path, f"chmod -t {path}", system=loose)
+        yield _edit(situation, "chmod", ending.directory.path, f"chmod -t {path}", system=loose)
     if trial.found is not None:
         yield _owned(situation, trial.found.inode, user)
 
 
-def _owned(situation: _Situation, number: int, user: str) -> _Step:
+def _owned(situation: _Situation, number: int, user: str) -> _Edit:
     trial, at = situation.trial, situation.refused.at
-    inode = dataclasses.replace(trial.walk.system.inodes[number], uid=trial.principal.uid)
+    inode = dataclasses.replace(trial.lookup.system.inodes[number], uid=trial.principal.uid)
     option = "-h " if inode.kind == "symlink" else ""
     text = f"chown {option}{user} {shlex.quote(at)}"
-    return _step(situation, "chown", at, text, system=trial.walk.system.with_inode(number, inode))
+    return _edit(situation, "chown", at, text, system=trial.lookup.system.with_inode(number, inode))
 
 
-def _protected_symlink(situation: _Situation, user: str) -> Iterator[_Step]:
+def _protected_symlink(situation: _Situation, user: str) -> Iterator[_Edit]:
     if situation.refused.inode is not None:
         yield _owned(situation, situation.refused.inode, user)
 
 
-def _read_only(situation: _Situation, user: str) -> Iterator[_Step]:
+def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
     del user
     trial = situation.trial
     spot: Spot | None = trial.found if trial.ending is None else trial.ending.directory
@@ -282,14 +282,14 @@ def _read_only(situation: _Situation, user: str) -> Iterator[_Step]:
     top = spot
     while top.above is not None and top.above.mount == spot.mount:
         top = top.above
-    mounts = list(trial.walk.system.mounts)
+    mounts = list(trial.lookup.system.mounts)
     mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], read_only=False)
-    system = dataclasses.replace(trial.walk.system, mounts=tuple(mounts))
+    system = dataclasses.replace(trial.lookup.system, mounts=tuple(mounts))
     text = f"mount -o remount,bind,rw {shlex.quote(top.path)}"
-    yield _step(situation, "remount", top.path, text, system=system)
+    yield _edit(situation, "remount", top.path, text, system=system)
 
 
-_OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Step]]] = {
+_OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Edit]]] = {
     "EACCES": _protected_symlink,
     "ECONNREFUSED": _refused_connection,
     "EPROTOTYPE": _wrong_type,

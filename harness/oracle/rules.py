@@ -1,4 +1,4 @@
-"""One kernel's habits as data. Nothing here decides; `operations` reads it.
+"""One kernel's habits as data. Nothing here decides; `evaluation` reads it.
 
 `steps` names, for each operation, the checks in the order in which the kernel makes them: the first that refuses
 gives the errno. A kernel that differs is another value, not other code.
@@ -8,12 +8,64 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+from harness.world import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ClassRule = Literal["owner", "acl", "group", "other"]
+Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract"]
+"""What has steps of its own: each operation, and connect and bind once more where they are given an abstract name."""
+StepName = Literal[
+    "address",
+    "length",
+    "follow",
+    "no_follow",
+    "parent",
+    "parent_behind_links",
+    "second_parent",
+    "write",
+    "is_socket",
+    "is_open",
+    "same_type",
+    "is_listening",
+    "known",
+    "unclaimed",
+    "free_name",
+    "entry_length",
+    "second_entry_length",
+    "absent",
+    "no_closing_slash",
+    "writable_mount",
+    "may_create",
+    "create",
+    "removable_name",
+    "present",
+    "no_slash_on_it",
+    "may_delete",
+    "not_sticky",
+    "not_a_directory",
+    "not_mounted_upon",
+    "remove",
+    "same_mount",
+    "movable_names",
+    "slashes_only_on_directories",
+    "not_into_itself",
+    "not_over_an_ancestor",
+    "unless_the_same",
+    "may_create_or_replace",
+    "may_move_a_directory",
+    "neither_mounted_upon",
+    "empty_target",
+    "move",
+    "is_symlink",
+    "writable_mount_of_it",
+    "ownership",
+    "change_mode",
+]
+"""The functions of `harness.oracle.steps`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +89,7 @@ class Rules:
 
     name: str
     verified: str
-    steps: Mapping[str, tuple[str, ...]]
+    steps: Mapping[Procedure, tuple[StepName, ...]]
     sun_path: int
     path_max: int
     name_max: int = 255
@@ -62,69 +114,69 @@ _OVERRIDES: Final = (
     Override("CAP_DAC_OVERRIDE", "other", 0o6),
 )
 
-LINUX_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
-        "connect": ("address", "follow", "write", "socket", "open", "type", "listening"),
-        "connect abstract": ("address", "known", "listening"),
+        "connect": ("address", "follow", "write", "is_socket", "is_open", "same_type", "is_listening"),
+        "connect abstract": ("address", "known", "is_listening"),
         "bind": (
             "address",
             "parent",
-            "free name",
-            "entry length",
+            "free_name",
+            "entry_length",
             "absent",
-            "no closing slash",
-            "writable mount",
-            "may create",
+            "no_closing_slash",
+            "writable_mount",
+            "may_create",
             "create",
         ),
         "bind abstract": ("address", "unclaimed"),
         "unlink": (
             "length",
             "parent",
-            "removable name",
-            "writable mount",
-            "entry length",
+            "removable_name",
+            "writable_mount",
+            "entry_length",
             "present",
-            "no slash on it",
-            "may delete",
-            "not sticky",
-            "not a directory",
-            "not mounted upon",
+            "no_slash_on_it",
+            "may_delete",
+            "not_sticky",
+            "not_a_directory",
+            "not_mounted_upon",
             "remove",
         ),
         "rename": (
             "length",
             "parent",
-            "second parent",
-            "same mount",
-            "movable names",
-            "writable mount",
-            "entry length",
+            "second_parent",
+            "same_mount",
+            "movable_names",
+            "writable_mount",
+            "entry_length",
             "present",
-            "second entry length",
-            "slashes only on directories",
-            "not into itself",
-            "not over an ancestor",
-            "unless the same",
-            "may delete",
-            "not sticky",
-            "may create or replace",
-            "may move a directory",
-            "neither mounted upon",
-            "empty target",
+            "second_entry_length",
+            "slashes_only_on_directories",
+            "not_into_itself",
+            "not_over_an_ancestor",
+            "unless_the_same",
+            "may_delete",
+            "not_sticky",
+            "may_create_or_replace",
+            "may_move_a_directory",
+            "neither_mounted_upon",
+            "empty_target",
             "move",
         ),
         "stat": ("length", "follow"),
-        "readlink": ("length", "no follow", "symlink"),
-        "chmod": ("length", "follow", "writable mount of it", "ownership", "change mode"),
+        "readlink": ("length", "no_follow", "is_symlink"),
+        "chmod": ("length", "follow", "writable_mount_of_it", "ownership", "change_mode"),
     }
 )
 
 
-_BSD_STEPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+_BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
         **{name: steps for name, steps in LINUX_STEPS.items() if not name.endswith("abstract")},
-        "connect": ("address", "follow", "socket", "write", "open", "type", "listening"),
+        "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening"),
     }
 )
 
@@ -197,7 +249,7 @@ def xnu() -> Rules:
         steps=MappingProxyType(
             {
                 **_BSD_STEPS,
-                "bind": tuple("parent behind links" if step == "parent" else step for step in _BSD_STEPS["bind"]),
+                "bind": tuple("parent_behind_links" if step == "parent" else step for step in _BSD_STEPS["bind"]),
             }
         ),
         sun_path=104,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from harness.oracle.filesystem import Inode, Spot
+from harness.oracle.lookup import STICKY, Ending, Lookup, Refused
 from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
-from harness.oracle.walk import STICKY, Ending, Refused, Walk
+from harness.oracle.rules import StepName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from harness.oracle.filesystem import FileSystem
     from harness.oracle.rules import Rules
@@ -47,10 +48,10 @@ class Trial:
     asked: Spot | None = None
     at: str = ""
     settled: bool = False
-    walk: Walk = field(init=False)
+    lookup: Lookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self.walk = Walk(self.system, self.principal, self.rules, self.start)
+        self.lookup = Lookup(self.system, self.principal, self.rules, self.start)
 
     @property
     def spot(self) -> Spot:
@@ -91,6 +92,16 @@ class Trial:
         return Refused(self.rules.error(self.attempt.operation, usual), at, why)
 
 
+STEPS: dict[StepName, Callable[[Trial], None]] = {}
+"""The steps by the names that `Rules.steps` uses."""
+
+
+def _step(step: Callable[[Trial], None]) -> Callable[[Trial], None]:
+    """Register a step by its own name."""
+    STEPS[cast("StepName", step.__name__)] = step
+    return step
+
+
 def _bytes(text: str) -> int:
     return len(text.encode(errors="surrogateescape"))
 
@@ -98,6 +109,7 @@ def _bytes(text: str) -> int:
 # --- what a path may look like ---------------------------------------------------------------------------------------
 
 
+@_step
 def address(trial: Trial) -> None:
     """The path fits into sun_path, without a closing NUL. (C libraries and Python want room for the NUL too.)"""
     path, limit, size = trial.attempt.path, trial.rules.sun_path, _bytes(trial.attempt.path)
@@ -106,6 +118,7 @@ def address(trial: Trial) -> None:
         raise trial.refuse("EINVAL", path, f"sun_path holds {limit} bytes, and the path has {size}")
 
 
+@_step
 def length(trial: Trial) -> None:
     """The paths fit into PATH_MAX."""
     for path in (trial.attempt.path, trial.attempt.to or ""):
@@ -118,24 +131,28 @@ def length(trial: Trial) -> None:
 # --- where it leads --------------------------------------------------------------------------------------------------
 
 
+@_step
 def follow(trial: Trial) -> None:
     """The whole path, symlinks followed."""
-    trial.found = trial.walk.to(trial.attempt.path, follow=True)
+    trial.found = trial.lookup.to(trial.attempt.path, follow=True)
     trial.at = trial.spot.path
 
 
+@_step
 def no_follow(trial: Trial) -> None:
     """The whole path, but not through a symlink at its end."""
-    trial.found = trial.walk.to(trial.attempt.path, follow=False)
+    trial.found = trial.lookup.to(trial.attempt.path, follow=False)
     trial.at = trial.spot.path
 
 
+@_step
 def parent(trial: Trial) -> None:
     """The path up to its last component."""
-    trial.ending = trial.walk.parent(trial.attempt.path)
+    trial.ending = trial.lookup.parent(trial.attempt.path)
     trial.at = trial.last.path
 
 
+@_step
 def parent_behind_links(trial: Trial) -> None:
     """The path up to its last component, which is followed as long as it is a symlink."""
     parent(trial)
@@ -143,37 +160,42 @@ def parent_behind_links(trial: Trial) -> None:
         number = trial.entry(trial.last)
         if number is None or trial.system.inodes[number].kind != "symlink":
             return
-        walk = Walk(trial.system, trial.principal, trial.rules, trial.last.directory)
-        trial.ending = walk.parent(trial.system.inodes[number].target)
+        lookup = Lookup(trial.system, trial.principal, trial.rules, trial.last.directory)
+        trial.ending = lookup.parent(trial.system.inodes[number].target)
         trial.at = trial.last.path
     raise trial.refuse("ELOOP", trial.at, f"more than {trial.rules.symlinks} symlinks lead here")
 
 
+@_step
 def second_parent(trial: Trial) -> None:
     """Rename's second path up to its last component."""
-    trial.second = trial.walk.parent(trial.attempt.to or "")
+    trial.second = trial.lookup.parent(trial.attempt.to or "")
 
 
 # --- sockets ---------------------------------------------------------------------------------------------------------
 
 
+@_step
 def write(trial: Trial) -> None:
     """Write permission on what the path names, whatever it is. That the mount is read-only is no reason."""
     trial.want(trial.spot, WRITE)
 
 
+@_step
 def is_socket(trial: Trial) -> None:
     """It is a socket."""
     if trial.inode.kind != "socket":
         raise trial.refuse("ENOTSOCK", trial.at, f"{trial.at} is a {trial.inode.kind}, not a socket")
 
 
+@_step
 def is_open(trial: Trial) -> None:
     """Some process has the socket open."""
     if trial.inode.state == "stale":
         raise trial.refuse("ECONNREFUSED", trial.at, f"{trial.at} is stale: the socket that was bound to it is closed")
 
 
+@_step
 def same_type(trial: Trial) -> None:
     """Both ends are of one type."""
     ours, theirs = trial.attempt.type, trial.inode.type
@@ -183,6 +205,7 @@ def same_type(trial: Trial) -> None:
         )
 
 
+@_step
 def is_listening(trial: Trial) -> None:
     """Somebody called listen() on it. Datagram sockets have no such state."""
     state = _abstract_state(trial) if trial.found is None else trial.inode.state
@@ -194,12 +217,14 @@ def _abstract_state(trial: Trial) -> str | None:
     return trial.system.abstract.get((trial.attempt.path, trial.attempt.type))
 
 
+@_step
 def known(trial: Trial) -> None:
     """A socket of this type has the abstract name. No permission is asked for."""
     if _abstract_state(trial) is None:
         raise trial.refuse("ECONNREFUSED", trial.at, f"no {trial.attempt.type} socket has the abstract name {trial.at}")
 
 
+@_step
 def unclaimed(trial: Trial) -> None:
     """No socket of this type has the abstract name."""
     if _abstract_state(trial) is not None:
@@ -211,17 +236,20 @@ def unclaimed(trial: Trial) -> None:
 # --- making a name ---------------------------------------------------------------------------------------------------
 
 
+@_step
 def free_name(trial: Trial) -> None:
     """The last component is a name, not `.`, `..` or nothing: those are there already."""
     if trial.last.sort != "name":
         raise trial.refuse("EADDRINUSE", trial.at, f"the path ends in {trial.at}, which is there already")
 
 
+@_step
 def entry_length(trial: Trial) -> None:
     """The last name fits into NAME_MAX."""
     _entry_length(trial, trial.last)
 
 
+@_step
 def second_entry_length(trial: Trial) -> None:
     """The last name of the second path fits into NAME_MAX."""
     _entry_length(trial, trial.target)
@@ -234,6 +262,7 @@ def _entry_length(trial: Trial, ending: Ending) -> None:
         )
 
 
+@_step
 def absent(trial: Trial) -> None:
     """Nothing has the name: not a socket of a dead server either, nor a symlink, wherever it points."""
     number = trial.entry(trial.last)
@@ -242,23 +271,27 @@ def absent(trial: Trial) -> None:
         raise trial.refuse("EADDRINUSE", trial.at, f"{trial.at} is there already, as a {kind}")
 
 
+@_step
 def no_closing_slash(trial: Trial) -> None:
     """A path that ends in a slash asks for a directory, and bind makes none."""
     if trial.last.slash:
         raise trial.refuse("ENOENT", trial.at, f"the path ends in a slash, and {trial.at} is no directory")
 
 
+@_step
 def writable_mount(trial: Trial) -> None:
     """The directory is on a file system and a mount that take changes."""
     if trial.system.frozen(trial.last.directory):
         raise trial.refuse("EROFS", trial.last.directory.path, f"{trial.last.directory.path} is mounted read-only")
 
 
+@_step
 def may_create(trial: Trial) -> None:
     """Write and search permission on the directory."""
     trial.want(trial.last.directory, WRITE | SEARCH)
 
 
+@_step
 def create(trial: Trial) -> None:
     """Effect of bind: a socket with 0777 without the umask's bits. The attempt closes it again, so it is stale."""
     directory = trial.system.inodes[trial.last.directory.inode]
@@ -277,12 +310,14 @@ def create(trial: Trial) -> None:
 # --- removing a name -------------------------------------------------------------------------------------------------
 
 
+@_step
 def removable_name(trial: Trial) -> None:
     """The last component is a name, not a directory by its nature."""
     if trial.last.sort != "name":
         raise trial.refuse("EISDIR", trial.at, f"the path ends in {trial.at}, which is a directory")
 
 
+@_step
 def present(trial: Trial) -> None:
     """Something has the name."""
     if trial.entry(trial.last) is None:
@@ -297,6 +332,7 @@ def _victim(trial: Trial, ending: Ending) -> tuple[int, Inode]:
     return number, trial.system.inodes[number]
 
 
+@_step
 def no_slash_on_it(trial: Trial) -> None:
     """A path that ends in a slash names a directory, which unlink does not remove."""
     if trial.last.slash:
@@ -305,11 +341,13 @@ def no_slash_on_it(trial: Trial) -> None:
         raise trial.refuse(outcome, trial.at, f"the path ends in a slash, and {trial.at} is a {kind}")
 
 
+@_step
 def may_delete(trial: Trial) -> None:
     """Write and search permission on the directory; the thing's own mode does not count."""
     trial.want(trial.last.directory, WRITE | SEARCH)
 
 
+@_step
 def not_sticky(trial: Trial) -> None:
     """In a sticky directory: the thing is one's own, or the directory is, or CAP_FOWNER."""
     _not_sticky(trial, trial.last)
@@ -328,12 +366,14 @@ def _not_sticky(trial: Trial, ending: Ending) -> None:
         )
 
 
+@_step
 def not_a_directory(trial: Trial) -> None:
     """Unlink removes anything but a directory."""
     if _victim(trial, trial.last)[1].kind == "directory":
         raise trial.refuse("EISDIR", trial.at, f"{trial.at} is a directory")
 
 
+@_step
 def not_mounted_upon(trial: Trial) -> None:
     """Nothing is mounted upon it."""
     _not_mounted_upon(trial, trial.last)
@@ -344,6 +384,7 @@ def _not_mounted_upon(trial: Trial, ending: Ending) -> None:
         raise trial.refuse("EBUSY", ending.path, f"something is mounted upon {ending.path}")
 
 
+@_step
 def remove(trial: Trial) -> None:
     """Effect of unlink."""
     trial.system = trial.system.without_entry(trial.last.directory.inode, trial.last.name)
@@ -352,6 +393,7 @@ def remove(trial: Trial) -> None:
 # --- moving a name ---------------------------------------------------------------------------------------------------
 
 
+@_step
 def same_mount(trial: Trial) -> None:
     """Both directories are seen through one mount: two mounts of one file system do not do."""
     if trial.last.directory.mount != trial.target.directory.mount:
@@ -362,6 +404,7 @@ def same_mount(trial: Trial) -> None:
         )
 
 
+@_step
 def movable_names(trial: Trial) -> None:
     """Both last components are names."""
     for ending in (trial.last, trial.target):
@@ -369,6 +412,7 @@ def movable_names(trial: Trial) -> None:
             raise trial.refuse("EBUSY", ending.path, f"the path ends in {ending.path}, which has no name to be moved")
 
 
+@_step
 def slashes_only_on_directories(trial: Trial) -> None:
     """A slash after either name asks for a directory."""
     kind = _victim(trial, trial.last)[1].kind
@@ -387,6 +431,7 @@ def _line(ending: Ending) -> list[int]:
     return line
 
 
+@_step
 def not_into_itself(trial: Trial) -> None:
     """A directory can't be moved below itself."""
     number = trial.entry(trial.last)
@@ -395,6 +440,7 @@ def not_into_itself(trial: Trial) -> None:
         raise trial.refuse("EINVAL", trial.at, f"{trial.target.path} is inside {trial.at}")
 
 
+@_step
 def not_over_an_ancestor(trial: Trial) -> None:
     """Nothing can take the place of a directory that it is inside of."""
     number = trial.entry(trial.target)
@@ -403,11 +449,13 @@ def not_over_an_ancestor(trial: Trial) -> None:
         raise trial.refuse("ENOTEMPTY", trial.target.path, f"{trial.at} is inside {trial.target.path}")
 
 
+@_step
 def unless_the_same(trial: Trial) -> None:
     """Two names of one thing: nothing to do, whoever asks."""
     trial.settled = trial.entry(trial.last) == trial.entry(trial.target)
 
 
+@_step
 def may_create_or_replace(trial: Trial) -> None:
     """Write and search permission on the second directory; what is there must be one's to replace, and of a kind."""
     trial.want(trial.target.directory, WRITE | SEARCH)
@@ -422,6 +470,7 @@ def may_create_or_replace(trial: Trial) -> None:
         raise trial.refuse("EISDIR", trial.target.path, f"a {ours} can't replace {trial.target.path}, a directory")
 
 
+@_step
 def may_move_a_directory(trial: Trial) -> None:
     """A directory that gets another parent has its `..` written, which takes write permission on it."""
     number, inode = _victim(trial, trial.last)
@@ -429,6 +478,7 @@ def may_move_a_directory(trial: Trial) -> None:
         trial.want(Spot(trial.last.directory.mount, number, trial.last.name, trial.last.directory), WRITE)
 
 
+@_step
 def neither_mounted_upon(trial: Trial) -> None:
     """Nothing is mounted upon either."""
     _not_mounted_upon(trial, trial.last)
@@ -436,6 +486,7 @@ def neither_mounted_upon(trial: Trial) -> None:
         _not_mounted_upon(trial, trial.target)
 
 
+@_step
 def empty_target(trial: Trial) -> None:
     """A directory that is replaced has nothing in it."""
     number = trial.entry(trial.target)
@@ -443,6 +494,7 @@ def empty_target(trial: Trial) -> None:
         raise trial.refuse("ENOTEMPTY", trial.target.path, f"{trial.target.path} is a directory with something in it")
 
 
+@_step
 def move(trial: Trial) -> None:
     """Effect of rename."""
     here, there = trial.last, trial.target
@@ -452,18 +504,21 @@ def move(trial: Trial) -> None:
 # --- reading and changing what is there ------------------------------------------------------------------------------
 
 
+@_step
 def is_symlink(trial: Trial) -> None:
     """It is a symlink."""
     if trial.inode.kind != "symlink":
         raise trial.refuse("EINVAL", trial.at, f"{trial.at} is a {trial.inode.kind}, not a symlink")
 
 
+@_step
 def writable_mount_of_it(trial: Trial) -> None:
     """It is on a file system and a mount that take changes."""
     if trial.system.frozen(trial.spot):
         raise trial.refuse("EROFS", trial.at, f"{trial.at} is on a read-only mount")
 
 
+@_step
 def ownership(trial: Trial) -> None:
     """It is one's own, or CAP_FOWNER."""
     if trial.principal.uid != trial.inode.uid and not capable(trial.principal, "CAP_FOWNER", trial.rules):
@@ -472,6 +527,7 @@ def ownership(trial: Trial) -> None:
         )
 
 
+@_step
 def change_mode(trial: Trial) -> None:
     """Effect of chmod. Without membership in the thing's group or CAP_FSETID the setgid bit is dropped in silence."""
     assert trial.attempt.mode is not None
@@ -481,51 +537,4 @@ def change_mode(trial: Trial) -> None:
     trial.system = trial.system.with_inode(trial.spot.inode, dataclasses.replace(trial.inode, mode=mode))
 
 
-STEPS: Mapping[str, Callable[[Trial], None]] = {
-    "address": address,
-    "length": length,
-    "follow": follow,
-    "no follow": no_follow,
-    "parent": parent,
-    "parent behind links": parent_behind_links,
-    "second parent": second_parent,
-    "write": write,
-    "socket": is_socket,
-    "open": is_open,
-    "type": same_type,
-    "listening": is_listening,
-    "known": known,
-    "unclaimed": unclaimed,
-    "free name": free_name,
-    "entry length": entry_length,
-    "second entry length": second_entry_length,
-    "absent": absent,
-    "no closing slash": no_closing_slash,
-    "writable mount": writable_mount,
-    "may create": may_create,
-    "create": create,
-    "removable name": removable_name,
-    "present": present,
-    "no slash on it": no_slash_on_it,
-    "may delete": may_delete,
-    "not sticky": not_sticky,
-    "not a directory": not_a_directory,
-    "not mounted upon": not_mounted_upon,
-    "remove": remove,
-    "same mount": same_mount,
-    "movable names": movable_names,
-    "slashes only on directories": slashes_only_on_directories,
-    "not into itself": not_into_itself,
-    "not over an ancestor": not_over_an_ancestor,
-    "unless the same": unless_the_same,
-    "may create or replace": may_create_or_replace,
-    "may move a directory": may_move_a_directory,
-    "neither mounted upon": neither_mounted_upon,
-    "empty target": empty_target,
-    "move": move,
-    "symlink": is_symlink,
-    "writable mount of it": writable_mount_of_it,
-    "ownership": ownership,
-    "change mode": change_mode,
-}
-"""The checks by the names that `Rules.steps` uses."""
+assert STEPS.keys() == set(get_args(StepName)), "each name has a step, and each step a name"

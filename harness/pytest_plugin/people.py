@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.subjects.subject import Subject
 from harness.world import Attempt
 
 if TYPE_CHECKING:
@@ -39,19 +38,8 @@ class Person:
         return self.place.run(command, self.principal, input=text)
 
 
-@dataclass(frozen=True)
-class Fixed(Subject):
-    """A server that is told one path."""
-
-    path: str = ""
-
-    def endpoint(self, directory: str) -> str:
-        """The path, or the usual one where none is given."""
-        return self.path or super().endpoint(directory)
-
-
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerUnderTest:
     """A server that runs in the world and has answered. `socket` is its path."""
 
     testbed: Testbed
@@ -78,4 +66,4 @@ class Server:
     def ask(self, who: str, token: str = "hello") -> dict[str, Any]:  # noqa: S107 - a word to be found again, no secret
         """One request of a user in what the server speaks: `kind` is `accepted`, `refused`, ..., or connect's errno
         name."""
-        return self.testbed.ask(self.running, who, token)
+        return dict(self.testbed.ask(self.running, who, token))

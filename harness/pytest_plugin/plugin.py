@@ -1,6 +1,6 @@
-"""The pytest plugin: engines, places, worlds, users and servers as fixtures, and at the end what was tried in them.
+"""The pytest plugin's options and hooks. Its fixtures are in `fixtures`, its marks in `marks`.
 
-A test that fails in a place says how to see it again.
+A test that fails in a place says how to see it again, and a run at its end what was tried.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.junitxml import xml_key
 
+from harness.pytest_plugin.marks import MARKS, world_of
 from harness.trials.shards import Shard, shard_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-    from harness.checks import CheckResult
-    from harness.engines.protocol import Engine, Place
-    from harness.pytest_plugin.people import Person, Server
-    from harness.subjects import Subject
-    from harness.world import World
-
-_COUNTED = "harness counted "
+pytest_plugins = ("harness.pytest_plugin.fixtures",)
+COUNTED = "harness counted "
+"""What the names of the properties begin with in which tests keep their counts."""
+REPRODUCTION = pytest.StashKey[str]()
+"""The command that makes a test's check again."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_AGAIN = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,15 +48,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="K/N",
         help="only the K-th of N equal parts of the tests; `harness merge` puts the parts' JUnit files together",
     )
-
-
-MARKS = (
-    "world(what): the world of the test: a TOML file beside the test file, or a harness.world.World",
-    "server(*command, speaks=, user=, group=, socket=): the server of the test, {socket} and {mode} in its command",
-    "socket_modes(*modes): run the test once with each mode of the socket",
-    "users(*names): run the test once for each user; without names for every user of the world",
-    "checks(*names): run the test once for each check; without names for all",
-)
 
 
 @pytest.hookimpl(trylast=True)
@@ -110,125 +99,13 @@ def _parametrize(
 
 
 def _check_names() -> list[str]:
-    from harness.checks import CHECKS  # noqa: PLC0415 - a run without places should not load the checks
+    from harness.checks import CHECKS
 
     return [check.name for check in CHECKS]
 
 
 def _user_names(metafunc: pytest.Metafunc) -> list[str]:
-    return [user.name for user in _world_of(metafunc.definition).users]
-
-
-def _world_of(item: pytest.Item) -> World:
-    """The world that a test asks for; without a mark, that of the checks."""
-    from harness.testbed.cast import cast, lay  # noqa: PLC0415 - a run without places should not load the checks
-    from harness.world import World, load  # noqa: PLC0415 - likewise
-
-    marker = item.get_closest_marker("world")
-    if marker is None:
-        return lay(cast("alice", None), "own", "alice")
-    what = marker.args[0]
-    return what if isinstance(what, World) else load(item.path.parent / what)
-
-
-@pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """The engine of this run. An engine that was asked for and does not work here is an error, never a skip."""
-    from harness.engines.registry import choose  # noqa: PLC0415 - a run without places should not load the engines
-
-    return choose(request.param)
-
-
-@pytest.fixture(scope="session")
-def mounts() -> Sequence[str]:
-    """What of this machine places get to see, read-only: `HOST` or `HOST:PLACE`. Define your own in a conftest.py."""
-    return ()
-
-
-@pytest.fixture(scope="session")
-def place(engine: Engine, mounts: Sequence[str], request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A place for this worker, shared by its tests: build a world in it first."""
-    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
-        yield opened
-
-
-@pytest.fixture
-def world(place: Place, request: pytest.FixtureRequest) -> World:
-    """The test's world, built in the place: that of its mark `world`, else the users and directories of the checks."""
-    wanted = _world_of(request.node)
-    place.build(wanted)
-    return wanted
-
-
-@pytest.fixture
-def principals(place: Place, world: World) -> Mapping[str, Person]:
-    """The users of the world by name, ready to connect and to run commands."""
-    from harness.pytest_plugin.people import Person  # noqa: PLC0415 - a run without places should not load the checks
-
-    return {user.name: Person(place, user.name, world.principal(user.name)) for user in world.users}
-
-
-@pytest.fixture
-def user(request: pytest.FixtureRequest, principals: Mapping[str, Person]) -> Person:
-    """One user of the world: the test runs once for each that its mark `users` names."""
-    return principals[request.param]
-
-
-@pytest.fixture
-def socket_mode(request: pytest.FixtureRequest) -> int:
-    """The mode that is asked of the server: each that the mark `socket_modes` names, else 0660."""
-    mode: int = getattr(request, "param", 0o660)
-    return mode
-
-
-@pytest.fixture
-def server(place: Place, world: World, socket_mode: int, request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The server of the test's mark `server`, started in the world; it has answered, and ends with the test."""
-    from harness.pytest_plugin.people import Server  # noqa: PLC0415 - a run without places should not load the checks
-    from harness.testbed.testbed import Testbed  # noqa: PLC0415 - a run without places should not load the checks
-
-    subject = _subject_of(request.node)
-    testbed = Testbed(place, subject, mode=socket_mode, owner=subject.owner, group=subject.group)
-    testbed.enter(world)
-    with testbed.serve() as running:
-        yield Server(testbed, running)
-
-
-@pytest.fixture
-def check(
-    engine: Engine, place: Place, socket_mode: int, mounts: Sequence[str], request: pytest.FixtureRequest
-) -> CheckResult:
-    """What came of a check of the server of the mark `server`: the test runs once for each that `checks` names."""
-    from harness.checks.runner import Question, check  # noqa: PLC0415 - a run without places should not load the checks
-
-    subject = _subject_of(request.node)
-    question = Question(socket_mode, subject.owner, subject.group)
-    image = request.config.getoption("--image")
-    words = ["harness", "check", "--engine", engine.name, *(("--image", image) if image else ())]
-    words += ["--mode", f"{socket_mode:04o}", "--as", subject.owner, "--speaks", subject.speaks]
-    words += [*(("--group", subject.group) if subject.group else ()), *(f"--mount={mount}" for mount in mounts)]
-    (result,) = check(place, subject, question, [*words, "--", *subject.command], [request.param])
-    request.node.stash[_AGAIN] = result.reproduce
-    return result
-
-
-def _subject_of(item: pytest.Item) -> Subject:
-    """The server that a test's mark describes."""
-    from harness.pytest_plugin.people import Fixed  # noqa: PLC0415 - a run without places should not load the checks
-
-    marker = item.get_closest_marker("server")
-    if marker is None:
-        raise pytest.UsageError(f"{item.nodeid} needs @pytest.mark.server(COMMAND, ..., '{{socket}}', ...)")
-    given = dict(marker.kwargs)
-    return Fixed(
-        name=str(marker.args[0]),
-        about=" ".join(marker.args),
-        command=tuple(map(str, marker.args)),
-        speaks=given.pop("speaks", "nothing"),
-        owner=given.pop("user", "alice"),
-        path=given.pop("socket", None) or "",
-        **given,
-    )
+    return [user.name for user in world_of(metafunc.definition).users]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -241,28 +118,9 @@ def pytest_runtest_makereport(
     if report.failed and engine is not None:
         image = item.config.getoption("--image")
         words = ["pytest", item.nodeid, "--engine", engine.name, *(("--image", image) if image else ())]
-        again = [shlex.join(words), *((item.stash[_AGAIN],) if _AGAIN in item.stash else ())]
+        again = [shlex.join(words), *((item.stash[REPRODUCTION],) if REPRODUCTION in item.stash else ())]
         report.sections.append(("to see it again", "\n".join(again)))
     return report
-
-
-class Tally(Protocol):
-    """Counts what a test tried."""
-
-    def __call__(self, **counts: int) -> None:
-        """Add to this test's counts, for example `tally(attempts=8)`."""
-        ...
-
-
-@pytest.fixture
-def tally(record_property: Callable[[str, object], None]) -> Tally:
-    """Count what the test tries, for the line at the end of the run."""
-
-    def count(**counts: int) -> None:
-        for what, number in counts.items():
-            record_property(f"{_COUNTED}{what}", number)
-
-    return count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -271,8 +129,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for outcome in ("passed", "failed"):
         for report in terminalreporter.getreports(outcome):
             for name, number in report.user_properties if report.when == "call" else ():
-                if name.startswith(_COUNTED) and isinstance(number, int):
-                    total[name.removeprefix(_COUNTED)] += number
+                if name.startswith(COUNTED) and isinstance(number, int):
+                    total[name.removeprefix(COUNTED)] += number
     if total:
         terminalreporter.write_sep("-", "harness")
         terminalreporter.write_line(", ".join(f"{number:,} {what}" for what, number in sorted(total.items())))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from harness.checks.check import CheckResult
     from harness.engines.protocol import Facts
-    from harness.showcase.tcp_or_unix import Row
 
 SIGNS = {"held": "held", "broken": "broken", "not applicable": "·"}
 
@@ -33,13 +32,22 @@ class Section:
     results: tuple[CheckResult, ...]
 
 
-def html_page(title: str, sections: Sequence[Section], facts: Facts, rows: Sequence[Row] = ()) -> str:
-    """The whole document; `rows` compare a TCP port with a Unix socket."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One question that was put to a TCP port and to a Unix socket, and what was seen of either."""
+
+    question: str
+    tcp: str
+    unix: str
+
+
+def html_page(title: str, sections: Sequence[Section], facts: Facts, comparisons: Sequence[Comparison] = ()) -> str:
+    """The whole document."""
     body = [
         f"<h1>{_text(title)}</h1>",
         f"<p>In places of the {_text(facts.engine)} engine, on Linux {_text(facts.kernel)}.</p>",
         *_matrix(sections),
-        *_comparison(rows),
+        *_comparisons(comparisons),
         *(line for section in sections for line in _section(section)),
     ]
     return document(title, asset("harness.report", "checks.css"), body)
@@ -61,14 +69,14 @@ def _matrix(sections: Sequence[Section]) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _comparison(rows: Sequence[Row]) -> Iterator[str]:
-    if rows:
+def _comparisons(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    if comparisons:
         yield '<div class="scroll"><table class="words"><caption>A TCP port and a Unix socket of one user in one place'
         yield '</caption><thead><tr><td></td><th scope="col">TCP port</th><th scope="col">Unix socket</th></tr></thead>'
         yield "<tbody>"
-        for row in rows:
-            cells = f"<td>{_text(row.tcp)}</td><td>{_text(row.unix)}</td>"
-            yield f'<tr><th scope="row">{_text(row.question)}</th>{cells}</tr>'
+        for each in comparisons:
+            cells = f"<td>{_text(each.tcp)}</td><td>{_text(each.unix)}</td>"
+            yield f'<tr><th scope="row">{_text(each.question)}</th>{cells}</tr>'
         yield "</tbody></table></div>"
 
 

@@ -13,9 +13,8 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.checks.check import CheckResult
+    from harness.checks.check import CheckResult, CheckVerdict
     from harness.engines.protocol import Facts
-    from harness.finding import CheckVerdict
 
 STYLES: dict[CheckVerdict, str] = {"held": "green", "broken": "bold red", "not applicable": "dim"}
 SHORT = {"held": "held", "broken": "BROKEN", "not applicable": "n/a"}

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from harness.oracle.decision import Change, Decision
     from harness.report.trail import Step, Trails
     from harness.trials.verdict import Verdict
-    from harness.world import AclEntry, Attempt, Kind, Node, World
+    from harness.world import AclEntry, Attempt, Node, NodeKind, World
 
 DRAWN = 24
 """Components of a longer path are left out in its middle, never the ones beside the refusal."""
 
-_TYPE_BITS: Mapping[Kind, int] = {
+_TYPE_BITS: Mapping[NodeKind, int] = {
     "directory": stat.S_IFDIR,
     "mount": stat.S_IFDIR,
     "socket": stat.S_IFSOCK,
@@ -90,7 +90,7 @@ def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduc
         for verdict in alike
         for difference in verdict.differences
     ]
-    lines.append((Span("  again  ", "dim"), Span(reproduce, "strong")))
+    lines.append((Span("  again  ", "dim"), Span(visible(reproduce), "strong")))
     return lines
 
 

@@ -21,7 +21,8 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
     decision = judgement.decision
     outcome: list[Span]
     if not judgement.conclusive:
-        outcome = [Span("not known", "warning"), Span(f" beyond {visible(scene.hidden or '')}")]
+        where = f"at {scene.attempt.path}" if scene.hidden is None else f"beyond {scene.hidden}"
+        outcome = [Span("not known", "warning"), Span(f" {visible(where)}")]
     elif decision.outcome == "ok":
         outcome = [Span("ok", "allowed")]
     else:

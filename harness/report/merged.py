@@ -45,7 +45,7 @@ def text(parts: Sequence[Part]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
     for part in parts:
         for failure in part.failures:
-            lines += ["", f"{visible(failure.title)}  ({part.whole}, part {part.shard})"]
+            lines += ["", f"{visible(failure.title)}  ({visible(part.whole)}, part {part.shard})"]
             lines += [f"  {visible(line)}".rstrip() for line in failure.text.splitlines()]
     return "\n".join([*lines, "", sentence(parts), ""])
 
@@ -78,7 +78,7 @@ def html_page(parts: Sequence[Part]) -> str:
     body.append("</tbody></table></div>")
     for part in parts:
         for failure in part.failures:
-            summary = f"<code>{escape(visible(failure.title))}</code> {escape(part.whole)}, part {part.shard}"
+            summary = f"<code>{escape(visible(failure.title))}</code> {escape(visible(part.whole))}, part {part.shard}"
             said = escape("\n".join(map(visible, failure.text.splitlines())))
             body.append(f'<details open><summary><span class="broken">failed</span> {summary}</summary>')
             body.append(f"<pre>{said}</pre></details>")

@@ -41,7 +41,7 @@ _RICH = {
 def explain_refusal(world: World, verdict: Verdict, reproduce: str) -> str:
     """One verdict as plain text: who tried what, the path with its modes, where and why it was refused.
 
-    `reproduce` is the command that does it again; it is printed as it is. The text ends with a newline.
+    `reproduce` is the command that does it again. The text ends with a newline.
     """
     return plain(explanation(world, Trails(world), [verdict], reproduce))
 

@@ -52,7 +52,7 @@ CAST = World(
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Placement:
     """Where alice's server stands, with which mode, and the group that its socket gets."""
 
     title: str
@@ -67,12 +67,12 @@ class Layout:
         return Path(self.socket).stem
 
 
-LAYOUTS = (
-    Layout("/tmp 0600", "/tmp/private.sock", 0o600),
-    Layout("/tmp 0660 team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
-    Layout("/tmp 0666", "/tmp/open.sock", 0o666),
-    Layout("/run/user/1500 (0700)\n0666", "/run/user/1500/home.sock", 0o666),
-    Layout("/srv/team (2750)\n0660", "/srv/team/project.sock", 0o660, "team"),
+PLACEMENTS = (
+    Placement("/tmp 0600", "/tmp/private.sock", 0o600),
+    Placement("/tmp 0660 team", "/tmp/team.sock", 0o660, "team", ("--group", "team")),
+    Placement("/tmp 0666", "/tmp/open.sock", 0o666),
+    Placement("/run/user/1500 (0700)\n0666", "/run/user/1500/home.sock", 0o666),
+    Placement("/srv/team (2750)\n0660", "/srv/team/project.sock", 0o660, "team"),
 )
 
 TCP = ("127.0.0.1", 8080)
@@ -96,9 +96,9 @@ def _claim(user: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _observatory(place: Place, layout: Layout) -> Iterator[Process]:
+def _observatory(place: Place, placement: Placement) -> Iterator[Process]:
     process = place.start(
-        [*SERVE, "--socket", layout.socket, "--mode", f"{layout.mode:04o}", *layout.arguments],
+        [*SERVE, "--socket", placement.socket, "--mode", f"{placement.mode:04o}", *placement.arguments],
         CAST.principal("alice"),
         environment={"HOME": "/home/alice", **OBSERVATORY.environment},
     )
@@ -110,22 +110,22 @@ def _observatory(place: Place, layout: Layout) -> Iterator[Process]:
         process.wait()
 
 
-def _world(layout: Layout) -> World:
-    socket = Node(layout.socket, "socket", "alice", layout.group, layout.mode)
-    attempts = tuple(Attempt(user.name, "connect", layout.socket) for user in CAST.users)
+def _world(placement: Placement) -> World:
+    socket = Node(placement.socket, "socket", "alice", placement.group, placement.mode)
+    attempts = tuple(Attempt(user.name, "connect", placement.socket) for user in CAST.users)
     return replace(CAST, nodes=(*CAST.nodes, socket), attempts=attempts)
 
 
-def _try_layout(
-    place: Place, callers: Callers, layout: Layout
+def _try_placement(
+    place: Place, callers: Callers, placement: Placement
 ) -> tuple[list[Verdict], list[tuple[str, Call, dict[str, Any]]]]:
-    world = _world(layout)
+    world = _world(placement)
     verdicts, events = [], []
-    with _observatory(place, layout) as server:
+    with _observatory(place, placement) as server:
         decisions = predict(world, world.attempts, rules_of(place.facts))
         for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):
             verdicts.append(judge(attempt, decision, replace(seen, credentials=None, process=None)))
-            call = callers.call(attempt.user, layout.socket, _claim(attempt.user), f"/hook?event={layout.event}")
+            call = callers.call(attempt.user, placement.socket, _claim(attempt.user), f"/hook?event={placement.event}")
             if call.outcome == "ok":
                 events.append((attempt.user, call, json.loads(server.read_line())))
     return verdicts, events
@@ -205,10 +205,10 @@ def show(console: Console, engine_name: str) -> bool:
         kernel = f"Linux {place.facts.kernel}"
         console.print(f"A place in [bold]{engine.name}[/] on {kernel}: users root, alice, bob (team) and mallory.")
         with Callers(place, CAST) as callers:
-            for layout in LAYOUTS:
-                with console.status(f"alice serves at {layout.socket}; everybody tries"):
-                    judged, sent = _try_layout(place, callers, layout)
-                rows.append((layout.title, {verdict.attempt.user: _cell(verdict) for verdict in judged}))
+            for placement in PLACEMENTS:
+                with console.status(f"alice serves at {placement.socket}; everybody tries"):
+                    judged, sent = _try_placement(place, callers, placement)
+                rows.append((placement.title, {verdict.attempt.user: _cell(verdict) for verdict in judged}))
                 verdicts += judged
                 events += sent
             with console.status("the same users try a TCP port"):

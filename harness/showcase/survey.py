@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.checks.runner import Question, SubjectError, check
+from harness.checks.runner import CheckError, Configuration, check
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
-from harness.report.checks_html import Section, html_page
+from harness.report.checks_html import Comparison, Section, html_page
 from harness.report.checks_terminal import print_result
+from harness.report.output_file import write_output
 from harness.showcase import tcp_or_unix
 from harness.subjects import SUBJECTS
-from harness.subjects.images import image_for
-from harness.subjects.web import PACKAGES, Released
-from harness.world import Principal
+from harness.subjects.web import PACKAGES, ReleasedServer
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.checks import CheckResult
     from harness.engines.protocol import Engine, Facts, Place
-    from harness.showcase.tcp_or_unix import Row
     from harness.subjects import Subject
 
 STARTS = 20
@@ -34,7 +33,7 @@ SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·"}
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
+class SurveyedServer:
     """One server: its packages' versions, and what came of the checks."""
 
     subject: Subject
@@ -70,38 +69,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page = html_page("A survey of servers on Unix sockets", sections, facts, rows)
     for file, text in ((options.text, markdown(surveyed, rows, facts)), (options.page, page)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_output(file, text)
     return 0
 
 
-def survey(subject: Subject, engine: Engine) -> Surveyed:
-    """Make every check of one subject. Raises PlaceError, or SubjectError if it does not start at all."""
+def survey(subject: Subject, engine: Engine) -> SurveyedServer:
+    """Make every check of one subject. Raises PlaceError, or CheckError if it does not start at all."""
     print(f"\n{subject.name}: {subject.about}", flush=True)
-    image = image_for(subject, engine)
-    question = Question(owner=subject.owner, group=subject.group)
+    image = engine.image_with(subject.suite, subject.packages)
+    configuration = Configuration(owner=subject.owner, group=subject.group)
     results = []
     with engine.open(image=image, mounts=subject.install(engine, image)) as place:
         versions = _versions(subject, place)
         quicker = replace(subject, starts=min(STARTS, subject.starts))
-        for result in check(place, quicker, question, ("harness", "check", subject.name)):
+        for result in check(place, quicker, configuration, ("harness", "check", subject.name)):
             print_result(result, sys.stdout)
             results.append(result)
-    return Surveyed(subject, versions, tuple(results))
+    return SurveyedServer(subject, versions, tuple(results))
 
 
 def _versions(subject: Subject, place: Place) -> str:
     """The versions of the subject's own Debian packages in the place; of Python, where that is all it is."""
-    if isinstance(subject, Released):
+    if isinstance(subject, ReleasedServer):
         return subject.releases[0].replace("==", " ")
     show = ["dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "python3", *subject.packages]
-    lines = place.run(show, Principal(0, 0)).stdout.splitlines()
+    lines = place.run(show, ROOT).stdout.splitlines()
     python = [line for line in lines if line.startswith("python3 ")]
     others = [line for line in lines if line not in python]
     named = [line for line in others if subject.name.partition("-")[0] in line.partition(" ")[0]]
     return ", ".join(named or (python if subject.packages in ((), PACKAGES) else others))
 
 
-def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) -> str:
+def markdown(surveyed: Sequence[SurveyedServer], rows: Sequence[Comparison], facts: Facts) -> str:
     """The survey as a document."""
     lines = [
         "# Survey: what servers on Unix sockets do",
@@ -150,7 +149,7 @@ def markdown(surveyed: Sequence[Surveyed], rows: Sequence[Row], facts: Facts) ->
     return "\n".join(lines)
 
 
-def _glance(each: Surveyed) -> str:
+def _glance(each: SurveyedServer) -> str:
     window = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("creation-window"), "·")
     steals = {"held": "no", "**broken**": "**yes**"}.get(each.verdict("takeover-live"), "·")
     knows = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("identity"), "·")
@@ -158,7 +157,7 @@ def _glance(each: Surveyed) -> str:
     return f"| {name} | {each.mode()} | {window} | {steals} | {knows} |"
 
 
-def _faults(each: Surveyed) -> list[str]:
+def _faults(each: SurveyedServer) -> list[str]:
     broken = [result for result in each.results if result.verdict == "broken"]
     if not broken:
         return []
@@ -175,5 +174,5 @@ def _cell(text: str) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (PlaceError, SubjectError) as error:
+    except (PlaceError, CheckError) as error:
         sys.exit(f"harness: {error}")

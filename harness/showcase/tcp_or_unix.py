@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines import bundle
 from harness.engines.protocol import PlaceError
+from harness.engines.terminal import setpriv
+from harness.report.checks_html import Comparison
 from harness.subjects import SUBJECTS
-from harness.subjects.images import image_for
 from harness.subjects.tcp import PORT
-from harness.testbed.testbed import ROOT, Testbed
-from harness.world import Attempt
+from harness.testbed.testbed import Testbed
+from harness.world import ROOT, Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.engines.protocol import Engine, Process
+    from harness.inside.reports import ClaimReport, QuestionReport
     from harness.testbed.testbed import RunningServer
 
 PACKAGES = ("iproute2", "nftables")
@@ -30,15 +32,6 @@ SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One question, and what was seen of either kind."""
-
-    question: str
-    tcp: str
-    unix: str
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """Both servers, running in one place as one user."""
 
@@ -46,10 +39,10 @@ class Stage:
     unix: RunningServer
     tcp: Process
 
-    def ask(self, who: str, endpoint: str, token: str, **claims: Any) -> dict[str, Any]:
+    def ask(self, who: str, endpoint: str, token: str, **claims: Any) -> ClaimReport:
         """One event by a user: how it was answered, and the sender's true ids."""
         lie = {"label": token, **claims}
-        said: dict[str, Any] = self.testbed.probe(
+        return self.testbed.probe(
             "claim",
             self.testbed.principal(who),
             endpoint=endpoint,
@@ -58,11 +51,10 @@ class Stage:
             lies=[lie],
             seconds=SECONDS,
         )
-        return said
 
     def knock(self, who: str, endpoint: str) -> str:
         """Whether a user gets in: `accepted`, or the errno name of the refusal."""
-        said: dict[str, Any] = self.testbed.probe(
+        said = self.testbed.probe(
             "question",
             self.testbed.principal(who),
             endpoint=endpoint,
@@ -70,9 +62,9 @@ class Stage:
             token="",
             seconds=SECONDS,
         )
-        return str(said["kind"])
+        return said["kind"]
 
-    def recorded(self, said: dict[str, Any]) -> tuple[str, str]:
+    def recorded(self, said: ClaimReport) -> tuple[str, str]:
         """Whom a server wrote down for an answered event, and who it was."""
         event = self.unix.event(said["token"], 5.0)
         if event is None:
@@ -93,10 +85,10 @@ def _event(process: Process, token: str) -> dict[str, Any]:
             return event
 
 
-def compare(engine: Engine) -> Iterator[Row]:
+def compare(engine: Engine) -> Iterator[Comparison]:
     """Make every experiment in one new place, which needs an engine with images. Raises PlaceError."""
     observatory, tcp = SUBJECTS["observatory"], replace(SUBJECTS["tcp"], packages=PACKAGES)
-    image = image_for(tcp, engine)
+    image = engine.image_with(tcp.suite, tcp.packages)
     mounts = (*observatory.install(engine, image), *tcp.install(engine, image))
     with engine.open(image=image, mounts=mounts) as place:
         testbed = Testbed(place, observatory, mode=0o660, owner="alice", group=None)
@@ -132,13 +124,13 @@ def _end(process: Process) -> None:
     process.wait()
 
 
-def who_can_connect(stage: Stage) -> Row:
+def who_can_connect(stage: Stage) -> Comparison:
     """Everyone knocks at both."""
     names = [user.name for user in stage.testbed.world.users if user.capabilities is None]
     seen = {
         endpoint: {name: stage.knock(name, endpoint) for name in names} for endpoint in (LOOPBACK, stage.unix.endpoint)
     }
-    return Row(
+    return Comparison(
         "who can connect",
         _who(seen[LOOPBACK]),
         f"mode 0660 of {stage.testbed.owner}: {_who(seen[stage.unix.endpoint])}",
@@ -151,26 +143,26 @@ def _who(outcomes: dict[str, str]) -> str:
     return f"in got {', '.join(admitted)}" + (f"; refused: {', '.join(refused)}" if refused else "; nobody was refused")
 
 
-def identity(stage: Stage) -> Row:
+def identity(stage: Stage) -> Comparison:
     """A member sends an event to each; what each wrote down."""
     cells = []
     for endpoint in (LOOPBACK, stage.unix.endpoint):
         recorded, true = stage.recorded(stage.ask("member", endpoint, f"identity-{endpoint[:3]}"))
         cells.append(f"member ({true}) was written down as {recorded}")
-    return Row("whom the server knows", *cells)
+    return Comparison("whom the server knows", *cells)
 
 
-def forgeable(stage: Stage) -> Row:
+def forgeable(stage: Stage) -> Comparison:
     """A member claims to be root in the payload."""
     cells = []
     for endpoint in (LOOPBACK, stage.unix.endpoint):
         lie = {"_peer_pid": 1, "_peer_uid": 0, "_peer_gid": 0}
         recorded, true = stage.recorded(stage.ask("member", endpoint, f"forged-{endpoint[:3]}", body=lie))
         cells.append(f"member ({true}) claimed pid 1, uid 0, gid 0, and was written down as {recorded}")
-    return Row("whether a sender can be forged", *cells)
+    return Comparison("whether a sender can be forged", *cells)
 
 
-def exposure(stage: Stage) -> Row:
+def exposure(stage: Stage) -> Comparison:
     """Clients in another network name space, at the other end of a cable."""
     testbed = stage.testbed
     other = testbed.place.start(["unshare", "--net", "sh", "-c", "echo there; exec sleep 600"], ROOT)
@@ -193,7 +185,7 @@ def exposure(stage: Stage) -> Row:
     finally:
         _end(other)
         testbed.root("ip", "link", "delete", "harness0")
-    return Row(
+    return Comparison(
         "from another network name space",
         f"bound to 0.0.0.0: stranger {_got(open_port)}; to 127.0.0.1: {_got(loopback)}",
         f"where the same directory is visible, the mode decides as at home: stranger {_got(path['stranger'])}, "
@@ -206,18 +198,15 @@ def _got(outcome: str) -> str:
 
 
 def _knock_from(testbed: Testbed, inside: list[str], who: str, endpoint: str) -> str:
-    principal = testbed.principal(who)
-    groups = ",".join(map(str, principal.groups))
-    become = ["setpriv", f"--reuid={principal.uid}", f"--regid={principal.gid}"]
-    become.append(f"--groups={groups}" if groups else "--clear-groups")
-    arguments: dict[str, object] = {"endpoint": endpoint, "speaks": "nothing", "token": "", "seconds": SECONDS}
-    done = testbed.place.run(
-        [*inside, *become, *bundle.BOOT], ROOT, input=bundle.once("probes.question", arguments), timeout=30.0
+    question = bundle.delivery(
+        "harness.inside.probes.question", endpoint=endpoint, speaks="nothing", token="", seconds=SECONDS
     )
-    return str(json.loads(done.stdout)["kind"])
+    command = [*inside, *setpriv(testbed.principal(who)), *bundle.COMMAND]
+    report: QuestionReport = json.loads(testbed.place.run(command, ROOT, input=question, timeout=30.0).stdout)
+    return report["kind"]
 
 
-def conflicts(stage: Stage) -> Row:
+def conflicts(stage: Stage) -> Comparison:
     """A stranger takes the name first."""
     testbed = stage.testbed
     _end(stage.tcp)
@@ -237,7 +226,7 @@ def conflicts(stage: Stage) -> Row:
         _end(thief)
     (tried,) = testbed.attempt(Attempt("stranger", "bind", f"{testbed.directory}/other.sock"))
     error = late.stderr.strip().splitlines()[-1]
-    return Row(
+    return Comparison(
         "when another user takes the name first",
         f"stranger took port {PORT}; {testbed.owner}'s server ended with {late.status} ({error}), and the event "
         f"that member sent to {LOOPBACK} was written down by stranger ({overheard['session_id']})",
@@ -245,7 +234,7 @@ def conflicts(stage: Stage) -> Row:
     )
 
 
-def firewall(stage: Stage) -> Row:
+def firewall(stage: Stage) -> Comparison:
     """Everything that goes through the network is dropped."""
     testbed = stage.testbed
     rules = "add table inet harness; add chain inet harness drops { type filter hook input priority 0; policy drop; }"
@@ -257,28 +246,28 @@ def firewall(stage: Stage) -> Row:
         ]
     finally:
         testbed.root("nft", "delete table inet harness")
-    return Row(
+    return Comparison(
         "behind a firewall that drops everything",
         f"even {testbed.owner} on the same machine got {cells[0]}",
         f"{testbed.owner} was {cells[1]}: no packet, no rule",
     )
 
 
-def access_control(stage: Stage) -> Row:
+def access_control(stage: Stage) -> Comparison:
     """One chmod, and who gets in then."""
     testbed = stage.testbed
     names = [user.name for user in testbed.world.users if user.capabilities is None]
     testbed.root("chmod", "0600", stage.unix.endpoint)
     path = {name: stage.knock(name, stage.unix.endpoint) for name in names}
     port = {name: stage.knock(name, LOOPBACK) for name in names}
-    return Row(
+    return Comparison(
         "after `chmod 0600`",
         f"there is nothing to change: {_who(port)}",
         f"at once, without a restart: {_who(path)}",
     )
 
 
-EXPERIMENTS: tuple[Callable[[Stage], Row], ...] = (
+EXPERIMENTS: tuple[Callable[[Stage], Comparison], ...] = (
     who_can_connect,
     identity,
     forgeable,

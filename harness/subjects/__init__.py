@@ -9,7 +9,7 @@ from harness.subjects.dockerd import DOCKERD
 from harness.subjects.observatory import OBSERVATORY
 from harness.subjects.postgresql import POSTGRESQL, POSTGRESQL_17
 from harness.subjects.ssh_agent import SSH_AGENT
-from harness.subjects.subject import Asked, Subject
+from harness.subjects.subject import StartRequest, Subject
 from harness.subjects.tcp import TCP
 from harness.subjects.web import WEB_SERVERS
 
@@ -31,4 +31,4 @@ SUBJECTS: Mapping[str, Subject] = {
 }
 """Every subject by its name."""
 
-__all__ = ["SUBJECTS", "Asked", "Subject"]
+__all__ = ["SUBJECTS", "StartRequest", "Subject"]

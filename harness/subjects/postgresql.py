@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.engines.protocol import PlaceError
-from harness.finding import broken, held
-from harness.subjects.subject import Subject, above_standard
+from harness.subjects.subject import Subject
+from harness.world import ROOT
 
 if TYPE_CHECKING:
-    from harness.engines.protocol import Completed
-    from harness.finding import Finding
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.engines.protocol import Completed, Place
+    from harness.world import Principal
 
 TEMPLATE = "/var/lib/harness-postgresql"
 """A database that was made once in a place; each world gets a copy."""
@@ -44,75 +43,32 @@ class PostgreSQL(Subject):
         """Only those whom the map knows have a role."""
         return label in (*MAPPED, self.owner)
 
-    def prepare(self, testbed: Testbed) -> None:
+    def prepare(self, place: Place, owner: str, principal: Principal, state: str) -> None:
         """Give the server a database of its own, with a role for each user whom the map knows."""
-        template = f"{TEMPLATE}-{testbed.owner}"
-        if testbed.root("test", "-d", template).status != 0:
-            self._make_template(testbed, template)
-        data = f"{testbed.asked().state}/data"
-        self._must(testbed.root("cp", "-a", template, data))
+        template = f"{TEMPLATE}-{owner}"
+        if place.run(["test", "-d", template], ROOT).status != 0:
+            self._make_template(place, owner, principal, template)
+        self._must(place.run(["cp", "-a", template, f"{state}/data"], ROOT))
 
-    def _make_template(self, testbed: Testbed, template: str) -> None:
-        owner = testbed.principal(testbed.owner)
-        self._must(testbed.root("install", "-d", "-o", str(owner.uid), "-g", str(owner.gid), "-m", "0700", template))
-        initdb = [f"{self.programs}/initdb", "-D", template, "-U", testbed.owner, "--no-sync", "--locale=C.UTF-8"]
-        self._must(testbed.place.run([*initdb, "--auth=peer", SEGMENT], owner, timeout=60.0))
+    def _make_template(self, place: Place, owner: str, principal: Principal, template: str) -> None:
+        ids = ["-o", str(principal.uid), "-g", str(principal.gid)]
+        self._must(place.run(["install", "-d", *ids, "-m", "0700", template], ROOT))
+        initdb = [f"{self.programs}/initdb", "-D", template, "-U", owner, "--no-sync", "--locale=C.UTF-8"]
+        self._must(place.run([*initdb, "--auth=peer", SEGMENT], principal, timeout=60.0))
         statements = [f"CREATE ROLE {name} LOGIN" for name in MAPPED]
         statements += [f"CREATE SCHEMA {name} AUTHORIZATION {name}" for name in MAPPED]
         statements += UNUSED
         single = [f"{self.programs}/postgres", "--single", "-D", template, "-F", "postgres"]
-        self._must(testbed.place.run(single, owner, input="\n".join(statements) + "\n", timeout=60.0))
-        mapping = "".join(f"harness {name} {name}\n" for name in (*MAPPED, testbed.owner))
+        self._must(place.run(single, principal, input="\n".join(statements) + "\n", timeout=60.0))
+        mapping = "".join(f"harness {name} {name}\n" for name in (*MAPPED, owner))
         write = ["sh", "-c", 'printf %s "$1" > "$0/pg_hba.conf"; printf %s "$2" > "$0/pg_ident.conf"']
-        self._must(testbed.place.run([*write, template, HBA, mapping], owner))
+        self._must(place.run([*write, template, HBA, mapping], principal))
 
     def _must(self, done: Completed) -> None:
         """Raises PlaceError if a command failed."""
         if done.status != 0:
             words = " ".join((done.stderr or done.stdout).split())
             raise PlaceError(f"a database for {self.name} could not be made: {words[-300:]}")
-
-    def audience(self, testbed: Testbed) -> Finding:
-        """A role's table is not read by another role, nor by a user without a role; the superuser reads it."""
-        testbed.lay()
-        table = "member.secret"
-        select = "select content from member.secret"
-        with testbed.serve() as running:
-            testbed.open_to_all(running)
-            wrote = _sql(testbed, running, "member", f"create table {table} as select 'of member' as content; {select}")
-            asked = {name: _sql(testbed, running, name, select) for name in ("colleague", "stranger", testbed.owner)}
-        if not wrote["rows"]:
-            return broken(f"member could not write a table of its own: {wrote}")
-        faults = [
-            f"{name} read {table}: {asked[name]['rows']}"
-            for name in ("colleague", "stranger")
-            if asked[name]["kind"] == "accepted"
-        ]
-        if faults:
-            return broken("; ".join(faults), **asked)
-        if asked[testbed.owner]["kind"] != "accepted":
-            return broken(
-                f"the superuser {testbed.owner} could not read {table}: {asked[testbed.owner]['rows']}", **asked
-            )
-        said = "; ".join(f"{name} got {asked[name]['rows'][0][0]!r}" for name in ("colleague", "stranger"))
-        return held(f"member's table is not read by others ({said}); the superuser {testbed.owner} reads it", **asked)
-
-    def child_descriptors(self, testbed: Testbed, running: RunningServer) -> list[str] | None:
-        """COPY TO PROGRAM runs a command in a backend of the superuser's."""
-        output = f"{testbed.asked().state}/descriptors"
-        program = f"cat >/dev/null; ls -l /proc/self/fd > {output}"
-        done = _sql(testbed, running, testbed.owner, f"copy (select 1) to program '{program}'")
-        if done["kind"] != "accepted":
-            raise PlaceError(f"{self.name} did not run a program for its superuser: {done['rows']}")
-        listing = testbed.root("cat", output).stdout
-        return above_standard(listing)
-
-
-def _sql(testbed: Testbed, running: RunningServer, who: str, statement: str) -> dict[str, Any]:
-    said: dict[str, Any] = testbed.probe(
-        "statement", testbed.principal(who), endpoint=running.endpoint, statement=statement, seconds=10.0
-    )
-    return said
 
 
 def _version(major: int, suite: str) -> PostgreSQL:

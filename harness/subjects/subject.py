@@ -6,14 +6,11 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from harness.finding import not_applicable
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.engines.protocol import Engine
-    from harness.finding import Finding
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.engines.protocol import Engine, Place
+    from harness.world import Principal
 
 ModeBy = Literal["option", "umask", "itself"]
 """How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),
@@ -21,7 +18,7 @@ or not at all because it has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartRequest:
     """What one start asks of a server.
 
     `socket` is the path (or other endpoint) for the server to listen on, `mode` the socket's mode, `group` its group
@@ -79,47 +76,40 @@ class Subject:
         """Where it will be reached when told to listen in that directory: an endpoint, or a pattern for a path."""
         return f"{directory}/server.sock"
 
-    def arguments(self, asked: Asked) -> list[str]:
+    def arguments(self, request: StartRequest) -> list[str]:
         """The command with everything filled in."""
-        return fill(self.command, asked)
+        return fill(self.command, request)
 
     def install(self, engine: Engine, image: str | None) -> tuple[str, ...]:
         """What an engine must bring into the place beside its image: `HOST:PLACE` mounts. Raises PlaceError."""
         del engine, image
         return self.mounts
 
-    def prepare(self, testbed: Testbed) -> None:
-        """Make what must be there before the first start in a new world. Raises PlaceError with a sentence."""
+    def prepare(self, place: Place, owner: str, principal: Principal, state: str) -> None:
+        """Make what must be there before the first start in a new world. Raises PlaceError with a sentence.
+
+        `owner` is the user that it will run as, `principal` what the kernel sees of that user's processes.
+        """
 
     def admits(self, label: str) -> bool:
         """Whether a process of that label, once let in by the kernel, is to be served."""
         del label
         return True
 
-    def child_descriptors(self, testbed: Testbed, running: RunningServer) -> list[str] | None:
-        """Let the server start a program of ours: that program's descriptors above 2, or `None` if it starts none."""
-        del testbed, running
-        return None
 
-    def audience(self, testbed: Testbed) -> Finding:
-        """Whether one user reads another's data, for a server that does not speak hooks."""
-        del testbed
-        return not_applicable(f"nothing in what it speaks ({self.speaks}) is one user's rather than another's")
-
-
-def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
+def fill(command: tuple[str, ...], request: StartRequest) -> list[str]:
     """A command with what is asked in it; an option whose value is `{group}` is left out where there is no group."""
     values = {
-        "socket": asked.socket,
-        "mode": f"{asked.mode:04o}",
-        "umask": f"{0o777 & ~asked.mode:04o}",
-        "state": asked.state,
-        "directory": asked.socket.rpartition("/")[0],
-        "group": asked.group or "",
+        "socket": request.socket,
+        "mode": f"{request.mode:04o}",
+        "umask": f"{0o777 & ~request.mode:04o}",
+        "state": request.state,
+        "directory": request.socket.rpartition("/")[0],
+        "group": request.group or "",
     }
     filled: list[str] = []
     for part in command:
-        if "{group}" in part and asked.group is None:
+        if "{group}" in part and request.group is None:
             if not part.startswith("-") and filled and filled[-1].startswith("-"):
                 filled.pop()
             continue
@@ -127,13 +117,3 @@ def fill(command: tuple[str, ...], asked: Asked) -> list[str]:
             part = part.replace("{" + name + "}", value)  # noqa: PLW2901 - other braces are the command's own
         filled.append(part)
     return filled
-
-
-def above_standard(listing: str) -> list[str]:
-    """The descriptors of `ls -l /proc/self/fd` above 2, without that of the listing itself."""
-    found = []
-    for line in listing.splitlines():
-        name, arrow, what = line.rpartition(" -> ")
-        if arrow and int(name.split()[-1]) > 2 and not what.startswith("/proc/"):
-            found.append(f"{name.split()[-1]} ({what})")
-    return found

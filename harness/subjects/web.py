@@ -28,7 +28,7 @@ class WebServer(Subject):
 
 
 @dataclass(frozen=True)
-class Released(WebServer):
+class ReleasedServer(WebServer):
     """A server that Debian does not have: `releases` are its packages as PyPI has them, each `NAME==VERSION`."""
 
     releases: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ HYPERCORN = _web("hypercorn", "hypercorn as it is", "hypercorn", "--bind", "unix
 HYPERCORN_UMASK = _web(
     "hypercorn-umask", "hypercorn with --umask", "hypercorn", "--bind", "unix:{socket}", "--umask", "{umask}", ASGI
 )
-GRANIAN = Released(
+GRANIAN = ReleasedServer(
     name="granian",
     about="granian with --uds-permissions",
     command=(

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engines.protocol import Credentials
+from harness.engines import bundle
+from harness.engines.encoding import decode_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from harness.engines.protocol import Place, Process
+    from harness.engines.protocol import Credentials, Place, Process
+    from harness.inside.messages import CallOrder, CallReport
     from harness.world import World
-
-PROBE = Path(__file__).parents[1] / "inside" / "caller.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,13 @@ class Callers:
     ) -> Call:
         """Let a user POST a JSON object to a socket's path or to a host and port."""
         if user not in self._living:
-            command = ["python3", "-c", PROBE.read_text(encoding="utf-8")]
-            self._living[user] = self._place.start(command, self._world.principal(user))
+            self._living[user] = self._place.start(bundle.COMMAND, self._world.principal(user))
+            self._living[user].send(bundle.delivery("harness.inside.caller"))
         process = self._living[user]
-        process.send(json.dumps({"to": to, "target": target, "body": body}) + "\n")
-        answer = json.loads(process.read_line())
-        seen = answer.get("process")
-        return Call(
-            answer["outcome"],
-            answer.get("status"),
-            Credentials(seen["pid"], seen["uid"], seen["gid"], tuple(seen["groups"])) if seen else None,
-        )
+        order: CallOrder = {"to": to if isinstance(to, str) else list(to), "target": target, "body": dict(body)}
+        process.send(json.dumps(order) + "\n")
+        report: CallReport = json.loads(process.read_line())
+        return Call(report["outcome"], report["status"], decode_credentials(report["process"]))
 
     def close(self) -> None:
         """End the processes."""

@@ -9,7 +9,7 @@ from harness.world import Node, User, World
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Layout = Literal["own", "tmp"]
+Location = Literal["own", "tmp"]
 """own: a directory of the server's user that everyone may search; tmp: /tmp, where everyone may write."""
 
 TOP = "/run/check"
@@ -51,7 +51,7 @@ def cast(owner: str, group: str | None) -> World:
     )
 
 
-def lay(world: World, layout: Layout, owner: str, extra: Iterable[Node] = ()) -> World:
+def lay(world: World, location: Location, owner: str, extra: Iterable[Node] = ()) -> World:
     """The world with the directory for the socket, and the server's own directory for its state, in memory."""
     gid = world.user(owner).gid
     nodes = [
@@ -59,7 +59,7 @@ def lay(world: World, layout: Layout, owner: str, extra: Iterable[Node] = ()) ->
         Node(STATE, "mount", owner, gid, 0o700, fs="tmpfs"),
         Node(f"/home/{owner}", "directory", owner, gid, 0o700),
     ]
-    if layout == "tmp":
+    if location == "tmp":
         nodes.append(Node(TMP, "directory", "root", "root", 0o1777))
     else:
         nodes += [
@@ -69,6 +69,6 @@ def lay(world: World, layout: Layout, owner: str, extra: Iterable[Node] = ()) ->
     return World(name=world.name, about=world.about, groups=world.groups, users=world.users, nodes=(*nodes, *extra))
 
 
-def directory(layout: Layout) -> str:
-    """Where the socket of a layout is."""
-    return TMP if layout == "tmp" else OWN
+def directory(location: Location) -> str:
+    """Where the socket of a location is."""
+    return TMP if location == "tmp" else OWN

@@ -8,21 +8,21 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.engines import bundle
-from harness.engines.protocol import PlaceError
 from harness.inside.dialects import dialect
-from harness.subjects.subject import Asked
-from harness.testbed.cast import STATE, Layout, cast, directory, lay
-from harness.world import Node, Principal
+from harness.subjects.subject import StartRequest
+from harness.testbed.cast import STATE, Location, cast, directory, lay
+from harness.testbed.probing import Prober
+from harness.world import ROOT, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
+    from harness.inside.messages import Person
+    from harness.inside.reports import DescriptorsReport, QuestionReport, Sighting
     from harness.subjects.subject import Subject
-    from harness.world import Attempt, World
+    from harness.world import Attempt, Principal, World
 
-ROOT = Principal(0, 0)
 LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
 """A shell that sets the limit of open descriptors and becomes the command (setrlimit(2))."""
 OUTSIDE = ("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child")
@@ -34,10 +34,6 @@ TAIL = 400
 
 class StartError(Exception):
     """A server that did not start, in one sentence."""
-
-
-class ProbeError(PlaceError):
-    """A probe that failed by itself: the check can't say anything."""
 
 
 class RunningServer:
@@ -69,16 +65,13 @@ class RunningServer:
         return self._said[token]
 
 
-def _person(principal: Principal) -> dict[str, Any]:
-    """A principal as the probes take one."""
-    return {"uid": principal.uid, "gid": principal.gid, "groups": list(principal.groups)}
-
-
-class Testbed:
+class Testbed(Prober):
     """A place, a subject and what is asked of it. One testbed serves all checks of a subject, one after the other."""
 
+    __test__ = False  # pytest takes a class whose name begins like this one's for tests
+
     def __init__(self, place: Place, subject: Subject, *, mode: int, owner: str, group: str | None) -> None:
-        self.place = place
+        super().__init__(place)
         self.subject = subject
         self.mode = subject.fixed_mode if subject.fixed_mode is not None else mode
         self.owner = owner
@@ -86,32 +79,31 @@ class Testbed:
         self.cast = cast(owner, self.group)
         self.world = self.cast
         self.directory = directory("own")
-        self._attendant: Process | None = None
         self.path = place.run(["sh", "-c", 'printf %s "$PATH"'], ROOT).stdout
 
     # The world
 
-    def lay(self, layout: Layout = "own", extra: Sequence[Node] = ()) -> None:
+    def lay(self, location: Location = "own", extra: Sequence[Node] = ()) -> None:
         """Make a world anew; what an earlier check left is gone."""
-        self.world = lay(self.cast, layout, self.owner, extra)
-        self.directory = directory(layout)
+        self.world = lay(self.cast, location, self.owner, extra)
+        self.directory = directory(location)
         self.place.build(self.world)
-        self._attendant = None  # building a world ends what ran in the last one
-        self.subject.prepare(self)
+        self.forget_attendant()  # building a world ends what ran in the last one
+        self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
 
     def enter(self, world: World) -> None:
         """Work in a world that has been built already."""
         self.world = world
-        self._attendant = None
+        self.forget_attendant()
 
     @property
     def endpoint(self) -> str:
         """Where the server will be: an endpoint or a pattern."""
         return self.subject.endpoint(self.directory)
 
-    def asked(self) -> Asked:
+    def request(self) -> StartRequest:
         """What a start in this world asks of the server."""
-        return Asked(self.endpoint, self.mode, self.group, STATE)
+        return StartRequest(self.endpoint, self.mode, self.group, STATE)
 
     @property
     def socket_group(self) -> str | int:
@@ -122,9 +114,10 @@ class Testbed:
         """What the kernel sees of a user's processes."""
         return self.world.principal(name)
 
-    def person(self, name: str) -> dict[str, Any]:
+    def person(self, name: str) -> Person:
         """A user as the probes take one."""
-        return {"label": name, **_person(self.principal(name))}
+        who = self.principal(name)
+        return {"label": name, "uid": who.uid, "gid": who.gid, "groups": list(who.groups)}
 
     def attempt(self, *attempts: Attempt) -> list[Observation]:
         """Let users of the world try something."""
@@ -157,9 +150,9 @@ class Testbed:
         `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no
         group but its user's exists, so that none is asked for.
         """
-        asked = replace(self.asked(), group=None) if outside else self.asked()
+        request = replace(self.request(), group=None) if outside else self.request()
         before = OUTSIDE if outside else ()
-        command = [*before, *self.subject.arguments(asked)]
+        command = [*before, *self.subject.arguments(request)]
         if files is not None:
             command = [*LIMITED, str(files), *command]
         process = self.place.start(
@@ -170,7 +163,7 @@ class Testbed:
             umask=self.umask(umask),
         )
         # unshare(1) ignores the gentle signals while it waits for its child, and takes the child along when killed.
-        return RunningServer(process, asked.socket, signal.SIGKILL if outside else self.subject.stop)
+        return RunningServer(process, request.socket, signal.SIGKILL if outside else self.subject.stop)
 
     def ready(self, running: RunningServer) -> None:
         """Wait until it answers root. Raises StartError."""
@@ -215,20 +208,19 @@ class Testbed:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         return f"it said: {said[-TAIL:]}" if said else f"it said nothing (exit status {done.status})"
 
-    def settle(self, running: RunningServer, path: str, before: Mapping[str, Any] | None) -> bool:
+    def settle(self, running: RunningServer, path: str, before: Sighting | None) -> bool:
         """Wait until it has ended or has put something else at the path than what was there before; whether it has
         ended.
 
         A server that took the path gets the time to answer there, or to fail after all.
         """
         seconds = self.subject.patience
-        known = before or {"inode": 0, "kind": "nothing"}
-        said = self.probe(
-            "change", path=path, inode=known["inode"], kind=known["kind"], pid=running.pid, seconds=seconds
-        )
-        if said["changed"] and said["alive"]:
-            said = self.probe("ready", endpoint=path, speaks=self.subject.speaks, pid=running.pid, seconds=seconds)
-        return not said["alive"]
+        inode, kind = (0, "nothing") if before is None else (before["inode"], before["kind"])
+        said = self.probe("change", path=path, inode=inode, kind=kind, pid=running.pid, seconds=seconds)
+        if not (said["changed"] and said["alive"]):
+            return not said["alive"]
+        speaks = self.subject.speaks
+        return not self.probe("ready", endpoint=path, speaks=speaks, pid=running.pid, seconds=seconds)["alive"]
 
     def served(self, running: RunningServer) -> str:
         """The first of a few users other than the stranger whom the server serves. Raises StartError if none is."""
@@ -250,14 +242,13 @@ class Testbed:
         """Whether the server is to serve a process that got as far as the server."""
         return self.subject.admits(label)
 
-    def named_people(self) -> list[dict[str, Any]]:
+    def named_people(self) -> list[Person]:
         """The users whom a server can name that goes by names."""
         return [self.person(user.name) for user in self.world.users if user.capabilities is None]
 
-    def descriptors(self, running: RunningServer) -> dict[str, Any]:
+    def descriptors(self, running: RunningServer) -> DescriptorsReport:
         """What the server's processes hold open."""
-        seen: dict[str, Any] = self.probe("descriptors", self.inspector(running), pid=running.pid)
-        return seen
+        return self.probe("descriptors", self.inspector(running), pid=running.pid)
 
     def inspector(self, running: RunningServer) -> Principal:
         """Who may look into the server's processes: root with CAP_SYS_PTRACE, else the server's own user."""
@@ -266,8 +257,7 @@ class Testbed:
 
     def doors(self, running: RunningServer) -> list[str]:
         """Every address at which the server's processes listen."""
-        doors: list[str] = self.descriptors(running)["doors"]
-        return doors
+        return self.descriptors(running)["doors"]
 
     @property
     def no_path(self) -> str:
@@ -279,72 +269,15 @@ class Testbed:
         tried = self.place.run([*OUTSIDE, "true"], self.principal(self.owner))
         return None if tried.status == 0 else " ".join(tried.stderr.split())
 
-    # Probes
+    # What is seen of it
 
-    def probe(self, probe: str, who: Principal = ROOT, /, *, timeout: float = 120.0, **arguments: Any) -> Any:
-        """Run a probe to its end: the last JSON value that it printed."""
-        return self.probe_lines(probe, who, timeout=timeout, **arguments)[-1]
-
-    def probe_lines(
-        self, probe: str, who: Principal = ROOT, /, *, timeout: float = 120.0, **arguments: Any
-    ) -> list[Any]:
-        """Run a probe to its end: all JSON values that it printed. Raises ProbeError, TimeoutError."""
-        if who.capabilities is not None:
-            return self._probe_apart(probe, who, timeout, arguments)
-        attendant = self._attendant or self.place.start(bundle.BOOT, ROOT)
-        person = None if who == ROOT else _person(who)
-        try:
-            if self._attendant is None:
-                attendant.send(bundle.attend())
-            self._attendant = None  # unless it answers in time
-            attendant.send(bundle.order(f"probes.{probe}", arguments, person))
-            said = json.loads(attendant.read_line(timeout=timeout))
-        except (EOFError, BrokenPipeError) as error:
-            ended = attendant.wait()
-            raise ProbeError(f"the probe {probe} failed: {error}; it said {ended.stderr.strip()!r}") from None
-        self._attendant = attendant
-        if said["status"] != 0 or not said["output"]:
-            raise ProbeError(f"the probe {probe} failed: {said['error'] or 'it said nothing'}")
-        return [json.loads(line) for line in said["output"].splitlines()]
-
-    def _probe_apart(self, probe: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
-        """A probe in a process that the place itself gives its capabilities."""
-        done = self.place.run(bundle.BOOT, who, input=bundle.once(f"probes.{probe}", arguments), timeout=timeout)
-        if done.status != 0 or not done.stdout:
-            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise ProbeError(f"the probe {probe} failed: {said}")
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    @contextlib.contextmanager
-    def holding(
-        self, probe: str, who: Principal, /, *, last: dict[str, Any] | None = None, **arguments: Any
-    ) -> Iterator[Any]:
-        """A probe that does something, says so in one line, and keeps it up until the end of the block.
-
-        What it says in the very end goes into `last`.
-        """
-        process = self.place.start(bundle.BOOT, who)
-        try:
-            process.send(bundle.once(f"probes.{probe}", arguments))
-            try:
-                said = json.loads(process.read_line(timeout=120.0))
-            except EOFError as error:
-                raise ProbeError(f"the probe {probe} failed: {error}") from None
-            yield said
-        finally:
-            process.close_input()
-            done = process.wait(30.0)
-            if last is not None and done.stdout:
-                last.update(json.loads(done.stdout.splitlines()[-1]))
-
-    def look(self, *paths: str) -> dict[str, dict[str, Any] | None]:
+    def look(self, *paths: str) -> dict[str, Sighting | None]:
         """What is at these paths, symlinks not followed."""
-        seen: dict[str, dict[str, Any] | None] = self.probe("listing", paths=list(paths))
-        return seen
+        return self.probe("listing", paths=list(paths))
 
-    def ask(self, running: RunningServer, who: str, token: str, seconds: float = 10.0) -> dict[str, Any]:
-        """One request by a user of the world: `kind, text, seen, seconds`."""
-        said: dict[str, Any] = self.probe(
+    def ask(self, running: RunningServer, who: str, token: str, seconds: float = 10.0) -> QuestionReport:
+        """One request by a user of the world."""
+        return self.probe(
             "question",
             self.principal(who),
             endpoint=running.endpoint,
@@ -352,7 +285,6 @@ class Testbed:
             token=token,
             seconds=seconds,
         )
-        return said
 
     @property
     def tells(self) -> str | None:

@@ -32,7 +32,7 @@ BATCH: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class Counterexample:
     """The smallest world that shows it, and its verdicts that disagree."""
 
     world: World
@@ -45,7 +45,7 @@ class Progress:
 
     worlds: int
     attempts: int
-    found: Disagreement | None = None
+    found: Counterexample | None = None
 
 
 def random_sweep(
@@ -79,7 +79,7 @@ def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[W
         found = None
         if differing(world):
             least = smallest(world, differing)
-            found = Disagreement(least, differing(least))
+            found = Counterexample(least, differing(least))
         yield Progress(number, attempts, found)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MOST = 512
 """As many parts as the sweep's grid has rows."""
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Shard:
     part: int = 1
     parts: int = 1
 
-    def of(self, items: Sequence[Item]) -> Sequence[Item]:
+    def of(self, items: Sequence[T]) -> Sequence[T]:
         """This part of all items; each item is in exactly one part, and the sizes differ by one at most."""
         return items[self.part - 1 :: self.parts]
 

@@ -3,10 +3,11 @@
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
+    ROOT,
     AclEntry,
     Attempt,
-    Kind,
     Node,
+    NodeKind,
     Operation,
     Principal,
     SocketState,
@@ -19,10 +20,11 @@ from harness.world.validation import complete, problems
 
 __all__ = [
     "DEFAULT_MODES",
+    "ROOT",
     "AclEntry",
     "Attempt",
-    "Kind",
     "Node",
+    "NodeKind",
     "Operation",
     "Principal",
     "SocketState",

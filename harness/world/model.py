@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["directory", "socket", "file", "symlink", "mount"]
+NodeKind = Literal["directory", "socket", "file", "symlink", "mount"]
 Operation = Literal["connect", "bind", "unlink", "rename", "stat", "readlink", "chmod"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
 SocketState = Literal["listening", "bound", "stale"]
 """listening: accepts; bound: an open socket on which nobody called listen(); stale: its socket is closed."""
 
-DEFAULT_MODES: Mapping[Kind, int] = {
+DEFAULT_MODES: Mapping[NodeKind, int] = {
     "directory": 0o755,
     "socket": 0o755,
     "file": 0o644,
@@ -65,6 +65,10 @@ class Principal:
     capabilities: frozenset[str] | None = None
 
 
+ROOT = Principal(0, 0)
+"""root, with every capability of the place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One thing in the file system. Nodes are made in order; missing parents are root:root 0755.
@@ -79,7 +83,7 @@ class Node:
     """
 
     path: str
-    kind: Kind
+    kind: NodeKind
     owner: str | int = "root"
     group: str | int = "root"
     mode: int = 0o755

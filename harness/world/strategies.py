@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from harness.world import (
     AclEntry,
     Attempt,
-    Kind,
     Node,
+    NodeKind,
     Operation,
     SocketState,
     SocketType,
@@ -82,7 +82,7 @@ _SHAPES: Mapping[_Shape, int] = {
     "address": 1,
     "winding": 3,
 }
-_USUAL: Mapping[Operation, frozenset[Kind]] = {
+_USUAL: Mapping[Operation, frozenset[NodeKind]] = {
     "connect": frozenset({"socket"}),
     "rename": frozenset({"directory", "mount"}),
     "bind": frozenset({"symlink"}),

@@ -13,8 +13,8 @@ from harness.world.model import (
     DEFAULT_MODES,
     AclEntry,
     Attempt,
-    Kind,
     Node,
+    NodeKind,
     Operation,
     SocketState,
     SocketType,
@@ -22,7 +22,7 @@ from harness.world.model import (
     World,
 )
 from harness.world.position import line_of
-from harness.world.validation import Where, complete, problems
+from harness.world.validation import KeyPath, complete, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,20 +65,20 @@ def loads(text: str, name: str = "world") -> World:
 
 
 class _ProblemFound(Exception):  # noqa: N818  never leaves this module: it becomes a WorldError with its line
-    def __init__(self, where: Where, sentence: str) -> None:
+    def __init__(self, where: KeyPath, sentence: str) -> None:
         super().__init__(where, sentence)
         self.where = where
         self.sentence = sentence
 
 
-def _spoken(where: Where) -> str:
+def _spoken(where: KeyPath) -> str:
     text = ""
     for part in where:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text or "the file"
 
 
-def _as_written(document: Mapping[str, Any], where: Where) -> Where:
+def _as_written(document: Mapping[str, Any], where: KeyPath) -> KeyPath:
     """The key as the file has it: `state` may stand there as `listening`."""
     if where[-1:] == ("state",):
         node = document["nodes"][where[1]]
@@ -89,7 +89,7 @@ def _as_written(document: Mapping[str, Any], where: Where) -> Where:
 class _Table:
     """One table of the file: takes its keys one by one, each with its type, and knows what is left."""
 
-    def __init__(self, items: object, where: Where) -> None:
+    def __init__(self, items: object, where: KeyPath) -> None:
         if not isinstance(items, dict):
             raise _ProblemFound(where, f"must be a table, not {_kind(items)}")
         self.items: dict[str, object] = items
@@ -232,7 +232,7 @@ def _capabilities(table: _Table, key: str, value: object) -> frozenset[str] | No
 
 
 def _node(table: _Table) -> Node:
-    kind: Kind = table.take("kind", _one_of(Kind))
+    kind: NodeKind = table.take("kind", _one_of(NodeKind))
     node = Node(
         path=table.take("path", _text),
         kind=kind,

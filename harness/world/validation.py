@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harness.world.model import Attempt, Node
 
-Where = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
 
 CAPABILITIES: Final = frozenset(
@@ -82,7 +82,7 @@ _ABSTRACT_LIMIT: Final = 107  # sizeof(sun_path) of linux/un.h, less one
 class Problem:
     """One thing that makes no sense: `where`, and a sentence without its subject's name."""
 
-    where: Where
+    where: KeyPath
     sentence: str
 
 

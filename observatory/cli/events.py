@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
-from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import add_origin_options, nats_source
+from observatory.cli.server_options import add_server_options, client
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def _number(text: str) -> int:
 
 
 def parameters(options: argparse.Namespace) -> dict[str, str]:
-    """The query of `/events` that these options mean. Raises Stop for a user who doesn't exist."""
-    from observatory.client.client import UnknownUserError, uid_of
+    """The query of `/events` that these options mean. Raises ObservatoryError for a user who doesn't exist."""
+    from observatory.identity.names import uid_of
 
     query = {
         name: str(value)
@@ -57,10 +57,7 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
         if (value := getattr(options, name)) is not None
     }
     if options.user is not None:
-        try:
-            query["user"] = str(uid_of(options.user))
-        except UnknownUserError as error:
-            raise Stop(str(error), USAGE) from error
+        query["user"] = str(uid_of(options.user))
     if options.follow:
         query["follow"] = "1"
     return query
@@ -68,19 +65,15 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
-    try:
-        with server_errors():
-            query = parameters(options)
-            server = client(options) if options.origin is None else nats_source(options)
-            if options.json:
-                _print_lines(server.lines(query))
-            else:
-                _print_rows(server.events(query), options.follow)
-        if options.follow:
-            raise Stop(f"the server at {server.path} has ended", UNAVAILABLE)
-    except Stop as error:
-        return stop(options, error)
-    return DONE
+    query = parameters(options)
+    server = client(options) if options.origin is None else nats_source(options)
+    if options.json:
+        _print_lines(server.lines(query))
+    else:
+        _print_rows(server.events(query), options.follow)
+    if options.follow:
+        raise ObservatoryError(f"the server at {server.path} has ended", ExitStatus.UNAVAILABLE)
+    return ExitStatus.DONE
 
 
 def _print_lines(lines: Iterable[bytes]) -> None:
@@ -101,8 +94,8 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 
 
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    from observatory.client.client import user_name
     from observatory.feed.row import what
+    from observatory.identity.names import user_name
 
     for event in events:
         yield (

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, own_socket
-from observatory.errors import ObservatoryError
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
 if TYPE_CHECKING:
@@ -67,21 +67,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    from observatory.listening import ListenError
     from observatory.service.assembly import serve
-    from observatory.store import StoreError
 
     try:
         settings = _settings(options)
     except (ValueError, ImportError) as error:
         _log(str(error))
-        return 2
+        return ExitStatus.USAGE
     try:
         serve(settings, _log)
-    except (ListenError, StoreError, ObservatoryError) as error:
+    except ObservatoryError as error:
         _log(str(error))
         return error.status
-    return 0
+    return ExitStatus.DONE
 
 
 def _settings(options: argparse.Namespace) -> Settings:

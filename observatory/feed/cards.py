@@ -48,7 +48,9 @@ class Card(msgspec.Struct, frozen=True):
     pid: int | None
 
 
-class _Tale:
+class _SeenSession:
+    """What is kept of a session for its card."""
+
     __slots__ = ("card", "events", "first", "last", "stale", "tail", "version", "what")
 
     def __init__(self, first: Row) -> None:
@@ -66,7 +68,7 @@ class Cards:
     """All sessions, the latest last. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._tales: OrderedDict[tuple[str | None, int | None, str], _Tale] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str | None, int | None, str], _SeenSession] = OrderedDict()
         self.version = 0
         """Grows with every change."""
 
@@ -75,37 +77,37 @@ class Cards:
         if not line.session:
             return
         key = (line.host, line.uid, line.session)
-        tale = self._tales.get(key)
-        if tale is None:
-            tale = self._tales[key] = _Tale(line)
-            if len(self._tales) > MOST:
-                self._tales.popitem(last=False)
+        seen = self._sessions.get(key)
+        if seen is None:
+            seen = self._sessions[key] = _SeenSession(line)
+            if len(self._sessions) > MOST:
+                self._sessions.popitem(last=False)
         else:
-            self._tales.move_to_end(key)
-        tale.last = line
-        tale.what = line.what or tale.what
-        tale.events += 1
-        tale.tail.append(_short(event, line.session))
-        tale.stale = True
+            self._sessions.move_to_end(key)
+        seen.last = line
+        seen.what = line.what or seen.what
+        seen.events += 1
+        seen.tail.append(_short(event, line.session))
+        seen.stale = True
         self.version += 1
-        tale.version = self.version
+        seen.version = self.version
 
     def since(self, version: int) -> list[Card]:
         """The cards that have changed after that version, the latest last; all of them for 0."""
         found = []
-        for tale in reversed(self._tales.values()):
-            if tale.version <= version:
+        for seen in reversed(self._sessions.values()):
+            if seen.version <= version:
                 break  # whatever changes is moved to the end
-            found.append(tale.card if tale.card is not None and not tale.stale else _card(tale))
+            found.append(seen.card if seen.card is not None and not seen.stale else _card(seen))
         found.reverse()
         return found
 
 
-def _card(tale: _Tale) -> Card:
-    told = sessions(tale.tail)[0]
-    before, last = tale.card, tale.last
+def _card(seen: _SeenSession) -> Card:
+    told = sessions(seen.tail)[0]
+    before, last = seen.card, seen.last
     same = before is not None and (before.state, before.tool) == (told.state, told.tool or "")
-    tale.card = Card(
+    seen.card = Card(
         host=last.host,
         uid=last.uid,
         user=last.user,
@@ -113,16 +115,16 @@ def _card(tale: _Tale) -> Card:
         state=told.state,
         tool=told.tool or "",
         project=told.project or "",
-        started=tale.first.time,
+        started=seen.first.time,
         since=before.since if before is not None and same else last.time,
         last=last.time,
         event=last.event,
-        what=tale.what,
-        events=tale.events,
+        what=seen.what,
+        events=seen.events,
         pid=told.pid,
     )
-    tale.stale = False
-    return tale.card
+    seen.stale = False
+    return seen.card
 
 
 def _short(event: dict[str, Any], session: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FeedState:
     """How the feed stands: whether events come, and if not, why."""
 
     live: bool
@@ -66,7 +66,7 @@ class Feed:
         self._rows: list[Row] = []
         self._cards = Cards()
         self._generation = 1
-        self._state = State(live=False)
+        self._state = FeedState(live=False)
         self._listeners: list[Callable[[], None]] = []
         self._told = False
         self._stopping = threading.Event()
@@ -98,7 +98,7 @@ class Feed:
         return forget
 
     @property
-    def state(self) -> State:
+    def state(self) -> FeedState:
         """How it stands."""
         return self._state
 
@@ -139,9 +139,9 @@ class Feed:
             try:
                 if self._follow():
                     delay = PATIENCE[0]
-                trouble = State(live=False, trouble=f"{self.source.name} has ended; waiting for it to come back")
+                trouble = FeedState(live=False, trouble=f"{self.source.name} has ended; waiting for it to come back")
             except SourceError as error:
-                trouble = State(live=False, trouble=str(error))
+                trouble = FeedState(live=False, trouble=str(error))
             self._become(trouble)
             self._stopping.wait(delay)
             delay = min(delay * 2, PATIENCE[1])
@@ -153,7 +153,7 @@ class Feed:
             with self._lock:
                 self._rows, self._cards, last = [], Cards(), None
                 self._generation += 1
-        self._become(State(live=True))
+        self._become(FeedState(live=True))
         for place, line in self.source.follow(None if last is None else last.place, self._kept):
             self._add(place, line)
             if self._stopping.is_set():
@@ -186,7 +186,7 @@ class Feed:
         for listener in listeners:
             listener()
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: FeedState) -> None:
         if state == self._state:
             return
         self._state = state

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from observatory.feed.source import SourceError
+from observatory.forward.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,6 @@ ROOM: Final = 1024
 """Events that are read ahead, at most."""
 ROOM_BYTES: Final = 16 * 1024 * 1024
 """Their size, at most; a single one may be larger."""
-PATIENCE: Final = (0.2, 10.0)
-"""Seconds from the end of the server to the first try to get it back, and between later ones at most."""
 
 
 class Backlog:
@@ -50,11 +49,12 @@ class Backlog:
             self._changed.notify()
 
     def _run(self) -> None:
-        delay, trouble = PATIENCE[0], ""
+        backoff, trouble = Backoff(), ""
         while not self._stopping.is_set():
             try:
                 for place, line in self._source.follow(self._after, 0):
-                    delay, trouble = PATIENCE[0], ""
+                    backoff.reset()
+                    trouble = ""
                     self._put(line)
                     self._after = place
                     if self._stopping.is_set():
@@ -65,8 +65,7 @@ class Backlog:
             if said != trouble:
                 self._log(said)
                 trouble = said
-            self._stopping.wait(delay)
-            delay = min(delay * 2, PATIENCE[1])
+            self._stopping.wait(backoff.seconds())
 
     def _put(self, line: bytes) -> None:
         with self._changed:

@@ -19,21 +19,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import ssl
-import struct
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import nats
 import nats.errors
 from nats.js.api import Header, StorageType, StreamConfig
 from nats.js.errors import BadRequestError
 
+from observatory.forward.backoff import Backoff
 from observatory.forward.cursor import Position
+from observatory.forward.nats_connection import CONNECT_PATIENCE, NatsConnectionError, connect, drop
 from observatory.forward.nats_subject import ROOT, STREAM, address
 
 if TYPE_CHECKING:
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
 
     from observatory.forward.backlog import Backlog
     from observatory.forward.cursor import Cursor
+    from observatory.forward.nats_connection import Access
     from observatory.forward.nats_subject import Address
 
 WINDOW: Final = 512
@@ -52,32 +50,10 @@ WINDOW_BYTES: Final = 8 * 1024 * 1024
 """Their size, at most; a single one may be larger."""
 ACK_PATIENCE: Final = 5.0
 """Seconds to wait for the oldest acknowledgement before the connection is given up."""
-CONNECT_PATIENCE: Final = 5.0
-"""Seconds for a connection to be made."""
-BACKOFF: Final = (0.2, 10.0)
-"""Seconds between two tries: the first, and at most."""
 SAVE: Final = 0.2
 """Seconds between two writings of the cursor."""
 HEADROOM: Final = 4096
 """Bytes of a message besides its payload."""
-
-
-class TroubleError(Exception):
-    """The connection is of no use any more: one sentence for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How to get in: the servers, the host's name (a token of a subject), and what proves who it is.
-
-    `credentials` is a file: of `nsc` (a token and a key), or with the seed of a key alone. `ca` is a file of
-    certificates.
-    """
-
-    servers: tuple[str, ...]
-    host: str
-    credentials: str | None = None
-    ca: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,51 +62,6 @@ class _Item:
     to: Address
     sent: float = 0.0
     acknowledged: bool = False
-
-
-async def connect(access: Access, inbox: str) -> Nats:
-    """A connection that is never taken up again by itself. Raises TroubleError."""
-
-    async def quiet(_error: Exception) -> None:
-        """What goes wrong is seen where it matters: no acknowledgement comes."""
-
-    options: dict[str, Any] = {}
-    if access.credentials is not None:
-        options["user_credentials" if _has_token(access.credentials) else "nkeys_seed"] = access.credentials
-    if any(server.startswith("tls://") for server in access.servers):
-        options["tls"] = ssl.create_default_context(cafile=access.ca)
-    try:
-        nc = await asyncio.wait_for(
-            nats.connect(
-                list(access.servers),
-                name=f"observatory {access.host}",
-                inbox_prefix=inbox,
-                allow_reconnect=False,
-                connect_timeout=int(CONNECT_PATIENCE),
-                ping_interval=2,
-                max_outstanding_pings=3,
-                error_cb=quiet,
-                **options,
-            ),
-            CONNECT_PATIENCE * (1 + len(access.servers)),
-        )
-        writer = _writer(nc)
-        if writer is not None:
-            # When it's closed, by whatever, the kernel throws away what it has not delivered; see `drop`.
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError, ValueError) as error:
-        raise TroubleError(
-            f"can't connect to {' or '.join(access.servers)}: {str(error) or type(error).__name__}"
-        ) from error
-    return nc
-
-
-def _has_token(path: str) -> bool:
-    """Whether a credentials file has a token in it. Raises TroubleError."""
-    try:
-        return b"NATS USER JWT" in Path(path).read_bytes()
-    except OSError as error:
-        raise TroubleError(f"can't read {path}: {error.strerror}") from error
 
 
 class NatsForwarder:
@@ -156,7 +87,7 @@ class NatsForwarder:
 
     async def run(self, backlog: Backlog, stopping: asyncio.Event) -> None:
         """Send until `stopping` is set and what is under way has arrived, or could not for a while."""
-        delay, said = BACKOFF[0], ""
+        backoff, said = Backoff(), ""
         until: float | None = None
         while not stopping.is_set() or (self._items and (until is None or time.monotonic() < until)):
             if stopping.is_set() and until is None:
@@ -171,19 +102,17 @@ class NatsForwarder:
                     await self._session(nc, backlog, stopping)
                 finally:
                     await drop(nc)
-            except TroubleError as error:
+            except NatsConnectionError as error:
                 if str(error) != said:
                     said = str(error)
                     self._log(f"{said}; trying again")
                 if self.delivered > before:
-                    delay = BACKOFF[0]
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), delay)
-                delay = min(delay * 2, BACKOFF[1])
+                    backoff.reset()
+                await backoff.pause(stopping)
         self._cursor.save()
 
     async def _session(self, nc: Nats, backlog: Backlog, stopping: asyncio.Event) -> None:
-        """One connection's life. Raises TroubleError at its end, unless all is done."""
+        """One connection's life. Raises NatsConnectionError at its end, unless all is done."""
         prefix = nc.new_inbox()
         self._trouble = ""
         await nc.subscribe(f"{prefix}.>", cb=self._on_ack)
@@ -207,16 +136,16 @@ class NatsForwarder:
                     self._cursor.save()
                 self._watch(nc)
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise TroubleError(f"lost the connection: {str(error) or type(error).__name__}") from error
+            raise NatsConnectionError(f"lost the connection: {str(error) or type(error).__name__}") from error
 
     def _watch(self, nc: Nats) -> None:
         if self._trouble:
-            raise TroubleError(self._trouble)
+            raise NatsConnectionError(self._trouble)
         if not nc.is_connected:
-            raise TroubleError("lost the connection")
+            raise NatsConnectionError("lost the connection")
         oldest = next(iter(self._items.values()), None)
         if oldest is not None and time.monotonic() - oldest.sent > ACK_PATIENCE:
-            raise TroubleError(f"no acknowledgement for {ACK_PATIENCE:.0f} seconds")
+            raise NatsConnectionError(f"no acknowledgement for {ACK_PATIENCE:.0f} seconds")
 
     def _room(self) -> int:
         if self._items and self._bytes >= WINDOW_BYTES:
@@ -283,7 +212,7 @@ class NatsForwarder:
         try:
             addresses = [address(self._access.host, line) for line in lines]
             last = {subject: await _last(nc, subject) for subject in {to.subject for to in addresses}}
-        except TroubleError:
+        except NatsConnectionError:
             for line in lines:  # they are not lost: what the stream has of them, it drops
                 self._remember(line)
             raise
@@ -305,41 +234,22 @@ _PREFIX_TOKENS: Final = 3
 """Tokens of an inbox before the message id: `_INBOX`, the host, and one of its own."""
 
 
-async def drop(nc: Nats) -> None:
-    """Close a connection, whatever state it is in, and leave nothing of it that could still arrive.
-
-    What was written to a connection that is given up would otherwise be delivered by this process or its kernel as soon
-    as the link is there again: after the same events' predecessors had been lost with a leader, and before those are
-    sent anew.
-    """
-    writer = _writer(nc)
-    if writer is not None:
-        writer.transport.abort()
-    with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-        await asyncio.wait_for(nc.close(), 1.0)
-
-
 async def _last(nc: Nats, subject: str) -> Position | None:
-    """The last event that the stream has under a subject; `None` if it has none. Raises TroubleError."""
+    """The last event that the stream has under a subject; `None` if it has none. Raises NatsConnectionError."""
     try:
         answer = await nc.request(f"$JS.API.DIRECT.GET.{STREAM}.{subject}", timeout=CONNECT_PATIENCE)
     except nats.errors.NoRespondersError:
-        raise TroubleError(f"there is no stream {STREAM} that can be asked what it has") from None
+        raise NatsConnectionError(f"there is no stream {STREAM} that can be asked what it has") from None
     except (nats.errors.Error, TimeoutError) as error:
-        raise TroubleError(
+        raise NatsConnectionError(
             f"the stream {STREAM} doesn't say what it has: {str(error) or type(error).__name__}"
         ) from error
     if answer.headers and "Status" in answer.headers:
         if answer.headers["Status"] == "404":
             return None
-        raise TroubleError(f"the stream {STREAM} doesn't say what it has: {answer.headers}")
+        raise NatsConnectionError(f"the stream {STREAM} doesn't say what it has: {answer.headers}")
     to = address("", answer.data)
     return Position(to.id, to.ts)
-
-
-def _writer(nc: Nats) -> asyncio.StreamWriter | None:
-    """What the connection is written to. nats-py shows it nowhere."""
-    return getattr(nc._transport, "_io_writer", None)
 
 
 def _cut(line: bytes) -> bytes:
@@ -353,7 +263,7 @@ def _cut(line: bytes) -> bytes:
 
 
 async def make_stream(access: Access, replicas: int, retain: float | None) -> None:
-    """Make the stream, or change it to this; `retain` in seconds. Raises TroubleError."""
+    """Make the stream, or change it to this; `retain` in seconds. Raises NatsConnectionError."""
     nc = await connect(access, "_INBOX")
     jetstream = nc.jetstream(timeout=CONNECT_PATIENCE * 2)
     config = StreamConfig(
@@ -371,6 +281,6 @@ async def make_stream(access: Access, replicas: int, retain: float | None) -> No
         except BadRequestError:  # it's there, and is another one
             await jetstream.update_stream(config)
     except (nats.errors.Error, TimeoutError) as error:
-        raise TroubleError(f"can't make the stream {STREAM}: {str(error) or type(error).__name__}") from error
+        raise NatsConnectionError(f"can't make the stream {STREAM}: {str(error) or type(error).__name__}") from error
     finally:
         await drop(nc)

@@ -17,18 +17,20 @@ import nats.errors
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from observatory.client.client import UnavailableError
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.events import Event
 from observatory.feed.source import SourceError
-from observatory.forward.nats import CONNECT_PATIENCE, TroubleError, connect, drop
+from observatory.forward.nats_connection import CONNECT_PATIENCE, connect, drop
 from observatory.forward.nats_subject import ROOT, STREAM, host_of
+from observatory.store.query import Query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from nats.aio.client import Client as Nats
     from nats.js.client import JetStreamContext
 
-    from observatory.forward.nats import Access
+    from observatory.forward.nats_connection import Access
 
 AHEAD: Final = 4096
 """Events that are read ahead of whoever takes them, at most."""
@@ -55,22 +57,17 @@ class NatsSource:
         return self._read(after, 0, through) if through > after else iter(())
 
     def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
-        """The events that these parameters of `/events` select, as a Client gives them. Raises ClientError."""
+        """The events that these parameters of `/events` select, as a Client gives them. Raises ObservatoryError."""
         limit = int(parameters["limit"]) if "limit" in parameters else None
         after = int(parameters["after"]) if "after" in parameters else None
-        wanted = {
-            "_event": parameters.get("event"),
-            "session_id": parameters.get("session"),
-            "tool_name": parameters.get("tool"),
-            "_peer_uid": int(parameters["user"]) if "user" in parameters else None,
-        }
+        matches = _filter(Query.of(parameters, int(parameters["user"]) if "user" in parameters else None))
         newest_only = limit is not None and after is None
         try:
             last = self.newest()
             past: list[bytes] = []
             if newest_only or "follow" not in parameters:
                 for _, line in self.between(after or 0, last):
-                    if _matches(line, wanted):
+                    if matches(line):
                         past.append(line)
                         if newest_only and len(past) > (limit or 0):
                             del past[0]
@@ -83,14 +80,14 @@ class NatsSource:
                 for _, line in self.follow(after or 0, 0):
                     if left == 0:
                         return
-                    if _matches(line, wanted):
+                    if matches(line):
                         yield line
                         left = None if left is None else left - 1
         except SourceError as error:
-            raise UnavailableError(str(error)) from error
+            raise ObservatoryError(str(error), ExitStatus.UNAVAILABLE) from error
 
     def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The same as `lines`, read. Raises ClientError."""
+        """The same as `lines`, read. Raises ObservatoryError."""
         for line in self.lines(parameters):
             yield msgspec.json.decode(line, type=dict[str, Any])
 
@@ -145,7 +142,7 @@ class NatsSource:
     async def _connect(self) -> Nats:
         try:
             return await connect(self._access, f"_INBOX.{self._access.host}")
-        except TroubleError as error:
+        except ObservatoryError as error:
             raise SourceError(str(error)) from error
 
     async def _stream(self, jetstream: JetStreamContext) -> tuple[int, int]:
@@ -202,8 +199,15 @@ def named(host: str, line: bytes) -> bytes:
     return msgspec.json.encode({**head, "_host": host, **event})
 
 
-def _matches(line: bytes, wanted: Mapping[str, object]) -> bool:
-    if all(value is None for value in wanted.values()):
-        return True
-    event = msgspec.json.decode(line, type=dict[str, Any])
-    return all(value is None or event.get(key) == value for key, value in wanted.items())
+def _filter(query: Query) -> Callable[[bytes], bool]:
+    """Whether an event's line is one of those asked for."""
+    if not query.conditions:
+        return lambda _line: True
+    matches = query.predicate()
+
+    def look(line: bytes) -> bool:
+        said = msgspec.json.decode(line, type=dict[str, Any])
+        uid, session, tool = map(said.get, ("_peer_uid", "session_id", "tool_name"))
+        return matches(Event(0, 0, said.get("_event", ""), uid, session, tool, line))
+
+    return look

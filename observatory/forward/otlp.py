@@ -11,7 +11,6 @@ gives of a peer. What has no convention is under `observatory.`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import platform
 import sys
 from datetime import datetime
@@ -25,6 +24,7 @@ from opentelemetry.sdk._logs.export import LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from observatory.forward.backoff import Backoff
 from observatory.forward.cursor import Position
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ BATCH: Final = 256
 """Records in one request, at most."""
 BATCH_BYTES: Final = 4 * 1024 * 1024
 """The size of their events, at most; a single one may be larger."""
-BACKOFF: Final = (0.5, 30.0)
-"""Seconds between two tries: the first, and at most."""
 
 _SCOPE: Final = InstrumentationScope("claude-observatory")
 _FAILURES: Final = frozenset({"PostToolUseFailure", "StopFailure", "SessionDead"})
@@ -123,16 +121,14 @@ class OtlpForwarder:
     async def _deliver(self, batch: list[dict[str, Any]], stopping: asyncio.Event) -> bool:
         """Send until it's taken, or `stopping`; whether it was taken."""
         records = [record(event, self._host, self._resource) for event in batch]
-        delay, said = BACKOFF[0], False
+        backoff, said = Backoff(), False
         while await asyncio.to_thread(self._exporter.export, records) is not LogRecordExportResult.SUCCESS:
             if not said:
                 self._log(f"{self._endpoint} does not take events just now; trying again")
                 said = True
             if stopping.is_set():
                 return False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), delay)
-            delay = min(delay * 2, BACKOFF[1])
+            await backoff.pause(stopping)
         if said:
             self._log("it takes events again")
         last = batch[-1]

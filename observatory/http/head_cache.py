@@ -16,18 +16,18 @@ from observatory.http.parser import Request
 if TYPE_CHECKING:
     from observatory.http.parser import RequestReader
 
-KEPT: Final = 256
+CAPACITY: Final = 256
 """Heads that are kept; one more takes the place of all of them."""
-LONGEST: Final = 1024
+LONGEST_HEAD: Final = 1024
 """Bytes of a head that is kept."""
-DIGITS: Final = 7
+LENGTH_DIGITS: Final = 7
 """Digits of a length that is known here: whatever they are, it's less than `observatory.http.parser.MAX_BODY`."""
 
 _LENGTH: Final = b"\r\nContent-Length: "
 _END: Final = b"\r\n\r\n"
 
 
-class KnownHeads:
+class HeadCache:
     """The heads that one server has seen."""
 
     def __init__(self) -> None:
@@ -51,19 +51,19 @@ class KnownHeads:
         found = _head(data, size)
         if found is None or [request.body for request in reader.requests] != [data[found[1] : size]]:
             return
-        if len(self._known) >= KEPT:
+        if len(self._known) >= CAPACITY:
             self._known.clear()
         self._known[found[0]] = msgspec.structs.replace(reader.requests[0], body=b"")
 
 
 def _head(data: bytearray, size: int) -> tuple[bytes, int] | None:
     """The head without the digits of its length, and where it ends, if what follows it has just this length."""
-    end = data.find(_END, 0, min(size, LONGEST)) + len(_END)
+    end = data.find(_END, 0, min(size, LONGEST_HEAD)) + len(_END)
     begin = data.find(_LENGTH, 0, end) + len(_LENGTH)
     if end < len(_END) or begin < len(_LENGTH):
         return None
     after = data.find(b"\r", begin, end)
     digits = data[begin:after]
-    if not digits.isdigit() or len(digits) > DIGITS or int(digits) != size - end:
+    if not digits.isdigit() or len(digits) > LENGTH_DIGITS or int(digits) != size - end:
         return None
     return bytes(data[:begin] + data[after:end]), end

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes in and bytes out: no socket, no clock, no waiting. The parsing itself is llhttp's, by httptools.
+"""HTTP/1.1 requests out of bytes: no socket, no clock, no waiting. The parsing itself is llhttp's, by httptools.
 
 A `RequestReader` belongs to one connection. It is fed whatever arrived and collects complete requests in the
 order in which they were sent; what it can't accept it says once, as a `Refusal`, after which that connection is
@@ -8,13 +8,10 @@ of no more use (RFC 9112, sections 2.2, 6.3 and 9.6).
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httptools
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and header fields together, counting 32 for each field as RFC 9113, 6.5.2 does."""
@@ -23,8 +20,6 @@ MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a request's body."""
 
 _LENGTHS: Final = frozenset(map(len, (b"host", b"content-length", b"transfer-encoding", b"expect")))
-
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -193,42 +188,3 @@ class RequestReader(msgspec.Struct, eq=False):
 
     def _too_much_body(self) -> None:
         self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")
-
-
-def answer(
-    status: HTTPStatus,
-    body: bytes = b"",
-    *,
-    keep_alive: bool,
-    content_type: str | None = None,
-    fields: Mapping[str, str] | None = None,
-) -> bytes:
-    """A whole response."""
-    head = [f"HTTP/1.1 {status.value} {status.phrase}", f"Content-Length: {len(body)}"]
-    if content_type is not None:
-        head.append(f"Content-Type: {content_type}")
-    if not keep_alive:
-        head.append("Connection: close")
-    head.extend(f"{name}: {value}" for name, value in (fields or {}).items())
-    return "\r\n".join([*head, "", ""]).encode("ascii") + body
-
-
-def refusal_answer(refusal: Refusal, *, keep_alive: bool = False, fields: Mapping[str, str] | None = None) -> bytes:
-    """The response to something that can't be accepted: its sentence, and by default the end of the connection."""
-    body = f"{refusal.sentence}\n".encode()
-    return answer(refusal.status, body, keep_alive=keep_alive, content_type="text/plain; charset=utf-8", fields=fields)
-
-
-def stream_head(content_type: str, *, keep_alive: bool, chunks: bool) -> bytes:
-    """The head of a response whose length isn't known: its body comes in chunks, or ends with the connection."""
-    head = [f"HTTP/1.1 {HTTPStatus.OK.value} {HTTPStatus.OK.phrase}", f"Content-Type: {content_type}"]
-    if chunks:
-        head.append("Transfer-Encoding: chunked")
-    if not keep_alive or not chunks:
-        head.append("Connection: close")
-    return "\r\n".join([*head, "", ""]).encode("ascii")
-
-
-def chunk(data: bytes) -> bytes:
-    """A piece of a body in chunks (RFC 9112, 7.1); an empty one ends the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -53,8 +53,8 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A process and a descriptor of it. Whoever holds this closes the descriptor."""
+class OpenProcess:
+    """A process and an open descriptor of it. Whoever holds this closes the descriptor."""
 
     pidfd: int
     details: ProcessDetails
@@ -90,7 +90,7 @@ def ancestors(pidfd: int) -> tuple[ProcessDetails, ...] | None:
     return None if read is None else read[0].ancestors
 
 
-def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple[Lineage, Opened | None] | None:
+def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple[Lineage, OpenProcess | None] | None:
     """The process with its `ancestors`, and the nearest that is wanted with a descriptor that reports its end.
 
     The descriptor is as in pidfd_open(2). `None` if the process has ended or cannot be read.
@@ -99,7 +99,7 @@ def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple
     if climbed is None:
         return None
     details, chain = climbed
-    found: Opened | None = None
+    found: OpenProcess | None = None
     try:
         found = next((link for link in chain if wanted(link.details)), None)
     finally:
@@ -109,7 +109,7 @@ def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple
     return Lineage(details, tuple(link.details for link in chain)), found
 
 
-def _climb(pidfd: int) -> tuple[ProcessDetails, list[Opened]] | None:
+def _climb(pidfd: int) -> tuple[ProcessDetails, list[OpenProcess]] | None:
     """The process, and the chain of its ancestors, each held by its descriptor.
 
     Why a link is proved: the child's parent is read as number N, N is opened, and the child's parent is read
@@ -123,7 +123,7 @@ def _climb(pidfd: int) -> tuple[ProcessDetails, list[Opened]] | None:
         child = _read(_pid_of(pidfd))
     except (OSError, ValueError):
         return None
-    chain: list[Opened] = []
+    chain: list[OpenProcess] = []
     pid, parent = child.pid, child.parent
     while parent is not None and len(chain) < LONGEST_CHAIN:
         try:
@@ -137,7 +137,7 @@ def _climb(pidfd: int) -> tuple[ProcessDetails, list[Opened]] | None:
         except (OSError, ValueError):
             os.close(opened)
             break
-        chain.append(Opened(opened, details))
+        chain.append(OpenProcess(opened, details))
         pid, parent = parent, details.parent
     holders = [pidfd, *(link.pidfd for link in chain)]
     living = 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from observatory.address import private_socket
 from observatory.audience import ROOT, Audience
 from observatory.errors import ObservatoryError
-from observatory.listening import Listener, ListenError, Specification, listen
+from observatory.listening import Listener, Specification, listen
 from observatory.listening.private_directory import make_private_directory, others_may_bind
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
@@ -57,7 +57,7 @@ class Settings:
 
 
 def serve(settings: Settings, log: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Main thread only. Raises ListenError or StoreError if it can't begin."""
+    """Serve until SIGTERM or SIGINT. Main thread only. Raises ObservatoryError if it can't begin."""
     _fill_standard_streams()
     with contextlib.ExitStack() as undo:
         loop = Loop()
@@ -121,7 +121,7 @@ def _second_listener(undo: contextlib.ExitStack, settings: Settings, log: Callab
     if settings.well_known is not None:
         try:
             return _listener(undo, None, settings.well_known)
-        except ListenError as error:
+        except ObservatoryError as error:
             log(f"warning: clients that look for {settings.well_known.path} will not find this server: {error}")
             return None
     try:
@@ -130,7 +130,7 @@ def _second_listener(undo: contextlib.ExitStack, settings: Settings, log: Callab
         path = private_socket(main.path)
         make_private_directory(os.path.dirname(path))
         return _listener(undo, None, replace(main, path=path))
-    except (ListenError, ObservatoryError, OSError) as error:
+    except (ObservatoryError, OSError) as error:
         log(f"warning: hooks will send nothing, since others may make sockets where {main.path} is, and {error}")
         return None
 

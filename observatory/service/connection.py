@@ -1,17 +1,45 @@
-"""One connection: its peer, what it has said, and what is still to be said to it."""
+"""One connection, and all of them: where each is by its state, and what it holds of what its user may hold.
+
+Whatever happens to a connection, `Connections` is told of it: it's the only one that moves, watches, charges or closes
+one. What a turn leaves behind is written down in `observatory.service.invariants`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from typing import TYPE_CHECKING, Final
+import time
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from observatory.http.parser import RequestReader
+from observatory.http.parser import Refusal, RequestReader
+from observatory.http.responses import refusal_answer
+from observatory.service.limits import BYTES_PER_READ, DEADLINE, FOLLOWER_BUFFER, MEMORY
+from observatory.service.poller import READ, WRITE
+from observatory.service.quota import Quota
+from observatory.service.states import (
+    CLOSE,
+    CLOSED,
+    DEFER,
+    FOLLOWING,
+    NEW,
+    QUEUED,
+    READING,
+    STREAMING,
+    TIMED,
+    TRANSITIONS,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from observatory.http.parser import Request
     from observatory.identity import PeerCredentials
     from observatory.service.event_stream import EventStream
+    from observatory.service.notices import Notices
+    from observatory.service.poller import Poller
+    from observatory.service.states import Occasion, State
 
 # As plain numbers: an `or` of two members of an enumeration takes longer than the system call.
 DONT_WAIT: Final = int(socket.MSG_DONTWAIT)
@@ -19,6 +47,20 @@ PEEK: Final = int(socket.MSG_DONTWAIT) | int(socket.MSG_PEEK)
 """To look at what a new connection says and take it when it's answered. Taking it tells the peer that there is room
 again (`unix_write_space`, net/unix/af_unix.c): one that waits for its answer would wake and go back to sleep."""
 SEND: Final = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
+
+_TOO_MUCH: Final = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Your user has too much under way at once: try again.")
+_TOO_LATE: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"The request took more than {DEADLINE:.0f} seconds.")
+_discarded: Final = memoryview(bytearray(BYTES_PER_READ))
+
+_LISTED: Final = frozenset({QUEUED, STREAMING, FOLLOWING})
+_MOVES: Final = {
+    before: {
+        occasion: (after, before in _LISTED or after in _LISTED or (before in TIMED and after not in TIMED))
+        for occasion, after in row.items()
+    }
+    for before, row in TRANSITIONS.items()
+}
+"""`TRANSITIONS`, and with each whether a connection leaves a list by it, or joins one."""
 
 
 class Connection(RequestReader, eq=False, kw_only=True):
@@ -30,31 +72,27 @@ class Connection(RequestReader, eq=False, kw_only=True):
     sock: socket.socket
     peer: PeerCredentials | None
     uid: int | None
-    out: bytearray = msgspec.field(default_factory=bytearray)
+    state: State = NEW
+    out: bytearray | None = None
     """What is to be sent as soon as the kernel takes it."""
     stream: EventStream | None = None
-    """The answer that is being given."""
-    untaken: int = 0
+    """The answer to `GET /events` that is being given."""
+    peeked: int = 0
     """Bytes that were read and are on the socket still; see `PEEK`."""
-    waiting: int = 0
+    uncommitted: int = 0
     """Events of this connection that are not committed yet."""
-    taken: int = 0
-    """Other requests that were taken up in this turn."""
-    fresh: bool = True
-    """Nothing has been answered yet."""
+    answered: bool = False
+    """It has had an answer."""
+    closing: bool = False
+    """To be closed when everything is said."""
+    to_drain: int = 0
+    """Bytes that are still read and thrown away before it's closed, once it was refused."""
     watched: int = 0
     """What the poller waits for."""
     charged: int = 0
     """Bytes that the peer's user holds by this connection."""
-    last: bool = False
-    """To be closed when everything is said."""
-    draining: int = 0
-    """Bytes that are still read and thrown away before it's closed."""
-    settled: bool = False
-    """It did not end within the turn of its beginning: it may be in any of the server's lists."""
-    closed: bool = False
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Send what the kernel takes now and keep the rest. Raises OSError if the peer is gone."""
         if self.out:
             self.out += data
@@ -64,13 +102,173 @@ class Connection(RequestReader, eq=False, kw_only=True):
         except BlockingIOError:
             sent = 0
         if sent < len(data):
-            self.out += memoryview(data)[sent:]
+            self.out = bytearray(memoryview(data)[sent:])
 
-    def flush(self) -> int:
-        """Send what was kept; how much of it the kernel took. Raises OSError if the peer is gone."""
+    def flush(self) -> bool:
+        """Send what was kept; whether the kernel took some of it. Raises OSError if the peer is gone."""
+        assert self.out is not None
         try:
             sent = self.sock.send(self.out, SEND)
         except BlockingIOError:
-            return 0
+            return False
         del self.out[:sent]
-        return sent
+        return sent > 0
+
+    def note_answer(self, request: Request) -> None:
+        """A request is about to be answered, or just was: what that means for its connection."""
+        self.answered = True
+        if not request.keep_alive:
+            self.closing = True
+
+    def send_last(self, refusal: Refusal) -> None:
+        """Say why it's going to be closed, as far as the kernel takes it now."""
+        with contextlib.suppress(OSError):
+            self.send(refusal_answer(refusal))
+
+    def discard(self) -> int | None:
+        """Read for nothing: how much, 0 if the peer has gone or says no more, `None` if it says nothing now."""
+        try:
+            return self.sock.recv_into(_discarded, 0, DONT_WAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return 0
+
+    def consume_peeked(self) -> None:
+        """Take off the socket what was only looked at."""
+        left, self.peeked = self.peeked, 0
+        try:
+            while left > 0:
+                left -= self.sock.recv_into(_discarded, left, DONT_WAIT) or left
+        except OSError:  # reset by the peer
+            pass
+
+
+class Connections:
+    """All open connections of a server. `on_ready` is called whenever one can do what it's watched for."""
+
+    def __init__(
+        self, poller: Poller, seats: int, on_ready: Callable[[Connection, int], None], notice: Notices
+    ) -> None:
+        self._poller = poller
+        self._on_ready = on_ready
+        self._notice = notice
+        self.seats = Quota(seats)
+        self.memory = Quota(MEMORY)
+        self.ending = False
+        """No connection is kept for another request."""
+        self.open: set[Connection] = set()
+        self.pending: list[tuple[Connection, Request, str | None]] = []
+        """What WAITING ones have said, in the order of its coming: a request and the name of its event."""
+        self.queued: dict[Connection, None] = {}
+        self.streaming: dict[Connection, None] = {}
+        self.following: dict[Connection, None] = {}
+        self.deadlines: dict[Connection, float] = {}
+        """Of those whose time is limited, the next one first."""
+        self._lists: dict[State, dict[Connection, Any]] = {
+            QUEUED: self.queued,
+            STREAMING: self.streaming,
+            FOLLOWING: self.following,
+            **dict.fromkeys(TIMED, self.deadlines),
+        }
+
+    def move(self, connection: Connection, occasion: Occasion) -> None:
+        """Move a connection as `TRANSITIONS` says. Raises LookupError if it says nothing of this occasion."""
+        before = connection.state
+        try:
+            after, relisted = _MOVES[before][occasion]
+        except KeyError:
+            raise LookupError(f"{occasion.name} can't happen to a connection that is {before.name}") from None
+        connection.state = after
+        if relisted:
+            if before in self._lists:
+                self._lists[before].pop(connection, None)
+            if after in _LISTED:
+                self._lists[after][connection] = None
+
+    def send(self, connection: Connection, data: bytes) -> bool:
+        """Send what the kernel takes and keep the rest; False if the peer has gone: it's closed then."""
+        try:
+            connection.send(data)
+        except OSError:
+            self.close(connection)
+            return False
+        return True
+
+    def proceed(self, connection: Connection) -> None:
+        """All was sent (READING): what was said already comes in the next turn, else there is to be waited for it."""
+        said = connection.requests or connection.refusal or (connection.expects_continue and connection.in_request)
+        if said and not connection.closing:
+            self.move(connection, DEFER)
+        else:
+            self.rearm(connection)
+
+    def rearm(self, connection: Connection) -> None:
+        """It's the peer's turn: wait for what it does next, or close the connection if that's nothing of interest."""
+        if connection.state is READING and (
+            connection.closing or (self.ending and connection.answered and not connection.in_request)
+        ):
+            self.close(connection)
+            return
+        stream, out = connection.stream, connection.out
+        follows = stream is not None and stream.follows
+        held = (FOLLOWER_BUFFER if follows else len(out) if out else 0) + connection.body_size
+        if held != connection.charged and not self.charge(connection, held):
+            return
+        if not follows and connection not in self.deadlines:
+            self.deadlines[connection] = time.monotonic() + DEADLINE
+        wanted = WRITE if out else READ
+        if connection.watched == wanted:
+            return
+        descriptor = connection.sock.fileno()
+        if connection.watched:
+            self._poller.change(descriptor, wanted)
+        else:
+            self._poller.watch(descriptor, wanted, partial(self._on_ready, connection))
+        connection.watched = wanted
+
+    def charge(self, connection: Connection, size: int) -> bool:
+        """Charge a connection's user for the memory that it holds; False if that's too much: it's closed then."""
+        more = size - connection.charged
+        if more <= 0:
+            if more:
+                self.memory.give_back(connection.uid, -more)
+                connection.charged = size
+            return True
+        if self.memory.take(connection.uid, more):
+            connection.charged = size
+            return True
+        self._notice("memory", f"uid {connection.uid} has too much under way at once: a connection was refused")
+        if not connection.out and connection.stream is None:
+            connection.send_last(_TOO_MUCH)
+        self.close(connection)
+        return False
+
+    def expire(self) -> None:
+        """Close those whose time is over."""
+        now = time.monotonic()
+        while self.deadlines:
+            connection, deadline = next(iter(self.deadlines.items()))
+            if deadline > now:
+                return
+            if connection.state is READING and connection.in_request:
+                connection.send_last(_TOO_LATE)
+            self.close(connection)
+
+    def close(self, connection: Connection) -> None:
+        """Give back all that it holds. Does nothing if that was done."""
+        if connection.state is CLOSED:
+            return
+        self.move(connection, CLOSE)
+        if connection.peeked:
+            connection.consume_peeked()  # else the peer is told that it was reset, and may not read its answer
+        else:
+            connection.let_go()
+        if connection.watched:
+            self._poller.forget(connection.sock.fileno())
+        connection.sock.close()
+        connection.stream = None
+        self.open.discard(connection)
+        self.seats.give_back(connection.uid, 1)
+        if connection.charged:
+            self.memory.give_back(connection.uid, connection.charged)

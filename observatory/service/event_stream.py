@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from observatory.http.parser import answer, chunk, stream_head
+from observatory.http.responses import answer, chunk, stream_head
 
 if TYPE_CHECKING:
     from observatory.events import Event
@@ -43,11 +43,12 @@ class Phase(Enum):
 class EventStream:
     """One answer. `more` is asked for whenever the last piece is gone, `offer` tells of what was just committed."""
 
-    __slots__ = ("_begun", "_chunks", "_keep_alive", "_last", "_left", "_seen", "_store", "_wish", "phase")
+    __slots__ = ("_begun", "_chunks", "_keep_alive", "_last", "_left", "_matches", "_seen", "_store", "_wish", "phase")
 
     def __init__(self, store: Store, wish: Wish, *, keep_alive: bool, chunks: bool) -> None:
         self._store = store
         self._wish = wish
+        self._matches = wish.query.predicate()
         self._keep_alive = keep_alive
         self._chunks = chunks
         self._begun = False
@@ -86,7 +87,7 @@ class EventStream:
         """What there is to say of events just committed, if it's live; empty for none."""
         lines = []
         for event in events:
-            if self._left > 0 and event.id > self._seen and matches(self._wish.query, event):
+            if self._left > 0 and event.id > self._seen and self._matches(event):
                 lines.append(event.line)
                 self._left -= 1
         self._seen = max(self._seen, events[-1].id)
@@ -128,13 +129,3 @@ class EventStream:
         if not self._chunks:
             return head + body
         return b"".join([head, chunk(body) if body else b"", chunk(b"") if self.phase is Phase.DONE else b""])
-
-
-def matches(query: Query, event: Event) -> bool:
-    """Whether an event is one of those asked for."""
-    return (
-        (query.uid is None or query.uid == event.uid)
-        and (query.session is None or query.session == event.session)
-        and (query.name is None or query.name == event.name)
-        and (query.tool is None or query.tool == event.tool)
-    )

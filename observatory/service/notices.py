@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY: Final = 10.0
+INTERVAL: Final = 10.0
 """Seconds between two lines of a kind."""
 
 
@@ -24,7 +24,7 @@ class Notices:
     def __call__(self, kind: str, sentence: str) -> None:
         """Say it, or count it."""
         now = self._clock()
-        if kind in self._last and now - self._last[kind] < EVERY:
+        if kind in self._last and now - self._last[kind] < INTERVAL:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return
         self._last[kind] = now

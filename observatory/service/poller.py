@@ -20,10 +20,10 @@ WRITE: Final = 4
 """The bits by which readiness is asked for (EPOLLIN and EPOLLOUT). Told is only that something can be done: whoever
 is called finds out by doing it, as an error or a hang-up is told too."""
 
-BUSY: Final = 100e-6
+SPIN_SECONDS: Final = 100e-6
 """Seconds of looking again and again before this process goes to sleep. Being woken takes some 30 us, and a peer that
 says one thing after the other pays for it each time."""
-SLEEPS: Final = 63
+SLEEPS_BEFORE_SPIN: Final = 63
 """So often at most it goes to sleep at once, after nothing came in such a time: a quiet server does nothing."""
 
 
@@ -78,17 +78,17 @@ class EpollPoller:
                 ready(bits)
 
     def _poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        if seconds is not None and seconds < BUSY:
+        if seconds is not None and seconds < SPIN_SECONDS:
             return self._epoll.poll(seconds)
         if self._sleeps:
             self._sleeps -= 1
             return self._epoll.poll(seconds)
-        until = time.perf_counter() + BUSY
+        until = time.perf_counter() + SPIN_SECONDS
         while not (found := self._epoll.poll(0)) and time.perf_counter() < until:
             os.sched_yield()  # to the peer, if it waits for this very processor
         # Also if something came, but late: then the processor was somebody else's, and to have slept is to be next.
         late = time.perf_counter() >= until
-        self._sleeps = self._backoff = min(SLEEPS, 2 * self._backoff + 1) if late else 0
+        self._sleeps = self._backoff = min(SLEEPS_BEFORE_SPIN, 2 * self._backoff + 1) if late else 0
         return found or self._epoll.poll(seconds)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ come together.
 from __future__ import annotations
 
 
-class Shares:
+class Quota:
     """Amounts of one resource by user (an effective uid, or None for those whom the kernel doesn't know)."""
 
     __slots__ = ("_held", "left")

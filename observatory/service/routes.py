@@ -91,17 +91,7 @@ def wish(parameters: Mapping[str, str], may_see: Scope) -> Wish | Refusal:
         return Refusal(HTTPStatus.BAD_REQUEST, str(error))
     if not may_see.everything:
         uid = may_see.uid if uid in {None, may_see.uid} else NOBODY
-    return Wish(
-        Query(
-            session=parameters.get("session") or None,
-            tool=parameters.get("tool") or None,
-            name=parameters.get("event") or None,
-            uid=uid,
-        ),
-        after,
-        limit,
-        parameters.get("follow", "0") not in {"", "0"},
-    )
+    return Wish(Query.of(parameters, uid), after, limit, parameters.get("follow", "0") not in {"", "0"})
 
 
 def _number(name: str, text: str | None) -> int | None:

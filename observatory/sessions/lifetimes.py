@@ -27,7 +27,7 @@ import msgspec
 from observatory.events import Event, trusted_fields
 from observatory.identity.credentials import PeerCredentials, Unavailable
 from observatory.identity.linux import peer_pidfd
-from observatory.identity.process import Opened, describe, open_ancestor
+from observatory.identity.process import OpenProcess, describe, open_ancestor
 from observatory.sessions.memory import Memory, Remembered, here
 from observatory.sessions.state import DEAD
 
@@ -185,7 +185,7 @@ class Lifetimes:
         if self._memory is not None:
             self._memory.close()
 
-    def _begin(self, user: _User, uid: int, session: str, found: Opened, peer: PeerCredentials) -> None:
+    def _begin(self, user: _User, uid: int, session: str, found: OpenProcess, peer: PeerCredentials) -> None:
         if len(user.held) >= SESSIONS_A_USER:
             oldest = next(iter(user.held))
             self._let_go(user, oldest)
@@ -226,7 +226,7 @@ class Lifetimes:
             self._memory.over(uid, session)
 
 
-def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, Opened | None]:
+def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, OpenProcess | None]:
     """The sender and its ancestors, if they are proved, and the session's process, each if it can be known."""
     nothing = None, None
     if not hasattr(os, "pidfd_open"):

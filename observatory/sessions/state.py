@@ -48,7 +48,7 @@ class Session:
 
 
 @dataclass(slots=True)
-class _Tale:
+class _PartialSession:
     """What is remembered of one session while its events are read."""
 
     started: str
@@ -72,91 +72,91 @@ class _Tale:
 
 def sessions(events: Iterable[dict[str, Any]]) -> list[Session]:
     """The sessions that these events tell of, the one with the latest event first. Events come in their order."""
-    tales: dict[tuple[int | None, str], _Tale] = {}
+    partial: dict[tuple[int | None, str], _PartialSession] = {}
     for event in events:
         session_id = event.get("session_id")
         if not isinstance(session_id, str) or not session_id:
             continue
         key = (event.get("_peer_uid"), session_id)
-        tale = tales.pop(key, None) or _Tale(started=str(event.get("_ts")))
-        tales[key] = tale  # now the last: a dict keeps the order of insertion
-        _read(tale, event)
-    return [_session(uid, session_id, tale) for (uid, session_id), tale in reversed(tales.items())]
+        so_far = partial.pop(key, None) or _PartialSession(started=str(event.get("_ts")))
+        partial[key] = so_far  # now the last: a dict keeps the order of insertion
+        _read(so_far, event)
+    return [_session(uid, session_id, so_far) for (uid, session_id), so_far in reversed(partial.items())]
 
 
-def _session(uid: int | None, session_id: str, tale: _Tale) -> Session:
-    state: State = tale.base
+def _session(uid: int | None, session_id: str, so_far: _PartialSession) -> Session:
+    state: State = so_far.base
     tool: str | None = None
     if state not in _OVER:
-        if tale.wants_permission is not None:
-            state, tool = "waiting for permission", tale.wants_permission or None
-        elif tale.asks:
+        if so_far.wants_permission is not None:
+            state, tool = "waiting for permission", so_far.wants_permission or None
+        elif so_far.asks:
             state = "waiting for input"
-        elif tale.running:
-            state, tool = "running a tool", list(tale.running.values())[-1]
+        elif so_far.running:
+            state, tool = "running a tool", list(so_far.running.values())[-1]
     return Session(
         uid,
         session_id,
         state,
         tool,
-        tale.project,
-        tale.started,
-        tale.last,
-        tale.last_event,
-        tale.pid,
+        so_far.project,
+        so_far.started,
+        so_far.last,
+        so_far.last_event,
+        so_far.pid,
     )
 
 
-def _read(tale: _Tale, event: dict[str, Any]) -> None:
+def _read(so_far: _PartialSession, event: dict[str, Any]) -> None:
     name = str(event.get("_event"))
-    if tale.base in _OVER and name != "SessionStart":
+    if so_far.base in _OVER and name != "SessionStart":
         return  # a hook that outlived its session
-    tale.last, tale.last_event = str(event.get("_ts")), name
+    so_far.last, so_far.last_event = str(event.get("_ts")), name
     if isinstance(cwd := event.get("cwd"), str):
-        tale.project = cwd
+        so_far.project = cwd
     tool = str(event.get("tool_name") or "")
     use = str(event.get("tool_use_id") or tool)
     match name:
         case "SessionStart":
             # A compacted conversation starts anew in the middle of a turn.
-            if event.get("source") != "compact" or tale.base in _OVER:
-                tale.settle("fresh")
-                tale.pid = None
+            if event.get("source") != "compact" or so_far.base in _OVER:
+                so_far.settle("fresh")
+                so_far.pid = None
         case "UserPromptSubmit":
-            tale.settle("working")
+            so_far.settle("working")
         case "PreToolUse":
-            tale.base = "working"
-            tale.running[use] = tool
-            tale.asks = tale.asks or tool in _ASKING_TOOLS
+            so_far.base = "working"
+            so_far.running[use] = tool
+            so_far.asks = so_far.asks or tool in _ASKING_TOOLS
         case "PermissionRequest":
-            tale.wants_permission = tool
+            so_far.wants_permission = tool
         case "PostToolUse" | "PostToolUseFailure" | "PermissionDenied":
-            tale.running.pop(use, None)
-            tale.wants_permission = None
-            tale.asks = False
+            so_far.running.pop(use, None)
+            so_far.wants_permission = None
+            so_far.asks = False
         case "PostToolBatch":
-            tale.settle("working")
+            so_far.settle("working")
         case "Elicitation":
-            tale.asks = True
+            so_far.asks = True
         case "ElicitationResult":
-            tale.asks = False
+            so_far.asks = False
         case "Notification":
-            _notice(tale, event)
+            _notice(so_far, event)
         case "Stop" | "StopFailure":
-            tale.settle("idle")
+            so_far.settle("idle")
         case "SessionEnd":
-            tale.settle("ended")
+            so_far.settle("ended")
         case _ if name == DEAD and isinstance(event.get("_session_pid"), int):
-            tale.settle("dead")
-            tale.pid = event["_session_pid"]
+            so_far.settle("dead")
+            so_far.pid = event["_session_pid"]
 
 
-def _notice(tale: _Tale, event: dict[str, Any]) -> None:
+def _notice(so_far: _PartialSession, event: dict[str, Any]) -> None:
     """A notification says that the client waits. Older clients say for what in words only."""
     kind, message = event.get("notification_type"), str(event.get("message", ""))
     if kind == "permission_prompt" or (kind is None and "permission" in message):
-        tale.wants_permission = tale.wants_permission or ""
+        so_far.wants_permission = so_far.wants_permission or ""
     elif kind in {"idle_prompt", "elicitation_dialog"} or (kind is None and "waiting for your input" in message):
         if kind != "elicitation_dialog":
-            tale.settle("idle")
-        tale.asks = True
+            so_far.settle("idle")
+        so_far.asks = True

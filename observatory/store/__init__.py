@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from observatory.store.database import INDEX_EVERY, NotStored, Query, Store
-from observatory.store.opening import StoreError, Sync, default_path, open_store
+from observatory.store.database import INDEX_EVERY, NotStored, Store
+from observatory.store.opening import Sync, default_path, open_store
+from observatory.store.query import Query
 
-__all__ = ["INDEX_EVERY", "NotStored", "Query", "Store", "StoreError", "Sync", "default_path", "open_store"]
+__all__ = ["INDEX_EVERY", "NotStored", "Query", "Store", "Sync", "default_path", "open_store"]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
     from observatory.store.checkpoints import Checkpoints
+    from observatory.store.query import Query
 
 INDEX_EVERY: Final = 256
 """Events that are worth a transaction of the index."""
@@ -56,15 +57,6 @@ _INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE
 
 class NotStored(Exception):  # noqa: N818 - an outcome that the caller answers, not a fault
     """None of the events was committed, and why, in a few words. The store is still good."""
-
-
-class Query(msgspec.Struct, frozen=True):
-    """Which events are asked for; None: any."""
-
-    session: str | None = None
-    tool: str | None = None
-    name: str | None = None
-    uid: int | None = None
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -144,7 +136,7 @@ class Store:
         limit = min(limit, SLICE_ROWS)
         while seen < through:
             end = min(through, self._window_end(seen, window))
-            sql, values = _selection(query, lines=True, lagging=seen >= self._indexed)
+            sql, values = query.selection(lines=True, lagging=seen >= self._indexed)
             with self._reading(sql, (*values, seen, end)) as rows:
                 for number, line in rows:
                     seen = number
@@ -165,7 +157,7 @@ class Store:
         window = WINDOW
         while seen > 1:
             after = self._window_start(seen, window)
-            sql, values = _selection(query, lines=False, lagging=after >= self._indexed)
+            sql, values = query.selection(lines=False, lagging=after >= self._indexed)
             with self._reading(f"{sql} DESC LIMIT ?", (*values, after, seen - 1, limit - len(ids))) as rows:
                 ids.extend(number for (number,) in rows)
             if len(ids) >= limit:
@@ -246,17 +238,3 @@ def _next_window(window: int, begun: float) -> int:
     if took > SLICE_SECONDS:
         return 0
     return min(2 * window, WIDEST) if took < SLICE_SECONDS / 4 else window
-
-
-def _selection(query: Query, *, lines: bool, lagging: bool) -> tuple[str, tuple[object, ...]]:
-    """SQL for ids, and lines, of events whose ids are in a range, which is its last two parameters; in that order."""
-    wanted = [(column, value) for column, value in msgspec.structs.asdict(query).items() if value is not None]
-    table, sign = ("event", "") if lagging or not wanted else ("facet", "+")
-    columns = f"{table}.id, event.line" if lines else f"{table}.id"
-    tables = "facet JOIN event ON event.id = facet.id" if lines and table == "facet" else table
-    # One index is used, that of the first column, which is the one with the fewest events to a value. The sign takes
-    # the others out of the choice of the planner, who knows nothing of how many there are.
-    conditions = [f"{sign if place else ''}{table}.{column} = ?" for place, (column, _) in enumerate(wanted)]
-    conditions += [f"{table}.id > ?", f"{table}.id <= ?"]
-    sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {table}.id"  # noqa: S608 - no values
-    return sql, tuple(value for _, value in wanted)

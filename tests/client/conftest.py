@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from harness.engines.namespace import NamespaceEngine
 from harness.world import Node, User, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.engines.attached import AttachedPlace
     from harness.engines.protocol import Completed, Process
@@ -118,9 +117,9 @@ class Person:
     def start(self, command: list[str], environment: Mapping[str, str] | None = None) -> Process:
         return self.place.start(command, WORLD.principal(self.name), environment=environment, directory=self.home)
 
-    def claude(self, *arguments: str, program: tuple[str, ...] = (), **more: str) -> Process:
-        """Start the client in an environment that is otherwise empty."""
-        variables = [f"{name}={value}" for name, value in (self.environment | more).items()]
+    def claude(self, *arguments: str, program: Sequence[str] = (), more: Mapping[str, str] | None = None) -> Process:
+        """Start the client in an environment with `more` in it and nothing else."""
+        variables = [f"{name}={value}" for name, value in {**self.environment, **(more or {})}.items()]
         return self.start(["env", "-i", *variables, *program, CLAUDE, *arguments])
 
     def terminal(self) -> Process:
@@ -133,11 +132,13 @@ class Person:
             "messageIdleNotifThresholdMs": 1000,
         }
         self.write(".claude.json", json.dumps(known))
-        return self.claude(program=("python3", "/opt/terminal.py"), TERM="xterm")
+        return self.claude(program=("python3", "/opt/terminal.py"), more={"TERM": "xterm"})
 
-    def turn(self, prompt: str, *arguments: str, timeout: float = 60, **more: str) -> Completed:
+    def turn(
+        self, prompt: str, *arguments: str, timeout: float = 60, more: Mapping[str, str] | None = None
+    ) -> Completed:
         """One session that takes one turn, its prompt on the standard input as far as it is long."""
-        process = self.claude("-p", *arguments, "--allowedTools", "Bash", **more)
+        process = self.claude("-p", *arguments, "--allowedTools", "Bash", more=more)
         process.send(prompt)
         process.close_input()
         return process.wait(timeout)
@@ -179,15 +180,6 @@ class Person:
         done = self.start(["cat", path])
         done.close_input()
         return done.wait().stdout
-
-
-def until(said: Callable[[], bool], seconds: float = 20) -> float:
-    """Ask again and again until it is so; how long that took."""
-    started = time.monotonic()
-    while not said():
-        if time.monotonic() - started > seconds:
-            pytest.fail(f"not so after {seconds} s")
-    return time.monotonic() - started
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_a_session_with_the_plugin_is_recorded(alice: Person) -> None:
     with running(alice.start_observatory("serve", "--socket", socket)) as server:
         while "listening on" not in server.read_line("stderr"):
             pass
-        done = alice.turn('do:{"bash": "true"}', "--plugin-dir", PLUGIN, CLAUDE_UNIX_HOOK_WATCHER=socket)
+        done = alice.turn('do:{"bash": "true"}', "--plugin-dir", PLUGIN, more={"CLAUDE_UNIX_HOOK_WATCHER": socket})
         assert done.status == 0, done
         said = alice.observatory("events", "--json", "--socket", socket).splitlines()
     names = [json.loads(line)["_event"] for line in said]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.client.conftest import WHERE, running, until
+from tests.client.conftest import WHERE, running
+from tests.helpers.deadline import until
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Process
@@ -36,18 +37,22 @@ WAIT = "until [ -e go ]; do sleep 0.05; done"
 """A command that ends when there is a file `go`. (The client itself reads a named pipe that a command names.)"""
 
 
+def until_state(person: Person, state: str, seconds: float = 20) -> None:
+    until(lambda: person.state() == state, lambda: f"{state}, and not {person.state()}", seconds)
+
+
 def test_a_session_goes_through_its_states(alice: Person) -> None:
     assert alice.start(["mkfifo", "-m", "0666", "/tmp/model"]).wait().status == 0
     with running(alice.claude(*STREAMING, "--allowedTools", "Bash")) as session:
-        until(lambda: alice.state() == "fresh")
+        until_state(alice, "fresh")
         prompt(session, bash=WAIT, gate="/tmp/model")
-        until(lambda: alice.state() == "running a tool")
+        until_state(alice, "running a tool")
         (told,) = alice.ask("sessions")
         assert (told["tool"], told["project"], told["uid"]) == ("Bash", alice.home, alice.uid)
         alice.write("go", "")
-        until(lambda: alice.state() == "working")
+        until_state(alice, "working")
         alice.write("/tmp/model", "go")
-        until(lambda: alice.state() == "idle")
+        until_state(alice, "idle")
         session.close_input()
         assert session.wait(30).status == 0
         assert alice.state() == "ended"
@@ -57,7 +62,7 @@ def test_a_session_goes_through_its_states(alice: Person) -> None:
 def test_a_session_is_dead_within_a_second_of_its_killing(alice: Person, busy: bool) -> None:
     with running(alice.claude(*STREAMING, "--allowedTools", "Bash")) as session:
         prompt(session, **({"bash": WAIT} if busy else {}))
-        until(lambda: alice.state() == ("running a tool" if busy else "idle"))
+        until_state(alice, "running a tool" if busy else "idle")
         with running(alice.start_observatory("events", "--follow", "--json", *WHERE)) as told:
             told.read_line()  # it follows
             session.signal(signal.SIGKILL)
@@ -74,9 +79,9 @@ def test_a_session_is_dead_within_a_second_of_its_killing(alice: Person, busy: b
 def test_a_dead_session_that_is_resumed_lives_again(alice: Person) -> None:
     with running(alice.claude(*STREAMING)) as session:
         prompt(session)
-        until(lambda: alice.state() == "idle")
+        until_state(alice, "idle")
         session.signal(signal.SIGKILL)
-        until(lambda: alice.state() == "dead")
+        until_state(alice, "dead")
     (told,) = alice.ask("sessions")
     done = alice.turn("do:{}", "--resume", told["session_id"])
     assert done.status == 0, done
@@ -87,14 +92,14 @@ def test_a_dead_session_that_is_resumed_lives_again(alice: Person) -> None:
 def test_a_session_on_a_terminal_waits_for_permission_and_for_input(alice: Person) -> None:
     with running(alice.terminal()) as session:
         client = int(session.read_line())
-        until(lambda: alice.state() == "fresh")
+        until_state(alice, "fresh")
         session.send('do:{"bash": "touch here"}')
-        until(lambda: enter(session) and alice.state() not in {"fresh", None})
-        until(lambda: alice.state() == "waiting for permission")
+        until(lambda: enter(session) and alice.state() not in {"fresh", None}, "the prompt is taken")
+        until_state(alice, "waiting for permission")
         (told,) = alice.ask("sessions")
         assert told["tool"] == "Bash"
         assert alice.read("here") == "", "it did not wait"
         session.send("\r")
-        until(lambda: alice.state() == "waiting for input", 60)
+        until_state(alice, "waiting for input", 60)
         assert alice.start(["kill", "-9", str(client)]).wait().status == 0
-        until(lambda: alice.state() == "dead")
+        until_state(alice, "dead")

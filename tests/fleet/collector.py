@@ -34,24 +34,24 @@ class Collector(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Collector
-
     def do_POST(self) -> None:
+        collector = self.server
+        assert isinstance(collector, Collector)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path != "/v1/logs":
             self.send_error(404)
-        elif self.server.refusals:
-            self.server.refusals -= 1
-            self.server.refused.set()
+        elif collector.refusals:
+            collector.refusals -= 1
+            collector.refused.set()
             self.send_error(400)
         else:
-            self.server.requests.append(ExportLogsServiceRequest.FromString(body))
-            print(len(self.server.records()), flush=True)
+            collector.requests.append(ExportLogsServiceRequest.FromString(body))
+            print(len(collector.records()), flush=True)
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *arguments: object) -> None:
         pass
 
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fleet.cluster import Cluster, network
-from tests.web.conftest import folder, server, short_folder
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_command import command
+from tests.helpers.observatory_server import ObservatoryServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["cluster", "folder", "nats_server", "server"]
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with short_directory() as made:
+        yield made
+
+
+@pytest.fixture
+def server() -> Iterator[ObservatoryServer]:
+    with serving(stdout=subprocess.DEVNULL) as running:
+        yield running
 
 
 @pytest.fixture
@@ -28,8 +39,8 @@ def nats_server(need: Callable[[str, str], str]) -> str:
 def cluster(nats_server: str) -> Iterator[Cluster]:
     if os.geteuid() != 0:
         pytest.skip("only root can make network namespaces, and cut a link between them")
-    with network() as made, short_folder() as place:
-        running = Cluster(made, place, nats_server)
+    with network() as made, short_directory() as folder:
+        running = Cluster(made, folder, nats_server)
         try:
             for node in (1, 2, 3):
                 running.start(node)
@@ -40,10 +51,6 @@ def cluster(nats_server: str) -> Iterator[Cluster]:
 
 def environment(state: Path) -> dict[str, str]:
     return {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONUNBUFFERED": "1"}
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "observatory", *arguments]
 
 
 def run(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:

@@ -35,7 +35,7 @@ class Key:
 
 def make_key(kind: str) -> Key:
     seed = nkeys.encode_seed(os.urandom(32), PREFIXES[kind])
-    pair = nkeys.from_seed(bytearray(seed))
+    pair: Any = nkeys.from_seed(bytearray(seed))
     return Key(bytes(seed), pair, pair.public_key.decode())
 
 

@@ -12,6 +12,8 @@ from nats.js.api import StorageType, StreamConfig
 from tests.fleet.cluster import attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from nats.js.client import JetStreamContext
 
 
@@ -48,9 +50,12 @@ def _nanoseconds(text: str) -> int:
     return int(datetime.fromisoformat(whole + "+00:00").timestamp()) * 10**9 + int(part.ljust(9, "0")[:9] or 0)
 
 
+QUESTIONS: dict[str, Callable[..., Awaitable[Any]]] = {"state": state, "make": make, "seconds": seconds}
+
+
 def main() -> None:
     url, question, *arguments = sys.argv[1:]
-    work = {"state": state, "make": make, "seconds": seconds}[question]
+    work = QUESTIONS[question]
     print(json.dumps(asyncio.run(attempt(url, lambda jetstream: work(jetstream, *arguments)))))
 
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fleet.conftest import command, environment
-from tests.web.conftest import short_folder
-from tests.web.server import Server
+from tests.fleet.conftest import environment
+from tests.helpers.deadline import until
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_command import command
+from tests.helpers.observatory_server import start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.fleet.cluster import Cluster
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 EVENTS = int(os.environ.get("FLEET_EVENTS", "200000"))
 CUT = float(os.environ.get("FLEET_CUT", "20"))
 """Seconds for which the link is cut."""
+PAUSE = 0.25
+"""Seconds between two questions: the cluster has no way to call back."""
 SIZE = 600
 HOSTS = ("web1", "web2", "ci1", "far1")
 
@@ -39,8 +43,7 @@ class Host:
         self.cluster = cluster
         self.folder = folder / name
         self.folder.mkdir()
-        self.server = Server(self.folder)
-        self.server.start()
+        self.server = start(self.folder, stdout=subprocess.DEVNULL)
         self.sent = 0
         self.forwarder: subprocess.Popen[str] | None = None
         self.log = self.folder / "forward.log"
@@ -60,7 +63,7 @@ class Host:
         arguments = (
             "forward",
             "--socket",
-            str(self.server.socket),
+            self.server.path,
             "--host",
             self.name,
             "--to",
@@ -88,17 +91,9 @@ class Host:
         return self.log.read_text()
 
 
-def until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for something that only asking tells."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.25)  # the cluster has no way to call back
-
-
 @pytest.fixture
 def hosts(cluster: Cluster) -> Iterator[list[Host]]:
-    with short_folder() as folder, contextlib.ExitStack() as stack:
+    with short_directory() as folder, contextlib.ExitStack() as stack:
         made = []
         for name in HOSTS:
             made.append(Host(name, folder, cluster))
@@ -118,7 +113,7 @@ def make_stream(cluster: Cluster) -> None:
             == 0
         )
 
-    until(made, 60, "the stream is made")
+    until(made, "the stream is made", 60, PAUSE)
 
 
 @pytest.mark.timeout(1800)
@@ -144,7 +139,9 @@ def test_every_event_is_in_the_stream_once_and_in_order_whatever_breaks(cluster:
         host.say(first)
     for host in hosts:
         host.start()
-    until(lambda: cluster.ask("state", "OBSERVATORY")["messages"] == 4 * first, 300, "the first half has arrived")
+    until(
+        lambda: cluster.ask("state", "OBSERVATORY")["messages"] == 4 * first, "the first half has arrived", 300, PAUSE
+    )
     peace = 4 * first / cluster.ask("seconds", "OBSERVATORY")
     alone = 4 * first / cluster.ask("seconds", "BARE")
     print(f"\nin peace: {peace:.0f} events/s; four bare publishers: {alone:.0f}/s; ratio {peace / alone:.2f}")
@@ -158,7 +155,7 @@ def test_every_event_is_in_the_stream_once_and_in_order_whatever_breaks(cluster:
     killed = time.monotonic()
     network.cut()
     hosts[0].kill()
-    until(lambda: cluster.ask("state", "OBSERVATORY")["leader"] not in {None, leader}, 60, "there is another leader")
+    until(lambda: cluster.ask("state", "OBSERVATORY")["leader"] not in {None, leader}, "another leader", 60, PAUSE)
     print(f"another leader after {time.monotonic() - killed:.1f} s")
     hosts[0].start()
     cluster.start(leader)
@@ -169,7 +166,7 @@ def test_every_event_is_in_the_stream_once_and_in_order_whatever_breaks(cluster:
     hosts[1].start()
     for speaker in speakers:
         speaker.join()
-    until(lambda: cluster.ask("state", "OBSERVATORY")["messages"] >= EVENTS, 900, "all have arrived")
+    until(lambda: cluster.ask("state", "OBSERVATORY")["messages"] >= EVENTS, "all have arrived", 900, PAUSE)
     print(f"all had arrived {time.monotonic() - mended:.1f} s after the cut")
 
     for host in hosts:

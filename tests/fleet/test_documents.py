@@ -12,30 +12,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fleet.cluster import network
+from tests.helpers.documents import code_blocks
 
 if TYPE_CHECKING:
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "fleet.md").read_text()
 
 
-def blocks() -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network namespace, where the ports are free")
-def test_every_command_does_what_the_page_says(server: Server, folder: Path, nats_server: str) -> None:
+def test_every_command_does_what_the_page_says(server: ObservatoryServer, folder: Path, nats_server: str) -> None:
     server.hooks().say("Stop", session_id="documented")
     environment = {
         **os.environ,
         "HOME": str(folder),
         "XDG_STATE_HOME": str(folder / "state"),
-        "CLAUDE_UNIX_HOOK_WATCHER": str(server.socket),
+        "CLAUDE_UNIX_HOOK_WATCHER": server.path,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(Path(nats_server).parent), os.environ["PATH"]]),
     }
     ready = "until (: </dev/tcp/127.0.0.1/4222) 2>/dev/null; do sleep 0.1; done"
-    start, make, send, collect = blocks()
+    start, make, send, collect = code_blocks(PAGE, "sh")
     script = "\n".join(["set -eu", start, "trap 'kill $!' EXIT", ready, make, send])
     with network() as made:
         inside = made.inside(made.hub, ["bash", "-c", script])

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import nats
+import nats.errors
 import pytest
 
-from tests.fleet.conftest import command, environment, run
+from tests.fleet.conftest import environment, run
 from tests.fleet.keys import Operator
+from tests.helpers.deadline import until
+from tests.helpers.observatory_command import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 HOST_MAY = (
     ["observatory.{host}.>", "$JS.API.DIRECT.GET.OBSERVATORY.observatory.{host}.>"],
@@ -133,8 +136,8 @@ def bus(folder: Path, nats_server: str, need: Callable[[str, str], str]) -> Iter
         made.end()
 
 
-def at(server: Server) -> tuple[str, str]:
-    return ("--socket", str(server.socket))
+def at(server: ObservatoryServer) -> tuple[str, str]:
+    return ("--socket", server.path)
 
 
 def events(bus: Bus, *options: str) -> list[dict[str, Any]]:
@@ -151,7 +154,7 @@ def forwarded(*arguments: str, state: Path) -> str:
     return done.stderr
 
 
-def test_events_arrive_with_the_host_that_nats_authenticated(server: Server, bus: Bus) -> None:
+def test_events_arrive_with_the_host_that_nats_authenticated(server: ObservatoryServer, bus: Bus) -> None:
     server.hooks().say("Stop", session_id="s", _host="forged", host="claimed")
     server.hooks().say("Pre.Tool > Use".replace(" ", "%20"), session_id="s")
     said = forwarded(*at(server), *bus.host("web1"), state=bus.folder)
@@ -163,7 +166,7 @@ def test_events_arrive_with_the_host_that_nats_authenticated(server: Server, bus
     assert second["_event"] == "Pre.Tool > Use"
 
 
-def test_a_host_cannot_publish_or_read_under_another_name(server: Server, bus: Bus) -> None:
+def test_a_host_cannot_publish_or_read_under_another_name(server: ObservatoryServer, bus: Bus) -> None:
     server.hooks().say("Stop", session_id="mine")
     forwarded(*at(server), *bus.host("web1"), state=bus.folder)
     publish, subscribe = ([part.format(host="web2") for part in parts] for parts in HOST_MAY)
@@ -226,7 +229,7 @@ def test_a_host_that_writes_another_hosts_name_into_its_events_is_still_itself(b
 
 
 def test_a_lost_cursor_doubles_nothing_even_when_jetstream_has_forgotten_the_message_ids(
-    server: Server, bus: Bus
+    server: ObservatoryServer, bus: Bus
 ) -> None:
     async def forget_at_once() -> None:
         import ssl
@@ -249,7 +252,7 @@ def test_a_lost_cursor_doubles_nothing_even_when_jetstream_has_forgotten_the_mes
     assert [event["n"] for event in events(bus)] == list(range(1510))
 
 
-def test_a_forwarder_outlives_both_ends(server: Server, bus: Bus) -> None:
+def test_a_forwarder_outlives_both_ends(server: ObservatoryServer, bus: Bus) -> None:
     server.hooks().say("Stop", session_id="s", n=1)
     with (bus.folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -275,25 +278,20 @@ def test_a_forwarder_outlives_both_ends(server: Server, bus: Bus) -> None:
 
 
 def wait_for(bus: Bus, count: int) -> None:
-    until = time.monotonic() + 60
-    while len(events(bus)) < count:
-        assert time.monotonic() < until, (bus.folder / "log").read_text()
+    until(lambda: len(events(bus)) >= count, (bus.folder / "log").read_text, 60)
 
 
 def wait_for_words(bus: Bus, words: str) -> None:
-    until = time.monotonic() + 60
-    while words not in (bus.folder / "log").read_text():
-        assert time.monotonic() < until, f"{words!r} was not said"
-        time.sleep(0.1)  # a log cannot call back
+    log = bus.folder / "log"
+    until(lambda: words in log.read_text(), lambda: f"{words!r} is said:\n{log.read_text()}", 60, 0.1)
 
 
-def test_a_new_database_is_forwarded_from_its_beginning(server: Server, bus: Bus) -> None:
+def test_a_new_database_is_forwarded_from_its_beginning(server: ObservatoryServer, bus: Bus) -> None:
     host = bus.host("web1")
     server.hooks().say_all(("Stop", {"session_id": "old"}) for _ in range(3))
     forwarded(*at(server), *host, state=bus.folder)
     server.end()
-    for file in server.socket.parent.glob("db*"):
-        file.unlink()
+    server.delete_database()
     server.start()
     server.hooks().say("Stop", session_id="new")
     said = forwarded(*at(server), *host, state=bus.folder)
@@ -301,7 +299,7 @@ def test_a_new_database_is_forwarded_from_its_beginning(server: Server, bus: Bus
     assert [event["session_id"] for event in events(bus)] == ["old", "old", "old", "new"]
 
 
-def test_an_event_too_long_for_nats_is_sent_as_what_is_known_of_it(server: Server, bus: Bus) -> None:
+def test_an_event_too_long_for_nats_is_sent_as_what_is_known_of_it(server: ObservatoryServer, bus: Bus) -> None:
     server.hooks().say("PreToolUse", session_id="s", tool_name="Write", tool_input={"content": "x" * 100_000})
     server.hooks().say("Stop", session_id="s")
     said = forwarded(*at(server), *bus.host("web1"), state=bus.folder)
@@ -311,7 +309,7 @@ def test_an_event_too_long_for_nats_is_sent_as_what_is_known_of_it(server: Serve
     assert (first["tool_name"], first["_peer_uid"], "tool_input" in first) == ("Write", second["_peer_uid"], False)
 
 
-def test_filters_and_the_web_page_read_many_hosts(server: Server, bus: Bus) -> None:
+def test_filters_and_the_web_page_read_many_hosts(server: ObservatoryServer, bus: Bus) -> None:
     server.hooks().say("Stop", session_id="a", tool_name="Bash")
     server.hooks().say("PreToolUse", session_id="b", tool_name="Bash")
     for name in ("web1", "web2"):
@@ -344,7 +342,7 @@ def test_filters_and_the_web_page_read_many_hosts(server: Server, bus: Bus) -> N
         web.communicate()
 
 
-def test_two_forwarders_do_not_share_a_cursor(server: Server, bus: Bus) -> None:
+def test_two_forwarders_do_not_share_a_cursor(server: ObservatoryServer, bus: Bus) -> None:
     host = bus.host("web1")
     with subprocess.Popen(
         command("forward", *at(server), *host), stderr=subprocess.PIPE, text=True, env=environment(bus.folder)

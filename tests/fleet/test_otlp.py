@@ -14,12 +14,13 @@ import pytest
 
 from observatory.forward.otlp import record, resource_of
 from tests.fleet.collector import Collector
-from tests.fleet.conftest import command, environment, run
+from tests.fleet.conftest import environment, run
+from tests.helpers.observatory_command import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 
 @pytest.fixture
@@ -42,15 +43,13 @@ def attributes(entry: Any) -> dict[str, Any]:
 
 
 def test_an_event_is_a_log_record_by_the_semantic_conventions(
-    server: Server, collector: Collector, folder: Path
+    server: ObservatoryServer, collector: Collector, folder: Path
 ) -> None:
     server.hooks().say(
         "PreToolUse", session_id="s1", tool_name="Bash", tool_use_id="t1", tool_input={"command": "ls"}, _x=1
     )
     server.hooks().say("StopFailure", session_id="s1", big=1 << 70)
-    done = run(
-        "forward", "--socket", str(server.socket), "--to", collector.url, "--host", "web1", "--once", state=folder
-    )
+    done = run("forward", "--socket", server.path, "--to", collector.url, "--host", "web1", "--once", state=folder)
     assert done.returncode == 0, done.stderr
     first, second = collector.records()
     said = attributes(first)
@@ -88,11 +87,11 @@ def test_what_the_kernel_did_not_know_is_absent_and_not_zero() -> None:
 
 
 def test_a_collector_that_refuses_for_a_while_gets_everything_in_order(
-    server: Server, collector: Collector, folder: Path
+    server: ObservatoryServer, collector: Collector, folder: Path
 ) -> None:
     collector.refusals = 2
     server.hooks().say_all(("Stop", {"session_id": "s", "n": n}) for n in range(600))
-    done = run("forward", "--socket", str(server.socket), "--to", collector.url, "--once", state=folder)
+    done = run("forward", "--socket", server.path, "--to", collector.url, "--once", state=folder)
     assert done.returncode == 0, done.stderr
     assert "it takes events again" in done.stderr
     ids = [attributes(entry)["observatory.event.id"] for entry in collector.records()]
@@ -100,9 +99,9 @@ def test_a_collector_that_refuses_for_a_while_gets_everything_in_order(
 
 
 def test_a_forwarder_killed_before_it_delivered_begins_where_it_was(
-    server: Server, collector: Collector, folder: Path
+    server: ObservatoryServer, collector: Collector, folder: Path
 ) -> None:
-    to = ("forward", "--socket", str(server.socket), "--to", collector.url)
+    to = ("forward", "--socket", server.path, "--to", collector.url)
     server.hooks().say("Stop", session_id="one")
     assert run(*to, "--once", state=folder).returncode == 0
     collector.refusals = 1_000_000

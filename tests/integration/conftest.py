@@ -8,29 +8,29 @@ import json
 import re
 import signal
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from harness.checks import CHECKS
-from harness.engines.cache.images import tree
 from harness.engines.protocol import Credentials, PlaceError
 from harness.engines.registry import choose
 from harness.testbed.callers import Callers
+from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
+from tests.helpers.places import opened
+from tests.helpers.workers import OneWorkerEach
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from xdist.remote import Producer
 
     from harness.engines.protocol import Completed, Engine, Place, Process
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "observatory"
-INSIDE = "/opt/observatory"
 EMULATED = 3600.0
 """Seconds for one test in a machine that is emulated, on a machine that may be busy."""
 
@@ -57,19 +57,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-class OneWorkerEach(LoadScopeScheduling):
-    """One worker has all of what tests share. The groups of xdist 3.8 itself have no effect with pytest 9.2, which does
-    not let it write them into the names of tests.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return shared(nodeid)
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerEach | None:
     """Group by what is shared, if grouping is asked for."""
-    return OneWorkerEach(config, log) if config.getvalue("dist") == "loadscope" else None
+    return OneWorkerEach(config, log, shared) if config.getvalue("dist") == "loadscope" else None
 
 
 def shared(nodeid: str) -> str:
@@ -116,11 +107,8 @@ def _automatic() -> str:
 @pytest.fixture(scope="session")
 def place(engine: Engine, copies: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place into which `observatory` and what it imports have been brought."""
-    installed = tree(ROOT / "locks" / "core.txt", engine)
-    sources = (f"{SOURCE}:{INSIDE}/source/observatory", f"{copies}:{INSIDE}/copies")
-    mounts = (f"{installed}:{INSIDE}/libraries", *sources)
-    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
-        yield opened
+    with opened(engine, request, *mounts(libraries(engine)), f"{copies}:{INSIDE}/copies") as made:
+        yield made
 
 
 @dataclass
@@ -157,11 +145,7 @@ def serve(place: Place) -> Iterator[Callable[..., Server]]:
             process = place.start(
                 ["python3", "-m", "observatory", "serve", *arguments],
                 CAST.principal(user),
-                environment={
-                    "HOME": f"/home/{user}",
-                    "PYTHONPATH": f"{INSIDE}/{source}:{INSIDE}/libraries",
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                },
+                environment=environment(f"/home/{user}", source),
                 umask=umask,
             )
             stack.callback(_stop, process)

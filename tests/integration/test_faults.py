@@ -33,13 +33,17 @@ def test_the_suite_fails_when(
     fault = FAULTS[name]
     broken = functools.partial(serve, source=f"copies/{copy_of(name)}")
     if fault.umask is None:
-        test = test_reach.test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them
-        case = (place, callers, broken, uncounted, request, TMP, fault.mode, fault.group)
+        test = functools.partial(
+            test_reach.test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them,
+            *(place, callers, broken, uncounted, request, TMP, fault.mode, fault.group),
+        )
     else:
-        test = test_window.test_a_stranger_who_hammers_connect_during_every_start_never_gets_in
-        case = (place, broken, uncounted, fault.umask)
+        test = functools.partial(
+            test_window.test_a_stranger_who_hammers_connect_during_every_start_never_gets_in,
+            *(place, broken, uncounted, fault.umask),
+        )
     with pytest.raises(AssertionError, match=re.escape(fault.says)):
-        test(*case)
+        test()
 
 
 def uncounted(**_numbers: int) -> None:

@@ -18,6 +18,8 @@ import pytest
 from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.engines.protocol import Engine
 
 SUITE = """
@@ -25,7 +27,7 @@ import os, pytest
 from harness.world import Principal, User, World
 
 @pytest.mark.parametrize("number", range(2))
-def test_never_ends(place, number):
+def test_never_ends(place, number) -> None:
     place.build(World(name="killed", users=(User("root", 0, 0), User("alice", 1500, 1500))))
     sleeper = place.start(["sleep", "infinity"], Principal(1500, 1500))
     where = place.run(["sh", "-c", "readlink /proc/self/ns/mnt; uname -n"], Principal(0, 0)).stdout.split()
@@ -65,10 +67,11 @@ def inside(namespaces: set[str]) -> set[int]:
 
 
 def directories(pids: set[int], own: Path) -> set[str]:
-    """The temporary directories that these processes were told of, but for the suite's own."""
+    """The temporary directories that these processes were told of or have as their root, but for the suite's own."""
     base = tempfile.gettempdir()
     told = [Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in pids]
-    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "".join(told))
+    roots = [os.readlink(f"/proc/{pid}/root") for pid in pids]
+    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "\0".join([*told, *roots, ""]))
     return {path for path in named if not own.is_relative_to(path)}
 
 
@@ -80,7 +83,7 @@ def containers(engine: Engine, hosts: set[str]) -> list[str]:
     return sorted(hosts & set(subprocess.check_output(command, text=True).split()))
 
 
-def named(left: list[int | str]) -> str:
+def named(left: Sequence[object]) -> str:
     """What is left, processes with their command lines."""
     told = []
     for each in left:

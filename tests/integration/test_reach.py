@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.oracle import predict, rules_of
 from harness.report.run_terminal import explain_refusal
+from harness.testbed.callers import Call, Callers
 from harness.trials.verdict import judge
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
 from tests.integration.conftest import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
-    from harness.testbed.callers import Callers
+    from harness.pytest_plugin.fixtures import Tally
     from harness.trials.verdict import Verdict
     from harness.world import World
     from tests.integration.conftest import Server
@@ -70,10 +70,35 @@ def try_everybody(place: Place, callers: Callers, server: Server, world: World) 
             observation = replace(observation, credentials=credentials(event), process=answer.process)
         verdict = judge(attempt, decision, observation)
         if answer.outcome != seen.outcome:
-            words = f"{attempt.user}: one process got {seen.outcome}, another of the same user {answer['outcome']}"
+            words = f"{attempt.user}: one process got {seen.outcome}, another of the same user {answer.outcome}"
             verdict = replace(verdict, differences=(*verdict.differences, words))
         verdicts.append(verdict)
     return verdicts
+
+
+class RefusedCallers(Callers):
+    """The users as processes whom the kernel lets in nowhere, unlike those by which a place makes its attempts."""
+
+    def call(
+        self, user: str, to: str | tuple[str, int], body: Mapping[str, Any], target: str = "/hook?event=Probe"
+    ) -> Call:
+        return Call("EACCES")
+
+
+def test_two_processes_of_one_user_that_are_treated_differently_are_told(
+    place: Place, serve: Callable[..., Server], request: pytest.FixtureRequest
+) -> None:
+    place.build(CAST)
+    layout = LAYOUTS[0]
+    server = serve("--socket", layout.socket, "--mode", "0600")
+    world = with_socket(layout, 0o600)
+    verdicts = {
+        verdict.attempt.user: verdict for verdict in try_everybody(place, RefusedCallers(place, CAST), server, world)
+    }
+    assert verdicts["mallory"].agree
+    assert not verdicts["alice"].agree
+    told = explain_refusal(world, verdicts["alice"], reproduce(request))
+    assert "alice: one process got ok, another of the same user EACCES" in told
 
 
 def reproduce(request: pytest.FixtureRequest) -> str:

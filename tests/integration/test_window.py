@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.engines import bundle
 from tests.integration.cast import CAST
-from tests.integration.probes import HAMMER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from tests.integration.conftest import Server
 
 STARTS = 10
@@ -26,7 +26,8 @@ def test_a_stranger_who_hammers_connect_during_every_start_never_gets_in(
 ) -> None:
     place.build(CAST)
     path = "/tmp/observatory.sock"
-    stranger = place.start(["python3", "-c", HAMMER, path], CAST.principal("mallory"))
+    stranger = place.start(bundle.COMMAND, CAST.principal("mallory"))
+    stranger.send(bundle.delivery("tests.integration.hammer", path=path))
     stranger.read_line()
     for _ in range(STARTS):
         server = serve("--socket", path, "--mode", "0600", umask=umask)

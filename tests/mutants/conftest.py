@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.checks import CHECKS
+from tests.helpers.places import place_fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from harness.engines.protocol import Engine, Place
 
 HERE = Path(__file__).parent
 INSIDE = "/opt/mutants"
@@ -21,12 +21,7 @@ ROW = "mutants row"
 CELLS = {"held": ".", "broken": "x", "not applicable": "-"}
 
 
-@pytest.fixture(scope="session")
-def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A place with the folder of the mutants in it."""
-    image = request.config.getoption("--image")
-    with engine.open(image=image, mounts=(f"{HERE}:{INSIDE}/tests/mutants",)) as opened:
-        yield opened
+place = place_fixture(f"{HERE}:{INSIDE}/tests/mutants")
 
 
 @pytest.fixture

@@ -18,14 +18,18 @@ import stat
 import struct
 import sys
 import urllib.parse
+from typing import TYPE_CHECKING
 
-from tests.mutants.reference import IDLE, Connection, Peer, Server, main
+from tests.mutants.reference import IDLE, Connection, Peer, Server, main, ucred
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MUTANTS: dict[str, tuple[type[Server], str]] = {}
 """Each mutant's class, and the check that is meant to catch it."""
 
 
-def mutant(check: str):
+def mutant(check: str) -> Callable[[type[Server]], type[Server]]:
     """Register a mutant under its class's name, with the check that is meant for it."""
 
     def register(kind: type[Server]) -> type[Server]:
@@ -389,7 +393,7 @@ class ReadsIdsAsSigned(Server):
     """Unpacks struct ucred as three signed integers."""
 
     def credentials(self, peer_socket: socket.socket) -> tuple[int, int, int]:
-        pid, uid, gid = struct.unpack("3i", peer_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        pid, uid, gid = struct.unpack("3i", ucred(peer_socket))
         return pid, uid, gid
 
 
@@ -467,6 +471,8 @@ class NamesTheSpeaker(Server):
     """Reports the process that sent the request (SCM_CREDENTIALS), which may have been handed the connection."""
 
     def take(self, peer_socket: socket.socket) -> None:
+        if sys.platform != "linux":
+            raise NotImplementedError
         peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         super().take(peer_socket)
 
@@ -524,7 +530,7 @@ class BelievesAHeader(Server):
 
     def trusted(self, connection: Connection, headers: dict[str, str], query: str) -> dict[str, object]:
         trusted = super().trusted(connection, headers, query)
-        return {**trusted, "_peer_uid": int(headers.get("x-peer-uid", trusted["_peer_uid"]))}
+        return {**trusted, "_peer_uid": int(headers["x-peer-uid"])} if "x-peer-uid" in headers else trusted
 
 
 @mutant("forgery")
@@ -554,6 +560,8 @@ class BelievesSentCredentials(Server):
     """Goes by SCM_CREDENTIALS, in which a process with CAP_SETUID may name anyone."""
 
     def read(self, connection: Connection) -> None:
+        if sys.platform != "linux":
+            raise NotImplementedError
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         with contextlib.suppress(OSError):
             _, ancillary, _, _ = connection.socket.recvmsg(1, socket.CMSG_SPACE(12), socket.MSG_PEEK)

@@ -12,16 +12,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from harness.oracle import permission, predict, steps, walk
+from harness.oracle import lookup, permission, predict, steps
+from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
-from harness.oracle.walk import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from harness.oracle import Decision, Rules
     from harness.oracle.filesystem import Inode
+    from harness.oracle.rules import Procedure, StepName
     from harness.oracle.steps import Trial
     from harness.world import Attempt, Principal, World
 
@@ -47,11 +48,11 @@ def _with(**changes: object) -> Callable[[Rules], Rules]:
     return lambda rules: dataclasses.replace(rules, **changes)  # type: ignore[arg-type]
 
 
-def _without(operation: str, step: str) -> Callable[[Rules], Rules]:
+def _without(operation: Procedure, step: StepName) -> Callable[[Rules], Rules]:
     return lambda rules: _steps(rules, operation, tuple(name for name in rules.steps[operation] if name != step))
 
 
-def _before(operation: str, early: str, late: str) -> Callable[[Rules], Rules]:
+def _before(operation: Procedure, early: StepName, late: StepName) -> Callable[[Rules], Rules]:
     """The step `early` is made just before `late`, which it should follow."""
 
     def change(rules: Rules) -> Rules:
@@ -62,13 +63,13 @@ def _before(operation: str, early: str, late: str) -> Callable[[Rules], Rules]:
     return change
 
 
-def _steps(rules: Rules, operation: str, steps: tuple[str, ...]) -> Rules:
+def _steps(rules: Rules, operation: Procedure, steps: tuple[StepName, ...]) -> Rules:
     assert steps != rules.steps[operation]
     return dataclasses.replace(rules, steps=MappingProxyType({**rules.steps, operation: steps}))
 
 
 def _behind_links(rules: Rules) -> Rules:
-    steps = tuple("parent behind links" if step == "parent" else step for step in rules.steps["bind"])
+    steps = tuple("parent_behind_links" if step == "parent" else step for step in rules.steps["bind"])
     return _steps(rules, "bind", steps)
 
 
@@ -106,14 +107,14 @@ def _any_class_will_do(principal: Principal, inode: Inode, wanted: int, rules: R
     return Entitlement("other", bits, None)
 
 
-def _reading_is_enough(self: walk.Walk, directory: object) -> None:
+def _reading_is_enough(self: lookup.Lookup, directory: object) -> None:
     inode = self.system.inodes[directory.inode]  # type: ignore[attr-defined]
     answer: Permission = permission.permission(self.principal, inode, permission.READ, self.rules)
     if not answer.granted:
         raise Refused("EACCES", directory.path, "", answer, directory.inode)  # type: ignore[attr-defined]
 
 
-def _missing_names_first(self: walk.Walk, directory: object) -> None:
+def _missing_names_first(self: lookup.Lookup, directory: object) -> None:
     del self, directory
 
 
@@ -139,29 +140,29 @@ WRONG = (
     WrongOracle("CAP_DAC_OVERRIDE passes directories only", _with(overrides=SEARCH_ONLY[:1])),
     WrongOracle("connect needs r as well as w", patches=((steps.STEPS, "write", _reads_and_writes),)),
     WrongOracle("connect needs no permission", _without("connect", "write")),
-    WrongOracle("connect looks for the listener before permission", _before("connect", "open", "write")),
-    WrongOracle("connect looks at the type before permission", _before("connect", "type", "write")),
-    WrongOracle("bind asks for permission before it looks for the name", _before("bind", "may create", "absent")),
+    WrongOracle("connect looks for the listener before permission", _before("connect", "is_open", "write")),
+    WrongOracle("connect looks at the type before permission", _before("connect", "same_type", "write")),
+    WrongOracle("bind asks for permission before it looks for the name", _before("bind", "may_create", "absent")),
     WrongOracle("bind follows a symlink at the end", _behind_links),
-    WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable mount", "absent")),
+    WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable_mount", "absent")),
     WrongOracle("bind makes sockets regardless of the umask", patches=((steps, "UMASK", 0),)),
     WrongOracle("a new socket has its directory's group", _with(new_group="directory")),
-    WrongOracle("reading is enough to search a directory", patches=((walk.Walk, "search", _reading_is_enough),)),
-    WrongOracle("directories need not be searchable", patches=((walk.Walk, "search", _missing_names_first),)),
+    WrongOracle("reading is enough to search a directory", patches=((lookup.Lookup, "search", _reading_is_enough),)),
+    WrongOracle("directories need not be searchable", patches=((lookup.Lookup, "search", _missing_names_first),)),
     WrongOracle("one symlink more is followed", _with(symlinks=41)),
     WrongOracle("one symlink less is followed", _with(symlinks=39)),
     WrongOracle("a name may have 256 bytes", _with(name_max=256)),
     WrongOracle("a path may have 4096 bytes", _with(path_max=4097)),
     WrongOracle("sun_path has room for a NUL more", _with(sun_path=107)),
-    WrongOracle("unlink ignores the sticky bit", _without("unlink", "not sticky")),
-    WrongOracle("rename ignores the sticky bit", _without("rename", "not sticky")),
-    WrongOracle("unlink looks for a directory before permission", _before("unlink", "not a directory", "may delete")),
-    WrongOracle("unlink says EROFS last", _before("unlink", "present", "writable mount")),
-    WrongOracle("a slash at the end of a new name does not matter", _without("bind", "no closing slash")),
-    WrongOracle("rename crosses mounts", _without("rename", "same mount")),
-    WrongOracle("rename moves what is mounted upon", _without("rename", "neither mounted upon")),
-    WrongOracle("rename moves a directory into itself", _without("rename", "not into itself")),
-    WrongOracle("rename moves directories that it may not write", _without("rename", "may move a directory")),
+    WrongOracle("unlink ignores the sticky bit", _without("unlink", "not_sticky")),
+    WrongOracle("rename ignores the sticky bit", _without("rename", "not_sticky")),
+    WrongOracle("unlink looks for a directory before permission", _before("unlink", "not_a_directory", "may_delete")),
+    WrongOracle("unlink says EROFS last", _before("unlink", "present", "writable_mount")),
+    WrongOracle("a slash at the end of a new name does not matter", _without("bind", "no_closing_slash")),
+    WrongOracle("rename crosses mounts", _without("rename", "same_mount")),
+    WrongOracle("rename moves what is mounted upon", _without("rename", "neither_mounted_upon")),
+    WrongOracle("rename moves a directory into itself", _without("rename", "not_into_itself")),
+    WrongOracle("rename moves directories that it may not write", _without("rename", "may_move_a_directory")),
     WrongOracle("chmod needs no ownership", _without("chmod", "ownership")),
 )
 """Every one of them."""

@@ -54,6 +54,13 @@ class Connection:
         self.since = time.monotonic()
 
 
+def ucred(peer_socket: socket.socket) -> bytes:
+    """What the kernel wrote down when the other end connected. The structure is Linux's (unix(7))."""
+    if sys.platform != "linux":
+        raise NotImplementedError
+    return peer_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+
+
 class Server:
     """The server. One thread, no blocking read, one method for each rule."""
 
@@ -148,7 +155,7 @@ class Server:
 
     def credentials(self, peer_socket: socket.socket) -> tuple[int, int, int]:
         """SO_PEERCRED as it is."""
-        pid, uid, gid = struct.unpack("iII", peer_socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        pid, uid, gid = struct.unpack("iII", ucred(peer_socket))
         return pid, uid, gid
 
     def known_pid(self, pid: int) -> int | None:
@@ -288,10 +295,11 @@ class Server:
         self.selector.register(self.listener, selectors.EVENT_READ, None)
         while True:
             for key, _ in self.selector.select(timeout=1.0):
-                if key.data is None:
+                connection: Connection | None = key.data
+                if connection is None:
                     self.accept()
-                elif self.connections.get(key.fd) is key.data:  # an earlier client of this turn may have closed it
-                    self.read(key.data)
+                elif self.connections.get(key.fd) is connection:  # an earlier client of this turn may have closed it
+                    self.read(connection)
             now = time.monotonic()
             for connection in [each for each in self.connections.values() if now - each.since > IDLE]:
                 self.close(connection)

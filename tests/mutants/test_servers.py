@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.checks.runner import Question, check
+from harness.checks.runner import Configuration, check
 from harness.subjects import Subject
 from tests.mutants.conftest import INSIDE
 from tests.mutants.mutants import MUTANTS
@@ -40,7 +40,7 @@ def subject(name: str) -> Subject:
 
 def results(place: Place, name: str) -> dict[str, CheckResult]:
     """Every check's result for a mutant."""
-    made = check(place, subject(name), Question(group="web"), ("harness", "check"))
+    made = check(place, subject(name), Configuration(group="web"), ("harness", "check"))
     return {result.check: result for result in made}
 
 
@@ -66,7 +66,7 @@ def test_the_unbroken_server_is_caught_by_no_check(
 def test_a_client_that_talks_to_whoever_took_the_name_is_caught(place: Place) -> None:
     client = ("curl", "--silent", "--unix-socket", "{socket}", "http://localhost/events")
     trusting = replace(subject("reference"), client=client)
-    (seen,) = check(place, trusting, Question(group="web"), ("harness", "check"), ["squatting"])
+    (seen,) = check(place, trusting, Configuration(group="web"), ("harness", "check"), ["squatting"])
     assert seen.verdict == "broken"
     assert "its client sent" in seen.why
 

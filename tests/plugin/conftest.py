@@ -74,9 +74,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--python",
         sys.executable,
         "--out-dir",
-        here,
+        str(here),
         "--offline",
-        ROOT,
+        str(ROOT),
     ]
     subprocess.run(build, check=True, capture_output=True, text=True)
     subprocess.run([uv, "venv", "--python", sys.executable, made], check=True, capture_output=True)

@@ -21,7 +21,9 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding
 def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
     """Run the last step with these inputs and the defaults of the others."""
     step = ACTION["runs"]["steps"][-1]
-    inputs = {name: given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()}
+    inputs: dict[str, Any] = {
+        name: given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
+    }
     variables = environment()
     for variable, value in step["env"].items():
         (name,) = re.findall(r"inputs\.(\w+)", value)

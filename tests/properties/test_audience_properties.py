@@ -16,7 +16,7 @@ PEERS = st.none() | st.builds(PeerCredentials, MAYBE, MAYBE, MAYBE, st.none() | 
 @given(IDS, MAYBE, PEERS, MAYBE)
 def test_an_event_is_read_by_its_sender_root_the_server_and_readers_and_by_no_one_else(
     server: int, readers: int | None, peer: PeerCredentials | None, sender: int | None
-):
+) -> None:
     may_read = scope(Audience(server, readers), peer).holds(sender)
     if peer is None or peer.uid is None:
         assert not may_read

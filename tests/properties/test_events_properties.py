@@ -49,8 +49,8 @@ def line_of(body: bytes, peer: PeerCredentials | None, name: str | None = None) 
 
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 1]), PEERS | st.none())
 def test_an_object_keeps_its_fields_less_those_that_are_the_server_s(
-    said: dict, ascii_only: bool, indent: int | None, peer
-):
+    said: dict[str, object], ascii_only: bool, indent: int | None, peer: PeerCredentials | None
+) -> None:
     body = json.dumps(said, ensure_ascii=ascii_only, indent=indent).encode()
     line = line_of(body, peer)
     kept = {name: value for name, value in line.items() if name not in TRUSTED}
@@ -60,7 +60,7 @@ def test_an_object_keeps_its_fields_less_those_that_are_the_server_s(
 @given(st.binary(), PEERS | st.none(), TEXT | st.none())
 @example(b'{"a":1e999}', None, None)
 @example(b'{"a":"\\udc00"}', None, None)
-def test_any_bytes_become_one_line_of_json(body: bytes, peer, name: str | None):
+def test_any_bytes_become_one_line_of_json(body: bytes, peer: PeerCredentials | None, name: str | None) -> None:
     line = line_of(body, peer, name)
     assert set(line) - TRUSTED <= {name for name in line if not name.startswith("_")} | {"_raw", "_value"}
 
@@ -74,7 +74,7 @@ SPELLINGS = st.sampled_from(
 
 
 @given(st.lists(SPELLINGS, max_size=12).map(b"".join), st.booleans())
-def test_almost_json_is_json_or_text_and_never_forges(inside: bytes, whole: bool):
+def test_almost_json_is_json_or_text_and_never_forges(inside: bytes, whole: bool) -> None:
     body = b'{"x":1,' + inside + b"}" if whole else inside
     line = line_of(body, PeerCredentials(5, 6, 7, None))
     try:

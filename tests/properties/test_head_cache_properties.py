@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from observatory.http.head_cache import KnownHeads
+from observatory.http.head_cache import HeadCache
 from observatory.http.parser import RequestReader
 from tests.properties.test_http_parser_properties import MEANINGFUL, requests
 
@@ -46,8 +46,8 @@ def like(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 @given(st.data(), SAID)
-def test_what_is_known_is_what_would_have_been_read(data: st.DataObject, first: bytes):
-    heads = KnownHeads()
+def test_what_is_known_is_what_would_have_been_read(data: st.DataObject, first: bytes) -> None:
+    heads = HeadCache()
     heads.learn(bytearray(first), len(first), read(first))
     second = data.draw(like(first))
     known = heads.request(bytearray(second), len(second))

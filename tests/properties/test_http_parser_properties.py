@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TypeAlias
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -27,8 +28,12 @@ def in_chunks(draw: st.DrawFn, body: bytes) -> tuple[bytes, bytes]:
     return b"Transfer-Encoding: chunked\r\n", coded + b"0\r\n\r\n"
 
 
+Drawn: TypeAlias = tuple[bytes, tuple[bytes, bytes, bytes]]
+"""The bytes of a request, and its method, target and body."""
+
+
 @st.composite
-def requests(draw: st.DrawFn) -> tuple[bytes, tuple[bytes, bytes, bytes]]:
+def requests(draw: st.DrawFn) -> Drawn:
     """The bytes of a good request, and what it says."""
     target = b"/" + draw(TOKEN)
     fields = b"".join(b"%b: %b\r\n" % field for field in draw(FIELDS))
@@ -45,7 +50,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(st.lists(requests(), min_size=1, max_size=5), st.lists(st.integers(0, 10_000), max_size=12))
-def test_requests_are_the_same_wherever_they_are_cut(wanted: list, places: list[int]):
+def test_requests_are_the_same_wherever_they_are_cut(wanted: list[Drawn], places: list[int]) -> None:
     reader = RequestReader()
     for piece in cut(b"".join(data for data, _ in wanted), places):
         reader.feed(piece)
@@ -56,7 +61,7 @@ def test_requests_are_the_same_wherever_they_are_cut(wanted: list, places: list[
 
 
 @given(requests())
-def test_a_request_is_not_complete_before_its_last_byte(wanted: tuple):
+def test_a_request_is_not_complete_before_its_last_byte(wanted: Drawn) -> None:
     data, _ = wanted
     reader = RequestReader()
     for place in range(len(data) - 1):
@@ -74,7 +79,7 @@ MEANINGFUL = st.sampled_from([*WORDS, *LINES, b"Connection: upgrade", b"\r\n", *
 
 @given(st.lists(st.lists(st.one_of(MEANINGFUL, st.binary(max_size=8)), max_size=20).map(b"".join), max_size=6))
 @example([b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\nExpect: x\r\n\r\n"])
-def test_nothing_that_a_peer_can_send_raises_and_a_refusal_is_the_last_word(pieces: list[bytes]):
+def test_nothing_that_a_peer_can_send_raises_and_a_refusal_is_the_last_word(pieces: list[bytes]) -> None:
     reader = RequestReader()
     for piece in pieces:
         before = len(reader.requests)

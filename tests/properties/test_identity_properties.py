@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,12 @@ from hypothesis import strategies as st
 from observatory.identity import freebsd, macos, netbsd, openbsd
 from observatory.identity.layouts import Field, Layout, parse
 from observatory.identity.process import parse_cgroup, parse_stat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from observatory.identity import PeerCredentials
+    from observatory.identity.layouts import ByteOrder
 
 orders = st.sampled_from(["little", "big"])
 ids = st.integers(0, 2**32 - 1)
@@ -24,7 +32,7 @@ def process(number: int) -> int | None:
 
 
 @st.composite
-def layouts(draw) -> Layout:
+def layouts(draw: st.DrawFn) -> Layout:
     """Any structure of aligned integers and arrays with padding anywhere."""
     at, fields = 0, []
     for index in range(draw(st.integers(1, 6))):
@@ -37,7 +45,7 @@ def layouts(draw) -> Layout:
 
 
 @given(layout=layouts(), order=orders, data=st.data())
-def test_every_member_is_read_from_its_own_offset(layout, order, data):
+def test_every_member_is_read_from_its_own_offset(layout: Layout, order: ByteOrder, data: st.DataObject) -> None:
     written = {}
     answer = bytearray(data.draw(st.binary(min_size=layout.size, max_size=layout.size)))
     for field in layout.fields:
@@ -52,13 +60,13 @@ def test_every_member_is_read_from_its_own_offset(layout, order, data):
 
 
 @given(layout=layouts(), order=orders, length=st.integers(0, 300))
-def test_an_answer_of_another_length_is_not_read_at_all(layout, order, length):
+def test_an_answer_of_another_length_is_not_read_at_all(layout: Layout, order: ByteOrder, length: int) -> None:
     if length != layout.size:
         assert parse(layout, bytes(length), order) is None
 
 
 @given(pid=pids, uid=ids, gid=ids, order=orders)
-def test_openbsd_and_netbsd_say_what_was_written(pid, uid, gid, order):
+def test_openbsd_and_netbsd_say_what_was_written(pid: int, uid: int, gid: int, order: ByteOrder) -> None:
     three = {
         "pid": pid.to_bytes(4, order, signed=True),
         "uid": uid.to_bytes(4, order),
@@ -72,7 +80,7 @@ def test_openbsd_and_netbsd_say_what_was_written(pid, uid, gid, order):
 
 
 @given(pid=pids, uid=ids, groups=st.lists(ids, min_size=1, max_size=16), pointer=st.sampled_from([4, 8]), order=orders)
-def test_xucred_says_what_was_written(pid, uid, groups, pointer, order):
+def test_xucred_says_what_was_written(pid: int, uid: int, groups: list[int], pointer: int, order: ByteOrder) -> None:
     head = bytes(4) + uid.to_bytes(4, order) + len(groups).to_bytes(2, order) + b"\xa5\xa5"
     array = b"".join(group.to_bytes(4, order) for group in groups).ljust(64, b"\xa5")
     number = pid.to_bytes(4, order, signed=True)
@@ -101,7 +109,9 @@ def test_xucred_says_what_was_written(pid, uid, groups, pointer, order):
     ],
     ids=["openbsd", "netbsd", "macos", "freebsd 64", "freebsd 32"],
 )
-def test_no_bytes_make_an_impossible_somebody(read, data, order):
+def test_no_bytes_make_an_impossible_somebody(
+    read: Callable[[bytes, ByteOrder], PeerCredentials], data: bytes, order: ByteOrder
+) -> None:
     seen = read(data, order)
 
     for number in (seen.uid, seen.gid):
@@ -115,7 +125,9 @@ def test_no_bytes_make_an_impossible_somebody(read, data, order):
     session=st.integers(0, 2**22),
     started=st.integers(0, 2**63),
 )
-def test_no_name_that_a_process_takes_changes_what_proc_says_of_it(comm, parent, session, started):
+def test_no_name_that_a_process_takes_changes_what_proc_says_of_it(
+    comm: bytes, parent: int, session: int, started: int
+) -> None:
     after = [b"S", b"%d" % parent, b"1", b"%d" % session, *[b"7"] * 15, b"%d" % started, *[b"0"] * 30]
     text = b"4711 (" + comm + b") " + b" ".join(after) + b"\n"
 
@@ -123,7 +135,7 @@ def test_no_name_that_a_process_takes_changes_what_proc_says_of_it(comm, parent,
 
 
 @given(text=st.binary(max_size=200))
-def test_no_text_in_proc_is_a_crash(text):
+def test_no_text_in_proc_is_a_crash(text: bytes) -> None:
     parse_cgroup(text)
     try:
         parse_stat(text)

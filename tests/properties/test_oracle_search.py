@@ -14,6 +14,7 @@ from harness.trials.verdict import judge
 from tests.mutants.oracles import WRONG, WrongOracle
 
 if TYPE_CHECKING:
+    from harness.oracle import Decision
     from harness.trials.verdict import Verdict
     from harness.world import World
 
@@ -73,7 +74,7 @@ def test_an_oracle_with_one_rule_wrong_is_found_and_shrunk_to_a_few_nodes(
     assert found.verdicts
 
 
-def held_against_itself(world: World, decisions: list[object]) -> tuple[Verdict, ...]:
+def held_against_itself(world: World, decisions: list[Decision]) -> tuple[Verdict, ...]:
     """The verdicts that differ, with the right oracle in the kernel's place."""
     right = predict(world, world.attempts, RULES)
     observations = [Observation(decision.outcome) for decision in right]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,9 +38,14 @@ def wanted(query: Query, event: Event) -> bool:
     st.integers(1, 30),
     st.integers(1, 7),
 )
-def test_whatever_is_indexed_and_forgotten_the_same_is_found(batches, query, place, limit, window):
-    before, database.WINDOW = database.WINDOW, window
-    with tempfile.TemporaryDirectory() as directory:
+def test_whatever_is_indexed_and_forgotten_the_same_is_found(
+    batches: list[tuple[list[tuple[str, int | None, str | None, str | None]], bool, int]],
+    query: Query,
+    place: int,
+    limit: int,
+    window: int,
+) -> None:
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(database, "WINDOW", window):
         store = open_store(f"{directory}/db")
         try:
             kept: list[Event] = []
@@ -79,4 +85,3 @@ def test_whatever_is_indexed_and_forgotten_the_same_is_found(batches, query, pla
             assert ids == [event.id for event in reversed(matching) if event.id < place][:limit]
         finally:
             store.close()
-            database.WINDOW = before

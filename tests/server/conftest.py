@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.server.running import Running, start
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_server import ObservatoryServer, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -24,18 +24,17 @@ def full() -> bool:
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Short, as a socket's path has a hundred bytes at most, and open to every user of this machine to look into."""
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
+    with short_directory(0o755) as path:
+        yield path
 
 
 @pytest.fixture
-def serve(directory: Path) -> Iterator[Callable[..., Running]]:
+def serve(directory: Path) -> Iterator[Callable[..., ObservatoryServer]]:
     """Start `observatory serve` in `directory`; each is ended with the test, and must not have failed."""
-    running: list[Running] = []
+    running: list[ObservatoryServer] = []
 
-    def begin(*arguments: str, **options: object) -> Running:
-        running.append(start(directory, *arguments, **options))  # type: ignore[arg-type]
+    def begin(*arguments: str, **options: Any) -> ObservatoryServer:
+        running.append(start(directory, *arguments, **options))
         return running[-1]
 
     yield begin
@@ -45,6 +44,6 @@ def serve(directory: Path) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture
-def server(serve: Callable[..., Running]) -> Running:
+def server(serve: Callable[..., ObservatoryServer]) -> ObservatoryServer:
     """One server, as it is without any options."""
     return serve()

@@ -9,10 +9,12 @@ import json
 import sys
 
 import atheris
+from atheris import import_hook
 
-with atheris.instrument_imports(include=["observatory"]):
+with import_hook.instrument_imports(include=["observatory"]):
     from observatory.events import compose
-    from observatory.http.parser import RequestReader, refusal_answer
+    from observatory.http.parser import RequestReader
+    from observatory.http.responses import refusal_answer
     from observatory.identity import PeerCredentials
     from observatory.service.routes import Route, route
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Running, command, connected, environment, post, read_answer, start, stored
+from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_server import ObservatoryServer, start, stored
+from tests.helpers.unix_http import connected, post, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 systemd = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 
@@ -32,7 +34,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-def managed(directory: Path, sock: socket.socket, *arguments: str) -> Running:
+def managed(directory: Path, sock: socket.socket, *arguments: str) -> ObservatoryServer:
     """A server with this socket as its descriptor 3, as sd_listen_fds(3) has it."""
     descriptor = sock.fileno()
     prefix = [sys.executable, "-c", _PASS, str(descriptor)]
@@ -40,7 +42,7 @@ def managed(directory: Path, sock: socket.socket, *arguments: str) -> Running:
 
 
 @pytest.fixture
-def passed(directory: Path):
+def passed(directory: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(f"{directory}/passed")
         (directory / "passed").chmod(0o622)
@@ -48,7 +50,9 @@ def passed(directory: Path):
         yield sock
 
 
-def test_a_passed_socket_is_served_with_the_mode_that_it_has_and_stays_at_the_end(directory: Path, passed):
+def test_a_passed_socket_is_served_with_the_mode_that_it_has_and_stays_at_the_end(
+    directory: Path, passed: socket.socket
+) -> None:
     server = managed(directory, passed)
     assert server.log[0].startswith(f"listening on {directory}/passed mode 0622 owner {os.geteuid()} ")
     assert not (directory / "s").exists()
@@ -59,7 +63,7 @@ def test_a_passed_socket_is_served_with_the_mode_that_it_has_and_stays_at_the_en
     assert (directory / "passed").is_socket()
 
 
-def test_who_connects_between_two_servers_is_served_by_the_next(directory: Path, passed):
+def test_who_connects_between_two_servers_is_served_by_the_next(directory: Path, passed: socket.socket) -> None:
     server = managed(directory, passed)
     assert server.end() == 0
     with connected(f"{directory}/passed") as sock:
@@ -71,7 +75,9 @@ def test_who_connects_between_two_servers_is_served_by_the_next(directory: Path,
 
 
 @systemd
-def test_systemd_s_own_activator_starts_it_with_the_first_connection(directory: Path, need: Callable[[str, str], str]):
+def test_systemd_s_own_activator_starts_it_with_the_first_connection(
+    directory: Path, need: Callable[[str, str], str]
+) -> None:
     activate = need("systemd-socket-activate", "systemd")
     database = f"{directory}/db"
     process = subprocess.Popen(
@@ -94,16 +100,17 @@ def test_systemd_s_own_activator_starts_it_with_the_first_connection(directory: 
     assert stored(database)[0]["first"] == 1
 
 
-def test_the_manager_is_told_when_it_listens_and_when_it_ends(directory: Path):
+def test_the_manager_is_told_when_it_listens_and_when_it_ends(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"{directory}/notify")
         manager.settimeout(20)
-        server = start(directory, wait=False, variables={"NOTIFY_SOCKET": f"{directory}/notify"})
+        server = ObservatoryServer(directory, variables={"NOTIFY_SOCKET": f"{directory}/notify"})
+        server.launch()
         assert manager.recv(100) == b"READY=1"
         with connected(server.path) as sock:
             sock.sendall(post())
             assert read_answer(sock)[0] == 200
-        server.begin()
+        server.wait_until_listening()
         server.end()
         assert manager.recv(100) == b"STOPPING=1"
 
@@ -112,7 +119,7 @@ def units() -> list[Path]:
     return sorted(UNITS.glob("*/*.s*"))
 
 
-def test_there_is_a_socket_and_a_service_for_the_system_and_for_a_user():
+def test_there_is_a_socket_and_a_service_for_the_system_and_for_a_user() -> None:
     assert [str(unit.relative_to(UNITS)) for unit in units()] == [
         "system/claude-observatory.service",
         "system/claude-observatory.socket",
@@ -123,7 +130,9 @@ def test_there_is_a_socket_and_a_service_for_the_system_and_for_a_user():
 
 @systemd
 @pytest.mark.parametrize("where", ["system", "user"])
-def test_the_units_are_ones_that_systemd_understands(where: str, tmp_path: Path, need: Callable[[str, str], str]):
+def test_the_units_are_ones_that_systemd_understands(
+    where: str, tmp_path: Path, need: Callable[[str, str], str]
+) -> None:
     analyze = need("systemd-analyze", "systemd")
     for unit in (UNITS / where).iterdir():
         text = unit.read_text().replace("/usr/bin/observatory", shutil.which("true") or "/bin/true")
@@ -142,7 +151,7 @@ def test_the_units_are_ones_that_systemd_understands(where: str, tmp_path: Path,
 
 
 @pytest.mark.parametrize("unit", [unit for unit in units() if unit.suffix == ".service"], ids=lambda u: u.parent.name)
-def test_what_a_unit_starts_is_a_command_line_that_is_understood(unit: Path):
+def test_what_a_unit_starts_is_a_command_line_that_is_understood(unit: Path) -> None:
     (line,) = re.findall("^ExecStart=/usr/bin/observatory (.*)$", unit.read_text(), re.MULTILINE)
     check = "import sys; from observatory.cli.main import parser; parser().parse_args(sys.argv[1:])"
     subprocess.run([sys.executable, "-c", check, *line.split()], check=True)

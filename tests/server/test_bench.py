@@ -7,16 +7,16 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.program import program
+from tests.helpers.fake_server import answering, serving
+from tests.helpers.program import program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -27,47 +27,13 @@ def ingest() -> Any:
 
 
 @pytest.fixture(params=["C", "Python"])
-def load(request: pytest.FixtureRequest, tmp_path: Path, need) -> list[str]:
+def load(request: pytest.FixtureRequest, tmp_path: Path, need: Callable[[str, str], str]) -> list[str]:
     if request.param == "Python":
         return [sys.executable, str(BENCHMARKS / "load" / "load.py")]
     compiler = need("cc", "gcc")
     source = BENCHMARKS / "load" / "load.c"
     subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-pthread", "-o", tmp_path / "load", source], check=True)
     return [str(tmp_path / "load")]
-
-
-@pytest.fixture
-def answering(directory: Path) -> Iterator[Any]:
-    """A server that gives the answer it's told to, and counts what it was sent."""
-    got: list[bytes] = []
-    stop = threading.Event()
-    threads = []
-
-    def begin(answer: bytes) -> tuple[str, list[bytes]]:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.bind(f"{directory}/s")
-        sock.listen(100)
-        sock.settimeout(0.1)
-
-        def serve() -> None:
-            with sock:
-                while not stop.is_set():
-                    try:
-                        client, _ = sock.accept()
-                    except TimeoutError:
-                        continue
-                    with client:
-                        got.append(client.recv(65536))
-                        client.sendall(answer)
-
-        threads.append(threading.Thread(target=serve))
-        threads[-1].start()
-        return f"{directory}/s", got
-
-    yield begin
-    stop.set()
-    for thread in threads:
-        thread.join()
 
 
 def run(load: list[str], path: str, clients: int = 2, seconds: float = 0.3) -> dict[str, float]:
@@ -78,9 +44,10 @@ def run(load: list[str], path: str, clients: int = 2, seconds: float = 0.3) -> d
     return found
 
 
-def test_the_load_counts_answers_and_takes_their_time(load: list[str], answering):
-    path, got = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    found = run(load, path)
+def test_the_load_counts_answers_and_takes_their_time(load: list[str], directory: Path) -> None:
+    with serving(directory / "s", answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as server:
+        found = run(load, f"{directory}/s")
+    got = server.received
     assert set(got) == {b"a request"}
     assert 0 < found["requests"] <= len(got)
     assert found["errors"] == 0
@@ -88,7 +55,7 @@ def test_the_load_counts_answers_and_takes_their_time(load: list[str], answering
     assert 0.25 < found["seconds"] < 2
 
 
-def test_the_load_waits_for_the_whole_of_an_answer(load: list[str], directory: Path):
+def test_the_load_waits_for_the_whole_of_an_answer(load: list[str], directory: Path) -> None:
     """As curl does: until the connection ends, unless the head says that nothing follows."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{directory}/s")
@@ -123,15 +90,15 @@ def accepted(server: socket.socket, seconds: float) -> tuple[socket.socket, obje
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 500 No\r\n\r\n", b"", b"HTTP/1.1 20"])
-def test_the_load_counts_no_answer_that_is_not_200(load: list[str], answering, answer: bytes):
-    path, _ = answering(answer)
-    found = run(load, path)
+def test_the_load_counts_no_answer_that_is_not_200(load: list[str], directory: Path, answer: bytes) -> None:
+    with serving(directory / "s", answering(answer)):
+        found = run(load, f"{directory}/s")
     assert found["requests"] == 0
     assert found["errors"] > 0
 
 
 @pytest.mark.parametrize("size", [1024, 5000, 65536])
-def test_a_body_has_the_size_that_was_asked_for_and_is_an_event(ingest: Any, size: int):
+def test_a_body_has_the_size_that_was_asked_for_and_is_an_event(ingest: Any, size: int) -> None:
     body = ingest.event(size)
     assert size - 3 <= len(body) <= size
     assert json.loads(body)["hook_event_name"] == "PostToolUse"
@@ -140,7 +107,7 @@ def test_a_body_has_the_size_that_was_asked_for_and_is_an_event(ingest: Any, siz
     assert head.endswith(b"Content-Length: %d" % len(body))
 
 
-def test_everything_is_measured_in_one_run(need):
+def test_everything_is_measured_in_one_run(need: Callable[[str, str], str]) -> None:
     need("cc", "gcc")
     servers = ["loop in C", "observatory", "HTTPServer", "asyncio"]
     short = ["--rounds", "1", "--seconds", "0.3", "--clients", "2", "--bodies", "1k", "--no-growth"]
@@ -160,7 +127,7 @@ def test_everything_is_measured_in_one_run(need):
     assert {target["to_reach"] for target in found["targets"]} == {"above every Python server, 2 clients, 1024 bytes"}
 
 
-def test_for_people_there_are_tables():
+def test_for_people_there_are_tables() -> None:
     short = ["--rounds", "1", "--seconds", "0.2", "--clients", "1", "--bodies", "1k", "--no-growth"]
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "ingest.py", *short, "--only", "observatory", "asyncio"],
@@ -180,7 +147,7 @@ def outcome(ingest: Any, measures: list[Any], growth: dict[str, Any] | None = No
     return {what: reached for what, reached, _ in ingest.verdicts(measures, growth, 1024)}
 
 
-def test_a_verdict_is_what_was_found_and_not_what_was_wished(ingest: Any):
+def test_a_verdict_is_what_was_found_and_not_what_was_wished(ingest: Any) -> None:
     ours = ingest.Measure("observatory", 8, 1024, 50_000, 1, 1, 1, 1, 0, 0.46, 2.0)
     peer = ingest.Measure("asyncio", 8, 1024, 40_000, 1, 1, 1, 1, 0, 0.40, 2.0)
     least, above = "at least 0.45 of the limit, 8 clients", "above every Python server, 8 clients, 1024 bytes"
@@ -201,15 +168,15 @@ def test_a_verdict_is_what_was_found_and_not_what_was_wished(ingest: Any):
         ({"memory_mb": 61.0}, "memory under 60 MB"),
     ],
 )
-def test_growth_has_its_verdicts(ingest: Any, worse: dict[str, Any], what: str):
+def test_growth_has_its_verdicts(ingest: Any, worse: dict[str, Any], what: str) -> None:
     assert all(outcome(ingest, [], GOOD).values())
     found = outcome(ingest, [], {**GOOD, **worse})
     assert [name for name, reached in found.items() if not reached] == [what]
 
 
 def test_growth_is_measured_on_a_database_that_has_grown(
-    ingest: Any, directory: Path, monkeypatch: pytest.MonkeyPatch, need
-):
+    ingest: Any, directory: Path, monkeypatch: pytest.MonkeyPatch, need: Callable[[str, str], str]
+) -> None:
     need("cc", "gcc")
     monkeypatch.setattr(ingest, "GROWN", 5000)
     monkeypatch.setattr(ingest, "READINGS", ["/events?limit=100", "/events?after=2000&limit=100"])

@@ -15,28 +15,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Connection, Running, post, read_answer, read_to_end
+from tests.helpers.unix_http import Connection, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.helpers.observatory_server import ObservatoryServer
+
 ME = {"_peer_pid": os.getpid(), "_peer_uid": os.geteuid(), "_peer_gid": os.getegid()}
 
 
-def test_an_event_is_answered_with_200_and_nothing(server: Running):
+def test_an_event_is_answered_with_200_and_nothing(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(post(b'{"session_id":"s"}', "PreToolUse"))
         assert read_answer(sock) == (200, b"")
 
 
-def test_an_event_is_in_the_database_when_it_is_answered(server: Running):
+def test_an_event_is_in_the_database_when_it_is_answered(server: ObservatoryServer) -> None:
     for number in range(20):
         assert server.send({"n": number}) == 200
         assert [event["n"] for event in server.stored()] == list(range(number + 1))
 
 
-def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: Running):
+def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: ObservatoryServer) -> None:
     server.send({"session_id": "s", "hook_event_name": "Other", "_peer_uid": 4, "_id": 9, "a": [1]}, "PreToolUse")
     (event,) = server.stored()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("_ts"))
@@ -47,7 +49,7 @@ def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: Runn
     assert event == {"_id": 1, "_event": "PreToolUse", **ME, **said}
 
 
-def test_lines_are_written_in_the_order_in_which_they_were_committed(server: Running):
+def test_lines_are_written_in_the_order_in_which_they_were_committed(server: ObservatoryServer) -> None:
     for number in range(50):
         server.send({"n": number})
     server.end()
@@ -55,7 +57,7 @@ def test_lines_are_written_in_the_order_in_which_they_were_committed(server: Run
     assert [event["_id"] for event in server.printed()] == list(range(1, 51))
 
 
-def test_numbers_go_on_after_a_restart(serve: Callable[..., Running]):
+def test_numbers_go_on_after_a_restart(serve: Callable[..., ObservatoryServer]) -> None:
     for number in range(1, 4):
         server = serve()
         server.send()
@@ -63,7 +65,9 @@ def test_numbers_go_on_after_a_restart(serve: Callable[..., Running]):
         assert [event["_id"] for event in server.stored()] == list(range(1, number + 1))
 
 
-def test_the_command_that_hooks_are_made_of_works_as_it_is(server: Running, need: Callable[[str, str], str]):
+def test_the_command_that_hooks_are_made_of_works_as_it_is(
+    server: ObservatoryServer, need: Callable[[str, str], str]
+) -> None:
     need("curl", "curl")
     hook = (
         f"curl -s --connect-timeout 2 --max-time 5 --unix-socket {server.path} -X POST "
@@ -78,7 +82,9 @@ def test_the_command_that_hooks_are_made_of_works_as_it_is(server: Running, need
     assert event["_peer_pid"] != os.getpid()
 
 
-def test_curl_sends_a_large_body_after_it_was_told_to_go_on(server: Running, need: Callable[[str, str], str]):
+def test_curl_sends_a_large_body_after_it_was_told_to_go_on(
+    server: ObservatoryServer, need: Callable[[str, str], str]
+) -> None:
     need("curl", "curl")
     body = json.dumps({"text": "x" * 3_000_000}).encode()
     done = subprocess.run(
@@ -96,17 +102,19 @@ def test_curl_sends_a_large_body_after_it_was_told_to_go_on(server: Running, nee
     ("body", "kept"),
     [(b"[1]", {"_value": [1]}), (b"no json", {"_raw": "no json"}), (b"", {"_raw": ""}), (b"null", {"_value": None})],
 )
-def test_what_is_no_object_is_kept_all_the_same(server: Running, body: bytes, kept: dict[str, object]):
+def test_what_is_no_object_is_kept_all_the_same(
+    server: ObservatoryServer, body: bytes, kept: dict[str, object]
+) -> None:
     assert server.send(body) == 200
     (event,) = server.stored()
     assert kept.items() <= event.items()
 
 
-def test_health_is_ok(server: Running):
+def test_health_is_ok(server: ObservatoryServer) -> None:
     assert server.get("/health") == (200, b'{"status":"ok"}')
 
 
-def test_whoami_is_what_the_kernel_says_of_the_caller(server: Running):
+def test_whoami_is_what_the_kernel_says_of_the_caller(server: ObservatoryServer) -> None:
     status, body = server.get("/whoami")
     said = json.loads(body)
     assert status == 200
@@ -114,7 +122,7 @@ def test_whoami_is_what_the_kernel_says_of_the_caller(server: Running):
     assert said == {"pid": os.getpid(), "uid": os.geteuid(), "gid": os.getegid()}
 
 
-def test_whoami_is_whoever_connected_and_not_whoever_speaks(server: Running):
+def test_whoami_is_whoever_connected_and_not_whoever_speaks(server: ObservatoryServer) -> None:
     speak = "import os, sys; os.write(int(sys.argv[1]), b'GET /whoami HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')"
     with server.connect() as sock:
         descriptor = sock.fileno()
@@ -123,7 +131,7 @@ def test_whoami_is_whoever_connected_and_not_whoever_speaks(server: Running):
         assert json.loads(read_answer(sock, "GET")[1])["pid"] == os.getpid()
 
 
-def test_a_head_request_gets_the_head_alone(server: Running):
+def test_a_head_request_gets_the_head_alone(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(b"HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = read_to_end(sock)
@@ -144,7 +152,9 @@ def test_a_head_request_gets_the_head_alone(server: Running):
         (b"GET /events?limit=x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     ],
 )
-def test_what_cannot_be_done_is_answered_with_one_sentence(server: Running, request_: bytes, status: int):
+def test_what_cannot_be_done_is_answered_with_one_sentence(
+    server: ObservatoryServer, request_: bytes, status: int
+) -> None:
     with server.connect() as sock:
         sock.sendall(request_)
         found, body = read_answer(sock)
@@ -153,7 +163,7 @@ def test_what_cannot_be_done_is_answered_with_one_sentence(server: Running, requ
     assert server.stored() == []
 
 
-def test_a_wrong_method_says_which_are_right(server: Running):
+def test_a_wrong_method_says_which_are_right(server: ObservatoryServer) -> None:
     connection = Connection(server.path)
     connection.request("DELETE", "/hook")
     response = connection.getresponse()
@@ -161,8 +171,10 @@ def test_a_wrong_method_says_which_are_right(server: Running):
     connection.close()
 
 
-def test_an_environment_variable_says_where_to_listen_if_no_option_does(serve: Callable[..., Running], directory: Path):
-    from tests.server.running import command, environment
+def test_an_environment_variable_says_where_to_listen_if_no_option_does(
+    serve: Callable[..., ObservatoryServer], directory: Path
+) -> None:
+    from tests.helpers.observatory_command import command, environment
 
     with subprocess.Popen(
         command("serve"),
@@ -180,7 +192,9 @@ def test_an_environment_variable_says_where_to_listen_if_no_option_does(serve: C
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_and_takes_its_own_socket_away(server: Running, directory: Path, number):
+def test_a_signal_ends_it_cleanly_and_takes_its_own_socket_away(
+    server: ObservatoryServer, directory: Path, number: signal.Signals
+) -> None:
     server.send()
     (directory / "other").touch()
     assert server.end(number) == 0
@@ -189,7 +203,9 @@ def test_a_signal_ends_it_cleanly_and_takes_its_own_socket_away(server: Running,
     assert left == {"other", "s.db", "s.out"}
 
 
-def test_another_s_socket_that_has_taken_its_place_is_not_taken_away(server: Running, directory: Path):
+def test_another_s_socket_that_has_taken_its_place_is_not_taken_away(
+    server: ObservatoryServer, directory: Path
+) -> None:
     (directory / "s").unlink()
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(server.path)
@@ -197,7 +213,9 @@ def test_another_s_socket_that_has_taken_its_place_is_not_taken_away(server: Run
         assert (directory / "s").is_socket()
 
 
-def test_both_pretty_formats_are_written_and_the_database_has_lines(serve: Callable[..., Running], directory: Path):
+def test_both_pretty_formats_are_written_and_the_database_has_lines(
+    serve: Callable[..., ObservatoryServer], directory: Path
+) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
     for name, option in (("j", "--pretty-json"), ("y", "--pretty-yaml")):
         server = serve(option, name=name)
@@ -210,8 +228,8 @@ def test_both_pretty_formats_are_written_and_the_database_has_lines(serve: Calla
 
 
 def test_the_output_socket_replaces_standard_output_unless_it_is_to_be_both(
-    serve: Callable[..., Running], directory: Path
-):
+    serve: Callable[..., ObservatoryServer], directory: Path
+) -> None:
     for tee in (False, True):
         server = serve("--output-socket", f"{directory}/out", "--mode", "0640", *(["--tee"] if tee else []))
         assert stat.S_IMODE((directory / "out").stat().st_mode) == 0o640
@@ -233,7 +251,7 @@ def test_the_output_socket_replaces_standard_output_unless_it_is_to_be_both(
     assert len(server.printed()) > 0
 
 
-def test_standard_output_that_nobody_reads_holds_up_nobody(serve: Callable[..., Running]):
+def test_standard_output_that_nobody_reads_holds_up_nobody(serve: Callable[..., ObservatoryServer]) -> None:
     reading, writing = os.pipe()
     server = serve(stdout=writing)
     os.close(writing)
@@ -247,7 +265,9 @@ def test_standard_output_that_nobody_reads_holds_up_nobody(serve: Callable[..., 
     assert server.end() == 0
 
 
-def test_standard_streams_that_are_closed_are_not_mixed_up_with_the_database(serve: Callable[..., Running]):
+def test_standard_streams_that_are_closed_are_not_mixed_up_with_the_database(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     shell = shutil.which("sh")
     assert shell is not None
     server = serve(prefix=[shell, "-c", 'exec "$@" <&- >&-', "sh"])
@@ -256,7 +276,9 @@ def test_standard_streams_that_are_closed_are_not_mixed_up_with_the_database(ser
     assert [event["n"] for event in server.stored()] == [1]
 
 
-def test_old_events_are_deleted_if_that_is_asked_for_and_the_newest_stays(serve: Callable[..., Running]):
+def test_old_events_are_deleted_if_that_is_asked_for_and_the_newest_stays(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     import sqlite3
 
     server = serve()

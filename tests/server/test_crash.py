@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from observatory.store.checkpoints import LONGEST
-from tests.server.running import Running, start, stored
+from tests.helpers.observatory_server import ObservatoryServer, start, stored
 
 CLIENTS = 8
 
@@ -20,7 +20,7 @@ CLIENTS = 8
 class Load:
     """Clients that send numbered events until the server is gone, and remember what was acknowledged."""
 
-    def __init__(self, server: Running, round_: int) -> None:
+    def __init__(self, server: ObservatoryServer, round_: int) -> None:
         self._server = server
         self._round = round_
         self.acknowledged: list[str] = []
@@ -47,11 +47,12 @@ class Load:
 
 
 @pytest.mark.timeout(3600)
-def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool):
+def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Path, full: bool) -> None:
     """200 moments if `OBSERVATORY_FULL=1`, else 12: one database lives through all of them."""
     rounds = 200 if full else 12
     acknowledged: list[str] = []
     starts, logs = [], []
+    database = ""
     for round_ in range(rounds):
         begun = time.monotonic()
         server = start(directory)
@@ -60,7 +61,8 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
         time.sleep(random.uniform(0.01, 0.5))  # not a handshake: the moment is to be any
         server.kill()
         load.join()
-        logs.append(Path(f"{server.database}-wal").stat().st_size)
+        database = server.database
+        logs.append(Path(f"{database}-wal").stat().st_size)
         acknowledged += load.acknowledged
         assert "Traceback" not in server.log_text()
     first = start(directory, name="fresh")
@@ -69,7 +71,7 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
     fresh = time.monotonic() - begun
     first.end()
 
-    events = stored(server.database)
+    events = stored(database)
     times = Counter(event["name"] for event in events)
     print(f"{rounds} kills, {len(acknowledged)} acknowledged, {len(events)} stored")
     print(f"a log of {max(logs) / 1e6:.0f} MB at most")
@@ -83,7 +85,7 @@ def test_every_event_that_was_acknowledged_is_in_the_database_once(directory: Pa
     assert max(logs) < 2 * LONGEST
 
 
-def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged(directory: Path):
+def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged(directory: Path) -> None:
     server = start(directory)
     for number in range(10):
         assert server.send({"n": number}) == 200
@@ -93,7 +95,7 @@ def test_a_reader_of_the_database_sees_each_event_as_soon_as_it_was_acknowledged
     server.end()
 
 
-def test_what_was_written_but_not_acknowledged_may_be_there_and_nothing_else(directory: Path):
+def test_what_was_written_but_not_acknowledged_may_be_there_and_nothing_else(directory: Path) -> None:
     """An answer that was lost on the way is not an event that was lost: at most the ones under way are more."""
     server = start(directory)
     load = Load(server, 0)

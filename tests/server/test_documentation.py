@@ -19,7 +19,8 @@ from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import server
 from observatory.service.outputs import output_socket, standard_output
 from observatory.service.routes import Action
-from tests.server.running import environment
+from tests.helpers.documents import code_blocks, console_commands
+from tests.helpers.observatory_command import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,10 +31,8 @@ TEXT = (ROOT / "docs" / "server.md").read_text()
 
 def examples() -> Iterator[tuple[str, str]]:
     """Each command of the console blocks, with what it prints."""
-    for block in re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, printed = part.partition("\n")
-            yield command, printed
+    for block in code_blocks(TEXT, "console"):
+        yield from console_commands(block)
 
 
 def normal(text: str, home: Path) -> str:
@@ -46,7 +45,7 @@ def normal(text: str, home: Path) -> str:
     return re.sub(r"owner \d+ group \d+", "owner 1000 group 1000", text)
 
 
-def test_every_example_does_what_it_shows(directory: Path, need: Callable[[str, str], str]):
+def test_every_example_does_what_it_shows(directory: Path, need: Callable[[str, str], str]) -> None:
     need("curl", "curl")
     programs = directory / "bin"
     programs.mkdir()
@@ -93,24 +92,24 @@ def size(text: str) -> int:
         ("session and tool that can be asked for", events.LONGEST_NAME),
     ],
 )
-def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float):
+def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float) -> None:
     (said,) = re.findall(rf"^\| {re.escape(what)} \| (.*?) \|$", TEXT, re.MULTILINE)
     assert size(f"{said} ") == limit
 
 
-def test_other_numbers_in_the_text_are_the_server_s():
+def test_other_numbers_in_the_text_are_the_server_s() -> None:
     assert f"less {server.RESERVE} |" in TEXT
     assert f"together at most {server.PART * 1000:.0f} ms" in TEXT
     assert output_socket.READER_BUFFER == server.FOLLOWER_BUFFER
 
 
-def test_every_route_is_described_and_no_other():
+def test_every_route_is_described_and_no_other() -> None:
     assert {path for _, path in re.findall(r"^\| `(GET|POST) (/\w+)", TEXT, re.MULTILINE)} == {
         action.value for action in Action
     }
 
 
-def test_every_option_is_mentioned_and_no_other():
+def test_every_option_is_mentioned_and_no_other() -> None:
     top = parser()
     (subparsers,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
     options = {option for action in subparsers.choices["serve"]._actions for option in action.option_strings}
@@ -120,7 +119,7 @@ def test_every_option_is_mentioned_and_no_other():
     assert options - {"-h", "--help", "--group"} <= mentioned
 
 
-def test_every_field_that_an_event_has_is_described(directory: Path, server: object):
+def test_every_field_that_an_event_has_is_described(directory: Path, server: object) -> None:
     server.send(b'{"a":1}')  # type: ignore[attr-defined]
     (line,) = server.stored()  # type: ignore[attr-defined]
     described = set(re.findall(r"`(_\w+)`", TEXT))

@@ -37,7 +37,7 @@ FAULTS = {
         "test_crash.py::test_every_event_that_was_acknowledged_is_in_the_database_once",
     ),
     "an event is kept twice": Fault(
-        "service/server.py",
+        "service/commit.py",
         "            self._store.append(events)\n",
         "            self._store.append(events)\n"
         "            self._store.append([compose(e.id + 100, now, ts, e.name, None, e.line) for e in events])\n",
@@ -45,25 +45,25 @@ FAULTS = {
     ),
     "a request may take for ever": Fault(
         "service/server.py",
-        "            self._expire()\n",
+        "            connections.expire()\n",
         "            pass\n",
         "test_peers.py::test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone",
     ),
     "one user may have every connection": Fault(
-        "service/shares.py",
+        "service/quota.py",
         "        if held > left:\n",
         "        if left < 0:\n",
         "test_limits.py::test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another",
     ),
     "the loop ends when there is no descriptor": Fault(
-        "service/server.py",
-        "            self._loop.call_later(PAUSE, self._accept_again)\n",
+        "service/acceptor.py",
+        "            self._loop.call_later(ACCEPT_PAUSE, self._accept_again)\n",
         "            pass\n",
         "test_limits.py::test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is",
     ),
     "a slow follower is waited for": Fault(
-        "service/server.py",
-        "            if len(connection.out) + len(data) > FOLLOWER_BUFFER and connection.out:\n",
+        "service/streaming.py",
+        "            if connection.out and len(connection.out) + len(data) > FOLLOWER_BUFFER:\n",
         "            if False:\n",
         "test_readers.py::test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody",
     ),
@@ -74,9 +74,9 @@ FAULTS = {
         "test_readers.py::test_users_read_what_they_have_said_and_root_everything",
     ),
     "followers are told everything": Fault(
-        "service/streams.py",
-        "        (query.uid is None or query.uid == event.uid)\n",
-        "        True\n",
+        "store/query.py",
+        "        return lambda event: bool(fields(event) == wanted)\n",
+        "        return lambda event: True\n",
         "test_readers.py::test_a_follower_gets_nothing_that_another_user_says",
     ),
     "a dead socket is replaced without a lock": Fault(
@@ -88,8 +88,8 @@ FAULTS = {
     ),
     "another user's socket is replaced": Fault(
         "listening/socket_file.py",
-        "            if found.st_uid != os.geteuid():\n                raise ListenError(\n",
-        "            if False:\n                raise ListenError(\n",
+        "            if found.st_uid != os.geteuid():\n                raise ObservatoryError(\n",
+        "            if False:\n                raise ObservatoryError(\n",
         "test_refusals.py::test_a_dead_server_of_another_user",
     ),
     "a live server is taken over": Fault(
@@ -105,37 +105,37 @@ FAULTS = {
         "test_contract.py::test_another_s_socket_that_has_taken_its_place_is_not_taken_away",
     ),
     "a request that was looked at is not taken off": Fault(
-        "service/server.py",
-        "        connection.untaken = size\n",
+        "service/requests.py",
+        "        connection.peeked = size\n",
         "",
         "test_peers.py::test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on",
     ),
     "a request that was looked at is not taken off before the end": Fault(
-        "service/server.py",
-        "            self._take(connection)  # else",
+        "service/connection.py",
+        "            connection.consume_peeked()  # else",
         "            pass  # else",
         "test_peers.py::test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted",
     ),
     "who waits to be accepted is left out at the end": Fault(
         "service/server.py",
-        "            while self._accepting and self._on_connect(READ):\n",
+        "            while self._acceptor.accepting and self._acceptor.accept():\n",
         "            while False:\n",
         "test_peers.py::test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted",
     ),
     "standard output is waited for": Fault(
-        "output.py",
+        "service/outputs/standard_output.py",
         "    if stat.S_ISFIFO(kind) or os.isatty(descriptor):\n",
         "    if False:\n",
         "test_contract.py::test_standard_output_that_nobody_reads_holds_up_nobody",
     ),
     "what follows a malformed request is read on": Fault(
-        "wire.py",
+        "http/parser.py",
         "            if self.refusal is None and not self.ended:\n",
         "            self._parser = None\n            self._begin()\n            if False:\n",
         "test_fuzz.py::test_what_comes_after_a_malformed_request_is_never_taken_for_another",
     ),
     "an exception gets out of the parsing": Fault(
-        "wire.py",
+        "http/parser.py",
         "        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:\n",
         "        except httptools.HttpParserError as error:\n",
         "test_fuzz.py::test_what_comes_after_a_malformed_request_is_never_taken_for_another",
@@ -177,7 +177,7 @@ def outcome(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_seen(name: str, copy: Path):
+def test_a_fault_is_seen(name: str, copy: Path) -> None:
     fault = FAULTS[name]
     module = copy / "observatory" / fault.module
     text = module.read_text()
@@ -192,6 +192,6 @@ def test_a_fault_is_seen(name: str, copy: Path):
     assert " failed" in seen.stdout.splitlines()[-1] or " error" in seen.stdout.splitlines()[-1], seen.stdout
 
 
-def test_without_a_fault_the_copy_is_sound(copy: Path):
+def test_without_a_fault_the_copy_is_sound(copy: Path) -> None:
     seen = outcome(copy, "test_contract.py")
     assert seen.returncode == 0, seen.stdout

@@ -13,13 +13,18 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.malformed import MALFORMED
-from tests.server.running import Running, post, start
+from tests.helpers.malformed_requests import MALFORMED
+from tests.helpers.observatory_server import ObservatoryServer, start
+from tests.helpers.unix_http import post
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXAMPLES = 50_000 if os.environ.get("OBSERVATORY_FULL", "") not in {"", "0"} else 1_000
 """Fuzzed requests to a real server, of all strategies together; 50,000 with `OBSERVATORY_FULL=1`."""
@@ -28,7 +33,7 @@ EXAMPLES = 50_000 if os.environ.get("OBSERVATORY_FULL", "") not in {"", "0"} els
 class Beside:
     """One who behaves, and sends numbered events all the time."""
 
-    def __init__(self, server: Running) -> None:
+    def __init__(self, server: ObservatoryServer) -> None:
         self._server = server
         self._stop = threading.Event()
         self.acknowledged: list[int] = []
@@ -49,7 +54,7 @@ class Beside:
 
 
 @pytest.fixture(scope="module")
-def fuzzed():
+def fuzzed() -> Iterator[ObservatoryServer]:
     """A server for all of these tests, and at the end what must hold of it."""
     with tempfile.TemporaryDirectory(prefix="o") as directory:
         server = start(Path(directory))
@@ -65,7 +70,7 @@ def fuzzed():
         print(f"{len(beside.acknowledged)} events beside, none lost; {len(server.stored())} stored in all")
 
 
-def deliver(server: Running, pieces: list[bytes], *, to_end: bool = True) -> bytes:
+def deliver(server: ObservatoryServer, pieces: list[bytes], *, to_end: bool = True) -> bytes:
     """Send these pieces and say that there is no more; what's answered until the server closes."""
     answer = b""
     with server.connect() as sock:
@@ -159,14 +164,16 @@ def often(share: float) -> settings:
 @pytest.mark.timeout(7200)
 @often(0.4)
 @given(st.lists(almost_requests(), min_size=1, max_size=3))
-def test_requests_of_which_any_part_may_be_wrong(fuzzed: Running, requests: list[bytes]):
+def test_requests_of_which_any_part_may_be_wrong(fuzzed: ObservatoryServer, requests: list[bytes]) -> None:
     is_sound(deliver(fuzzed, [b"".join(requests)]))
 
 
 @pytest.mark.timeout(7200)
 @often(0.3)
 @given(st.lists(almost_hooks(), min_size=1, max_size=3), st.lists(st.integers(0, 400), max_size=4))
-def test_hooks_with_a_few_bytes_wrong_in_any_pieces(fuzzed: Running, requests: list[bytes], cuts: list[int]):
+def test_hooks_with_a_few_bytes_wrong_in_any_pieces(
+    fuzzed: ObservatoryServer, requests: list[bytes], cuts: list[int]
+) -> None:
     data = b"".join(requests)
     places = sorted({0, *(min(cut, len(data)) for cut in cuts), len(data)})
     pieces = [data[start:end] for start, end in itertools.pairwise(places)]
@@ -176,19 +183,21 @@ def test_hooks_with_a_few_bytes_wrong_in_any_pieces(fuzzed: Running, requests: l
 @pytest.mark.timeout(7200)
 @often(0.3)
 @given(st.binary(max_size=400))
-def test_any_bytes(fuzzed: Running, data: bytes):
+def test_any_bytes(fuzzed: ObservatoryServer, data: bytes) -> None:
     is_sound(deliver(fuzzed, [data]))
 
 
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
-def test_what_comes_after_a_malformed_request_is_never_taken_for_another(fuzzed: Running, request_: bytes):
+def test_what_comes_after_a_malformed_request_is_never_taken_for_another(
+    fuzzed: ObservatoryServer, request_: bytes
+) -> None:
     answer = deliver(fuzzed, [request_ + post(b'{"smuggled":1}', "Smuggled")])
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
     assert len(re.findall(rb"HTTP/1\.1 \d{3} ", answer)) == 1
     assert fuzzed.events("?event=Smuggled") == []
 
 
-def test_a_good_request_after_a_good_one_is_taken_for_another(fuzzed: Running):
+def test_a_good_request_after_a_good_one_is_taken_for_another(fuzzed: ObservatoryServer) -> None:
     """What the test above is worth."""
     before = len(fuzzed.events("?event=Pipelined"))
     assert deliver(fuzzed, [post() + post(b"{}", "Pipelined")]).count(b"HTTP/1.1 200 OK") == 2
@@ -196,7 +205,7 @@ def test_a_good_request_after_a_good_one_is_taken_for_another(fuzzed: Running):
 
 
 @pytest.mark.timeout(7200)
-def test_coverage_guided_fuzzing_of_what_is_made_of_bytes(full: bool, tmp_path: Path):
+def test_coverage_guided_fuzzing_of_what_is_made_of_bytes(full: bool, tmp_path: Path) -> None:
     """In one process, of everything between the bytes and the line: 2,000,000 runs, or 20,000."""
     pytest.importorskip("atheris", reason="Atheris has no wheel for this Python; the other fuzzers do without it")
     corpus = tmp_path / "corpus"

@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import PATIENCE, Running, connected, post, read_answer
+from tests.helpers.deadline import until
+from tests.helpers.own_process import effective_user
+from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.helpers.observatory_server import ObservatoryServer
 
 QUICK = 3.0
 
@@ -30,9 +34,11 @@ def descriptors(limit: str) -> list[str]:
     return ["sh", "-c", f'ulimit {limit} && exec "$@"', "sh"]
 
 
-def limit(server: Running, which: int, soft: int) -> None:
+def limit(server: ObservatoryServer, which: int, soft: int, hard: int = resource.RLIM_INFINITY) -> None:
     """Change a limit of a running server."""
-    resource.prlimit(server.process.pid, which, (soft, resource.RLIM_INFINITY))
+    if sys.platform != "linux":
+        pytest.skip("another process's limits are changed on Linux alone")
+    resource.prlimit(server.process.pid, which, (soft, hard))
 
 
 def answered(sock: socket.socket) -> bytes:
@@ -47,31 +53,22 @@ def answered(sock: socket.socket) -> bytes:
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at another process by Linux's means")
 
 
-@contextlib.contextmanager
-def as_user(uid: int) -> Iterator[None]:
-    os.setegid(uid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 @pytest.fixture
 def root() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to be several users")
 
 
-def sent_by_root_quickly(server: Running) -> None:
+def sent_by_root_quickly(server: ObservatoryServer) -> None:
     begun = time.monotonic()
     assert server.send() == 200
     assert time.monotonic() - begun < QUICK
 
 
 @pytest.mark.usefixtures("root")
-def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serve: Callable[..., Running]):
+def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(10_000, hard - 200)
     server = serve("--mode", "0666", prefix=descriptors("-n 8192"))
@@ -79,7 +76,7 @@ def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serv
     socks: list[socket.socket] = []
     try:
         for number in range(wanted):
-            with as_user(4711):
+            with effective_user(4711):
                 socks.append(connected(server.path))
             with contextlib.suppress(BrokenPipeError):  # it was refused already
                 socks[-1].sendall(b"POST /hook HTTP/1.1\r\n")
@@ -97,11 +94,13 @@ def test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another(serv
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serve: Callable[..., Running]):
+def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     server = serve("--mode", "0666")
     many = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
     stop = threading.Event()
-    with as_user(4711):
+    with effective_user(4711):
         socks = [connected(server.path) for _ in range(60)]
 
     def speak() -> None:
@@ -130,15 +129,17 @@ def test_a_user_whose_connections_never_stop_speaking_does_not_stop_another(serv
 
 
 @linux
-def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: Running):
+def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(server: ObservatoryServer) -> None:
     """The limit is lowered under a running server: it keeps away from the one that it has started with."""
     descriptors = Path(f"/proc/{server.process.pid}/fd")
-    until = time.monotonic() + PATIENCE
-    while [os.readlink(each) for each in descriptors.iterdir()].count(str(server.database)) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.01)  # the thread of the checkpoints opens the database a second time, and tells nobody
+
+    def databases() -> int:
+        return [os.readlink(each) for each in descriptors.iterdir()].count(server.database)
+
+    # The thread of the checkpoints opens the database a second time, and tells nobody.
+    until(lambda: databases() == 2, "the database is open twice", PATIENCE, 0.01)
     used = len(list(descriptors.iterdir()))
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+    limit(server, resource.RLIMIT_NOFILE, used + 2, used + 2)
     idle = [server.connect() for _ in range(6)]
     server.wait_for("cannot accept connections just now: Too many open files")
     waiting = server.connect()
@@ -152,12 +153,12 @@ def test_when_no_descriptor_is_left_the_server_goes_on_as_soon_as_there_is(serve
 
 
 @pytest.mark.usefixtures("root")
-def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., Running]):
+def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Callable[..., ObservatoryServer]) -> None:
     server = serve("--mode", "0666")
     part = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n" + b"x" * 15_900_000
     socks = []
     for _ in range(12):  # 190 MB, of which a user may have half of 256 under way
-        with as_user(4711):
+        with effective_user(4711):
             socks.append(connected(server.path))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             socks[-1].sendall(part)
@@ -168,14 +169,14 @@ def test_a_user_with_much_under_way_is_refused_more_and_another_is_not(serve: Ca
     for sock in socks:
         sock.close()
     for _ in range(10):
-        with as_user(4711):
+        with effective_user(4711):
             sock = connected(server.path)
         with sock:
             sock.sendall(post(b'{"x":"' + b"x" * 15_000_000 + b'"}'))
             assert read_answer(sock)[0] == 200
 
 
-def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Running):
+def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: ObservatoryServer) -> None:
     assert server.send({"n": 1}) == 200
     other = sqlite3.connect(server.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -193,7 +194,7 @@ def test_a_database_that_someone_else_has_locked_is_503_and_then_200(server: Run
     assert "events could not be stored (database is locked): 1 were refused with 503" in server.log_text()
 
 
-def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running):
+def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: ObservatoryServer) -> None:
     other = sqlite3.connect(server.database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.05, lambda: other.execute("ROLLBACK"))
@@ -204,7 +205,9 @@ def test_a_lock_that_is_held_for_a_moment_only_is_waited_for(server: Running):
 
 
 @linux
-def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(serve: Callable[..., Running], directory: Path):
+def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(
+    serve: Callable[..., ObservatoryServer], directory: Path
+) -> None:
     """Full is what the limit of a file's size makes it: SQLite's next write fails in the same way."""
     server = serve("--output-socket", f"{directory}/o")
     body = b'{"x":"' + b"x" * 100_000 + b'"}'
@@ -228,8 +231,8 @@ def test_a_full_disk_is_503_and_what_was_acknowledged_is_still_there(serve: Call
 
 @pytest.mark.usefixtures("root")
 def test_a_really_full_disk_is_503_until_there_is_room(
-    serve: Callable[..., Running], directory: Path, need: Callable[[str, str], str]
-):
+    serve: Callable[..., ObservatoryServer], directory: Path, need: Callable[[str, str], str]
+) -> None:
     unshare = need("unshare", "util-linux")
     need("mount", "mount")
     if subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode != 0:
@@ -250,7 +253,7 @@ def test_a_really_full_disk_is_503_until_there_is_room(
 
 
 @linux
-def test_memory_is_not_taken_by_those_who_send_nothing(server: Running):
+def test_memory_is_not_taken_by_those_who_send_nothing(server: ObservatoryServer) -> None:
     def resident() -> int:
         return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -262,14 +265,15 @@ def test_memory_is_not_taken_by_those_who_send_nothing(server: Running):
         sock.close()
 
 
-@linux
-def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., Running]):
+def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable[..., ObservatoryServer]) -> None:
+    if sys.platform != "linux":
+        pytest.skip("another process's limits are told on Linux alone")
     server = serve(prefix=descriptors("-Sn 256"))
     soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     assert soft == hard > 256
 
 
-def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: Running):
+def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: ObservatoryServer) -> None:
     for _ in range(200):
         server.connect().close()
     assert server.send() == 200

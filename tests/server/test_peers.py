@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import PATIENCE, Running, post, read_answer, read_to_end
+from tests.helpers.unix_http import PATIENCE, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.helpers.observatory_server import ObservatoryServer
 
 QUICK = 2.0
 """Seconds in which one who behaves is served, on a busy machine; all deadlines of the server are longer."""
 
 
-def served_quickly(server: Running, event: str = "Stop") -> None:
+def served_quickly(server: ObservatoryServer, event: str = "Stop") -> None:
     begun = time.monotonic()
     assert server.send(b'{"well":"behaved"}', event) == 200
     assert time.monotonic() - begun < QUICK
@@ -43,14 +45,14 @@ SLOW = {
 
 
 @pytest.mark.parametrize("said", SLOW.values(), ids=SLOW)
-def test_one_who_stops_in_the_middle_holds_up_nobody(server: Running, said: bytes):
+def test_one_who_stops_in_the_middle_holds_up_nobody(server: ObservatoryServer, said: bytes) -> None:
     with server.connect() as slow:
         slow.sendall(said)
         served_quickly(server)
         served_quickly(server)
 
 
-def test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone(server: Running):
+def test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone(server: ObservatoryServer) -> None:
     """All of them at once: it takes as long as one."""
     begun = time.monotonic()
     socks = {kind: server.connect() for kind in SLOW}
@@ -68,7 +70,7 @@ def test_one_who_stops_in_the_middle_is_told_so_after_the_deadline_and_gone(serv
     assert server.stored() == []
 
 
-def test_one_who_drips_a_byte_now_and_then_does_not_get_longer_than_the_deadline(server: Running):
+def test_one_who_drips_a_byte_now_and_then_does_not_get_longer_than_the_deadline(server: ObservatoryServer) -> None:
     begun = time.monotonic()
     with server.connect() as sock:
         sock.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
@@ -78,7 +80,7 @@ def test_one_who_drips_a_byte_now_and_then_does_not_get_longer_than_the_deadline
         assert read_answer(sock)[0] == 408
 
 
-def test_a_request_in_single_bytes_is_read(server: Running):
+def test_a_request_in_single_bytes_is_read(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         for byte in post(b'{"a":1}'):
             sock.send(bytes([byte]))
@@ -86,7 +88,7 @@ def test_a_request_in_single_bytes_is_read(server: Running):
     assert server.stored()[0]["a"] == 1
 
 
-def test_many_requests_on_one_connection_one_after_the_other(server: Running):
+def test_many_requests_on_one_connection_one_after_the_other(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         for number in range(100):
             sock.sendall(post(b'{"n":%d}' % number))
@@ -95,10 +97,10 @@ def test_many_requests_on_one_connection_one_after_the_other(server: Running):
 
 
 @contextlib.contextmanager
-def stopped(server: Running) -> Iterator[None]:
+def stopped(server: ObservatoryServer) -> Iterator[None]:
     """What is sent in here is all there when the server accepts."""
     server.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
+    os.waitpid(server.process.pid, os.WUNTRACED)
     try:
         yield
     finally:
@@ -107,8 +109,8 @@ def stopped(server: Running) -> Iterator[None]:
 
 @pytest.mark.parametrize("before", [0, 1], ids=["the-first", "like-one-before"])
 def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_was_accepted(
-    server: Running, before: int
-):
+    server: ObservatoryServer, before: int
+) -> None:
     for number in range(before + 1):
         with stopped(server):
             sock = server.connect()
@@ -120,7 +122,9 @@ def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_w
 
 
 @pytest.mark.parametrize("before", [0, 1], ids=["the-first", "like-one-before"])
-def test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on(server: Running, before: int):
+def test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on(
+    server: ObservatoryServer, before: int
+) -> None:
     for number in range(before):
         with server.connect() as sock:
             sock.sendall(post(b'{"n":%d}' % number))
@@ -136,7 +140,7 @@ def test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_o
     assert [event["n"] for event in server.stored()] == list(range(before + 3))
 
 
-def test_many_requests_at_once_are_answered_in_their_order(server: Running):
+def test_many_requests_at_once_are_answered_in_their_order(server: ObservatoryServer) -> None:
     requests = []
     for number in range(60):
         requests.append(post(b'{"n":%d}' % number))
@@ -160,7 +164,7 @@ def test_many_requests_at_once_are_answered_in_their_order(server: Running):
     assert [event["n"] for event in server.stored()] == list(range(60))
 
 
-def test_one_who_sends_without_end_and_never_reads_holds_up_nobody(server: Running):
+def test_one_who_sends_without_end_and_never_reads_holds_up_nobody(server: ObservatoryServer) -> None:
     """Answers that nobody takes are kept to a limit: then nothing more is read of that peer."""
     request = b"GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n" * 200
     with server.connect() as sock:
@@ -177,7 +181,7 @@ def test_one_who_sends_without_end_and_never_reads_holds_up_nobody(server: Runni
         served_quickly(server)
 
 
-def test_one_who_goes_away_at_any_point_leaves_nothing_behind(server: Running):
+def test_one_who_goes_away_at_any_point_leaves_nothing_behind(server: ObservatoryServer) -> None:
     request = post(b'{"a":1}')
     for cut in range(len(request)):
         with server.connect() as sock:
@@ -186,7 +190,7 @@ def test_one_who_goes_away_at_any_point_leaves_nothing_behind(server: Running):
     assert [event for event in server.stored() if "a" in event] == []
 
 
-def test_one_who_does_not_wait_for_the_answer_is_heard_all_the_same(server: Running):
+def test_one_who_does_not_wait_for_the_answer_is_heard_all_the_same(server: ObservatoryServer) -> None:
     for number in range(50):
         with server.connect() as sock:
             sock.sendall(post(b'{"n":%d}' % number))
@@ -194,14 +198,14 @@ def test_one_who_does_not_wait_for_the_answer_is_heard_all_the_same(server: Runn
     assert [event["n"] for event in server.stored() if "n" in event] == list(range(50))
 
 
-def test_one_who_says_that_it_has_said_all_still_gets_the_answer(server: Running):
+def test_one_who_says_that_it_has_said_all_still_gets_the_answer(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(post(b'{"a":1}'))
         sock.shutdown(socket.SHUT_WR)
         assert read_to_end(sock).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_one_who_resets_while_a_long_answer_is_given_harms_nobody(server: Running):
+def test_one_who_resets_while_a_long_answer_is_given_harms_nobody(server: ObservatoryServer) -> None:
     for _ in range(8):
         assert server.send(BODY) == 200
     for _ in range(20):
@@ -213,14 +217,14 @@ def test_one_who_resets_while_a_long_answer_is_given_harms_nobody(server: Runnin
     served_quickly(server)
 
 
-def test_one_who_is_refused_in_the_middle_of_a_long_body_gets_to_read_why(server: Running):
+def test_one_who_is_refused_in_the_middle_of_a_long_body_gets_to_read_why(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         head = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"
         sock.sendall(head + b"x" * 20_000_000)
         assert read_answer(sock)[0] == 413
 
 
-def test_a_chunked_body_is_counted_by_what_is_in_it(server: Running):
+def test_a_chunked_body_is_counted_by_what_is_in_it(server: ObservatoryServer) -> None:
     pieces = b"".join(b"1\r\n%c\r\n" % c for c in b'{"a":"' + b"x" * 50_000 + b'"}')
     with server.connect() as sock:
         sock.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")
@@ -228,7 +232,7 @@ def test_a_chunked_body_is_counted_by_what_is_in_it(server: Running):
     assert server.stored()[0]["a"] == "x" * 50_000
 
 
-def test_one_is_told_to_go_on_once_and_only_if_it_waits_for_that(server: Running):
+def test_one_is_told_to_go_on_once_and_only_if_it_waits_for_that(server: ObservatoryServer) -> None:
     head = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with server.connect() as sock:
         sock.sendall(head)
@@ -239,7 +243,7 @@ def test_one_is_told_to_go_on_once_and_only_if_it_waits_for_that(server: Running
         assert sock.recv(1000).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_one_is_not_told_to_go_on_with_what_will_be_refused(server: Running):
+def test_one_is_not_told_to_go_on_with_what_will_be_refused(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(
             b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n",
@@ -247,7 +251,7 @@ def test_one_is_not_told_to_go_on_with_what_will_be_refused(server: Running):
         assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_connection_that_does_nothing_between_requests_is_closed_without_a_word(server: Running):
+def test_a_connection_that_does_nothing_between_requests_is_closed_without_a_word(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(post())
         assert read_answer(sock) == (200, b"")
@@ -256,7 +260,9 @@ def test_a_connection_that_does_nothing_between_requests_is_closed_without_a_wor
         assert time.monotonic() - begun > 8
 
 
-def test_large_events_of_one_user_keep_small_ones_of_another_waiting_for_a_moment_only(server: Running):
+def test_large_events_of_one_user_keep_small_ones_of_another_waiting_for_a_moment_only(
+    server: ObservatoryServer,
+) -> None:
     large = post(b'{"x":"' + b"x" * 15_000_000 + b'"}')
     stop = threading.Event()
 
@@ -278,7 +284,9 @@ def test_large_events_of_one_user_keep_small_ones_of_another_waiting_for_a_momen
             sender.join()
 
 
-def test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted(serve: Callable[..., Running]):
+def test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
     server = serve()
     with server.connect() as half, server.connect() as idle:
         half.sendall(post(b'{"half":1}')[:-3])
@@ -302,7 +310,7 @@ def test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted(se
     assert sorted(event["_id"] for event in server.printed()) == [event["_id"] for event in events]
 
 
-def test_the_end_does_not_wait_for_ever(serve: Callable[..., Running]):
+def test_the_end_does_not_wait_for_ever(serve: Callable[..., ObservatoryServer]) -> None:
     server = serve()
     with server.connect() as half:
         half.sendall(post()[:-1])

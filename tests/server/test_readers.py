@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Connection, Running, connected, post, read_answer, read_to_end
+from tests.helpers.own_process import effective_user
+from tests.helpers.unix_http import Connection, connected, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from tests.helpers.observatory_server import ObservatoryServer
+
 PAD = "x" * 20_000
 
 
-def follow(server: Running, query: str = "?follow=1") -> tuple[Connection, Iterator[dict[str, object]]]:
+def follow(server: ObservatoryServer, query: str = "?follow=1") -> tuple[Connection, Iterator[dict[str, object]]]:
     connection = Connection(server.path)
     connection.request("GET", f"/events{query}")
     response = connection.getresponse()
@@ -33,7 +36,7 @@ def follow(server: Running, query: str = "?follow=1") -> tuple[Connection, Itera
     return connection, events()
 
 
-def test_filters_find_what_they_say(server: Running):
+def test_filters_find_what_they_say(server: ObservatoryServer) -> None:
     for number, (session, tool, event) in enumerate(
         [("a", "Bash", "PreToolUse"), ("b", "Bash", "PreToolUse"), ("a", "Read", "PostToolUse"), ("a", None, "Stop")], 1
     ):
@@ -58,7 +61,7 @@ def test_filters_find_what_they_say(server: Running):
         assert [event["n"] for event in server.events(query)] == numbers, query
 
 
-def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: Running):
+def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: ObservatoryServer) -> None:
     for number in range(150):
         server.send({"n": number, "x": PAD})
     assert [event["n"] for event in server.events()] == list(range(150))
@@ -71,7 +74,7 @@ def test_a_long_answer_is_whole_with_and_without_keeping_the_connection(server: 
     connection.close()
 
 
-def test_http_1_0_gets_no_chunks(server: Running):
+def test_http_1_0_gets_no_chunks(server: ObservatoryServer) -> None:
     for number in range(50):
         server.send({"n": number, "x": PAD})
     with server.connect() as sock:
@@ -81,7 +84,7 @@ def test_http_1_0_gets_no_chunks(server: Running):
     assert [json.loads(line)["n"] for line in body.splitlines()] == list(range(50))
 
 
-def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: Running):
+def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: ObservatoryServer) -> None:
     server.send({"n": 0})
     connection, events = follow(server)
     assert next(events)["n"] == 0
@@ -91,7 +94,7 @@ def test_a_follower_gets_what_is_there_and_then_what_comes_as_it_comes(server: R
     connection.close()
 
 
-def test_a_follower_gets_only_what_it_asked_for(server: Running):
+def test_a_follower_gets_only_what_it_asked_for(server: ObservatoryServer) -> None:
     connection, events = follow(server, "?follow=1&limit=0&session=b")
     for number in range(10):
         server.send({"n": number, "session_id": "ab"[number % 2]})
@@ -99,7 +102,7 @@ def test_a_follower_gets_only_what_it_asked_for(server: Running):
     connection.close()
 
 
-def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Callable[..., Running]):
+def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Callable[..., ObservatoryServer]) -> None:
     server = serve()
     server.send({"n": 0})
     connection, events = follow(server)
@@ -109,7 +112,7 @@ def test_a_follower_s_answer_is_ended_properly_when_the_server_ends(serve: Calla
     connection.close()
 
 
-def test_every_event_is_followed_once_and_in_order_while_many_send(server: Running):
+def test_every_event_is_followed_once_and_in_order_while_many_send(server: ObservatoryServer) -> None:
     connection, events = follow(server, "?follow=1&limit=0")
     senders = [
         threading.Thread(target=lambda s=s: [server.send({"s": s, "n": n}) for n in range(50)]) for s in range(4)
@@ -125,7 +128,9 @@ def test_every_event_is_followed_once_and_in_order_while_many_send(server: Runni
         assert [event["n"] for event in found if event["s"] == s] == list(range(50))
 
 
-def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what_comes(server: Running):
+def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what_comes(
+    server: ObservatoryServer,
+) -> None:
     stop = threading.Event()
 
     def send() -> None:
@@ -147,7 +152,7 @@ def test_one_who_begins_while_many_send_misses_nothing_between_what_was_and_what
             sender.join()
 
 
-def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Running):
+def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: ObservatoryServer) -> None:
     with server.connect() as slow:
         slow.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert slow.recv(20).startswith(b"HTTP/1.1 200 OK")
@@ -162,7 +167,9 @@ def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Ru
     assert slowest < 2
 
 
-def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_holds_up_nobody(server: Running):
+def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_holds_up_nobody(
+    server: ObservatoryServer,
+) -> None:
     for _ in range(100):
         server.send({"x": PAD})
     with server.connect() as slow:
@@ -174,7 +181,7 @@ def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_hol
         assert len(read_to_end(slow)) > 100_000  # what the kernel held; there's an end, and it is no proper one
 
 
-def test_a_follower_that_goes_away_is_forgotten(server: Running):
+def test_a_follower_that_goes_away_is_forgotten(server: ObservatoryServer) -> None:
     for _ in range(30):
         connection, _ = follow(server)
         connection.close()
@@ -182,7 +189,7 @@ def test_a_follower_that_goes_away_is_forgotten(server: Running):
     assert server.end() == 0
 
 
-def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: Running):
+def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: ObservatoryServer) -> None:
     with server.connect() as sock:
         sock.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert sock.recv(20).startswith(b"HTTP/1.1 200 OK")
@@ -194,7 +201,7 @@ def test_a_follower_that_goes_on_speaking_is_not_listened_to(server: Running):
     assert [event for event in server.stored() if "late" in event] == []
 
 
-def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(server: Running):
+def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(server: ObservatoryServer) -> None:
     for _ in range(100):
         server.send({"x": PAD})
     stop = threading.Event()
@@ -218,7 +225,7 @@ def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(s
 
 
 @pytest.fixture
-def other_user(need: Callable[[str, str], str]) -> Callable[[Running], AbstractContextManager[socket.socket]]:
+def other_user(need: Callable[[str, str], str]) -> Callable[[ObservatoryServer], AbstractContextManager[socket.socket]]:
     """Connections that are another user's: made by root as that user, and used here (the connector counts)."""
     import contextlib
     import os
@@ -228,20 +235,10 @@ def other_user(need: Callable[[str, str], str]) -> Callable[[Running], AbstractC
 
     @contextlib.contextmanager
     def connect(
-        server: Running, uid: int = 4711, gid: int = 4711, groups: tuple[int, ...] = ()
+        server: ObservatoryServer, uid: int = 4711, gid: int = 4711, groups: tuple[int, ...] = ()
     ) -> Iterator[socket.socket]:
-        # The effective ids count at connect(2), and a thread of this process can't have its own by Python's means;
-        # so the whole process takes them for that call, while the test's other threads do nothing.
-        held = (os.getegid(), os.getgroups())
-        os.setgroups(groups)
-        os.setegid(gid)
-        os.seteuid(uid)
-        try:
+        with effective_user(uid, gid, groups):  # those count at connect(2), and the test's other threads do nothing
             sock = connected(server.path)
-        finally:
-            os.seteuid(0)
-            os.setegid(held[0])
-            os.setgroups(held[1])
         with sock:
             yield sock
 
@@ -254,7 +251,9 @@ def asked(sock: socket.socket, target: str = "/events") -> tuple[int, list[dict[
     return status, [json.loads(line) for line in body.splitlines()] if status == 200 else []
 
 
-def test_users_read_what_they_have_said_and_root_everything(serve: Callable[..., Running], other_user):
+def test_users_read_what_they_have_said_and_root_everything(
+    serve: Callable[..., ObservatoryServer], other_user: Callable[..., AbstractContextManager[socket.socket]]
+) -> None:
     server = serve("--mode", "0666")
     for uid in (4711, 4712, 4711):
         with other_user(server, uid) as sock:
@@ -275,7 +274,12 @@ def test_users_read_what_they_have_said_and_root_everything(serve: Callable[...,
 
 
 @pytest.mark.parametrize(("gid", "groups"), [(500, ()), (4711, (7, 500))])
-def test_members_of_the_readers_group_read_everything(serve: Callable[..., Running], other_user, gid, groups):
+def test_members_of_the_readers_group_read_everything(
+    serve: Callable[..., ObservatoryServer],
+    other_user: Callable[..., AbstractContextManager[socket.socket]],
+    gid: int,
+    groups: tuple[int, ...],
+) -> None:
     server = serve("--mode", "0666", "--readers", "500")
     server.send()
     with other_user(server, 4711, gid, groups) as sock:
@@ -284,7 +288,9 @@ def test_members_of_the_readers_group_read_everything(serve: Callable[..., Runni
         assert asked(sock)[1] == []
 
 
-def test_a_follower_gets_nothing_that_another_user_says(serve: Callable[..., Running], other_user):
+def test_a_follower_gets_nothing_that_another_user_says(
+    serve: Callable[..., ObservatoryServer], other_user: Callable[..., AbstractContextManager[socket.socket]]
+) -> None:
     server = serve("--mode", "0666")
     with other_user(server, 4711) as follower:
         follower.sendall(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.helpers.documents import code_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,21 +19,16 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks() -> list[str]:
-    """The shell blocks of the README, in order."""
-    return re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
 def test_the_two_commands_name_sessions_that_exist() -> None:
     sessions = re.findall(r"^def (\w+)\(session: nox.Session\)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
-    asked = re.findall(r"^\./noxw -s (.+)$", blocks()[0], re.MULTILINE)
+    asked = re.findall(r"^\./noxw -s (.+)$", code_blocks(README, "sh")[0], re.MULTILINE)
     assert len(asked) == 2
     assert {name for names in asked for name in names.split()} <= set(sessions)
 
 
 def test_the_server_part_works_as_it_is_written(need: Callable[[str, str], str], tmp_path: Path) -> None:
     need("curl", "curl")
-    serve, visit = blocks()[1:3]
+    serve, visit = code_blocks(README, "sh")[1:3]
     programs = tmp_path / "bin"
     programs.mkdir()
     command = programs / "observatory"

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.running import Running, command, environment
+from tests.helpers.observatory_command import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.helpers.observatory_server import ObservatoryServer
 
 DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 77
 
@@ -37,7 +39,7 @@ def refused(directory: Path, *arguments: str, **options: object) -> tuple[int, s
 
 
 @pytest.mark.parametrize("mode", ["4660", "2660", "1660", "0o660", "888", "00660", "-1", "", "rw-rw----"])
-def test_a_mode_that_is_none(directory: Path, mode: str):
+def test_a_mode_that_is_none(directory: Path, mode: str) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/s", f"--mode={mode}")
     assert status == USAGE
     assert sentence.startswith(f"mode {mode!r} ")
@@ -55,20 +57,20 @@ def test_a_mode_that_is_none(directory: Path, mode: str):
         (["--pretty-json", "--output-socket", "o"], "add --tee"),
     ],
 )
-def test_options_that_make_no_sense(directory: Path, arguments: list[str], says: str):
+def test_options_that_make_no_sense(directory: Path, arguments: list[str], says: str) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/s", *arguments)
     assert status == USAGE
     assert says in sentence
     assert list(directory.iterdir()) == []
 
 
-def test_a_directory_that_is_not_there(directory: Path):
+def test_a_directory_that_is_not_there(directory: Path) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/no/s")
     assert (status, f"the directory {directory}/no does not exist" in sentence) == (FAILED, True)
     assert list(directory.iterdir()) == []
 
 
-def test_a_name_that_is_too_long(directory: Path):
+def test_a_name_that_is_too_long(directory: Path) -> None:
     path = f"{directory}/" + "x" * 100
     status, sentence = refused(directory, "--socket", path)
     assert (status, f"has {len(path)} bytes" in sentence) == (USAGE, True)
@@ -83,7 +85,7 @@ def test_a_name_that_is_too_long(directory: Path):
         (lambda path: path.symlink_to("elsewhere"), "a symbolic link"),
     ],
 )
-def test_a_name_that_is_taken(directory: Path, make: Callable[[Path], object], kind: str):
+def test_a_name_that_is_taken(directory: Path, make: Callable[[Path], object], kind: str) -> None:
     make(directory / "s")
     before = (directory / "s").lstat()
     status, sentence = refused(directory, "--socket", f"{directory}/s")
@@ -91,13 +93,13 @@ def test_a_name_that_is_taken(directory: Path, make: Callable[[Path], object], k
     assert (directory / "s").lstat() == before
 
 
-def test_a_live_server_of_its_own_kind(server: Running):
+def test_a_live_server_of_its_own_kind(server: ObservatoryServer) -> None:
     status, sentence = refused(server.output.parent, "--socket", server.path, "--database", f"{server.database}2")
     assert (status, sentence) == (FAILED, f"a server already listens on {server.path}")
     assert server.send() == 200
 
 
-def test_a_live_server_of_any_kind(directory: Path):
+def test_a_live_server_of_any_kind(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(f"{directory}/s")
         other.listen()
@@ -107,20 +109,20 @@ def test_a_live_server_of_any_kind(directory: Path):
             client.connect(f"{directory}/s")
 
 
-def test_a_database_that_another_server_uses_leaves_no_socket(server: Running, directory: Path):
+def test_a_database_that_another_server_uses_leaves_no_socket(server: ObservatoryServer, directory: Path) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/two", "--database", server.database)
     assert (status, "another server uses the database" in sentence) == (FAILED, True)
     assert not (directory / "two").exists()
     assert server.send() == 200
 
 
-def test_a_database_in_a_place_that_is_not_there(directory: Path):
+def test_a_database_in_a_place_that_is_not_there(directory: Path) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/s", "--database", f"{directory}/no/db")
     assert (status, "No such file or directory" in sentence) == (FAILED, True)
     assert list(directory.iterdir()) == []
 
 
-def test_a_database_that_is_none(directory: Path):
+def test_a_database_that_is_none(directory: Path) -> None:
     (directory / "db").write_text("a letter, and no database at all" * 100)
     status, sentence = refused(directory, "--socket", f"{directory}/s", "--database", f"{directory}/db")
     assert (status, "file is not a database" in sentence) == (FAILED, True)
@@ -128,7 +130,7 @@ def test_a_database_that_is_none(directory: Path):
     assert not (directory / "s").exists()
 
 
-def test_an_output_socket_that_cannot_be_leaves_no_socket(directory: Path):
+def test_an_output_socket_that_cannot_be_leaves_no_socket(directory: Path) -> None:
     arguments = ("--socket", f"{directory}/s", "--output-socket", f"{directory}/no/o")
     assert refused(directory, *arguments)[0] == FAILED
     assert list(directory.iterdir()) == []
@@ -143,27 +145,27 @@ def stranger() -> list[str]:
     return [setpriv, "--reuid=4711", "--regid=4711", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
 
 
-def test_a_directory_where_it_may_not_write(directory: Path, stranger: list[str]):
+def test_a_directory_where_it_may_not_write(directory: Path, stranger: list[str]) -> None:
     status, sentence = refused_as(stranger, directory, "--socket", f"{directory}/s")
     assert status == NOT_PERMITTED
     assert sentence == f"cannot make {directory}/s: uid 4711 may not write in the directory {directory}"
 
 
-def test_a_directory_where_it_may_not_search(directory: Path, stranger: list[str]):
+def test_a_directory_where_it_may_not_search(directory: Path, stranger: list[str]) -> None:
     (directory / "closed").mkdir(mode=0o700)
     status, sentence = refused_as(stranger, directory, "--socket", f"{directory}/closed/s")
     assert status == NOT_PERMITTED
     assert f"uid 4711 may not write in the directory {directory}/closed" in sentence
 
 
-def test_a_group_that_it_is_no_member_of(directory: Path, stranger: list[str]):
+def test_a_group_that_it_is_no_member_of(directory: Path, stranger: list[str]) -> None:
     directory.chmod(0o777)
     status, sentence = refused_as(stranger, directory, "--socket", f"{directory}/s", "--group", "0")
     assert (status, "uid 4711 is not a member of it" in sentence) == (NOT_PERMITTED, True)
     assert list(directory.iterdir()) == []
 
 
-def test_a_dead_server_of_another_user(directory: Path, stranger: list[str]):
+def test_a_dead_server_of_another_user(directory: Path, stranger: list[str]) -> None:
     directory.chmod(0o777)
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(f"{directory}/s")
@@ -174,7 +176,7 @@ def test_a_dead_server_of_another_user(directory: Path, stranger: list[str]):
     assert (directory / "s").lstat() == before
 
 
-def test_no_home_and_no_database_named(directory: Path, stranger: list[str]):
+def test_no_home_and_no_database_named(directory: Path, stranger: list[str]) -> None:
     directory.chmod(0o777)
     (directory / "home").mkdir(mode=0o755)
     status, sentence = refused_as(

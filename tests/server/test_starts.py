@@ -8,14 +8,17 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.listening import Specification, listen
-from tests.server.running import connected, environment, post, read_answer, start
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_command import environment
+from tests.helpers.observatory_server import start
+from tests.helpers.own_process import umask
+from tests.helpers.unix_http import connected, post, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +65,7 @@ def first_lines(processes: list[subprocess.Popen[bytes]]) -> list[bytes]:
 
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("before", ["nothing", "a dead server's socket", "a database for both"])
-def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path, full: bool, before: str):
+def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path, full: bool, before: str) -> None:
     """200 times if `OBSERVATORY_FULL=1`, else 6, for each of three beginnings."""
     for round_ in range(200 if full else 6):
         path = f"{directory}/s"
@@ -146,59 +149,48 @@ def _interpreter(someone: list[str]) -> str:
 
 @pytest.fixture
 def open_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        Path(path).chmod(0o1777)
-        yield Path(path)
+    with short_directory(0o1777) as path:
+        yield path
 
 
 @pytest.mark.timeout(7200)
-def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: Path, full: bool):
+def test_a_stranger_never_gets_in_while_a_private_server_starts(open_directory: Path, full: bool) -> None:
     """2,000 starts if `OBSERVATORY_FULL=1`, else 15."""
     stranger = Stranger(f"{open_directory}/s")
-    before = os.umask(0)
-    try:
+    with umask(0):
         for number in range(2000 if full else 15):
             server = start(open_directory, "--mode", "0600")
             if number % 2:
                 server.kill()  # the next one finds a dead socket
             else:
                 server.end()
-    finally:
-        os.umask(before)
     tried, got_in = stranger.end()
     assert tried > 1000
     assert got_in == 0
 
 
 @pytest.mark.timeout(1800)
-def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory: Path, full: bool):
+def test_a_stranger_never_gets_in_while_a_private_socket_is_made(open_directory: Path, full: bool) -> None:
     """The same, of the making of the socket alone, which is much quicker: 20,000 times, or 1,000."""
     stranger = Stranger(f"{open_directory}/s")
-    before = os.umask(0)
-    try:
+    with umask(0):
         for _ in range(20_000 if full else 1000):
             listener = listen(Specification(f"{open_directory}/s", 0o600))
             listener.remove()
             listener.sock.close()
-    finally:
-        os.umask(before)
     tried, got_in = stranger.end()
     assert tried > 1000
     assert got_in == 0
 
 
-def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory: Path):
+def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory: Path) -> None:
     """What these tests are worth: the usual order of calls is found out by them."""
     stranger = Stranger(f"{open_directory}/s")
-    before = os.umask(0)
-    try:
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(f"{open_directory}/s")
-            server.listen()
-            server.settimeout(60)
-            server.accept()[0].close()  # a moment long enough for a try to fall into it, on a machine however busy
-            os.chmod(f"{open_directory}/s", 0o600)
-    finally:
-        os.umask(before)
+    with umask(0), socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{open_directory}/s")
+        server.listen()
+        server.settimeout(60)
+        server.accept()[0].close()  # a moment long enough for a try to fall into it, on a machine however busy
+        os.chmod(f"{open_directory}/s", 0o600)
     tried, got_in = stranger.end()
     assert got_in > 0, f"{tried} times tried"

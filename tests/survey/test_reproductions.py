@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.subjects.web import WEB_SERVERS
-from tests.survey.documents import reproductions
+from tests.helpers.survey_document import reproductions
 
 PYTHONS = {subject.name for subject in WEB_SERVERS}
 CASES = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from selenium import webdriver
 
-from tests import browser
-from tests.web.server import Server, observatory
+from tests.helpers import browser
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_command import started
+from tests.helpers.observatory_server import ObservatoryServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,42 +26,23 @@ if TYPE_CHECKING:
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 
-@contextlib.contextmanager
-def short_folder() -> Iterator[Path]:
-    """A folder with a short name: a socket's path has 107 bytes at most."""
-    with tempfile.TemporaryDirectory(prefix="o-", dir="/tmp") as name:
-        yield Path(name)
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """A running server."""
-    with short_folder() as folder:
-        running = Server(folder)
-        running.start()
-        try:
-            yield running
-        finally:
-            running.end()
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with short_folder() as made:
+    with short_directory() as made:
         yield made
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
+def server() -> Iterator[ObservatoryServer]:
+    with serving(stdout=subprocess.DEVNULL) as running:
         yield running
 
 
 class Web:
     """A running `observatory web`."""
 
-    def __init__(self, server: Server, *options: str) -> None:
-        self.process = observatory("web", "--socket", str(server.socket), *options, stdout=subprocess.PIPE)
+    def __init__(self, server: ObservatoryServer, *options: str) -> None:
+        self.process = started("web", "--socket", server.path, *options, stdout=subprocess.PIPE)
         self.link = self.next_link()
         self.port = int(re.findall(r":(\d+)/", self.link)[0])
 
@@ -76,11 +58,11 @@ class Web:
         if self.process.returncode is None:
             self.process.send_signal(number)
             self.process.communicate()
-        return self.process.returncode
+        return self.process.wait()
 
 
 @pytest.fixture
-def web(server: Server) -> Iterator[Web]:
+def web(server: ObservatoryServer) -> Iterator[Web]:
     running = Web(server)
     yield running
     running.end()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.web.server import Hooks
+    from tests.helpers.hook_client import HookClient
 
 PROJECTS = (
     "/home/mia/src/claude-observatory",
@@ -63,7 +63,7 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "SessionEnd", {**sessions[5], "reason": "exit"}
 
 
-def tell(hooks: Hooks) -> None:
+def tell(hooks: HookClient) -> None:
     hooks.say_all(events())
 
 

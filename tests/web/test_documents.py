@@ -12,26 +12,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.helpers.documents import code_blocks
+
 if TYPE_CHECKING:
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "web.md").read_text()
 HTML = (ROOT / "observatory" / "web" / "page" / "index.html").read_text()
 
 
-def environment(server: Server) -> dict[str, str]:
+def environment(server: ObservatoryServer) -> dict[str, str]:
     folder = str(Path(sys.executable).parent)
     return {
         **os.environ,
-        "CLAUDE_UNIX_HOOK_WATCHER": str(server.socket),
+        "CLAUDE_UNIX_HOOK_WATCHER": server.path,
         "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
         "TERM": "xterm-256color",
     }
 
 
-def test_every_command_does_what_the_page_says(server: Server) -> None:
-    web, watch = re.findall(r"^```sh\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
+def test_every_command_does_what_the_page_says(server: ObservatoryServer) -> None:
+    web, watch = code_blocks(PAGE, "sh")
     with subprocess.Popen(
         ["sh", "-c", f"exec {web}"], stdout=subprocess.PIPE, text=True, env=environment(server)
     ) as process:

@@ -12,13 +12,14 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from observatory.web.gate import Gate
-from tests.web.conftest import Web, is_root, serving
-from tests.web.server import observatory
+from tests.helpers.observatory_command import started
+from tests.helpers.observatory_server import serving
+from tests.web.conftest import Web, is_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 PATHS = (
     "/",
@@ -35,22 +36,20 @@ PATHS = (
 def curl(*arguments: str, user: int | None = None) -> tuple[int, str]:
     """The status and the whole answer, with its head."""
     command = ["curl", "-s", "-i", "--max-time", "5", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, **({} if user is None else {"user": user})
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, user=user)
     status = re.match(r"HTTP/1\.1 (\d+)", done.stdout)
     assert status, f"{' '.join(command)}: curl says {done.returncode}, {done.stdout!r} {done.stderr!r}"
     return int(status[1]), done.stdout
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as running:
+def server() -> Iterator[ObservatoryServer]:
+    with serving(stdout=subprocess.DEVNULL) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def web(server: Server) -> Iterator[Web]:
+def web(server: ObservatoryServer) -> Iterator[Web]:
     running = Web(server)
     yield running
     running.end()
@@ -82,7 +81,9 @@ def let_in(web: Web) -> tuple[str, str]:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS"])
-def test_another_user_of_the_machine_gets_nothing(server: Server, web: Web, at: str, path: str, method: str) -> None:
+def test_another_user_of_the_machine_gets_nothing(
+    server: ObservatoryServer, web: Web, at: str, path: str, method: str
+) -> None:
     server.hooks().say("Stop", session_id="secret")
     ask = ["--head"] if method == "HEAD" else ["-X", method]
     status, answer = curl(*ask, at + path, user=65534 if is_root() else None)
@@ -108,7 +109,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(web: Web) -> N
 
 
 def test_a_cookie_shows_the_page_and_only_with_the_key_its_data(
-    server: Server, at: str, let_in: tuple[str, str]
+    server: ObservatoryServer, at: str, let_in: tuple[str, str]
 ) -> None:
     cookie, key = let_in
     server.hooks().say("Stop", session_id="mine")
@@ -173,7 +174,7 @@ def test_the_cookie_is_found_among_others_of_its_name(at: str, let_in: tuple[str
         assert curl("-H", f"Cookie: {cookies}", at + "/")[0] == 403
 
 
-def test_two_ports_have_cookies_of_different_names(server: Server, web: Web) -> None:
+def test_two_ports_have_cookies_of_different_names(server: ObservatoryServer, web: Web) -> None:
     other = Web(server)
     try:
         for each in (web, other):
@@ -233,14 +234,16 @@ def test_it_listens_on_the_loopback_address_only(web: Web) -> None:
     assert f"00000000:{web.port:04X}" not in local
 
 
-def test_a_taken_port_and_a_missing_server_are_told_in_a_sentence(server: Server, web: Web, folder: Path) -> None:
-    taken = observatory("web", "--socket", str(server.socket), "--port", str(web.port), stderr=subprocess.PIPE)
+def test_a_taken_port_and_a_missing_server_are_told_in_a_sentence(
+    server: ObservatoryServer, web: Web, folder: Path
+) -> None:
+    taken = started("web", "--socket", server.path, "--port", str(web.port), stderr=subprocess.PIPE)
     assert (
         taken.communicate()[1]
         == f"observatory web: can't listen on 127.0.0.1 port {web.port}: Address already in use\n"
     )
     assert taken.returncode == 1
-    nobody = observatory("web", "--socket", str(folder / "none"), stderr=subprocess.PIPE)
+    nobody = started("web", "--socket", str(folder / "none"), stderr=subprocess.PIPE)
     assert "there is no" in nobody.communicate()[1]
     assert nobody.returncode == 69
 

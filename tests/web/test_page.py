@@ -18,14 +18,14 @@ from tests.web import story
 from tests.web.conftest import is_root
 
 if TYPE_CHECKING:
+    from tests.helpers.observatory_server import ObservatoryServer
     from tests.web.conftest import Page, Web
-    from tests.web.server import Server
 
 LIMIT = 500
 """Milliseconds from an event to its row."""
 
 
-def test_an_event_is_on_the_page_within_half_a_second(server: Server, web: Web, page: Page) -> None:
+def test_an_event_is_on_the_page_within_half_a_second(server: ObservatoryServer, web: Web, page: Page) -> None:
     page.open(web.link)
     hooks = server.hooks()
     took = []
@@ -41,7 +41,7 @@ def test_an_event_is_on_the_page_within_half_a_second(server: Server, web: Web, 
     assert sorted(took)[5] < LIMIT
 
 
-def test_events_of_before_are_there_when_the_page_opens(server: Server, web: Web, page: Page) -> None:
+def test_events_of_before_are_there_when_the_page_opens(server: ObservatoryServer, web: Web, page: Page) -> None:
     server.hooks().say_all(
         ("PreToolUse", {"session_id": "s", "tool_input": {"command": f"c{n}"}}) for n in range(5_000)
     )
@@ -49,7 +49,7 @@ def test_events_of_before_are_there_when_the_page_opens(server: Server, web: Web
     page.wait("return document.getElementById('count').textContent.replace(/\\D/g, '') === '5000'")
 
 
-def test_sessions_are_cards_that_say_what_each_is_doing(server: Server, web: Web, page: Page) -> None:
+def test_sessions_are_cards_that_say_what_each_is_doing(server: ObservatoryServer, web: Web, page: Page) -> None:
     story.tell(server.hooks())
     page.open(web.link)
     page.wait("return document.querySelectorAll('.card').length === 6")
@@ -68,7 +68,7 @@ def test_sessions_are_cards_that_say_what_each_is_doing(server: Server, web: Web
     assert page.text("#now").replace("\n", " ") == "2 agents wait for you, 2 at work, 1 idle."
 
 
-def test_a_card_follows_its_session(server: Server, web: Web, page: Page) -> None:
+def test_a_card_follows_its_session(server: ObservatoryServer, web: Web, page: Page) -> None:
     hooks = server.hooks()
     page.open(web.link)
     told: list[tuple[str, dict[str, Any], str]] = [
@@ -85,9 +85,9 @@ def test_a_card_follows_its_session(server: Server, web: Web, page: Page) -> Non
         page.wait("return document.querySelector('.card .state')?.textContent === arguments[0]", words)
 
 
-def test_a_session_whose_process_is_killed_is_shown_as_dead(server: Server, web: Web, page: Page) -> None:
+def test_a_session_whose_process_is_killed_is_shown_as_dead(server: ObservatoryServer, web: Web, page: Page) -> None:
     # As Claude Code does it: the session's process starts a shell, which starts the client that sends.
-    send = f"curl -s --unix-socket {server.socket} -d @- 'http://localhost/hook?event=PreToolUse' >/dev/null; true"
+    send = f"curl -s --unix-socket {server.path} -d @- 'http://localhost/hook?event=PreToolUse' >/dev/null; true"
     said = json.dumps({"session_id": "k", "cwd": "/x", "tool_name": "Bash"}).encode()
     code = f"import subprocess; subprocess.run(['sh', '-c', {send!r}], input={said!r}); input()"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
@@ -109,7 +109,7 @@ def test_a_session_whose_process_is_killed_is_shown_as_dead(server: Server, web:
     ],
 )
 def test_a_filter_leaves_what_it_names(
-    server: Server, web: Web, page: Page, field: str, value: str, expected: list[str]
+    server: ObservatoryServer, web: Web, page: Page, field: str, value: str, expected: list[str]
 ) -> None:
     hooks = server.hooks()
     for event, fields in [
@@ -133,7 +133,9 @@ def test_a_filter_leaves_what_it_names(
     page.wait_for_rows(6)
 
 
-def test_text_is_found_anywhere_in_an_event_and_in_those_that_come(server: Server, web: Web, page: Page) -> None:
+def test_text_is_found_anywhere_in_an_event_and_in_those_that_come(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     hooks = server.hooks()
     deep = {"tool_input": {"command": "ls", "env": [{"note": 'Say "Grüße" twice'}]}}
     hooks.say("PreToolUse", session_id="a", **deep)
@@ -151,15 +153,15 @@ def test_text_is_found_anywhere_in_an_event_and_in_those_that_come(server: Serve
 
 @pytest.mark.skipif(not is_root(), reason="only root can act as two users")
 def test_a_viewer_of_several_users_can_choose_one_and_sees_whose_each_event_is(
-    server: Server, web: Web, page: Page
+    server: ObservatoryServer, web: Web, page: Page
 ) -> None:
-    server.socket.chmod(0o666)
-    server.socket.parent.chmod(0o711)
+    os.chmod(server.path, 0o666)
+    os.chmod(os.path.dirname(server.path), 0o711)
     send = [
         "curl",
         "-s",
         "--unix-socket",
-        str(server.socket),
+        server.path,
         "-d",
         '{"session_id":"n"}',
         "http://localhost/hook?event=Stop",
@@ -177,7 +179,9 @@ def test_a_viewer_of_several_users_can_choose_one_and_sees_whose_each_event_is(
     assert page.rows() == ["Stop |  |  | n · nobody"]
 
 
-def test_an_event_opens_with_what_is_proved_apart_from_what_is_claimed(server: Server, web: Web, page: Page) -> None:
+def test_an_event_opens_with_what_is_proved_apart_from_what_is_claimed(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     server.hooks().say(
         "PreToolUse", session_id="s", cwd="/claimed", tool_name="Bash", _peer_uid=4242, _peer_pid=1, uid=4243
     )
@@ -194,7 +198,7 @@ def test_an_event_opens_with_what_is_proved_apart_from_what_is_claimed(server: S
     assert json.loads(whole)["_peer_uid"] == os.geteuid()
 
 
-def test_what_the_sender_writes_is_text_and_never_markup(server: Server, web: Web, page: Page) -> None:
+def test_what_the_sender_writes_is_text_and_never_markup(server: ObservatoryServer, web: Web, page: Page) -> None:
     bomb = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     server.hooks().say(
         bomb.replace(" ", "%20").replace('"', "%22"),
@@ -211,7 +215,7 @@ def test_what_the_sender_writes_is_text_and_never_markup(server: Server, web: We
     assert bomb in page.rows()[0]
 
 
-def test_a_pause_holds_everything_still_and_loses_nothing(server: Server, web: Web, page: Page) -> None:
+def test_a_pause_holds_everything_still_and_loses_nothing(server: ObservatoryServer, web: Web, page: Page) -> None:
     hooks = server.hooks()
     hooks.say("UserPromptSubmit", session_id="s", prompt="first")
     page.open(web.link)
@@ -227,7 +231,9 @@ def test_a_pause_holds_everything_still_and_loses_nothing(server: Server, web: W
     assert page.text(".card .state") == "Idle"
 
 
-def test_the_list_holds_still_where_one_reads_and_says_what_is_new(server: Server, web: Web, page: Page) -> None:
+def test_the_list_holds_still_where_one_reads_and_says_what_is_new(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     hooks = server.hooks()
     hooks.say_all(("Stop", {"session_id": "s", "message": f"m{n}"}) for n in range(200))
     page.open(web.link)
@@ -244,7 +250,7 @@ def test_the_list_holds_still_where_one_reads_and_says_what_is_new(server: Serve
 
 
 def test_no_event_is_lost_or_shown_twice_when_the_server_dies_and_comes_back(
-    server: Server, web: Web, page: Page
+    server: ObservatoryServer, web: Web, page: Page
 ) -> None:
     page.size(1440, 9000)
     page.open(web.link)
@@ -266,27 +272,30 @@ def test_no_event_is_lost_or_shown_twice_when_the_server_dies_and_comes_back(
     assert [row.split(" | ")[2] for row in page.rows()] == [f"event {number}." for number in range(sent, -1, -1)]
 
 
-def test_a_server_with_another_database_is_not_taken_for_the_same(server: Server, web: Web, page: Page) -> None:
+def test_a_server_with_another_database_is_not_taken_for_the_same(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     server.hooks().say_all(("Stop", {"session_id": "s", "message": f"old {n}"}) for n in range(30))
     page.open(web.link)
     page.wait("return document.getElementById('count').textContent === '30'")
     server.end()
-    for file in server.socket.parent.glob("db*"):
-        file.unlink()
+    server.delete_database()
     server.start()
     server.hooks().say("Stop", session_id="t", message="new")
     page.wait("return document.getElementById('count').textContent === '1'")
     assert page.rows() == ["Stop |  | new | t"]
 
 
-def test_a_page_whose_command_has_ended_says_so_and_asks_nobody_else(server: Server, web: Web, page: Page) -> None:
+def test_a_page_whose_command_has_ended_says_so_and_asks_nobody_else(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     page.open(web.link)
     assert web.end() == 0
     page.wait("return document.getElementById('link-text').textContent === 'Disconnected'")
     assert "open the link that it printed" in page.text("#notice")
 
 
-def test_a_hundred_thousand_events_scroll_smoothly(server: Server, web: Web, page: Page) -> None:
+def test_a_hundred_thousand_events_scroll_smoothly(server: ObservatoryServer, web: Web, page: Page) -> None:
     server.hooks().say_all(story.many(100_000))
     page.open(web.link)
     page.wait("return document.getElementById('count').textContent.replace(/\\D/g, '') === '100000'", seconds=60)
@@ -317,7 +326,7 @@ def test_a_hundred_thousand_events_scroll_smoothly(server: Server, web: Web, pag
     assert work < 8
 
 
-def test_the_keyboard_is_enough(server: Server, web: Web, page: Page) -> None:
+def test_the_keyboard_is_enough(server: ObservatoryServer, web: Web, page: Page) -> None:
     story.tell(server.hooks())
     page.open(web.link)
     page.wait("return document.querySelectorAll('.card').length === 6")
@@ -348,7 +357,7 @@ def test_the_keyboard_is_enough(server: Server, web: Web, page: Page) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
-def test_everybody_can_read_it(server: Server, web: Web, page: Page, dark: bool, phone: bool) -> None:
+def test_everybody_can_read_it(server: ObservatoryServer, web: Web, page: Page, dark: bool, phone: bool) -> None:
     axe = (files("axe_core_python") / "axe.min.js").read_text()
     story.tell(server.hooks())
     page.dark(dark)
@@ -376,7 +385,7 @@ def test_everybody_can_read_it(server: Server, web: Web, page: Page, dark: bool,
     assert not said, "\n".join(said)
 
 
-def test_nothing_comes_from_elsewhere(server: Server, web: Web, page: Page) -> None:
+def test_nothing_comes_from_elsewhere(server: ObservatoryServer, web: Web, page: Page) -> None:
     story.tell(server.hooks())
     page.open(web.link)
     page.wait("return document.querySelectorAll('.card').length === 6")

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.observatory_command import started
 from tests.web import story
-from tests.web.server import observatory
 
 if TYPE_CHECKING:
     import subprocess
 
+    from tests.helpers.observatory_server import ObservatoryServer
     from tests.web.conftest import Page, Web
-    from tests.web.server import Server
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 RATE = int(os.environ.get("SOAK_RATE", "500"))
@@ -50,10 +50,10 @@ def worked(pid: int) -> float:
 class Terminal:
     """`observatory watch` in a terminal that somebody reads."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ObservatoryServer) -> None:
         self.parent, child = pty.openpty()
-        self.process: subprocess.Popen[str] = observatory(
-            "watch", "--socket", str(server.socket), stdin=child, stdout=child, stderr=child
+        self.process: subprocess.Popen[str] = started(
+            "watch", "--socket", server.path, stdin=child, stdout=child, stderr=child
         )
         os.close(child)
         self._seen = threading.Condition()
@@ -90,7 +90,7 @@ class Terminal:
         os.close(self.parent)
 
 
-def speak(server: Server, enough: threading.Event, sent: list[int]) -> None:
+def speak(server: ObservatoryServer, enough: threading.Event, sent: list[int]) -> None:
     """Send RATE events a second, as many as SECONDS hold, or until it's enough."""
     hooks, start = server.hooks(), time.monotonic()
     batch = max(1, RATE // 20)
@@ -101,7 +101,9 @@ def speak(server: Server, enough: threading.Event, sent: list[int]) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 300)
-def test_at_thousands_of_events_a_second_both_answer_and_neither_grows(server: Server, web: Web, page: Page) -> None:
+def test_at_thousands_of_events_a_second_both_answer_and_neither_grows(
+    server: ObservatoryServer, web: Web, page: Page
+) -> None:
     server.hooks().say_all(story.many(FULL))
     page.open(web.link)
     page.chromium.execute_cdp_cmd("Performance.enable", {})

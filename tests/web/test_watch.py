@@ -14,24 +14,26 @@ from textual.widgets import Input, OptionList, Static
 from observatory.client.client import Client
 from observatory.feed.feed import Feed
 from observatory.feed.source import ServerSource
-from observatory.watch.app import Details, EventList, WatchApp
+from observatory.watch.app import WatchApp
+from observatory.watch.details import Details
+from observatory.watch.event_list import EventList
+from tests.helpers.observatory_command import started
 from tests.web import story
 from tests.web.conftest import ARTIFACTS
-from tests.web.server import observatory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.pilot import Pilot
 
-    from tests.web.server import Server
+    from tests.helpers.observatory_server import ObservatoryServer
 
 
-def watching(server: Server, look: Any, size: tuple[int, int] = (140, 40)) -> None:
+def watching(server: ObservatoryServer, look: Any, size: tuple[int, int] = (140, 40)) -> None:
     """Run the screen without a terminal, and look at it."""
 
     async def run() -> None:
-        feed = Feed(ServerSource(Client(str(server.socket))))
+        feed = Feed(ServerSource(Client(server.path)))
         feed.start()
         app = WatchApp(feed)
         try:
@@ -58,7 +60,7 @@ def lines(app: WatchApp) -> list[str]:
     return [events.render_line(y).text.rstrip() for y in range(min(events.size.height, len(app.window)))]
 
 
-def test_sessions_and_events_are_shown_as_they_come(server: Server) -> None:
+def test_sessions_and_events_are_shown_as_they_come(server: ObservatoryServer) -> None:
     story.tell(server.hooks())
 
     async def look(app: WatchApp, pilot: Pilot[None]) -> None:
@@ -76,7 +78,7 @@ def test_sessions_and_events_are_shown_as_they_come(server: Server) -> None:
     watching(server, look)
 
 
-def test_a_filter_a_pause_and_an_opened_event(server: Server) -> None:
+def test_a_filter_a_pause_and_an_opened_event(server: ObservatoryServer) -> None:
     hooks = server.hooks()
     hooks.say("PreToolUse", session_id="abc", tool_name="Bash", tool_input={"command": "npm test"}, _peer_uid=4242)
     hooks.say("PreToolUse", session_id="abc", tool_name="Edit", tool_input={"file_path": "/x"})
@@ -102,7 +104,7 @@ def test_a_filter_a_pause_and_an_opened_event(server: Server) -> None:
     watching(server, look)
 
 
-def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server: Server) -> None:
+def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server: ObservatoryServer) -> None:
     story.tell(server.hooks())
 
     async def look(app: WatchApp, pilot: Pilot[None]) -> None:
@@ -116,7 +118,7 @@ def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server
     watching(server, look)
 
 
-def test_a_server_that_goes_and_comes_back_is_told_and_nothing_is_lost(server: Server) -> None:
+def test_a_server_that_goes_and_comes_back_is_told_and_nothing_is_lost(server: ObservatoryServer) -> None:
     server.hooks().say("Stop", session_id="s", message="one")
 
     async def look(app: WatchApp, pilot: Pilot[None]) -> None:
@@ -131,7 +133,7 @@ def test_a_server_that_goes_and_comes_back_is_told_and_nothing_is_lost(server: S
     watching(server, look)
 
 
-def test_what_a_sender_writes_cannot_steer_the_terminal(server: Server) -> None:
+def test_what_a_sender_writes_cannot_steer_the_terminal(server: ObservatoryServer) -> None:
     server.hooks().say("Stop", session_id="\x1b[31ms", message="\x1b]0;owned\x07\u202egnorw", cwd="/\x9b31m")
 
     async def look(app: WatchApp, pilot: Pilot[None]) -> None:
@@ -145,11 +147,11 @@ def test_what_a_sender_writes_cannot_steer_the_terminal(server: Server) -> None:
     watching(server, look)
 
 
-def test_it_runs_in_a_real_terminal_and_quits(server: Server) -> None:
+def test_it_runs_in_a_real_terminal_and_quits(server: ObservatoryServer) -> None:
     story.tell(server.hooks())
     parent, child = pty.openpty()
     os.set_blocking(parent, False)
-    process = observatory("watch", "--socket", str(server.socket), stdin=child, stdout=child, stderr=child)
+    process = started("watch", "--socket", server.path, stdin=child, stdout=child, stderr=child)
     os.close(child)
     seen = b""
     try:
@@ -169,8 +171,8 @@ def test_it_runs_in_a_real_terminal_and_quits(server: Server) -> None:
         os.close(parent)
 
 
-def test_without_a_terminal_it_says_what_to_use_instead(server: Server) -> None:
-    process = observatory("watch", "--socket", str(server.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_without_a_terminal_it_says_what_to_use_instead(server: ObservatoryServer) -> None:
+    process = started("watch", "--socket", server.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.communicate() == (
         "",
         "observatory watch: this needs a terminal; `observatory events --follow` writes lines\n",

@@ -15,9 +15,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.engines.agent_connection import Connection
+from harness.engines import bundle
+from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
-from harness.engines.bundle import source
 from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Interpreter, PlaceError
@@ -54,6 +54,11 @@ class VmEngine:
             return f"the vm engine needs {QEMU}: install qemu-system-x86"
         return None
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
+        """None: a machine has the packages that it was made with."""
+        del suite, packages
+        return None
+
     def interpreter(self, image: str | None = None) -> Interpreter:
         """The Python in every machine: Debian bookworm's."""
         del image
@@ -64,9 +69,10 @@ class VmEngine:
         brought = [parse(mount) for mount in mounts]
         name = image or "bookworm"
         machine = Machine(kernel(name), [userland()], [tree_archive(mount.source, mount.target) for mount in brought])
+        agent = bundle.delivery("harness.inside.agent.main")
         try:
             machine.wait_until_it_is_there()
-            connection = Connection(machine, source(), patience=PATIENCE, slowness=SLOWNESS)
+            connection = AgentConnection(machine, agent, patience=PATIENCE, slowness=SLOWNESS)
         except BaseException:
             machine.close()
             raise

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from harness.engines.bundle import AGENT_BOOT, source
+from harness.engines import bundle
 from harness.engines.cache.directory import cache, debian, locked, say
 from harness.engines.cache.images import PACKAGES
 from harness.engines.protocol import PlaceError
@@ -63,9 +63,8 @@ def _find(archive: Path, wanted: re.Pattern[str]) -> bytes:
 def userland() -> Path:
     """The file system, as a cpio archive for a kernel. Raises PlaceError if it can't be made."""
     digest = hashlib.sha256()
-    for part in (USERLAND, *PACKAGES, SKIPPED.pattern, AGENT_BOOT):
+    for part in (USERLAND, *PACKAGES, SKIPPED.pattern, init()):
         digest.update(part.encode() + b"\0")
-    digest.update(source("agent/init.py"))
     made = cache() / "kernels" / f"userland-{digest.hexdigest()[:12]}"
     with locked("userland"):
         if not made.exists():
@@ -81,9 +80,13 @@ def userland() -> Path:
     return made
 
 
+def init() -> str:
+    """The machine's first program, which is run by its name."""
+    return "#!/usr/bin/python3 -IS\n" + bundle.self_contained("harness.inside.agent.init")
+
+
 def _convert(tar: tarfile.TarFile, archive: Archive) -> None:
-    init = b"#!/usr/bin/python3 -I\n" + source("agent/init.py") + AGENT_BOOT.encode()
-    archive.add("init", stat.S_IFREG | 0o755, init)
+    archive.add("init", stat.S_IFREG | 0o755, init().encode())
     archive.add("dev", stat.S_IFDIR | 0o755)
     for member in tar:
         name = member.name.removeprefix("./").rstrip("/")

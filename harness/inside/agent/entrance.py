@@ -1,27 +1,32 @@
-"""The first program in a new set of namespaces: it makes a root of their own and hands over to the agent.
+"""The first program in a new set of namespaces: it makes a root of their own and hands over to another interpreter.
 
-It is given one JSON object as its argument: `python` (the interpreter for the agent), `libraries` (the directory of
-its own shared libraries, or nothing), `boot` (the program that it shall run), `binds` (pairs of a path of the host and
-a path of the place, brought in read-only) and `links` (pairs of a symlink's path and its text). Nothing of the host is
-changed: all of it happens in a private mount namespace, on a tmpfs. One file, the standard library alone.
+That one goes on with what comes on standard input. Nothing of the host is changed: all of it happens in a private mount
+namespace, on a tmpfs.
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
-import json
 import os
-import socket
-import struct
 import sys
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384  # linux/mount.h
-MNT_DETACH = 2
+from harness.inside import loader
+from harness.inside.libc import (
+    LIBC,
+    MNT_DETACH,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    called,
+    mount,
+)
+from harness.inside.loopback import raise_loopback
+
 STATVFS_FLAGS = {2: MS_NOSUID, 4: MS_NODEV, 8: MS_NOEXEC, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 """statvfs(3)'s flags and the mount flags that keep them: another user namespace's mounts must not lose any."""
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # linux/sockios.h, linux/if.h
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
@@ -49,12 +54,24 @@ DIRECTORIES = {
 }
 
 
-def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    """mount(2). Raises OSError with the target."""
-    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
-    if LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), target)
+def main(python: str, libraries: str, binds: list[list[str]], links: list[list[str]]) -> None:
+    """Make the root and go on as `python`, whose own shared libraries are in the directory `libraries`, or nowhere.
+
+    `binds` are pairs of a path of the host and a path of the place, brought in read-only, and `links` are pairs of a
+    symlink's path and its text.
+    """
+    os.umask(0o022)
+    # The new root hides the host's /proc from here on, which nothing here needs and no path of `binds` lies under.
+    root = "/proc"
+    try:
+        furnish(root, binds, links)
+        raise_loopback()
+        change_root(root)
+        environment = {"LD_LIBRARY_PATH": libraries} if libraries else {}
+        os.execve(python, [python, *loader.OPTIONS, loader.starting(loader.sent.sources[loader.NAME])], environment)
+    except OSError as error:
+        where = "" if error.filename is None else f" ({error.filename})"
+        sys.exit(f"a root of its own could not be made: {error.strerror}{where}")
 
 
 def bring(root: str, source: str, target: str) -> None:
@@ -100,35 +117,6 @@ def furnish(root: str, binds: list[list[str]], links: list[list[str]]) -> None:
 def change_root(root: str) -> None:
     """Leave the host's tree behind for good: pivot_root(2) onto itself, and the old root unmounted."""
     os.chdir(root)
-    if LIBC.pivot_root(b".", b".") != 0 or LIBC.umount2(b".", MNT_DETACH) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), root)
+    called(LIBC.pivot_root(b".", b"."), root)
+    called(LIBC.umount2(b".", MNT_DETACH), root)
     os.chdir("/")
-
-
-def raise_loopback() -> None:
-    """A new network namespace has its loopback interface down."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        asked = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, asked))[1]
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
-
-
-def _main() -> None:
-    given = json.loads(sys.argv[1])
-    os.umask(0o022)
-    # The new root hides the host's /proc from here on, which nothing here needs and no path of `binds` lies under.
-    root = "/proc"
-    try:
-        furnish(root, given["binds"], given["links"])
-        raise_loopback()
-        change_root(root)
-        environment = {"LD_LIBRARY_PATH": given["libraries"]} if given["libraries"] else {}
-        os.execve(given["python"], [given["python"], "-I", "-c", given["boot"]], environment)
-    except OSError as error:
-        where = "" if error.filename is None else f" ({error.filename})"
-        sys.exit(f"a root of its own could not be made: {error.strerror}{where}")
-
-
-if __name__ == "__main__":
-    _main()

@@ -19,6 +19,19 @@ PATIENCE = 8.0
 """Seconds until the agent must have come."""
 
 
+def main() -> None:
+    """Wait for the agent, and for its end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGCHLD, _reap)
+    try:
+        agent = _agent()
+    except socket.timeout:  # noqa: UP041 - before Python 3.10 it is no TimeoutError
+        sys.exit("the agent did not come")
+    ended = select.poll()
+    ended.register(agent, select.POLLIN)
+    ended.poll()
+
+
 def _agent() -> socket.socket:
     """The connection of the first process of root's that comes."""
     with socket.socket(socket.AF_UNIX) as door:
@@ -40,19 +53,3 @@ def _reap(*_: object) -> None:
             pass
     except ChildProcessError:
         pass
-
-
-def _main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGCHLD, _reap)
-    try:
-        agent = _agent()
-    except TimeoutError:
-        sys.exit("the agent did not come")
-    ended = select.poll()
-    ended.register(agent, select.POLLIN)
-    ended.poll()
-
-
-if __name__ == "__main__":
-    _main()

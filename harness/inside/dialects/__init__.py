@@ -7,23 +7,25 @@ claims)` makes a whole request and reads its answer. `TELLS` says how the server
 
 from __future__ import annotations
 
-import importlib
 import socket
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
+from harness.inside import errnos
+from harness.inside.dialects import docker, hooks, http, nothing, postgresql, ssh_agent
 from harness.inside.dialects.answer import NO_CLAIMS, Answer, Claims
-from harness.inside.probes.endpoint import connect, name
+from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Literal
-
-NAMES = ("hooks", "http", "postgresql", "ssh-agent", "docker", "nothing")
 
 
 class Dialect(Protocol):
     """A module of this package."""
 
-    TELLS: Literal["answer", "output"] | None
+    @property
+    def TELLS(self) -> Literal["answer", "output"] | None:  # noqa: N802 - a constant of the module
+        """How the server lets us know whom it saw."""
 
     def begin(self, connection: socket.socket) -> None:
         """Send the beginning of a request."""
@@ -33,9 +35,20 @@ class Dialect(Protocol):
         ...
 
 
+DIALECTS: Mapping[str, Dialect] = {
+    "hooks": hooks,
+    "http": http,
+    "postgresql": postgresql,
+    "ssh-agent": ssh_agent,
+    "docker": docker,
+    "nothing": nothing,
+}
+NAMES = tuple(DIALECTS)
+
+
 def dialect(speaks: str) -> Dialect:
     """The module of that name."""
-    return cast("Dialect", importlib.import_module(__name__ + "." + speaks.replace("-", "_")))
+    return DIALECTS[speaks]
 
 
 def ask(endpoint: str, speaks: str, token: str, seconds: float, claims: Claims = NO_CLAIMS) -> Answer:
@@ -43,7 +56,7 @@ def ask(endpoint: str, speaks: str, token: str, seconds: float, claims: Claims =
     try:
         connection = connect(endpoint, seconds)
     except OSError as error:
-        return Answer(name(error))
+        return Answer(errnos.name(error))
     with connection:
         return ask_on(connection, speaks, token, claims)
 
@@ -52,7 +65,7 @@ def ask_on(connection: socket.socket, speaks: str, token: str, claims: Claims = 
     """Make one request on an open connection."""
     try:
         return dialect(speaks).ask(connection, token, claims)
-    except (TimeoutError, BlockingIOError):
+    except (socket.timeout, BlockingIOError):  # noqa: UP041 - before Python 3.10 it is no TimeoutError
         return Answer("silent")
     except (EOFError, ConnectionResetError, BrokenPipeError):
         return Answer("closed")

@@ -19,7 +19,7 @@ class Answer(NamedTuple):
 
     kind: str
     text: str = ""
-    seen: Mapping[str, Any] | None = None
+    seen: dict[str, Any] | None = None
 
     @property
     def answered(self) -> bool:

@@ -12,10 +12,11 @@ from harness.inside.dialects.http import exchange
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from typing import Literal
 
     from harness.inside.dialects.answer import Claims
 
-TELLS = "output"
+TELLS: Literal["output"] = "output"
 EVENT = "HarnessProbe"
 
 

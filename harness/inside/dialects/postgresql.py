@@ -6,16 +6,16 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
+from harness.inside.credentials import user_name
 from harness.inside.dialects.answer import Answer
-from harness.inside.probes.person import user_name
 
 if TYPE_CHECKING:
     import socket
-    from typing import IO
+    from typing import IO, Literal
 
     from harness.inside.dialects.answer import Claims
 
-TELLS = "answer"
+TELLS: Literal["answer"] = "answer"
 DATABASE = "postgres"
 VERSION = 196608
 """3.0, as the start-up message spells it."""

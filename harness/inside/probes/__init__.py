@@ -1,5 +1,4 @@
-"""What runs inside a place: each module stands on the standard library alone and runs on Python 3.9 or newer.
+"""Probes attack or look at a server from inside its place: modules with `main(**arguments)`, which prints JSON lines.
 
-A probe is a module with `main(**arguments)`, which prints JSON lines. It is sent to the place as text, together
-with the modules of this package that it imports, so a place needs nothing but a `python3`.
+What each of them prints is a type of `harness.inside.messages`.
 """

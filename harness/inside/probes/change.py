@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 from harness.inside.probes.listing import look
-from harness.inside.probes.ready import PAUSE, alive
+from harness.inside.probes.ready import PAUSE
+from harness.inside.procfs import alive
+
+if TYPE_CHECKING:
+    from harness.inside.reports import ChangeReport
 
 
 def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:
@@ -22,4 +27,5 @@ def main(path: str, inode: int, kind: str, pid: int, seconds: float) -> None:
         living = alive(pid)
         there = look(path)
         changed = there is not None and (there["inode"], there["kind"]) != (inode, kind)
-    print(json.dumps({"changed": changed, "alive": living}))
+    report: ChangeReport = {"changed": changed, "alive": living}
+    print(json.dumps(report))

@@ -9,13 +9,14 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from harness.inside import errnos
+from harness.inside.credentials import named
 from harness.inside.dialects import ask_on
 from harness.inside.dialects.answer import Claims
-from harness.inside.probes.endpoint import connect, name
-from harness.inside.probes.person import myself
+from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
-    from typing import Any
+    from harness.inside.reports import ClaimReport, Lie
 
 CREDENTIALS = getattr(socket, "SCM_CREDENTIALS", 2)
 
@@ -39,19 +40,27 @@ class Forging(socket.socket):
             count = self.sendmsg([data], [(socket.SOL_SOCKET, CREDENTIALS, self.claim)])
             self.sent = "ok"
         except OSError as error:
-            count, self.sent = 0, name(error)
+            count, self.sent = 0, errnos.name(error)
         super().sendall(data[count:], flags)
 
 
-def main(endpoint: str, speaks: str, who: str, lies: list[dict[str, Any]], seconds: float) -> None:
-    """Print one JSON line for each lie: `label, token, process, kind, text, seen`, and what sendmsg said, if it was
-    asked."""
+def main(endpoint: str, speaks: str, who: str, lies: list[Lie], seconds: float) -> None:
+    """Print a `ClaimReport` for each lie."""
     for number, lie in enumerate(lies):
-        said: dict[str, Any] = {"label": lie["label"], "token": f"lie-{number}-of-{who}", "process": myself()}
+        report: ClaimReport = {
+            "label": lie["label"],
+            "token": f"lie-{number}-of-{who}",
+            "process": named(),
+            "kind": "",
+            "text": "",
+            "seen": None,
+            "sendmsg": None,
+        }
         try:
             connection = connect(endpoint, seconds)
         except OSError as error:
-            print(json.dumps({**said, "kind": name(error), "text": "", "seen": None}))
+            report["kind"] = errnos.name(error)
+            print(json.dumps(report))
             continue
         if "ids" in lie:
             connection = forging = Forging(fileno=connection.detach())
@@ -59,6 +68,7 @@ def main(endpoint: str, speaks: str, who: str, lies: list[dict[str, Any]], secon
             forging.forge(lie["ids"])
         with connection:
             claims = Claims(lie.get("body", {}), lie.get("headers", {}), lie.get("query", ""), lie.get("user"))
-            answer = ask_on(connection, speaks, said["token"], claims)
-            said["sendmsg"] = connection.sent if isinstance(connection, Forging) else None
-        print(json.dumps({**said, "kind": answer.kind, "text": answer.text, "seen": answer.seen}))
+            answer = ask_on(connection, speaks, report["token"], claims)
+            report["sendmsg"] = connection.sent if isinstance(connection, Forging) else None
+        report["kind"], report["text"], report["seen"] = answer
+        print(json.dumps(report))

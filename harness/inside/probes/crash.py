@@ -7,9 +7,13 @@ import json
 import os
 import signal
 import time
+from typing import TYPE_CHECKING
 
-from harness.inside.probes.descriptors import tree
 from harness.inside.probes.ready import PAUSE
+from harness.inside.procfs import tree
+
+if TYPE_CHECKING:
+    from harness.inside.reports import CrashReport
 
 
 def main(pid: int, seconds: float) -> None:
@@ -26,4 +30,5 @@ def main(pid: int, seconds: float) -> None:
     while left and time.monotonic() < until:
         time.sleep(PAUSE)
         left = {each for each in left if os.path.exists(f"/proc/{each}")}
-    print(json.dumps({"killed": len(killed), "left": len(left)}))
+    report: CrashReport = {"killed": len(killed), "left": len(left)}
+    print(json.dumps(report))

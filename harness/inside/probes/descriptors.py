@@ -11,8 +11,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from harness.inside.procfs import tree
+
 if TYPE_CHECKING:
-    from typing import Any
+    from harness.inside.reports import DescriptorsReport, HeldProcess, ListeningDescriptor
 
 CLOSE_ON_EXEC = 0o2000000
 LISTENING = "0A"
@@ -21,28 +23,9 @@ ACCEPTS = 0x10000
 """__SO_ACCEPTCON, as /proc/net/unix writes it."""
 
 
-def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
-    parents: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as stat:
-                    parent = int(stat.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(entry))
-    found, ahead = [], [root]
-    while ahead:
-        pid = ahead.pop()
-        found.append(pid)
-        ahead += parents.get(pid, [])
-    return found
-
-
-def descriptors(pid: int) -> list[dict[str, Any]]:
-    """`number, what, close_on_exec` of each descriptor. Raises PermissionError for somebody else's process."""
-    found = []
+def descriptors(pid: int) -> list[ListeningDescriptor]:
+    """Each descriptor, by its number. Raises PermissionError for somebody else's process."""
+    found: list[ListeningDescriptor] = []
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
             what = os.readlink(f"/proc/{pid}/fd/{number}")
@@ -84,13 +67,13 @@ def program(pid: int) -> str:
 
 
 def main(pid: int) -> None:
-    """Print `processes`, each with `pid, program, descriptors` (`null` where they are not ours to see), and `doors`."""
-    processes = []
+    """Print a `DescriptorsReport` of a server's processes."""
+    processes: list[HeldProcess] = []
     listening = doors()
     open_doors = set()
     for each in tree(pid):
         try:
-            held = descriptors(each)
+            held: list[ListeningDescriptor] | None = descriptors(each)
         except FileNotFoundError:
             continue
         except PermissionError:
@@ -101,4 +84,5 @@ def main(pid: int) -> None:
                 descriptor["listens"] = listening[inode.group(1)]
                 open_doors.add(listening[inode.group(1)])
         processes.append({"pid": each, "program": program(each), "descriptors": held})
-    print(json.dumps({"processes": processes, "doors": sorted(open_doors)}))
+    report: DescriptorsReport = {"processes": processes, "doors": sorted(open_doors)}
+    print(json.dumps(report))

@@ -7,6 +7,8 @@ import glob
 import socket
 import struct
 
+from harness.inside import errnos
+
 TCP = "tcp:"
 
 
@@ -55,10 +57,5 @@ def knock(endpoint: str) -> str:
     except BlockingIOError:
         return "ok"
     except OSError as error:
-        return name(error)
+        return errnos.name(error)
     return "ok"
-
-
-def name(error: OSError) -> str:
-    """An error as its errno's name."""
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)

@@ -7,11 +7,14 @@ import resource
 import sys
 from typing import TYPE_CHECKING
 
+from harness.inside import errnos
 from harness.inside.dialects import dialect
-from harness.inside.probes.endpoint import connect, name
+from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
     import socket
+
+    from harness.inside.reports import HoldReport
 
 PATIENCE = 0.2
 """Seconds for one connect: a full queue is a server that takes no more."""
@@ -20,7 +23,7 @@ ENOUGH = 20
 
 
 def main(endpoint: str, speaks: str, count: int) -> None:
-    """Print how many connections are held, and the last refusal."""
+    """Print a `HoldReport` when all are open that are to be had."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, count + 64) if hard != resource.RLIM_INFINITY else count + 64
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
@@ -30,13 +33,14 @@ def main(endpoint: str, speaks: str, count: int) -> None:
         try:
             connection = connect(endpoint, PATIENCE)
         except OSError as error:
-            failed, refusal = failed + 1, name(error)
+            failed, refusal = failed + 1, errnos.name(error)
             continue
         try:
             dialect(speaks).begin(connection)
             failed = 0
         except OSError as error:
-            failed, refusal = failed + 1, name(error)
+            failed, refusal = failed + 1, errnos.name(error)
         held.append(connection)
-    print(json.dumps({"held": len(held), "refusal": refusal}), flush=True)
+    report: HoldReport = {"held": len(held), "refusal": refusal}
+    print(json.dumps(report), flush=True)
     sys.stdin.read()

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from harness.inside.probes.person import become
+from harness.inside import libc, procfs
+from harness.inside.principal import become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
+
+    from harness.inside.reports import Launch
 
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER (linux/prctl.h): orphans of our children become our children."""
 
 
-class Order(NamedTuple):
-    """What to start, as whom and how."""
-
-    command: list[str]
-    person: Mapping[str, Any]
-    environment: Mapping[str, str]
-    umask: int
-    stop: int
-
-
 def adopt_orphans() -> None:
     """Let every process that a server leaves behind come to us."""
-    ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(SUBREAPER, 1)
 
 
-def start(order: Order, before: Callable[[], None] | None = None) -> int:
+def start(launch: Launch, before: Callable[[], None] | None = None) -> int:
     """Start it, silently, in a session of its own; the pid."""
     pid = os.fork()
     if pid:
@@ -45,25 +36,19 @@ def start(order: Order, before: Callable[[], None] | None = None) -> int:
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
         os.closerange(3, 256)
-        os.umask(order.umask)
+        os.umask(launch["umask"])
         os.chdir("/")
-        become(order.person)
+        become(launch["person"])
         if before is not None:
             before()
-        os.execvpe(order.command[0], order.command, dict(order.environment))
+        os.execvpe(launch["command"][0], launch["command"], launch["environment"])
     finally:
         os._exit(127)
 
 
 def children() -> list[int]:
     """Our own children, zombies included."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", encoding="latin-1") as stat:
-                if int(stat.read().rpartition(")")[2].split()[1]) == os.getpid():
-                    found.append(int(entry))
-    return found
+    return procfs.children().get(os.getpid(), [])
 
 
 def end(pid: int, number: int, seconds: float, keep: frozenset[int] = frozenset()) -> None:

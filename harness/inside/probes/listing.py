@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
+    from harness.inside.reports import Sighting
 
 KINDS = (
     (stat.S_ISSOCK, "socket"),
@@ -18,8 +18,8 @@ KINDS = (
 )
 
 
-def look(path: str) -> dict[str, Any] | None:
-    """`kind, mode, uid, gid, device, inode, content`, or `None` if nothing is there."""
+def look(path: str) -> Sighting | None:
+    """What is there, or `None` if nothing is."""
     try:
         there = os.lstat(path)
         kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
@@ -37,7 +37,7 @@ def look(path: str) -> dict[str, Any] | None:
     }
 
 
-def _content(path: str, kind: str) -> Any:
+def _content(path: str, kind: str) -> str | list[str] | None:
     if kind == "file":
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(4096)

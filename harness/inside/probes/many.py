@@ -11,13 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.inside.dialects import ask, dialect
-from harness.inside.probes.descriptors import descriptors, tree
+from harness.inside.principal import act_as
+from harness.inside.probes.descriptors import descriptors
 from harness.inside.probes.endpoint import connect
-from harness.inside.probes.person import act_as
+from harness.inside.procfs import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from harness.inside.messages import EncodedPrincipal
+    from harness.inside.reports import ManyReport
 
 WARM = 20
 ONE = "many"
@@ -48,12 +49,14 @@ def settled(pid: int, limit: int | None) -> int:
     return now
 
 
-def _stay(person: Mapping[str, Any] | None) -> None:
+def _stay(person: EncodedPrincipal | None) -> None:
     """Be who we are."""
 
 
-def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, connections: int, seconds: float) -> None:
-    """Print `counts`, of before, between and after two rounds, `answered` and `broken_off`.
+def main(
+    endpoint: str, speaks: str, pid: int, person: EncodedPrincipal | None, connections: int, seconds: float
+) -> None:
+    """Print a `ManyReport`.
 
     Every fifth connection is broken off in the middle of its request.
     """
@@ -75,4 +78,5 @@ def main(endpoint: str, speaks: str, pid: int, person: dict[str, Any] | None, co
                 answered += 1
         act(None)
         counts.append(settled(pid, counts[-1]))
-    print(json.dumps({"counts": counts, "answered": answered, "broken_off": broken_off}))
+    report: ManyReport = {"counts": counts, "answered": answered, "broken_off": broken_off}
+    print(json.dumps(report))

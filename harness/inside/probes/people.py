@@ -13,50 +13,53 @@ import random
 import signal
 from typing import TYPE_CHECKING
 
+from harness.inside import errnos
+from harness.inside.credentials import named
 from harness.inside.dialects import ask_on
 from harness.inside.dialects.answer import Claims
-from harness.inside.probes.endpoint import connect, name
-from harness.inside.probes.person import act_as, become, myself
+from harness.inside.principal import act_as, become
+from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
     import socket
-    from typing import IO, Any
+    from typing import IO
+
+    from harness.inside.messages import Person
+    from harness.inside.reports import PersonReport
 
 
 def main(
     endpoint: str,
     speaks: str,
-    people: list[dict[str, Any]],
+    people: list[Person],
     each: int,
     seed: int,
     seconds: float,
     stopped: int | None = None,
 ) -> None:
-    """Print one JSON line for each connection: `label, token, process, kind, text, seen`."""
+    """Print a `PersonReport` for each connection."""
     if stopped is not None:
         os.kill(stopped, signal.SIGSTOP)
     started = [_start(endpoint, speaks, person, each, seconds) for person in people]
-    connected = [json.loads(answers.readline()) for _, answers in started]
+    connected = [int(answers.readline()) for _, answers in started]
     if stopped is not None:
         os.kill(stopped, signal.SIGCONT)
-    turns = [(which, turn) for which, made in enumerate(connected) for turn in range(len(made["kinds"]))]
+    turns = [(which, turn) for which, made in enumerate(connected) for turn in range(made)]
     random.Random(seed).shuffle(turns)  # noqa: S311 - an order, not a secret
     for which, turn in turns:
         orders, _ = started[which]
         orders.write(f"{turn}\n")
         orders.flush()
     for which, _ in turns:
-        said = json.loads(started[which][1].readline())
-        said["label"] = people[which]["label"]
-        said["process"] = connected[which]["process"]
-        print(json.dumps(said))
+        _, answers = started[which]
+        print(answers.readline(), end="")
     for orders, _ in started:
         orders.close()
     for _ in started:
         os.wait()
 
 
-def _start(endpoint: str, speaks: str, person: dict[str, Any], each: int, seconds: float) -> tuple[IO[str], IO[str]]:
+def _start(endpoint: str, speaks: str, person: Person, each: int, seconds: float) -> tuple[IO[str], IO[str]]:
     """One person as a process: what it is told, and what it says."""
     told, tell = os.pipe()
     hear, say = os.pipe()
@@ -78,7 +81,7 @@ def _start(endpoint: str, speaks: str, person: dict[str, Any], each: int, second
 def _live(
     endpoint: str,
     speaks: str,
-    person: dict[str, Any],
+    person: Person,
     each: int,
     seconds: float,
     orders: IO[str],
@@ -94,19 +97,24 @@ def _live(
             kinds.append("ok")
         except OSError as error:
             connections.append(None)
-            kinds.append(name(error))
-    process = myself()
+            kinds.append(errnos.name(error))
+    process = named()
     if later:
         act_as(None)
         become(later)
-    print(json.dumps({"process": process, "kinds": kinds}), file=answers, flush=True)
+    print(len(connections), file=answers, flush=True)
     claims = Claims({}, {}, "", process["user"])
     for order in orders:
         turn = int(order)
-        token = f"{person['label']}/{turn}"
+        report: PersonReport = {
+            "label": person["label"],
+            "token": f"{person['label']}/{turn}",
+            "process": process,
+            "kind": kinds[turn],
+            "text": "",
+            "seen": None,
+        }
         connection = connections[turn]
-        said: dict[str, Any] = {"token": token, "kind": kinds[turn], "text": "", "seen": None}
         if connection is not None:
-            answer = ask_on(connection, speaks, token, claims)
-            said.update(kind=answer.kind, text=answer.text, seen=answer.seen)
-        print(json.dumps(said), file=answers, flush=True)
+            report["kind"], report["text"], report["seen"] = ask_on(connection, speaks, report["token"], claims)
+        print(json.dumps(report), file=answers, flush=True)

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from typing import TYPE_CHECKING
 
 from harness.inside.dialects import ask
 from harness.inside.probes.endpoint import find
+from harness.inside.procfs import alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.inside.reports import ReadyReport
+
 PAUSE = 0.003
 """Seconds between two questions. A server of which we know only its socket has no other way to say that it is ready."""
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie does not)."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def wait(
@@ -44,6 +37,7 @@ def wait(
 
 
 def main(endpoint: str, speaks: str, pid: int, seconds: float) -> None:
-    """Print the endpoint that answers, `null` if none does, and whether the process is alive."""
+    """Print a `ReadyReport`."""
     answers = wait(endpoint, speaks, pid, seconds)
-    print(json.dumps({"endpoint": answers, "alive": alive(pid), "uid": os.geteuid()}), flush=True)
+    report: ReadyReport = {"endpoint": answers, "alive": alive(pid)}
+    print(json.dumps(report), flush=True)

@@ -10,12 +10,16 @@ import os
 import select
 import socket
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.inside.reports import SquatReport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
 def main(path: str) -> None:
-    """Print `ready`; when the input ends, `connections` and the `bytes` that clients sent."""
+    """Print `ready`; when the input ends, a `SquatReport`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         os.chmod(path, 0o666)
@@ -35,4 +39,5 @@ def main(path: str) -> None:
                     peer.sendall(ANSWER)
                 except OSError:
                     continue
-        print(json.dumps({"connections": connections, "bytes": received}), flush=True)
+        report: SquatReport = {"connections": connections, "bytes": received}
+        print(json.dumps(report), flush=True)

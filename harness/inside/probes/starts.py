@@ -13,26 +13,26 @@ import signal
 import stat
 from typing import TYPE_CHECKING
 
+from harness.inside.principal import become
 from harness.inside.probes import launch
 from harness.inside.probes.endpoint import find, knock
-from harness.inside.probes.person import become
 from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
-    from typing import Any
+    from harness.inside.messages import Person
+    from harness.inside.reports import HammerReport, Launch, StartsReport
 
 
 def main(
     endpoint: str,
     speaks: str,
-    order: dict[str, Any],
-    outsiders: list[dict[str, Any]],
+    order: Launch,
+    outsiders: list[Person],
     starts: int,
     seconds: float,
     leftovers: list[str],
 ) -> None:
-    """Print `starts` made, how many were `ready`, `modes` seen, and for each of the `outsiders` what became of the
-    tries."""
+    """Print a `StartsReport`."""
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
     keep = frozenset(pid for pid, _ in hammers.values())
@@ -40,7 +40,7 @@ def main(
     made = ready = 0
     while made < starts and not any(_has_ended(pid) for pid in keep):
         made += 1
-        pid = launch.start(launch.Order(**order))
+        pid = launch.start(order)
         watched = _watch(endpoint, speaks, pid, seconds)
         modes |= watched or set()
         ready += watched is not None
@@ -48,17 +48,19 @@ def main(
         for left in leftovers:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(left)
-    results = {}
+    results: dict[str, HammerReport] = {}
     for label, (pid, hear) in hammers.items():
         os.kill(pid, signal.SIGTERM)
         with os.fdopen(hear) as said:
             results[label] = json.loads(said.read())
         os.waitpid(pid, 0)
-    print(
-        json.dumps(
-            {"starts": made, "ready": ready, "modes": [f"{mode:04o}" for mode in sorted(modes)], "outsiders": results}
-        )
-    )
+    report: StartsReport = {
+        "starts": made,
+        "ready": ready,
+        "modes": [f"{mode:04o}" for mode in sorted(modes)],
+        "outsiders": results,
+    }
+    print(json.dumps(report))
 
 
 def _has_ended(pid: int) -> bool:
@@ -77,7 +79,7 @@ def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | N
     return modes if wait(endpoint, speaks, pid, seconds, note) else None
 
 
-def _hammer(endpoint: str, person: dict[str, Any]) -> tuple[int, int]:
+def _hammer(endpoint: str, person: Person) -> tuple[int, int]:
     """The process that tries, and the pipe on which it says in the end how that went."""
     hear, say = os.pipe()
     pid = os.fork()
@@ -98,7 +100,8 @@ def _hammer(endpoint: str, person: dict[str, Any]) -> tuple[int, int]:
                 with contextlib.suppress(OSError):
                     breach = f"{stat.S_IMODE(os.lstat(find(endpoint) or '').st_mode):04o}"
             tries[outcome] = tries.get(outcome, 0) + 1
+        report: HammerReport = {"tries": tries, "mode": breach}
         with os.fdopen(say, "w") as result:
-            json.dump({"tries": tries, "mode": breach}, result)
+            json.dump(report, result)
     finally:
         os._exit(0)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
+from harness.inside import errnos
+from harness.inside.credentials import user_name
 from harness.inside.dialects.postgresql import query
-from harness.inside.probes.endpoint import connect, name
-from harness.inside.probes.person import user_name
+from harness.inside.probes.endpoint import connect
+
+if TYPE_CHECKING:
+    from harness.inside.reports import StatementReport
 
 
 def main(endpoint: str, statement: str, seconds: float) -> None:
-    """Print `kind` and `rows`; the server's refusal is the only row."""
+    """Print a `StatementReport`."""
     try:
         with connect(endpoint, seconds) as connection:
             kind, rows = query(connection, user_name(os.geteuid()) or "nobody", statement)
     except OSError as error:
-        kind, rows = name(error), []
-    print(json.dumps({"kind": kind, "rows": rows}))
+        kind, rows = errnos.name(error), []
+    report: StatementReport = {"kind": kind, "rows": rows}
+    print(json.dumps(report))

@@ -19,13 +19,17 @@ import signal
 import stat
 from typing import TYPE_CHECKING
 
+from harness.inside.libc import LIBC, called
+from harness.inside.principal import become
 from harness.inside.probes import launch, seccomp
 from harness.inside.probes.endpoint import find, knock
-from harness.inside.probes.person import become
 from harness.inside.probes.ready import wait
 
 if TYPE_CHECKING:
-    from typing import IO, Any
+    from typing import IO
+
+    from harness.inside.messages import Person
+    from harness.inside.reports import Launch, StepsReport
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000
@@ -36,49 +40,43 @@ WALL = 0x40000000
 """Wait for threads as well (waitpid(2))."""
 AT_SYSCALL = signal.SIGTRAP | 0x80
 
-libc = ctypes.CDLL(None, use_errno=True)
-libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-libc.ptrace.restype = ctypes.c_long
+LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+LIBC.ptrace.restype = ctypes.c_long
 
 
 def ptrace(request: int, pid: int, data: int = 0) -> None:
     """ptrace(2). Raises OSError."""
-    if libc.ptrace(request, pid, None, data) == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    called(LIBC.ptrace(request, pid, None, data))
 
 
-def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict[str, Any]], seconds: float) -> None:
-    """Print `ready`, how many `stops` there were, how many `tries`, and `breaches`: at which stop who first got in,
-    and who first got past the permissions, at what mode, and what connect() said.
-
-    Where tracing is not allowed, print `{"untraceable": sentence}`.
-    """
+def main(endpoint: str, speaks: str, order: Launch, outsiders: list[Person], seconds: float) -> None:
+    """Print a `StepsReport`: at which stop who first got in, and who first got past the permissions."""
     launch.adopt_orphans()
     people = {person["label"]: _trier(endpoint, person) for person in outsiders}
+    report: StepsReport = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
     filtered = seccomp.known()
-    pid = launch.start(launch.Order(**order), _be_traced)
+    pid = launch.start(order, _be_traced)
     _, status = os.waitpid(pid, WALL)
     if not os.WIFSTOPPED(status):
         _end_all(set())
-        print(json.dumps({"untraceable": "the server could not be started under ptrace(2)"}))
+        untraceable: StepsReport = {"untraceable": "the server could not be started under ptrace(2)"}
+        print(json.dumps(untraceable))
         return
     ptrace(SETOPTIONS, pid, OPTIONS)
     onward = CONT if filtered else SYSCALL
     ptrace(onward, pid)
     asker = _asker(endpoint, speaks, pid, seconds)
     helpers = {asker, *(trier for trier, _, _ in people.values())}
-    found: dict[str, Any] = {"ready": False, "stops": 0, "tries": 0, "modes": [], "breaches": []}
     last: tuple[int, ...] | None = None
     traced = {pid}
-    while len(_who(found, "ok")) < len(people):
+    while len(_who(report, "ok")) < len(people):
         try:
             stopped, status = os.waitpid(-1, WALL)
         except ChildProcessError:
             break
         if stopped in helpers:
             if stopped == asker:
-                found["ready"] = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+                report["ready"] = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
                 break
             continue
         if not os.WIFSTOPPED(status):
@@ -89,8 +87,8 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
         traced.add(stopped)
         number, event = os.WSTOPSIG(status), status >> 16
         if number == AT_SYSCALL:
-            found["stops"] += 1
-            last = _try_all(endpoint, people, found, last)
+            report["stops"] += 1
+            last = _try_all(endpoint, people, report, last)
         deliver = 0 if number in (AT_SYSCALL, signal.SIGSTOP) or event else number
         try:
             ptrace(SYSCALL if event == SECCOMP else onward, stopped, deliver)
@@ -99,7 +97,7 @@ def main(endpoint: str, speaks: str, order: dict[str, Any], outsiders: list[dict
     for _, orders, _ in people.values():
         orders.close()
     _end_all(traced)
-    print(json.dumps(found))
+    print(json.dumps(report))
 
 
 def _end_all(traced: set[int]) -> None:
@@ -126,7 +124,7 @@ def _be_traced() -> None:
 def _try_all(
     endpoint: str,
     people: dict[str, tuple[int, IO[str], IO[str]]],
-    found: dict[str, Any],
+    report: StepsReport,
     last: tuple[int, ...] | None,
 ) -> tuple[int, ...] | None:
     """Let everyone try, if there is something to try."""
@@ -136,27 +134,27 @@ def _try_all(
         return None
     now = (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
     if now != last:
-        found["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
-    inside = _who(found, "ok")
+        report["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
+    inside = _who(report, "ok")
     for label, (_, orders, answers) in people.items():
         if label in inside:
             continue
         orders.write("\n")
         orders.flush()
         outcome = answers.readline().strip()
-        found["tries"] += 1
-        if outcome in ("ok", "ECONNREFUSED") and label not in _who(found, outcome):
+        report["tries"] += 1
+        if outcome in ("ok", "ECONNREFUSED") and label not in _who(report, outcome):
             mode = f"{stat.S_IMODE(there.st_mode):04o}"
-            found["breaches"].append({"who": label, "stop": found["stops"], "mode": mode, "connect": outcome})
+            report["breaches"].append({"who": label, "stop": report["stops"], "mode": mode, "connect": outcome})
     return now
 
 
-def _who(found: dict[str, Any], outcome: str) -> set[str]:
+def _who(report: StepsReport, outcome: str) -> set[str]:
     """Those to whom connect() has said that already."""
-    return {breach["who"] for breach in found["breaches"] if breach["connect"] == outcome}
+    return {breach["who"] for breach in report["breaches"] if breach["connect"] == outcome}
 
 
-def _trier(endpoint: str, person: dict[str, Any]) -> tuple[int, IO[str], IO[str]]:
+def _trier(endpoint: str, person: Person) -> tuple[int, IO[str], IO[str]]:
     """A process that tries once for each line that it gets."""
     told, tell = os.pipe()
     hear, say = os.pipe()

@@ -13,7 +13,7 @@ from observatory.identity import peer_credentials
 from observatory.service.connection import DONT_WAIT, SEND
 from observatory.service.outputs.standard_output import json_lines
 from observatory.service.poller import READ, WRITE
-from observatory.service.quota import Shares
+from observatory.service.quota import Quota
 
 if TYPE_CHECKING:
     import socket
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 READER_BUFFER: Final = 1024 * 1024
 """Bytes that wait for one reader of the output socket at most, besides what the kernel holds."""
 READERS: Final = 256
-"""Readers of the output socket at once; each user may be so many of them as `Shares` says."""
+"""Readers of the output socket at once; each user may be so many of them as `Quota` says."""
 
 
 class _Reader:
@@ -52,7 +52,7 @@ class SocketOutput:
         self._audience = audience
         self._log = log
         self._readers: dict[int, _Reader] = {}
-        self._seats = Shares(READERS)
+        self._seats = Quota(READERS)
         loop.watch(listener.sock.fileno(), self._accept)
 
     def publish(self, events: list[Event]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
 
-LONGEST: Final = 64 * 1024
+LONGEST_LINE: Final = 64 * 1024
 """Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
 it pretty would take longer than others can be kept waiting."""
 
@@ -62,7 +62,7 @@ def _rendered(events: list[Event], render: Callable[[bytes], str]) -> bytes:
 
 
 def _one(line: bytes, render: Callable[[bytes], str]) -> bytes:
-    if len(line) <= LONGEST:
+    if len(line) <= LONGEST_LINE:
         try:
             return render(line).encode()
         except (RecursionError, msgspec.DecodeError):

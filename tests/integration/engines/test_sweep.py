@@ -19,6 +19,7 @@ from harness.oracle import linux
 from harness.trials.grid_sweep import ATTEMPTS, MODES, WHO, expectations, sweep_grid
 from harness.trials.run import run_world
 from harness.world import load
+from tests.helpers.documents import code_blocks
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine, Place
@@ -75,7 +76,7 @@ def test_a_shard_is_a_part_of_the_whole_and_the_same_each_time(
 
 def test_the_document_on_scale_shows_what_its_commands_say(engine: Engine, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (block,) = code_blocks(text, "console")
     commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
     said = ""
     for command in commands:

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tests.helpers.harness_command import MOUNTS
+from tests.helpers.places import place_fixture
 
-import pytest
-
-from tests.integration.inside import MOUNTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.engines.protocol import Engine, Place
-
-
-@pytest.fixture(scope="session")
-def place(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A place with the harness in it."""
-    with engine.open(image=request.config.getoption("--image"), mounts=MOUNTS) as opened:
-        yield opened
+place = place_fixture(*MOUNTS)

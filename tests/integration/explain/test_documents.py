@@ -14,7 +14,9 @@ import pytest
 import tomlkit
 
 from harness.scenarios import find, library
-from tests.integration.inside import ENVIRONMENT, MOUNTS
+from tests.helpers.documents import console_commands
+from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
+from tests.helpers.places import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +54,7 @@ def examples() -> Iterator[Example]:
         text = (DOCS / document).read_text(encoding="utf-8")
         for block in re.finditer(r"^```console(?: in=(\S+) as=(\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, block.start()) + 2
-            for part in re.split(r"^\$ ", block[3], flags=re.MULTILINE)[1:]:
-                command, _, says = part.partition("\n")
+            for command, says in console_commands(block[3]):
                 yield Example(document, line, block[1], block[2] or "", command, says)
 
 
@@ -100,8 +101,8 @@ def steady(text: str) -> str:
 def equipped(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place with the harness and with what it writes worlds by."""
     mounts = (*MOUNTS, f"{Path(tomlkit.__file__).parent}:/opt/explain/tomlkit")
-    with engine.open(image=request.config.getoption("--image"), mounts=mounts) as opened:
-        yield opened
+    with opened(engine, request, *mounts) as made:
+        yield made
 
 
 @pytest.mark.parametrize("example", [pytest.param(one, id=f"{one.document}:{one.line}") for one in examples()])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.world import Attempt, Principal, World, loads
-from tests.integration.inside import ENVIRONMENT, ROOT, explain, harness
+from tests.helpers.harness_command import ENVIRONMENT, ROOT, explain, harness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

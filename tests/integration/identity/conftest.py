@@ -6,30 +6,27 @@ import contextlib
 import json
 import signal
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.engines import bundle
+from harness.inside import loader
+from harness.testbed.probing import Attendant
 from harness.world import Principal
+from tests.helpers.installation import environment
 from tests.integration.cast import CAST
-from tests.integration.conftest import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.engines.protocol import Place, Process
 
-HERE = Path(__file__).parent
 ROOT = Principal(0, 0)
 PROVED = (6, 5)
 """The first Linux with SO_PEERPIDFD: before, no process is proved to be the connector, and nothing is said of it."""
 PATIENCE = 60.0
 """Seconds to wait for what takes a moment on a machine that has nothing else to do."""
-CONFINED = (HERE / "confined.py").read_text(encoding="utf-8")
-CLIENTS = (HERE / "clients.py").read_text(encoding="utf-8")
-LISTENER = (HERE / "listener.py").read_text(encoding="utf-8")
 SOCKET, DATABASE = "{socket}", "{database}"
 """Words of a server's command that are replaced when it is started."""
 OBSERVATORY = (
@@ -37,13 +34,11 @@ OBSERVATORY = (
     *("--socket", SOCKET, "--mode", "0666", "--database", DATABASE),
 )
 """Observatory, open to everybody."""
-BARE = ("python3", "-c", LISTENER, SOCKET)
+BARE = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.identity.listener"), SOCKET)
 """The bare listener; with the name of a mistake as one more word, it makes that one."""
-ENVIRONMENT = {
-    "HOME": "/home/alice",
-    "PYTHONPATH": f"{INSIDE}/source:{INSIDE}/libraries",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+CONFINED = ("python3", *loader.OPTIONS, bundle.self_contained("tests.integration.identity.confined"))
+"""In front of a server's command: how it is confined."""
+ENVIRONMENT = environment()
 
 
 def proves(place: Place) -> bool:
@@ -125,7 +120,7 @@ class Stage:
         self._stack = stack
         self._servers: dict[tuple[str | None, tuple[str, ...]], Watched] = {}
         self._started = 0
-        self._player: Process | None = None
+        self._player: Attendant | None = None
 
     def server(self, command: Sequence[str], confinement: str | None = None) -> Watched:
         """The server of this command: alice's, or in namespaces of its own (see `confined.py`)."""
@@ -139,15 +134,13 @@ class Stage:
         return self._start(command, None, "@" if abstract else "/tmp/")
 
     def play(self, case: str, server: Watched) -> Played:
-        """Play a case of `harness.inside.peers.connectors`, and pair what it recorded with what the server wrote."""
+        """Play a case of `harness.inside.peers`, and pair what it recorded with what the server wrote."""
         player, self._player = self._player, None
         if player is None:
-            player = self.place.start(bundle.BOOT, ROOT)
-            self._stack.callback(end, player)
-            player.send(bundle.attend())
+            player = Attendant(self.place)
+            self._stack.callback(end, player.process)
         arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
-        player.send(bundle.order("peers.connectors", arguments, None))
-        answer = json.loads(player.read_line(timeout=PATIENCE))
+        answer = player.carry_out("harness.inside.peers.cases", arguments, None, PATIENCE)
         self._player = player  # unless it did not answer in time
         assert answer["status"] == 0, answer["error"]
         said = [json.loads(line) for line in answer["output"].splitlines()]
@@ -159,7 +152,7 @@ class Stage:
         if not proves(self.place):
             records = {token: {**own, "process": None} if "process" in own else own for token, own in records.items()}
         assert records, "the actor recorded nothing"
-        events = {}
+        events: dict[str, dict[str, Any]] = {}
         while records.keys() - events.keys():
             event = json.loads(server.process.read_line(timeout=PATIENCE))
             if event.get("_event") == "SessionDead":
@@ -177,7 +170,7 @@ class Stage:
         words = {SOCKET: socket, DATABASE: f"/tmp/identity-{self._started}.sqlite"}
         whole = [words.get(word, word) for word in command]
         if confinement is not None:
-            whole = ["python3", "-c", CONFINED, confinement, *whole]
+            whole = [*CONFINED, confinement, *whole]
         who = CAST.principal("alice") if confinement is None else ROOT
         process = self.place.start(whole, who, environment=ENVIRONMENT)
         self._stack.callback(end, process)

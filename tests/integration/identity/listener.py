@@ -1,4 +1,4 @@
-"""A bare listener, run inside a place: `listener.py PATH [MISTAKE]`. It says of each request whose it takes it for.
+"""A bare listener, run inside a place with the words PATH [MISTAKE]. It says of each request whose it takes it for.
 
 It shares no code with observatory: it asks the kernel by itself, and writes the same fields. With a MISTAKE it does
 what real servers do, so that a case can be seen to catch it.
@@ -17,6 +17,8 @@ import sys
 import threading
 from pathlib import Path
 
+assert sys.platform == "linux"
+
 MISTAKES = {
     "speaker": "asks who sent these bytes (SCM_CREDENTIALS), not who connected",
     "procfs": "looks the pid up in /proc when the request has come",
@@ -33,6 +35,25 @@ MISTAKES = {
 SO_PEERGROUPS = 59
 SO_PEERPIDFD = 77
 UNKNOWN = {"pid": 0, "uid": 65534, "gid": 65534}
+
+
+writing = threading.Lock()
+events: list[tuple[object, str]] = []
+
+
+def main() -> None:
+    """Listen for ever."""
+    path, mistake = sys.argv[1], (sys.argv[2:] or [""])[0]
+    assert not mistake or mistake in MISTAKES
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path.replace("@", "\0", 1))
+    if not path.startswith("@"):
+        os.chmod(path, 0o666)
+    listener.listen(1024)
+    print("listening on", path, file=sys.stderr, flush=True)
+    while True:
+        accepted, _ = listener.accept()
+        threading.Thread(target=converse, args=(accepted, mistake), daemon=True).start()
 
 
 def from_socket(sock: socket.socket, mistake: str) -> dict[str, object]:
@@ -151,20 +172,3 @@ def wanted(data: bytes) -> int:
         if name.lower() == b"content-length":
             return len(head) + 4 + int(value)
     return len(head) + 4
-
-
-writing = threading.Lock()
-events: list[tuple[object, str]] = []
-
-if __name__ == "__main__":
-    path, mistake = sys.argv[1], (sys.argv[2:] or [""])[0]
-    assert not mistake or mistake in MISTAKES
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path.replace("@", "\0", 1))
-    if not path.startswith("@"):
-        os.chmod(path, 0o666)
-    listener.listen(1024)
-    print("listening on", path, file=sys.stderr, flush=True)
-    while True:
-        accepted, _ = listener.accept()
-        threading.Thread(target=converse, args=(accepted, mistake), daemon=True).start()

@@ -10,7 +10,7 @@ import json
 import sys
 
 from harness.engines.registry import choose
-from tests.integration.conftest import INSIDE
+from tests.helpers.installation import mounts
 from tests.integration.identity.conftest import BARE, OBSERVATORY, UnplayableError, staged
 from tests.integration.identity.test_identity_cases import CASES, Case
 
@@ -21,8 +21,7 @@ PLAYED = (*CASES, *CONFINED, Case("remapped", 5, "speaker"))
 
 def main(source: str, libraries: str) -> None:
     """Play the cases with the server's source and the libraries that it needs."""
-    mounts = (f"{libraries}:{INSIDE}/libraries", f"{source}:{INSIDE}/source/observatory")
-    with choose("namespace").open(mounts=mounts) as place, staged(place) as stage:
+    with choose("namespace").open(mounts=mounts(libraries, source)) as place, staged(place) as stage:
         for case in PLAYED:
             servers = {"observatory": OBSERVATORY, "bare": BARE, "mistake": [*BARE, case.mistake]}
             faults = {}

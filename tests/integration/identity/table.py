@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines.cache.images import tree
 from harness.engines.registry import choose
-from harness.inside.peers import connectors
-from tests.integration.conftest import INSIDE, ROOT, SOURCE
+from harness.inside.peers.cases import CASES
+from tests.helpers.installation import ROOT, libraries, mounts
 from tests.integration.identity.conftest import BARE, OBSERVATORY, staged
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ DOCUMENT = ROOT / "docs" / "identity-table.md"
 
 @dataclass(frozen=True)
 class Row:
-    """One case by its name in `connectors`, and what the server is confined to."""
+    """One case by its name in `harness.inside.peers.cases`, and what the server is confined to."""
 
     name: str
     confinement: str | None = None
@@ -43,7 +42,7 @@ ROWS = (
 HEAD = """# What the kernel says in each case
 
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
-those of `harness/inside/peers/connectors.py`; each process keeps its own record, which the answers are held against.
+those of `harness/inside/peers`; each process keeps its own record, which the answers are held against.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
 process that connected; where a process and its ancestors are recorded too, that these are the same. Where the second
 column has a number, it is what the kernel gives for *unknown*, and no id.
@@ -57,7 +56,7 @@ def rows(stage: Stage) -> list[str]:
     for row in ROWS:
         servers = (stage.server(command, row.confinement) for command in ((*BARE, "overflow"), OBSERVATORY))
         raw, told = (cell(stage.play(row.name, server).sent) for server in servers)
-        lines.append(f"| {connectors.CASES[row.name].__doc__} | {raw} | {told} |")
+        lines.append(f"| {CASES[row.name].__doc__} | {raw} | {told} |")
     return lines
 
 
@@ -79,7 +78,7 @@ def differences(event: Sent) -> str:
         if value is None and name != "process":
             parts.append(f"{name} unknown")
         elif value != own[name]:
-            parts.append(f"{name} {', '.join(map(str, value)) if name == 'groups' else value}")
+            parts.append(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return ", ".join(parts) or "as recorded"
 
 
@@ -89,9 +88,7 @@ def main(engines: list[str]) -> None:
     for name in engines:
         with ExitStack() as stack:
             engine = choose(name)
-            installed = tree(ROOT / "locks" / "core.txt", engine)
-            mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory")
-            place = stack.enter_context(engine.open(mounts=mounts))
+            place = stack.enter_context(engine.open(mounts=mounts(libraries(engine))))
             stage = stack.enter_context(staged(place))
             made[f"{name} ({place.facts.kernel.split('-')[0]})"] = rows(stage)
     first, *others = made.values()

@@ -14,13 +14,13 @@ import pytest
 from tests.integration.identity.conftest import BARE, OBSERVATORY
 
 if TYPE_CHECKING:
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from tests.integration.identity.conftest import Stage
 
 
 @dataclass(frozen=True)
 class Case:
-    """What happens (said by `connectors.CASES`), how many events come of it, and a mistake that it catches."""
+    """What happens (see `harness.inside.peers.cases`), how many events come of it, and a mistake that it catches."""
 
     name: str
     events: int

@@ -15,10 +15,10 @@ import pytest
 
 from harness.engines import bundle
 from harness.engines.cache import images
-from harness.engines.cache.images import tree
 from harness.engines.docker import DockerEngine
 from harness.world import Node
-from tests.integration import conftest as installed
+from tests.helpers.containers import run
+from tests.helpers.installation import INSIDE, SOURCE, libraries
 from tests.integration.cast import CAST
 from tests.integration.identity.conftest import (
     BARE,
@@ -40,15 +40,12 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Engine, Place
 
-CONNECTORS = "harness.inside.peers.connectors"
 SERVERS = pytest.mark.parametrize("command", [OBSERVATORY, BARE], ids=["observatory", "bare"])
 
 
 def order(socket: str) -> str:
-    """What the peer reads on its standard input: the case to play, with the text of its module."""
-    text = (bundle.INSIDE / "peers" / "connectors.py").read_text(encoding="utf-8")
-    arguments = {"case": "plain", "endpoint": socket}
-    return json.dumps({"sources": {CONNECTORS: text}, "probe": "peers.connectors", "arguments": arguments}) + "\n"
+    """What the peer reads on its standard input: the case to play."""
+    return bundle.delivery("harness.inside.peers.cases", case="plain", endpoint=socket)
 
 
 class Sides(Protocol):
@@ -70,17 +67,16 @@ class Containers:
         volume = self._client.volumes.create()
         stack.callback(volume.remove, force=True)
         self._shared = {volume.name: {"bind": "/shared", "mode": "rw"}}
-        libraries = tree(installed.ROOT / "locks" / "core.txt", engine)
         self._program = {
-            str(libraries): {"bind": f"{installed.INSIDE}/libraries", "mode": "ro"},
-            str(installed.SOURCE): {"bind": f"{installed.INSIDE}/source/observatory", "mode": "ro"},
+            str(libraries(engine)): {"bind": f"{INSIDE}/libraries", "mode": "ro"},
+            str(SOURCE): {"bind": f"{INSIDE}/source/observatory", "mode": "ro"},
         }
 
     def play(self, command: list[str], socket: str, *, one_pid_namespace: bool) -> tuple[str, str]:
         kept = ["sh", "-c", 'exec "$@" >/tmp/stdout 2>/tmp/stderr', "sh", *command]
         server = self._run(kept, {**self._shared, **self._program}, {**ENVIRONMENT, "HOME": "/root"}, None)
         self._line(server, "/tmp/stderr", "listening on")
-        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *bundle.BOOT]
+        ordered = ["sh", "-c", 'printf %s "$ORDER" | "$@"', "sh", *bundle.COMMAND]
         pid = f"container:{server.id}" if one_pid_namespace else None
         peer = self._run(ordered, self._shared, {"ORDER": order(socket)}, pid)
         assert peer.wait()["StatusCode"] == 0, peer.logs().decode()
@@ -106,9 +102,9 @@ class Containers:
 
     def _line(self, container: Container, file: str, text: str) -> str:
         """The first line with this text in a file in a running container, waited for."""
-        status, output = container.exec_run(["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
-        assert status == 0, output.decode()
-        return str(output.decode())
+        status, output = run(container, ["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
+        assert status == 0, output
+        return output
 
 
 class Namespaces:
@@ -130,7 +126,7 @@ class Namespaces:
         self._stack.callback(end, server)
         line = server.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line
-        peer = self._place.run([*apart, *bundle.BOOT], ROOT, input=order(socket), timeout=PATIENCE)
+        peer = self._place.run([*apart, *bundle.COMMAND], ROOT, input=order(socket), timeout=PATIENCE)
         assert peer.status == 0, peer.stderr
         return peer.stdout, server.read_line(timeout=PATIENCE)
 

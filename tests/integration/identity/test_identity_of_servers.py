@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.identity.conftest import CLIENTS, ENVIRONMENT, ROOT
+from harness.engines import bundle
+from tests.integration.identity.conftest import ENVIRONMENT, ROOT
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Place
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def steps(stage: Stage, place: Place) -> list[dict[str, Any]]:
     """What a client learns at each step of a listener's life: from the kernel, and by two ways that are wrong."""
-    done = place.run(["python3", "-c", CLIENTS, "/tmp/listener.sock"], ROOT, environment=ENVIRONMENT)
+    program = bundle.delivery("tests.integration.identity.clients", path="/tmp/listener.sock")
+    done = place.run(["python3", "-c", bundle.START], ROOT, input=program, environment=ENVIRONMENT)
     assert done.status == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.engines.cache.images import tree
 from harness.engines.registry import choose
-from tests.integration.conftest import ROOT, SOURCE
+from tests.helpers.installation import ROOT, SOURCE, libraries
 from tests.integration.identity.rootless import PLAYED
 from tests.integration.ordinary import ENVIRONMENT, OUTSIDE, machine_of_dev
 
@@ -31,9 +30,8 @@ case `rootless`.) There 65534 is not nobody but unknown, as in `test_identity_un
 def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user, and this suite is installed."""
     need("newuidmap", "uidmap")
-    libraries = tree(ROOT / "locks" / "core.txt", choose("namespace"))
     tests, source = f"{ROOT / 'tests'}:/opt/source/tests", f"{SOURCE}:/opt/source/observatory"
-    with machine_of_dev(tests, source, f"{libraries}:/opt/core") as place:
+    with machine_of_dev(tests, source, f"{libraries(choose('namespace'))}:/opt/core") as place:
         yield place
 
 

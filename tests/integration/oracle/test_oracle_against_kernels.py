@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.trials.verdict import Verdict
 
 AGREEING = 150
@@ -29,11 +29,14 @@ ENOUGH = 2000
 
 
 def test_oracle_and_kernel_agree_in_random_worlds(place: Place, tally: Tally) -> None:
+    worlds = attempts = 0
     for progress in random_sweep(place, AGREEING, first_seed=1):
         if progress.found is not None:
             said = "\n".join(text for verdict in progress.found.verdicts for text in verdict.differences)
             pytest.fail(f"{visible(said)}\n\n{dumps(progress.found.world)}")
-    tally(cases=progress.worlds, attempts=progress.attempts)
+        worlds, attempts = progress.worlds, progress.attempts
+    assert worlds == AGREEING
+    tally(cases=worlds, attempts=attempts)
 
 
 def test_every_place_has_the_standard_directories(place: Place) -> None:
@@ -42,7 +45,7 @@ def test_every_place_has_the_standard_directories(place: Place) -> None:
         Attempt(who, operation, f"{path}/harness.sock")
         for path in paths
         for who in ("root", "dan")
-        for operation in ("stat", "bind", "unlink")  # type: ignore[arg-type]
+        for operation in ("stat", "bind", "unlink")
     )
     world = complete(World("standard", users=(User("dan", 4242, 4242),), attempts=attempts))
     place.build(world)

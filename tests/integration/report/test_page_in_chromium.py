@@ -17,8 +17,8 @@ from harness.scenarios import find
 from harness.trials.run import run_world
 from harness.trials.verdict import judge
 from harness.world import Attempt
-from tests.browser import chromium
-from tests.unit.harness.report.conftest import refused, run_of
+from tests.helpers.browser import chromium
+from tests.helpers.runs import refused, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

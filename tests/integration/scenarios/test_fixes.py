@@ -10,14 +10,14 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.scenarios import Scenario, library
-from tests.integration.inside import ROOT
+from tests.helpers.harness_command import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Engine, Place
     from harness.oracle import Change
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.world import World
 
 COMMANDS = {"membership", "acl", "chmod", "chgrp", "chown", "unlink", "remount"}

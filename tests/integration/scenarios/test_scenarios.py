@@ -13,13 +13,13 @@ from harness.oracle import predict, rules_of
 from harness.report.run_terminal import text_of_run
 from harness.scenarios import Scenario, library
 from harness.trials.run import run_world
-from tests.integration.inside import explain
+from tests.helpers.harness_command import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.world import Attempt, World
 
 every_scenario = pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.program import program
+from tests.helpers.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Engine
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 MEGABYTES = 160

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.subjects.images import image_for
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,7 +21,7 @@ def place_of(engine: Engine) -> Iterator[Callable[[Subject], Place]]:
         opened: dict[tuple[str | None, tuple[str, ...]], Place] = {}
 
         def find(subject: Subject) -> Place:
-            image = image_for(subject, engine)
+            image = engine.image_with(subject.suite, subject.packages)
             mounts = subject.install(engine, image)
             if (image, mounts) not in opened:
                 opened[image, mounts] = stack.enter_context(engine.open(image=image, mounts=mounts))

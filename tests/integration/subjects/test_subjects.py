@@ -15,50 +15,29 @@ from harness.checks import CHECKS
 from harness.checks.runner import attack
 from harness.subjects import SUBJECTS
 from harness.testbed.testbed import Testbed
+from tests.helpers.due_verdicts import DUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
     from harness.subjects import Subject
 
-FEWER = {
-    "dockerd": {"starts": 2},
-    "postgresql": {"starts": 10, "connections": 200},
-    "postgresql-17": {"starts": 10, "connections": 200},
-}
+
+def fewer(starts: int, connections: int | None = None) -> Callable[[Subject], Subject]:
+    """So many repetitions of a subject; as many connections as it always has, if none are named."""
+
+    def change(subject: Subject) -> Subject:
+        more = subject.connections if connections is None else connections
+        return replace(subject, starts=starts, connections=more)
+
+    return change
+
+
+FEWER = {"dockerd": fewer(2), "postgresql": fewer(10, 200), "postgresql-17": fewer(10, 200)}
 """Repetitions of what takes long, where `harness check` makes 200 starts and 1,000 connections; the start that is taken
 step by step misses nothing."""
-STARTS = {"starts": 10}
-NO_IDENTITY = {"identity": "not applicable", "forgery": "not applicable"}
-NEW_NAME = dict.fromkeys(("takeover-live", "takeover-stale", "takeover-foreign", "squatting"), "not applicable")
-NO_FILE = dict.fromkeys(
-    ("creation-window", "umask", "takeover-foreign", "squatting", "replacement", "lifetime"), "not applicable"
-)
-
-DUE: dict[str, dict[str, str]] = {
-    "observatory": {},
-    # It takes whatever bears its socket's name for its own once it has its lock file; it has no limit for each
-    # user; and what COPY TO PROGRAM starts inherits sockets and data files, until version 16.
-    "postgresql": {"takeover-foreign": "broken", "flood": "broken", "inherited": "broken"},
-    "postgresql-17": {"takeover-foreign": "broken", "flood": "broken"},
-    # It unlinks first and asks later; it has no limit for each user. What it has belongs to all who are let in.
-    "dockerd": {**NO_IDENTITY, "audience": "not applicable", "takeover-foreign": "broken", "flood": "broken"},
-    # The program that asks the user for a confirmation inherits the listening socket and the connections.
-    "ssh-agent": {**NO_IDENTITY, **NEW_NAME, "inherited": "broken"},
-    # A port has neither mode nor owner nor directory, and whoever connects has no name.
-    "tcp": {
-        **NO_FILE,
-        **dict.fromkeys(("mode", "traversal", "identity", "forgery", "audience", "flood"), "broken"),
-    },
-    # systemd-socket-activate takes no mode, removes what bears the name, and leaves its socket.
-    "socket-activation": {
-        **NO_IDENTITY,
-        **dict.fromkeys(("audience", "umask"), "not applicable"),
-        **dict.fromkeys(("mode", "takeover-live", "takeover-foreign", "lifetime"), "broken"),
-    },
-}
 CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE for each in CHECKS]
 
 
@@ -66,7 +45,7 @@ CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE
 def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
     place_of: Callable[[Subject], Place], tally: Tally, subject: str, name: str
 ) -> None:
-    server = replace(SUBJECTS[subject], **FEWER.get(subject, STARTS))
+    server = FEWER.get(subject, fewer(10))(SUBJECTS[subject])
     testbed = Testbed(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
     finding = attack(testbed, next(each for each in CHECKS if each.name == name))
     tally(checks=1)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,11 +57,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], s
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_the_headers_say_what_the_tables_say(compiled, target):
+def test_the_headers_say_what_the_tables_say(compiled: Callable[[str, str], str], target: Target) -> None:
     assert compiled(target.name, source(target)) == ""
 
 
-def other(target: Target, name: str, **changes: object) -> Target:
+def other(target: Target, name: str, **changes: Any) -> Target:
     """The target with one member of its structure told otherwise."""
     fields = tuple(replace(field, **changes) if field.name == name else field for field in target.layout.fields)
     assert fields != target.layout.fields
@@ -106,7 +106,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("target", "complaints"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_number_does_not_compile(compiled, target, complaints):
+def test_a_wrong_number_does_not_compile(
+    compiled: Callable[[str, str], str], target: Target, complaints: list[str]
+) -> None:
     said = compiled(target.name, source(target))
 
     for complaint in complaints:
@@ -115,7 +117,7 @@ def test_a_wrong_number_does_not_compile(compiled, target, complaints):
     assert said.count("error:") == len(complaints), said
 
 
-def test_windows_headers_know_no_peer_credentials(compiled):
+def test_windows_headers_know_no_peer_credentials(compiled: Callable[[str, str], str]) -> None:
     """There is nothing to read there, and CPython has no AF_UNIX there either."""
     options = ("SO_PEERCRED", "LOCAL_PEERCRED", "LOCAL_PEEREID")
     refusals = "\n".join(f"#ifdef {option}\n#error {option} is defined\n#endif" for option in options)

@@ -15,6 +15,8 @@ sys.path.insert(0, sys.argv[1])
 
 from observatory.identity import linux, process
 
+assert sys.platform == "linux"
+
 UID, GID, GROUPS = 3_000_000_000, 2_500_000_000, [2_400_000_000]
 
 
@@ -70,10 +72,13 @@ with socket.socket(socket.AF_UNIX) as listener:
         os.close(pidfd)
     else:
         report["described"] = pidfd.name
-    own = {name: vars(socket).pop(name) for name in linux.GENERIC if hasattr(socket, name)}
+    own = {name: getattr(socket, name) for name in linux.GENERIC if hasattr(socket, name)}
+    for name in own:
+        delattr(socket, name)
     importlib.reload(linux)
     report["seen by the tables alone"] = seen(accepted)
-    vars(socket).update(own)
+    for name, value in own.items():
+        setattr(socket, name, value)
     linux.SO_PEERCRED = 17
     report["seen by the hard-coded 17"] = seen(accepted)
     accepted.close()

@@ -103,30 +103,30 @@ def the_peer(report: dict[str, Any]) -> list[Any]:
 
 
 @everywhere
-def test_the_peer_is_seen_as_who_it_is(architecture, report):
+def test_the_peer_is_seen_as_who_it_is(architecture: str, report: dict[str, Any]) -> None:
     assert report["byteorder"] == EXPECTED[architecture]["byteorder"]
     assert report["seen"] == the_peer(report)
 
 
 @everywhere
-def test_the_tables_say_what_that_architectures_python_says(architecture, report):
+def test_the_tables_say_what_that_architectures_python_says(architecture: str, report: dict[str, Any]) -> None:
     assert {name: report["tables"][name] for name in report["python"]} == report["python"]
     for name in ("SO_PEERCRED", "SOL_SOCKET"):
         assert report["python"][name] == EXPECTED[architecture][name]
 
 
 @everywhere
-def test_a_python_without_the_constants_sees_the_same_peer(architecture, report):
+def test_a_python_without_the_constants_sees_the_same_peer(architecture: str, report: dict[str, Any]) -> None:
     assert report["seen by the tables alone"] == the_peer(report)
 
 
 @everywhere
-def test_the_peers_process_is_found_by_its_handle(architecture, report):
+def test_the_peers_process_is_found_by_its_handle(architecture: str, report: dict[str, Any]) -> None:
     assert report["described"] == [report["child"], report["probe"]]
 
 
 @elsewhere
-def test_the_hard_coded_17_is_another_option_there(architecture, report):
+def test_the_hard_coded_17_is_another_option_there(architecture: str, report: dict[str, Any]) -> None:
     """It gives 4 bytes and no error: code that did not look at the length would have read a uid out of nothing."""
     kind, value = report["seventeen"]
 
@@ -134,11 +134,11 @@ def test_the_hard_coded_17_is_another_option_there(architecture, report):
 
 
 @elsewhere
-def test_code_with_the_hard_coded_17_would_be_seen_to_be_wrong(architecture, report):
+def test_code_with_the_hard_coded_17_would_be_seen_to_be_wrong(architecture: str, report: dict[str, Any]) -> None:
     assert report["seen by the hard-coded 17"] == [None, None, None, None] != the_peer(report)
 
 
-def test_a_wrong_table_is_caught(need, tmp_path):
+def test_a_wrong_table_is_caught(need: Callable[[str, str], str], tmp_path: Path) -> None:
     """The deliberate fault: the same code, but for powerpc's exception. A Python without the constant is misled."""
     need("qemu-ppc64le-static", "qemu-user-static")
     need("mmdebstrap", "mmdebstrap")

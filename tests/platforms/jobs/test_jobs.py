@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from harness.engines.cache import images
+from tests.helpers.containers import run
 from tests.platforms.jobs.workflow import WORKFLOW, Job, jobs
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Containe
 
 def said(container: Container, command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a step as the runner does."""
-    status, output = container.exec_run(["bash", "-e", "-c", command], environment=environment or {})
-    return status, output.decode(errors="replace")
+    return run(container, ["bash", "-e", "-c", command], environment)
 
 
 def reason(job: Job) -> str | None:

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
-from harness.engines.cache.images import tree
 from harness.engines.registry import choose
 from harness.engines.vm.kernels import KERNELS
-from tests.integration.conftest import INSIDE, ROOT, SOURCE
+from tests.helpers.harness_command import MOUNTS
+from tests.helpers.installation import libraries, mounts
+from tests.helpers.workers import OneWorkerEach
 from tests.integration.identity import conftest as identity
-from tests.integration.inside import MOUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,16 +24,14 @@ if TYPE_CHECKING:
 stage = identity.stage
 
 
-class ByKernel(LoadScopeScheduling):
+def kernel_of(nodeid: str) -> str:
     """All that is asked of a kernel runs in one worker, so it is booted once."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        asked = set(re.split(r"[\[\]-]", nodeid)) & KERNELS.keys()
-        return asked.pop() if asked else str(super()._split_scope(nodeid))
+    asked = set(re.split(r"[\[\]-]", nodeid)) & KERNELS.keys()
+    return asked.pop() if asked else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByKernel:
-    return ByKernel(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerEach:
+    return OneWorkerEach(config, log, kernel_of)
 
 
 @pytest.fixture(scope="session", params=KERNELS)
@@ -48,9 +45,7 @@ def kernel(request: pytest.FixtureRequest) -> str:
 def place(kernel: str) -> Iterator[Place]:
     """A machine with that kernel."""
     engine = choose("vm")
-    installed = tree(ROOT / "locks" / "core.txt", engine)
-    mounts = (f"{installed}:{INSIDE}/libraries", f"{SOURCE}:{INSIDE}/source/observatory", *MOUNTS)
-    with engine.open(image=kernel, mounts=mounts) as opened:
+    with engine.open(image=kernel, mounts=(*mounts(libraries(engine)), *MOUNTS)) as opened:
         yield opened
 
 

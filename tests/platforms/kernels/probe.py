@@ -12,12 +12,15 @@ import json
 import os
 import select
 import socket
+import sys
 from typing import TYPE_CHECKING
 
-from observatory.identity import linux
+from observatory.identity import Unavailable, linux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+assert sys.platform == "linux"
 
 # asm-generic/socket.h and linux/pidfd.h; unistd_64.h of x86-64.
 SO_PASSPIDFD, SO_PEERPIDFD, SO_PASSRIGHTS = 76, 77, 83
@@ -114,7 +117,7 @@ def ours_of_the_dead() -> str:
 def made_of(sock: socket.socket) -> str:
     """What observatory's own code makes of the option."""
     found = linux.peer_pidfd(sock)
-    if isinstance(found, linux.Unavailable):
+    if isinstance(found, Unavailable):
         return found.name
     os.close(found)
     return "ok"
@@ -142,5 +145,6 @@ def answer(question: Callable[[], str | None]) -> str:
         return errno.errorcode[error.errno or 0]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print what the kernel says to each question."""
     print(json.dumps({name: answer(question) for name, question in QUESTIONS.items()}))

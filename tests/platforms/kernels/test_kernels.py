@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cli.main import main
+from harness.engines import bundle
 from harness.engines.vm.kernels import KERNELS
 from harness.oracle import linux
 from harness.trials.grid_sweep import MODES, WHO, sweep_grid
@@ -19,9 +20,8 @@ from tests.platforms.kernels.expectations import EXPECTATIONS, Expectation, diff
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Place
-    from harness.pytest_plugin.plugin import Tally
+    from harness.pytest_plugin.fixtures import Tally
 
-PROBE = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")
 SWEPT = range(0, 0o1000, 7)
 """Modes of the directory: enough, and leaving no bit out."""
 ROOT = Principal(0, 0)
@@ -30,7 +30,8 @@ ROOT = Principal(0, 0)
 @pytest.fixture(scope="session")
 def answers(place: Place) -> dict[str, str]:
     """What the kernel says to the questions of the probe."""
-    done = place.run(["python3", "-c", PROBE], ROOT, environment=ENVIRONMENT)
+    program = bundle.delivery("tests.platforms.kernels.probe")
+    done = place.run(["python3", "-c", bundle.START], ROOT, input=program, environment=ENVIRONMENT)
     assert done.status == 0, done.stderr
     said: dict[str, str] = json.loads(done.stdout)
     return said

@@ -49,7 +49,9 @@ print(json.dumps([
 """
 
 INSIDE = (
-    *(f"unit/observatory/test_{name}.py" for name in ("identity_layouts", "sessions", "shares", "notices")),
+    "unit/observatory/identity/test_identity_layouts.py",
+    "unit/observatory/sessions/test_session_state.py",
+    *(f"unit/observatory/service/test_{name}.py" for name in ("quota", "notices")),
     *(f"unit/harness/report/test_report_{name}.py" for name in ("matrix", "trail")),
 )
 """Tests that need no operating system to speak of, in files that import nothing beyond Python and pytest."""
@@ -104,7 +106,9 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], Path]:
     return make
 
 
-def test_every_module_of_identity_imports_and_nobody_is_at_the_other_end(sandbox, python):
+def test_every_module_of_identity_imports_and_nobody_is_at_the_other_end(
+    sandbox: str, python: Callable[..., Completed]
+) -> None:
     done = python("-c", ASK)
 
     assert (done.status, done.stderr) == (0, "")
@@ -112,7 +116,9 @@ def test_every_module_of_identity_imports_and_nobody_is_at_the_other_end(sandbox
     assert json.loads(done.stdout) == [sandbox, False, sandbox == "emscripten", None, "OPTION", "OPTION"]
 
 
-def test_a_need_for_af_unix_at_import_would_be_seen(python, broken):
+def test_a_need_for_af_unix_at_import_would_be_seen(
+    python: Callable[..., Completed], broken: Callable[[str, str, str], Path]
+) -> None:
     wrong = broken("observatory/identity/sockets.py", 'getattr(socket, "AF_UNIX", -1)', "socket.AF_UNIX")
     done = python("-c", ASK, repository=wrong)
 
@@ -121,7 +127,9 @@ def test_a_need_for_af_unix_at_import_would_be_seen(python, broken):
 
 
 @pytest.mark.parametrize("command", ["serve", "events", "sessions", "whoami", "doctor"])
-def test_a_command_that_needs_a_socket_says_in_one_sentence_that_there_is_none(sandbox, python, command):
+def test_a_command_that_needs_a_socket_says_in_one_sentence_that_there_is_none(
+    sandbox: str, python: Callable[..., Completed], command: str
+) -> None:
     done = python("-m", "observatory", command)
 
     assert (done.status, done.stdout) == (69, "")
@@ -130,7 +138,9 @@ def test_a_command_that_needs_a_socket_says_in_one_sentence_that_there_is_none(s
     )
 
 
-def test_a_command_line_that_asked_no_platform_would_be_seen(python, broken):
+def test_a_command_line_that_asked_no_platform_would_be_seen(
+    python: Callable[..., Completed], broken: Callable[[str, str, str], Path]
+) -> None:
     wrong = broken("observatory/cli/__init__.py", 'not hasattr(socket, "AF_UNIX")', "False")
     done = python("-m", "observatory", "serve", repository=wrong)
 
@@ -150,17 +160,19 @@ def run_tests(python: Callable[..., Completed], *files: str, repository: Path = 
     return done.status, int(passed[1])
 
 
-def test_the_platform_independent_tests_pass_inside(python):
+def test_the_platform_independent_tests_pass_inside(python: Callable[..., Completed]) -> None:
     status, passed = run_tests(python, *(f"{REPOSITORY}/tests/{file}" for file in INSIDE))
 
     assert status == 0
     assert passed > 80
 
 
-def test_a_failing_test_inside_would_be_seen(python, broken):
+def test_a_failing_test_inside_would_be_seen(
+    python: Callable[..., Completed], broken: Callable[[str, str, str], Path]
+) -> None:
     wrong = broken("observatory/identity/layouts.py", 'Field("cr_pid", 80, signed=True)', 'Field("cr_pid", 76)')
     name = "test_identity_layouts.py"
-    shutil.copyfile(ROOT / "tests" / "unit" / "observatory" / name, wrong / name)
+    shutil.copyfile(ROOT / "tests" / "unit" / "observatory" / "identity" / name, wrong / name)
     status, passed = run_tests(python, f"{REPOSITORY}/{name}", repository=wrong)
 
     assert status == 1

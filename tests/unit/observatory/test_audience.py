@@ -18,34 +18,34 @@ def peer(uid: int | None, gid: int | None = 1, groups: tuple[int, ...] | None = 
 @pytest.mark.parametrize(
     "reader", [peer(0), peer(SERVER), peer(1000, READERS), peer(1000, 1000, (7, READERS)), peer(0, None, None)]
 )
-def test_root_the_server_s_own_uid_and_members_of_the_readers_group_read_everything(reader: PeerCredentials):
+def test_root_the_server_s_own_uid_and_members_of_the_readers_group_read_everything(reader: PeerCredentials) -> None:
     assert scope(AUDIENCE, reader) == Scope(everything=True)
 
 
 @pytest.mark.parametrize(
     "reader", [peer(1000), peer(1000, 0, (0,)), peer(1000, None, None), peer(65534), peer(1000, 990, (990,))]
 )
-def test_everyone_else_reads_what_their_own_uid_has_said(reader: PeerCredentials):
+def test_everyone_else_reads_what_their_own_uid_has_said(reader: PeerCredentials) -> None:
     assert scope(AUDIENCE, reader) == Scope(uid=reader.uid)
 
 
 @pytest.mark.parametrize("reader", [None, peer(None), peer(None, READERS, (READERS,))])
-def test_whoever_is_unknown_reads_nothing(reader: PeerCredentials | None):
+def test_whoever_is_unknown_reads_nothing(reader: PeerCredentials | None) -> None:
     assert scope(AUDIENCE, reader) == Scope()
 
 
-def test_without_a_readers_group_no_group_matters():
+def test_without_a_readers_group_no_group_matters() -> None:
     assert scope(Audience(SERVER), peer(1000, None, None)) == Scope(uid=1000)
     assert scope(Audience(SERVER), peer(1000, READERS, (READERS,))) == Scope(uid=1000)
 
 
-def test_what_nobody_is_known_to_have_said_is_for_those_who_read_everything():
+def test_what_nobody_is_known_to_have_said_is_for_those_who_read_everything() -> None:
     assert Scope(everything=True).holds(None)
     assert not Scope(uid=1000).holds(None)
     assert not Scope().holds(None)
 
 
-def test_a_scope_of_one_uid_holds_that_one_s_events():
+def test_a_scope_of_one_uid_holds_that_one_s_events() -> None:
     assert Scope(uid=0).holds(0)
     assert not Scope(uid=1000).holds(1001)
     assert not Scope().holds(0)

@@ -23,13 +23,13 @@ TRUSTED = {
 }
 
 
-def event(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
+def composed(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
     return compose(7, 1_748_779_200_000_001, TS, name, peer, body)
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:
     """The line's fields, in their order, besides those of the server."""
-    line = event(body, name, peer).line
+    line = composed(body, name, peer).line
     assert b"\n" not in line
     assert b"\r" not in line
     found: dict[str, object] = json.loads(line)
@@ -38,14 +38,14 @@ def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None 
     return {name: value for name, value in found.items() if name not in TRUSTED}
 
 
-def test_the_server_s_fields_come_first_and_then_the_client_s():
-    assert list(json.loads(event(b'{"b":1,"a":2}').line).items()) == [*TRUSTED.items(), ("b", 1), ("a", 2)]
+def test_the_server_s_fields_come_first_and_then_the_client_s() -> None:
+    assert list(json.loads(composed(b'{"b":1,"a":2}').line).items()) == [*TRUSTED.items(), ("b", 1), ("a", 2)]
 
 
-def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itself():
+def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itself() -> None:
     curl = ProcessDetails(4242, 'a","x":"', "/bin/curl", None, 41, 40, "/user.slice", 7)
     shell = ProcessDetails(41, "caf\\xe9\n", None, "/bin/sh", 40, 40, None, 6)
-    told = with_process(event(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
+    told = with_process(composed(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
 
     assert b"\n" not in told.line
     assert list(json.loads(told.line).items()) == [
@@ -64,14 +64,14 @@ def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itsel
     ]
 
 
-def test_what_is_not_known_of_the_process_is_absent():
-    told = with_process(event(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
+def test_what_is_not_known_of_the_process_is_absent() -> None:
+    told = with_process(composed(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
 
     assert json.loads(told.line)["_peer_process"] == {"pid": 4242, "comm": "curl", "ancestors": []}
 
 
-def test_an_empty_object_adds_nothing():
-    assert json.loads(event(b" { } ").line) == TRUSTED
+def test_an_empty_object_adds_nothing() -> None:
+    assert json.loads(composed(b" { } ").line) == TRUSTED
 
 
 @pytest.mark.parametrize(
@@ -85,91 +85,91 @@ def test_an_empty_object_adds_nothing():
         b'{\n"_peer_uid" : 0,\r\n\t"a":1}',
     ],
 )
-def test_no_claim_of_a_client_gets_beside_the_server_s_fields(forged: bytes):
-    assert json.loads(event(forged).line) == {**TRUSTED, "a": 1}
+def test_no_claim_of_a_client_gets_beside_the_server_s_fields(forged: bytes) -> None:
+    assert json.loads(composed(forged).line) == {**TRUSTED, "a": 1}
 
 
-def test_an_underscore_inside_is_a_client_s_own_business():
+def test_an_underscore_inside_is_a_client_s_own_business() -> None:
     said = {"a": {"_peer_uid": 0}, "b_": ["_"], "c": "_peer_uid"}
     assert fields(json.dumps(said).encode()) == said
 
 
-def test_what_is_json_and_no_object_is_kept_as_a_value():
+def test_what_is_json_and_no_object_is_kept_as_a_value() -> None:
     for value in ([1, {"_a": 2}], "text", 12, 1.5, True, None):
         assert fields(json.dumps(value).encode()) == {"_value": value}
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b'{"a":1', b"{'a':1}", b'{"a":1}x', b'{"a":NaN}', b'{"a":01}'])
-def test_what_is_not_json_is_kept_as_text(body: bytes):
+def test_what_is_not_json_is_kept_as_text(body: bytes) -> None:
     assert fields(body) == {"_raw": body.decode()}
 
 
-def test_bytes_that_are_no_text_are_kept_as_escapes():
+def test_bytes_that_are_no_text_are_kept_as_escapes() -> None:
     assert fields(b'{"a":"\xff"}') == {"_raw": '{"a":"\\xff"}'}
     assert fields(b'\x00\x80{"_peer_uid":0}') == {"_raw": '\x00\\x80{"_peer_uid":0}'}
 
 
-def test_half_a_surrogate_pair_becomes_the_replacement_character():
+def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
     assert fields(b'{"a":"x\\ud83d","b":1}') == {"a": "x\ufffd", "b": 1}
     assert fields(b'{"a":"\\uDE00 \\ud83d\\ude00 \\\\ud83d"}') == {"a": "\ufffd \U0001f600 \\ud83d"}
 
 
-def test_nesting_without_end_is_kept_as_text():
+def test_nesting_without_end_is_kept_as_text() -> None:
     body = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert fields(body) == {"_raw": body.decode()}
 
 
-def test_a_body_on_several_lines_becomes_one_line():
+def test_a_body_on_several_lines_becomes_one_line() -> None:
     assert fields(b'{\n  "a": [1,\r\n 2],\n  "b": "x\\ny"\n}\n') == {"a": [1, 2], "b": "x\ny"}
 
 
-def test_a_body_on_one_line_is_kept_byte_for_byte():
+def test_a_body_on_one_line_is_kept_byte_for_byte() -> None:
     inside = b'"z" : 1e5,"n":123456789012345678901234567890,"u":"\\u00e9\xc3\xa9","d":1,"d":2'
-    assert event(b"{" + inside + b"}").line.endswith(b"," + inside + b"}")
-    assert event(bytearray(b"{" + inside + b"}")).line.endswith(b"," + inside + b"}")
+    assert composed(b"{" + inside + b"}").line.endswith(b"," + inside + b"}")
+    assert composed(bytearray(b"{" + inside + b"}")).line.endswith(b"," + inside + b"}")
 
 
-def test_a_name_is_the_target_s_else_the_body_s_else_unknown():
+def test_a_name_is_the_target_s_else_the_body_s_else_unknown() -> None:
     body = b'{"hook_event_name":"PreToolUse"}'
-    assert event(body, "Stop").name == "Stop"
-    assert event(body, None).name == "PreToolUse"
-    assert event(b"{}", None).name == "Unknown"
-    assert event(b"[]", None).name == "Unknown"
-    assert event(b'{"hook_event_name":""}', None).name == "Unknown"
-    assert event(b'{"hook_event_name":{"a":1}}', None).name == "Unknown"
-    assert json.loads(event(body, 'a"\\\n\x00').line)["_event"] == 'a"\\\n\x00'
+    assert composed(body, "Stop").name == "Stop"
+    assert composed(body, None).name == "PreToolUse"
+    assert composed(b"{}", None).name == "Unknown"
+    assert composed(b"[]", None).name == "Unknown"
+    assert composed(b'{"hook_event_name":""}', None).name == "Unknown"
+    assert composed(b'{"hook_event_name":{"a":1}}', None).name == "Unknown"
+    assert json.loads(composed(body, 'a"\\\n\x00').line)["_event"] == 'a"\\\n\x00'
 
 
-def test_a_name_without_end_is_cut():
-    assert event(b"{}", "x" * 100_000).name == "x" * LONGEST_NAME
+def test_a_name_without_end_is_cut() -> None:
+    assert composed(b"{}", "x" * 100_000).name == "x" * LONGEST_NAME
 
 
-def test_session_and_tool_are_taken_from_the_body_if_they_are_text():
-    assert (event(b'{"session_id":"s","tool_name":"Bash"}').session, event(b'{"tool_name":"Bash"}').tool) == (
+def test_session_and_tool_are_taken_from_the_body_if_they_are_text() -> None:
+    assert (composed(b'{"session_id":"s","tool_name":"Bash"}').session, composed(b'{"tool_name":"Bash"}').tool) == (
         "s",
         "Bash",
     )
-    odd = event(b'{"session_id":1,"tool_name":["Bash"]}')
+    odd = composed(b'{"session_id":1,"tool_name":["Bash"]}')
     assert (odd.session, odd.tool) == (None, None)
     assert fields(b'{"session_id":1}') == {"session_id": 1}
-    assert event(b'{"session_id":"%b"}' % (b"s" * (LONGEST_NAME + 1))).session is None
+    assert composed(b'{"session_id":"%b"}' % (b"s" * (LONGEST_NAME + 1))).session is None
 
 
-def test_what_the_kernel_did_not_know_is_null_and_never_anyone():
-    line = json.loads(event(b"{}", peer=PeerCredentials(None, None, 0, None)).line)
+def test_what_the_kernel_did_not_know_is_null_and_never_anyone() -> None:
+    line = json.loads(composed(b"{}", peer=PeerCredentials(None, None, 0, None)).line)
     assert (line["_peer_pid"], line["_peer_uid"], line["_peer_gid"]) == (None, None, 0)
     assert "_peer_groups" not in line
-    assert event(b"{}", peer=PeerCredentials(1, None, 0, None)).uid is None
-    nothing = json.loads(event(b"{}", peer=None).line)
+    assert composed(b"{}", peer=PeerCredentials(1, None, 0, None)).uid is None
+    nothing = json.loads(composed(b"{}", peer=None).line)
     assert (nothing["_peer_pid"], nothing["_peer_uid"], nothing["_peer_gid"]) == (None, None, None)
 
 
-def test_root_and_no_groups_are_facts_and_not_unknown():
-    line = json.loads(event(b"{}", peer=PeerCredentials(1, 0, 0, ())).line)
+def test_root_and_no_groups_are_facts_and_not_unknown() -> None:
+    line = json.loads(composed(b"{}", peer=PeerCredentials(1, 0, 0, ())).line)
     assert (line["_peer_uid"], line["_peer_gid"], line["_peer_groups"]) == (0, 0, [])
 
 
-def test_timestamps_are_rfc_3339_in_utc():
+def test_timestamps_are_rfc_3339_in_utc() -> None:
     assert timestamp(0) == "1970-01-01T00:00:00.000000Z"
     assert timestamp(1_748_779_200_000_001) == "2025-06-01T12:00:00.000001Z"
     assert timestamp(1_748_779_199_999_999) == "2025-06-01T11:59:59.999999Z"

@@ -38,6 +38,12 @@ def test_a_line_has_nothing_in_it_that_is_not_seen(text: str) -> None:
     assert not unseen(printable_lines(text)) - {"\n", "\t"}
 
 
+def test_what_can_be_seen_is_shown_as_it_is() -> None:
+    assert printable("gr\u00fc\u00df dich \u65e5\u672c") == "gr\u00fc\u00df dich \u65e5\u672c"
+    assert printable("a\tb\n\x1b\u202e") == "a\\tb\\n\\x1b\\u202e"
+    assert printable_json("gr\u00fc\u00df\n") == "gr\u00fc\u00df\n"
+
+
 def test_lines_and_columns_stay() -> None:
     assert printable_lines("a\t\x1b[2J\r\n\u202eb\n") == "a\t\\x1b[2J\\r\n\\u202eb\n"
     assert printable_lines("gr\u00fc\u00df\n\tdich") == "gr\u00fc\u00df\n\tdich"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.checks import CHECKS
 from harness.subjects import SUBJECTS
-from tests.integration.subjects.test_subjects import DUE
+from tests.helpers.due_verdicts import DUE
 
 DOCS = Path(__file__).parents[4] / "docs"
 

@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-import harness.engines.registry
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 from harness.cli.main import main
 from harness.engines.protocol import Facts, Observation
@@ -58,7 +57,8 @@ class Obedient:
 @pytest.fixture
 def obedient(monkeypatch: pytest.MonkeyPatch) -> Obedient:
     made = Obedient()
-    monkeypatch.setattr(harness.engines.registry, "choose", lambda _name="auto": made)
+    for command in ("run", "shell"):
+        monkeypatch.setattr(f"harness.cli.{command}.choose", lambda _name="auto": made)
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import harness.engines.registry
-from harness.engines.mount_option import Mount, parse
+from harness.engines.mount_option import MountOption, parse
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 
@@ -69,8 +69,8 @@ def test_an_unknown_engine_is_answered_with_the_known_ones() -> None:
 
 
 def test_a_mount_is_at_the_same_path_unless_another_is_named(tmp_path: Path) -> None:
-    assert parse(str(tmp_path)) == Mount(str(tmp_path), str(tmp_path))
-    assert parse(f"{tmp_path}:/opt/x/") == Mount(str(tmp_path), "/opt/x")
+    assert parse(str(tmp_path)) == MountOption(str(tmp_path), str(tmp_path))
+    assert parse(f"{tmp_path}:/opt/x/") == MountOption(str(tmp_path), "/opt/x")
 
 
 @pytest.mark.parametrize(("target", "wrong"), [("opt", "absolute"), ("/", "absolute")])

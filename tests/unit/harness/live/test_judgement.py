@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 from harness.live.accounts import Account, FileAccounts
 from harness.live.actor import Actor
@@ -54,9 +55,7 @@ def test_a_refusal_before_what_is_hidden_is_conclusive() -> None:
 def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below() -> None:
     numbers = (stat.S_IFDIR | 0o700, 2, 1, 2, 0, 0, 4096, 0, 0, 0)
     root = Component("/", "directory", os.stat_result(numbers), (), None)
-    closed = Scene(
-        *[getattr(scene(SOCKET, user=ALI), name) for name in ("world", "attempt", "hidden")], root, (), frozenset()
-    )
+    closed = replace(scene(SOCKET, user=ALI), root=root)
     judgement = judged(closed, ALI)
     assert (judgement.decision.outcome, judgement.decision.at) == ("EACCES", "/")
     assert "ali lacks x on /:" in judgement.decision.why
@@ -105,3 +104,16 @@ def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
     assert "usermod" not in text
     assert "uid-5000" not in text.partition("  fix ")[2]
     assert "setfacl -m u:5000:" in text
+
+
+def test_where_the_kernel_did_not_say_who_listens_only_a_refusal_by_permission_is_known() -> None:
+    nobody_knows = "whether anybody listens at /run/s is not known: the kernel did not say"
+    opened = replace(scene(Node("/run/s", "socket", mode=0o666), user=ALI), unknown=nobody_knows)
+    judgement = judged(opened, ALI)
+    assert (judgement.conclusive, judgement.allowed, judgement.notes[-1]) == (False, False, nobody_knows)
+    text = plain(explain(actor(ALI), opened, judgement))
+    assert "connect /run/s: not known at /run/s\n" in text
+    assert "  why " not in text
+    closed = replace(scene(Node("/run/s", "socket", mode=0o600), user=ALI), unknown=nobody_knows)
+    refused = judged(closed, ALI)
+    assert (refused.conclusive, refused.decision.outcome, refused.notes) == (True, "EACCES", ())

@@ -99,8 +99,8 @@ def test_unlink_needs_the_directory_and_not_the_thing() -> None:
 @pytest.mark.parametrize("operation", ["unlink", "rename"])
 def test_in_a_sticky_directory_only_owners_take_a_name_away(user: str, said: str, operation: str) -> None:
     nodes = (directory("/run/d", 0o1777), socket("/run/d/s", 0o777, "bob"))
-    more = {"to": "/run/d/t"} if operation == "rename" else {}
-    decision = ask(user, operation, "/run/d/s", *nodes, **more)
+    to = "/run/d/t" if operation == "rename" else None
+    decision = ask(user, operation, "/run/d/s", *nodes, to=to)
     assert (decision.outcome, decision.at) == (said, "/run/d/s")
 
 

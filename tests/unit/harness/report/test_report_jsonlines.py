@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from harness.report.jsonlines import json_lines
-from tests.unit.harness.report.conftest import admitted, refused, run_of
+from tests.helpers.runs import admitted, refused, run_of
 
 if TYPE_CHECKING:
     from harness.trials.run import Run

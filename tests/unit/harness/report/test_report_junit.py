@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.junit import junit
-from tests.unit.harness.report.conftest import refused, run_of
+from tests.helpers.runs import refused, run_of
 
 if TYPE_CHECKING:
     from harness.trials.run import Run

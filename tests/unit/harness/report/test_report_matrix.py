@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from harness.report.matrix import matrix_of
-from tests.unit.harness.report.conftest import admitted, refused
+from tests.helpers.runs import admitted, refused
 
 
 def test_a_cell_keeps_every_attempt_in_its_order() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.report.run_html import html_page
 from harness.scenarios import Story
-from tests.unit.harness.report.conftest import admitted, refused, run_of
+from tests.helpers.runs import admitted, refused, run_of
 
 if TYPE_CHECKING:
     from harness.trials.run import Run

@@ -9,7 +9,7 @@ from harness.report.run_terminal import CELLS, explain_refusal, print_run, text_
 from harness.scenarios import Story
 from harness.trials.verdict import judge
 from harness.world import Attempt, Node, User, World
-from tests.unit.harness.report.conftest import admitted, refused, run_of
+from tests.helpers.runs import admitted, refused, run_of
 
 if TYPE_CHECKING:
     from harness.trials.run import Run

@@ -6,8 +6,8 @@ from harness.checks import CHECKS
 from harness.showcase.survey import SHORT
 from harness.showcase.tcp_or_unix import EXPERIMENTS
 from harness.subjects import SUBJECTS
-from tests.integration.subjects.test_subjects import DUE
-from tests.survey.documents import reproductions, table
+from tests.helpers.due_verdicts import DUE
+from tests.helpers.survey_document import reproductions, table
 
 LONG = {short: verdict for verdict, short in SHORT.items()}
 

@@ -13,6 +13,7 @@ import pytest
 from harness.cli.main import main
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 PARTS = 3
@@ -20,7 +21,7 @@ SUITE = """
 import pytest
 
 @pytest.mark.parametrize("number", range(8))
-def test_of_eight(number):
+def test_of_eight(number) -> None:
     if number == 6:
         pytest.skip("not this one")
     assert number != 5, "five is wrong"
@@ -77,7 +78,7 @@ SUMMARY = {"attempts": 700, "disagreements": 0, "seconds": 1.5, "engine": "docke
 DISAGREEMENT = {"world": "disagreement-1.toml", "differences": ["the oracle <says> ok"], "toml": 'name = "least"\n'}
 
 
-def sweep(file: Path, shard: str, *found: dict[str, object], **other: object) -> Path:
+def sweep(file: Path, shard: str, *found: Mapping[str, object], **other: object) -> Path:
     summary = {**SUMMARY, "shard": shard, "disagreements": len(found), **other}
     file.write_text("".join(json.dumps(line) + "\n" for line in (*found, summary)))
     return file

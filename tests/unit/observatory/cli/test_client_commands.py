@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,48 +16,32 @@ import pytest
 from observatory.cli.sessions import since
 from observatory.feed.row import what
 from observatory.hooks.command import Recipient, hook_command
-from observatory.text import printable
+from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_server import ObservatoryServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OBSERVATORY = [sys.executable, "-m", "observatory"]
 
+class Commands:
+    """The commands that speak to a server."""
 
-class Server:
-    """A server of one's own, and the commands that speak to it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.socket = directory / "o.sock"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LANG": "C.UTF-8"}
-        self.database = directory / "o.db"
-        self.begin()
-
-    def begin(self) -> None:
-        self.process = subprocess.Popen(
-            [*OBSERVATORY, "serve", "--socket", str(self.socket), "--database", str(self.database)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if line.startswith("listening on"):
-                break
+    def __init__(self, server: ObservatoryServer) -> None:
+        self.server = server
+        self.environment = environment(Path(server.path).parent, LANG="C.UTF-8")
 
     def say(self, event: str, **fields: Any) -> None:
-        command = hook_command(event, Recipient(str(self.socket)))
-        subprocess.run(["sh", "-c", command], input=json.dumps(fields), text=True, check=True)
+        """Send an event by a hook's own command."""
+        hook = hook_command(event, Recipient(self.server.path))
+        subprocess.run(["sh", "-c", hook], input=json.dumps(fields), text=True, check=True)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*OBSERVATORY, *arguments, "--socket", str(self.socket)], text=True, env=self.environment, **options
-        )
+        words = command(*arguments, "--socket", self.server.path)
+        return subprocess.Popen(words, text=True, env=self.environment, **options)
 
     def run(self, *arguments: str, status: int = 0) -> str:
         done = subprocess.run(
-            [*OBSERVATORY, *arguments, "--socket", str(self.socket)],
+            command(*arguments, "--socket", self.server.path),
             capture_output=True,
             text=True,
             env=self.environment,
@@ -71,55 +54,41 @@ class Server:
     def events(self, *arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.run("events", "--json", *arguments).splitlines()]
 
-    def restart(self) -> None:
-        self.end()
-        self.begin()
-
-    def end(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
-
 
 @pytest.fixture
-def server(curl: str) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        made = Server(Path(name))
-        try:
-            yield made
-        finally:
-            made.end()
+def commands(curl: str) -> Iterator[Commands]:
+    with serving() as server:
+        yield Commands(server)
 
 
-def test_whoami_tells_the_credentials_that_the_kernel_gave_the_server(server: Server) -> None:
-    said = json.loads(server.run("whoami", "--json"))
+def test_whoami_tells_the_credentials_that_the_kernel_gave_the_server(commands: Commands) -> None:
+    said = json.loads(commands.run("whoami", "--json"))
     assert (said["uid"], said["gid"]) == (os.geteuid(), os.getegid())
-    text = server.run("whoami")
+    text = commands.run("whoami")
     assert f" uid={os.geteuid()}(" in text
     assert f" gid={os.getegid()}(" in text
 
 
-def test_events_are_filtered_by_what_is_asked_for(server: Server) -> None:
-    server.say("SessionStart", session_id="a")
-    server.say("PreToolUse", session_id="a", tool_name="Bash", tool_input={"command": "make\n all"})
-    server.say("PreToolUse", session_id="b", tool_name="Read")
-    ids = [event["_id"] for event in server.events()]
+def test_events_are_filtered_by_what_is_asked_for(commands: Commands) -> None:
+    commands.say("SessionStart", session_id="a")
+    commands.say("PreToolUse", session_id="a", tool_name="Bash", tool_input={"command": "make\n all"})
+    commands.say("PreToolUse", session_id="b", tool_name="Read")
+    ids = [event["_id"] for event in commands.events()]
     assert len(ids) == 3
-    assert [event["_id"] for event in server.events("--session", "a")] == ids[:2]
-    assert [event["_id"] for event in server.events("--event", "PreToolUse", "--tool", "Read")] == ids[2:]
-    assert [event["_id"] for event in server.events("--after", str(ids[0]))] == ids[1:]
-    assert [event["_id"] for event in server.events("--limit", "1")] == ids[2:]
-    assert server.events("--user", "4001") == []
-    assert len(server.events("--user", str(os.geteuid()))) == 3
-    heading, _, row, _ = server.run("events").splitlines()
+    assert [event["_id"] for event in commands.events("--session", "a")] == ids[:2]
+    assert [event["_id"] for event in commands.events("--event", "PreToolUse", "--tool", "Read")] == ids[2:]
+    assert [event["_id"] for event in commands.events("--after", str(ids[0]))] == ids[1:]
+    assert [event["_id"] for event in commands.events("--limit", "1")] == ids[2:]
+    assert commands.events("--user", "4001") == []
+    assert len(commands.events("--user", str(os.geteuid()))) == 3
+    heading, _, row, _ = commands.run("events").splitlines()
     assert heading.split() == ["ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "WHAT"]
     assert row.endswith("  PreToolUse    a        Bash  make all")
 
 
 @contextmanager
-def following(server: Server, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = server.start("events", "--follow", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def following(commands: Commands, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = commands.start("events", "--follow", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -127,31 +96,31 @@ def following(server: Server, *arguments: str) -> Iterator[subprocess.Popen[str]
         process.communicate()
 
 
-def test_events_go_on_with_what_comes(server: Server) -> None:
-    server.say("Stop", session_id="before")
-    with following(server, "--json") as process:
+def test_events_go_on_with_what_comes(commands: Commands) -> None:
+    commands.say("Stop", session_id="before")
+    with following(commands, "--json") as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["session_id"] == "before"
-        server.say("Stop", session_id="after")
+        commands.say("Stop", session_id="after")
         assert json.loads(process.stdout.readline())["session_id"] == "after"
 
 
-def test_a_follower_says_that_the_server_has_ended(server: Server) -> None:
-    server.say("Stop", session_id="s")
-    with following(server) as process:
+def test_a_follower_says_that_the_server_has_ended(commands: Commands) -> None:
+    commands.say("Stop", session_id="s")
+    with following(commands) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ID")
         assert "Stop" in process.stdout.readline()
-        server.process.terminate()
+        commands.server.process.terminate()
         assert process.wait(10) == 69
         assert process.stderr is not None
-        assert process.stderr.read() == f"observatory events: the server at {server.socket} has ended\n"
+        assert process.stderr.read() == f"observatory events: the server at {commands.server.path} has ended\n"
 
 
-def test_whoever_stops_reading_hears_no_complaint(server: Server) -> None:
+def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
     for _ in range(3):
-        server.say("Stop", text="x" * 100_000)
-    process = server.start("events", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        commands.say("Stop", text="x" * 100_000)
+    process = commands.start("events", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read(10)
     process.stdout.close()
@@ -161,45 +130,47 @@ def test_whoever_stops_reading_hears_no_complaint(server: Server) -> None:
     process.stderr.close()
 
 
-def test_sessions_tell_their_states(server: Server) -> None:
-    server.say("SessionStart", session_id="a", cwd="/work", source="startup")
-    server.say("UserPromptSubmit", session_id="a", cwd="/work")
-    server.say("SessionStart", session_id="b", source="startup")
-    server.say("SessionEnd", session_id="b")
-    server.say("PreToolUse", session_id="a", cwd="/work", tool_name="Bash", tool_use_id="1")
-    found = [json.loads(line) for line in server.run("sessions", "--json").splitlines()]
+def test_sessions_tell_their_states(commands: Commands) -> None:
+    commands.say("SessionStart", session_id="a", cwd="/work", source="startup")
+    commands.say("UserPromptSubmit", session_id="a", cwd="/work")
+    commands.say("SessionStart", session_id="b", source="startup")
+    commands.say("SessionEnd", session_id="b")
+    commands.say("PreToolUse", session_id="a", cwd="/work", tool_name="Bash", tool_use_id="1")
+    found = [json.loads(line) for line in commands.run("sessions", "--json").splitlines()]
     told = [(one["session_id"], one["state"], one["tool"], one["project"], one["uid"]) for one in found]
     assert told == [("a", "running a tool", "Bash", "/work", os.geteuid()), ("b", "ended", None, None, os.geteuid())]
-    heading, first, _ = server.run("sessions").splitlines()
+    heading, first, _ = commands.run("sessions").splitlines()
     assert heading.split()[:4] == ["SESSION", "USER", "STATE", "TOOL"]
     assert "running a tool  Bash  PreToolUse" in first
     assert first.endswith("/work")
 
 
-def test_a_session_that_began_before_the_server_and_a_long_one_are_told_too(server: Server) -> None:
-    server.say("PreToolUse", session_id="began-before", tool_name="Bash", tool_use_id="1")
-    server.say("SessionStart", session_id="long")
-    server.say("Stop", session_id="long")
-    states = {one["session_id"]: one["state"] for one in map(json.loads, server.run("sessions", "--json").splitlines())}
+def test_a_session_that_began_before_the_server_and_a_long_one_are_told_too(commands: Commands) -> None:
+    commands.say("PreToolUse", session_id="began-before", tool_name="Bash", tool_use_id="1")
+    commands.say("SessionStart", session_id="long")
+    commands.say("Stop", session_id="long")
+    states = {
+        one["session_id"]: one["state"] for one in map(json.loads, commands.run("sessions", "--json").splitlines())
+    }
     assert states == {"began-before": "running a tool", "long": "idle"}
 
 
 @pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])
-def test_a_mistaken_option_is_named(server: Server, arguments: list[str]) -> None:
-    said = server.run("events", *arguments, status=2)
+def test_a_mistaken_option_is_named(commands: Commands, arguments: list[str]) -> None:
+    said = commands.run("events", *arguments, status=2)
     assert "observatory events: error:" in said or "unrecognized arguments" in said
 
 
-def test_an_unknown_user_is_named(server: Server) -> None:
-    said = server.run("events", "--user", "nobody-of-that-name", status=2)
+def test_an_unknown_user_is_named(commands: Commands) -> None:
+    said = commands.run("events", "--user", "nobody-of-that-name", status=2)
     assert said == "observatory events: there is no user named 'nobody-of-that-name' on this machine\n"
 
 
-def on_terminal(server: Server, *arguments: str) -> str:
+def on_terminal(commands: Commands, *arguments: str) -> str:
     """What a command writes when its output is a wide terminal."""
-    server.environment["COLUMNS"] = "200"
+    commands.environment["COLUMNS"] = "200"
     master, slave = pty.openpty()
-    process = server.start(*arguments, stdin=slave, stdout=slave, stderr=subprocess.PIPE)
+    process = commands.start(*arguments, stdin=slave, stdout=slave, stderr=subprocess.PIPE)
     os.close(slave)
     said = b""
     try:
@@ -213,11 +184,11 @@ def on_terminal(server: Server, *arguments: str) -> str:
     return said.decode()
 
 
-def test_nothing_that_others_said_can_take_over_a_terminal(server: Server) -> None:
+def test_nothing_that_others_said_can_take_over_a_terminal(commands: Commands) -> None:
     evil = "\x1b]0;title\x07\x1b[2J\u009b31m\u202e\x7f[bold]x[/bold]"
-    server.say("UserPromptSubmit", session_id=evil, prompt=evil, cwd=evil, tool_name=evil)
+    commands.say("UserPromptSubmit", session_id=evil, prompt=evil, cwd=evil, tool_name=evil)
     for arguments in (["events"], ["events", "--json"], ["sessions"], ["sessions", "--json"]):
-        said = on_terminal(server, *arguments)
+        said = on_terminal(commands, *arguments)
         assert "UserPrompt" in said
         # rich sets styles of its own: ESC [ numbers m, and nothing else.
         for piece in said.split("\x1b")[1:]:
@@ -226,20 +197,16 @@ def test_nothing_that_others_said_can_take_over_a_terminal(server: Server) -> No
         assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said)
 
 
-def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(server: Server) -> None:
-    server.say("Stop", text="\u009b\u202e\u2028\x7f\u00e9\U000e0041")
-    shown, piped = on_terminal(server, "events", "--json"), server.run("events", "--json")
+def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(commands: Commands) -> None:
+    commands.say("Stop", text="\u009b\u202e\u2028\x7f\u00e9\U000e0041")
+    shown, piped = on_terminal(commands, "events", "--json"), commands.run("events", "--json")
     assert json.loads(shown) == json.loads(piped)
     assert shown.strip().isprintable()
     body = json.dumps({"text": "\u009b\u202e"}, ensure_ascii=False)
-    subprocess.run(["sh", "-c", hook_command("Raw", Recipient(str(server.socket)))], input=body.encode(), check=True)
-    assert "\u009b\u202e" in server.run("events", "--json", "--event", "Raw"), "a pipe gets the bytes as they are"
-    assert "\\u009b\\u202e" in on_terminal(server, "events", "--json", "--event", "Raw")
-
-
-def test_what_can_be_seen_is_shown_as_it_is() -> None:
-    assert printable("gr\u00fc\u00df dich \u65e5\u672c") == "gr\u00fc\u00df dich \u65e5\u672c"
-    assert printable("a\tb\n\x1b\u202e") == "a\\tb\\n\\x1b\\u202e"
+    hook = hook_command("Raw", Recipient(commands.server.path))
+    subprocess.run(["sh", "-c", hook], input=body.encode(), check=True)
+    assert "\u009b\u202e" in commands.run("events", "--json", "--event", "Raw"), "a pipe gets the bytes as they are"
+    assert "\\u009b\\u202e" in on_terminal(commands, "events", "--json", "--event", "Raw")
 
 
 def test_an_event_is_summed_up_by_the_one_thing_that_one_would_ask_about() -> None:
@@ -260,25 +227,25 @@ def test_ages_are_rough_and_bad_times_are_said_to_be_unknown() -> None:
     assert [since(time, now) for time in ("2027-01-01T00:00:00Z", "never", "2026-01-01")] == ["0s", "?", "?"]
 
 
-def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(server: Server) -> None:
-    command = hook_command("SessionStart", Recipient(str(server.socket)))
+def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(commands: Commands) -> None:
+    hook = hook_command("SessionStart", Recipient(commands.server.path))
     # The client: not a shell, the parent of the hook's shell, and alive until it is killed.
     client = (
         "import subprocess, sys; subprocess.run(['sh', '-c', sys.argv[1]], input=b'{\"session_id\": \"s\"}'); "
         "print('told', flush=True); sys.stdin.read()"
     )
     session = subprocess.Popen(
-        [sys.executable, "-c", client, command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", client, hook], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with session:
         assert session.stdout is not None
         assert session.stdout.readline() == "told\n"
-        server.restart()
-        assert [json.loads(line)["state"] for line in server.run("sessions", "--json").splitlines()] == ["fresh"]
-        server.end()
+        commands.server.restart()
+        assert [json.loads(line)["state"] for line in commands.run("sessions", "--json").splitlines()] == ["fresh"]
+        commands.server.end()
         session.kill()
-    server.begin()
-    (dead,) = server.events("--event", "SessionDead")
+    commands.server.start()
+    (dead,) = commands.events("--event", "SessionDead")
     assert (dead["session_id"], dead["_session_pid"], dead["_peer_uid"]) == ("s", session.pid, os.geteuid())
-    server.restart()
-    assert len(server.events("--event", "SessionDead")) == 1
+    commands.server.restart()
+    assert len(commands.events("--event", "SessionDead")) == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.cli.main import main
-from tests.program import program
+from tests.helpers.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

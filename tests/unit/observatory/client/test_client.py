@@ -5,34 +5,33 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import tempfile
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.cli.main import main
 from observatory.client import client
-from observatory.client.client import (
-    Client,
-    ClientError,
-    ForbiddenError,
-    MistakenError,
-    UnavailableError,
-    UnknownUserError,
-    group_name,
-    uid_of,
-    user_name,
-)
+from observatory.client.client import Client
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.identity import PeerCredentials
+from tests.helpers.directories import short_directory
+from tests.helpers.fake_server import answering, hang, serving
+from tests.helpers.own_process import effective_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's socket")
 WHO = b'{"pid":1,"uid":2,"gid":3,"groups":[3]}'
+
+
+@contextlib.contextmanager
+def refused(status: ExitStatus, sentence: str) -> Iterator[None]:
+    """There is no answer, for a reason with this exit status and such a sentence."""
+    with pytest.raises(ObservatoryError, match=sentence) as caught:
+        yield
+    assert caught.value.status is status
 
 
 def ok(body: bytes, *fields: str) -> bytes:
@@ -45,89 +44,43 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + end
 
 
-class Server:
-    """Answers every connection with the same bytes, and keeps what it was asked."""
-
-    def __init__(self, path: Path, answer: bytes | None, uid: int) -> None:
-        self.asked: list[bytes] = []
-        self._answer = answer
-        self._socket = socket.socket(socket.AF_UNIX)
-        # The kernel takes a listener's credentials at listen().
-        os.seteuid(uid)
-        try:
-            self._socket.bind(str(path))
-            self._socket.listen()
-        finally:
-            os.seteuid(os.getuid())
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                with connection, contextlib.suppress(OSError):
-                    self.asked.append(connection.recv(65536))
-                    if self._answer is None:
-                        connection.recv(1)
-                    else:
-                        connection.sendall(self._answer)
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-
 @pytest.fixture
 def path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        yield Path(name) / "o.sock"
-
-
-@contextmanager
-def serving(path: Path, answer: bytes | None, uid: int | None = None) -> Iterator[Server]:
-    server = Server(path, answer, os.geteuid() if uid is None else uid)
-    try:
-        yield server
-    finally:
-        server.close()
+    with short_directory() as directory:
+        yield directory / "o.sock"
 
 
 def test_it_asks_and_takes_the_answer(path: Path) -> None:
-    with serving(path, ok(WHO)) as server:
+    with serving(path, answering(ok(WHO))) as server:
         assert Client(str(path)).whoami() == {"pid": 1, "uid": 2, "gid": 3, "groups": [3]}
-    assert server.asked[0].startswith(b"GET /whoami HTTP/1.1\r\n")
+    assert server.received[0].startswith(b"GET /whoami HTTP/1.1\r\n")
 
 
 def test_events_come_line_by_line_however_they_are_cut(path: Path) -> None:
-    with serving(path, chunked(b'{"a":', b"1}\n{}\n{", b'"b":2}\n')) as server:
+    with serving(path, answering(chunked(b'{"a":', b"1}\n{}\n{", b'"b":2}\n'))) as server:
         assert list(Client(str(path)).events({"session": "a b&c", "limit": "3"})) == [{"a": 1}, {}, {"b": 2}]
-    assert server.asked[0].startswith(b"GET /events?session=a+b%26c&limit=3 HTTP/1.1\r\n")
+    assert server.received[0].startswith(b"GET /events?session=a+b%26c&limit=3 HTTP/1.1\r\n")
 
 
 @root_only
 def test_another_users_server_is_refused_before_a_byte_is_sent(path: Path) -> None:
     path.parent.chmod(0o777)
-    with serving(path, ok(WHO), uid=4001) as server:
+    with serving(path, answering(ok(WHO)), owner=4001) as server:
         path.chmod(0o777)
-        with pytest.raises(ForbiddenError, match=r"is 4001's \(uid 4001\), not yours or root's.*--server-user 4001"):
+        with refused(ExitStatus.NOT_PERMITTED, r"is 4001's \(uid 4001\), not yours or root's.*--server-user 4001"):
             Client(str(path)).whoami()
         assert Client(str(path), frozenset({4001})).whoami()["uid"] == 2
-    assert server.asked[0] == b""
-    assert server.asked[1].startswith(b"GET")
+    assert server.received[0] == b""
+    assert server.received[1].startswith(b"GET")
 
 
 @root_only
 def test_roots_server_is_trusted_by_everybody(path: Path) -> None:
     path.parent.chmod(0o777)
-    with serving(path, ok(WHO)):
+    with serving(path, answering(ok(WHO))):
         path.chmod(0o777)
-        os.seteuid(4001)
-        try:
+        with effective_user(4001):
             assert Client(str(path)).whoami()["uid"] == 2
-        finally:
-            os.seteuid(0)
 
 
 @pytest.mark.parametrize("peer", [None, PeerCredentials(1, None, None, None)])
@@ -136,60 +89,61 @@ def test_a_server_of_an_unknown_user_is_refused(
 ) -> None:
     monkeypatch.setattr(client, "peer_credentials", lambda sock: peer)
     with (
-        serving(path, ok(WHO)) as server,
-        pytest.raises(ForbiddenError, match="the kernel doesn't say whose server listens"),
+        serving(path, answering(ok(WHO))) as server,
+        refused(ExitStatus.NOT_PERMITTED, "the kernel doesn't say whose server listens"),
     ):
         Client(str(path)).whoami()
-    assert server.asked == [b""]
+    assert server.received == [b""]
 
 
 def test_no_server_is_there(path: Path) -> None:
-    with pytest.raises(UnavailableError, match=f"there is no {path}; start a server with `observatory serve`"):
+    with refused(ExitStatus.UNAVAILABLE, f"there is no {path}; start a server with `observatory serve`"):
         Client(str(path)).whoami()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(path))
-    with pytest.raises(UnavailableError, match=f"nobody listens at {path}"):
+    with refused(ExitStatus.UNAVAILABLE, f"nobody listens at {path}"):
         Client(str(path)).whoami()
-    with pytest.raises(UnavailableError, match="there is no "):
+    with refused(ExitStatus.UNAVAILABLE, "there is no "):
         Client(str(path / "below")).whoami()
 
 
 @root_only
 def test_the_callers_permissions_do_not_suffice(path: Path) -> None:
     path.parent.chmod(0o755)
-    with serving(path, ok(WHO)):
+    with serving(path, answering(ok(WHO))):
         path.chmod(0o600)
-        os.seteuid(4001)
-        try:
-            with pytest.raises(ForbiddenError, match=f"you may not connect to {path}; `observatory doctor` shows"):
-                Client(str(path)).whoami()
-        finally:
-            os.seteuid(0)
+        shown = f"you may not connect to {path}; `observatory doctor` shows"
+        with effective_user(4001), refused(ExitStatus.NOT_PERMITTED, shown):
+            Client(str(path)).whoami()
 
 
 def test_a_path_that_no_socket_can_have_is_the_callers_mistake() -> None:
-    with pytest.raises(MistakenError, match="can't be a socket's path"):
+    with refused(ExitStatus.USAGE, "can't be a socket's path"):
         Client("/tmp/" + "x" * 200).whoami()
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "says"),
+    ("answer", "status", "says"),
     [
-        (b"", UnavailableError, "ended the conversation, or speaks no HTTP"),
-        (b"220 smtp\r\n", UnavailableError, "ended the conversation, or speaks no HTTP"),
-        (ok(b"[]"), ClientError, "doesn't answer as an observatory does"),
-        (ok(b"{"), ClientError, "doesn't answer as an observatory does"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", UnavailableError, "IncompleteRead"),
-        (b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nNot you.\n", ForbiddenError, "answers 403 No: Not you."),
-        (b"HTTP/1.1 400 No\r\nContent-Length: 7\r\n\r\nWrong.\n", MistakenError, "answers 400 No: Wrong."),
-        (b"HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\nLater.", UnavailableError, "answers 503 No: Later."),
-        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ClientError, "answers 404 No: "),
+        (b"", ExitStatus.UNAVAILABLE, "ended the conversation, or speaks no HTTP"),
+        (b"220 smtp\r\n", ExitStatus.UNAVAILABLE, "ended the conversation, or speaks no HTTP"),
+        (ok(b"[]"), ExitStatus.FAILED, "doesn't answer as an observatory does"),
+        (ok(b"{"), ExitStatus.FAILED, "doesn't answer as an observatory does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", ExitStatus.UNAVAILABLE, "IncompleteRead"),
+        (
+            b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nNot you.\n",
+            ExitStatus.NOT_PERMITTED,
+            "answers 403 No: Not you.",
+        ),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 7\r\n\r\nWrong.\n", ExitStatus.USAGE, "answers 400 No: Wrong."),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 6\r\n\r\nLater.", ExitStatus.UNAVAILABLE, "answers 503 No: Later."),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ExitStatus.FAILED, "answers 404 No: "),
     ],
 )
-def test_a_bad_answer_is_one_sentence(path: Path, answer: bytes, kind: type[ClientError], says: str) -> None:
-    with serving(path, answer), pytest.raises(ClientError) as caught:
+def test_a_bad_answer_is_one_sentence(path: Path, answer: bytes, status: ExitStatus, says: str) -> None:
+    with serving(path, answering(answer)), pytest.raises(ObservatoryError) as caught:
         Client(str(path)).whoami()
-    assert type(caught.value) is kind
+    assert caught.value.status is status
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -205,16 +159,16 @@ def test_a_bad_answer_is_one_sentence(path: Path, answer: bytes, kind: type[Clie
     ],
 )
 def test_events_that_break_off_are_not_taken_for_all_of_them(path: Path, answer: bytes, says: str) -> None:
-    with serving(path, answer):
+    with serving(path, answering(answer)):
         events = Client(str(path)).events({})
         assert next(events) == {}
-        with pytest.raises(ClientError, match=says):
+        with pytest.raises(ObservatoryError, match=says):
             next(events)
 
 
 def test_a_server_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "TIMEOUT", 0.1)
-    with serving(path, None), pytest.raises(UnavailableError, match="has not answered for 0 seconds"):
+    with serving(path, hang), refused(ExitStatus.UNAVAILABLE, "has not answered for 0 seconds"):
         Client(str(path)).whoami()
 
 
@@ -232,17 +186,9 @@ def test_the_exit_status_says_what_kind_of_trouble_it_is(
 ) -> None:
     with contextlib.ExitStack() as stack:
         if answer is not None:
-            stack.enter_context(serving(path, answer))
+            stack.enter_context(serving(path, answering(answer)))
         assert main([command, "--socket", str(path)]) == status
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith(f"observatory {command}: ")
     assert said.err.count("\n") == 1
-
-
-def test_users_and_groups_have_names_where_the_machine_knows_them() -> None:
-    assert (uid_of("root"), uid_of("4001")) == (0, 4001)
-    assert (user_name(0), user_name(4_000_000_001), user_name(None)) == ("root", "4000000001", "?")
-    assert (group_name(0), group_name(4_000_000_001), group_name(None)) == ("root", "4000000001", "?")
-    with pytest.raises(UnknownUserError, match="there is no user named '\u0664\u0662'"):
-        uid_of("\u0664\u0662")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,14 @@ import pytest
 
 from observatory.cli.main import main
 from observatory.client import doctor
-from observatory.client.client import ClientError, ForbiddenError, UnavailableError
-from observatory.client.doctor import Diagnosis, examine, status
+from observatory.client.client import Client
+from observatory.client.doctor import Diagnosis, examine, exit_status
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
-from tests.unit.observatory.cli.test_client_commands import Server
+from tests.helpers.directories import short_directory
+from tests.helpers.observatory_server import ObservatoryServer, start
+from tests.helpers.own_process import effective_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +34,13 @@ def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        yield Path(name)
+    with short_directory() as path:
+        yield path
 
 
 @pytest.fixture
-def server(directory: Path) -> Iterator[Server]:
-    made = Server(directory)
+def server(directory: Path) -> Iterator[ObservatoryServer]:
+    made = start(directory)
     try:
         yield made
     finally:
@@ -64,12 +66,12 @@ def bound(path: Path) -> socket.socket:
 
 @pytest.mark.usefixtures("curl")
 def test_all_is_well(
-    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: ObservatoryServer, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
-    install(directory, server.socket)
-    assert main(["doctor", "--socket", str(server.socket)]) == 0
+    install(directory, Path(server.path))
+    assert main(["doctor", "--socket", server.path]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["ok", "socket"],
@@ -80,15 +82,16 @@ def test_all_is_well(
         ["ok", "hooks"],
         ["ok", "event"],
     ]
-    assert f"{server.socket} is a socket with mode 0660, owner" in lines[0]
+    assert f"{server.path} is a socket with mode 0660, owner" in lines[0]
     assert "may connect: root" in lines[1]
-    assert len(server.events("--event", "ObservatoryDoctor")) == 1
+    assert len(server.events("?event=ObservatoryDoctor")) == 1
 
 
 def test_no_socket(directory: Path) -> None:
     found = look(directory / "o.sock")
     assert found["socket"].sentence == f"there is no {directory}/o.sock; start a server with `observatory serve`"
-    assert isinstance(found["server"].error, UnavailableError)
+    assert found["server"].error is not None
+    assert found["server"].error.status is ExitStatus.UNAVAILABLE
     assert "event" not in found
 
 
@@ -242,14 +245,11 @@ def test_the_directory_that_cannot_be_searched_is_named(directory: Path) -> None
     (closed / "below").mkdir(parents=True)
     directory.chmod(0o755)
     closed.chmod(0o700)
-    with bound(closed / "below" / "o.sock"):
-        os.seteuid(4001)
-        try:
-            found = look(closed / "below" / "o.sock")
-        finally:
-            os.seteuid(0)
+    with bound(closed / "below" / "o.sock"), effective_user(4001):
+        found = look(closed / "below" / "o.sock")
     assert found["directories"].sentence.startswith(f"{closed} (mode 0700, root:root) can't be searched by you")
-    assert isinstance(found["server"].error, ForbiddenError)
+    assert found["server"].error is not None
+    assert found["server"].error.status is ExitStatus.NOT_PERMITTED
 
 
 def test_a_missing_directory_is_named(directory: Path) -> None:
@@ -320,34 +320,34 @@ def test_other_settings_that_matter_are_told(directory: Path, text: str, ok: boo
     assert says in found.sentence
 
 
-def test_an_event_that_does_not_arrive_is_missed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_does_not_arrive_is_missed(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "hook_command", lambda event, recipient: "cat >/dev/null")
-    assert "has not arrived" in look(server.socket)["event"].sentence
+    assert "has not arrived" in look(Path(server.path))["event"].sentence
 
 
 @pytest.mark.usefixtures("curl")
-def test_a_hook_that_takes_too_long_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_that_takes_too_long_is_told(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "HOOK_SECONDS", 0.0)
-    found = look(server.socket)["event"]
+    found = look(Path(server.path))["event"]
     assert not found.ok
     assert "which holds up every session" in found.sentence
 
 
-def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.Client, "whoami", lambda self: {"uid": None})
-    found = look(server.socket)["server"]
+def test_a_server_that_mistakes_the_caller_is_told(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, "whoami", lambda self: {"uid": None})
+    found = look(Path(server.path))["server"]
     assert not found.ok
     assert "sees you as unknown" in found.sentence
 
 
 def test_the_worst_trouble_decides_the_exit_status() -> None:
     well, ill = Diagnosis("a", True, "-"), Diagnosis("b", False, "-")
-    down = Diagnosis("c", False, "-", UnavailableError("-"))
-    closed = Diagnosis("d", False, "-", ForbiddenError("-"))
-    assert status([well]) is None
-    assert status([well, ill]) is ClientError
-    assert status([ill, down]) is UnavailableError
-    assert status([down, closed]) is ForbiddenError
+    down = Diagnosis("c", False, "-", ObservatoryError("-", ExitStatus.UNAVAILABLE))
+    closed = Diagnosis("d", False, "-", ObservatoryError("-", ExitStatus.NOT_PERMITTED))
+    assert exit_status([well]) is ExitStatus.DONE
+    assert exit_status([well, ill]) is ExitStatus.FAILED
+    assert exit_status([ill, down]) is ExitStatus.UNAVAILABLE
+    assert exit_status([down, closed]) is ExitStatus.NOT_PERMITTED
 
 
 @pytest.mark.usefixtures("curl")
@@ -369,11 +369,11 @@ def test_the_command_goes_on_after_the_first_trouble(
 
 
 def test_a_server_without_hooks_is_a_failure(
-    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: ObservatoryServer, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.chdir(directory)
-    assert main(["doctor", "--socket", str(server.socket)]) == 1
+    assert main(["doctor", "--socket", server.path]) == 1
     assert "LOOK  hooks        none are installed" in capsys.readouterr().out
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def event(place: int, name: str = "Stop", **fields: Any) -> bytes:
+def event_line(place: int, name: str = "Stop", **fields: Any) -> bytes:
     head = {"_id": place, "_ts": f"2026-01-01T00:00:{place % 60:02d}.{place:06d}Z", "_event": name, "_peer_uid": 4}
     return json.dumps({**head, **fields}, separators=(",", ":")).encode()
 
@@ -77,14 +77,14 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Feed]]:
 
 
 def test_a_feed_goes_on_after_the_last_event_that_it_has(played: Callable[..., Feed]) -> None:
-    source = Scripted([event(1), event(2)], [event(3)], [])
+    source = Scripted([event_line(1), event_line(2)], [event_line(3)], [])
     feed = played(source)
     assert source.asked == [None, 2, 3, 3]
     assert [line.place for line in feed.news().rows] == [1, 2, 3]
 
 
 def test_a_reader_gets_each_row_once(played: Callable[..., Feed]) -> None:
-    feed = played(Scripted([event(n) for n in range(1, 51)]))
+    feed = played(Scripted([event_line(n) for n in range(1, 51)]))
     first = feed.news(limit=10)
     assert [line.place for line in first.rows] == list(range(41, 51))
     assert not first.gap
@@ -97,7 +97,7 @@ def test_memory_is_bounded_and_who_comes_too_late_is_told_of_the_gap(
     played: Callable[..., Feed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "SLACK", 10)
-    feed = played(Scripted([event(n) for n in range(1, 1000)]), kept=100)
+    feed = played(Scripted([event_line(n) for n in range(1, 1000)]), kept=100)
     news = feed.news(5, 0, 1)
     assert 100 <= len(news.rows) <= 110
     assert news.gap
@@ -105,7 +105,7 @@ def test_memory_is_bounded_and_who_comes_too_late_is_told_of_the_gap(
 
 
 def test_another_database_is_not_taken_for_the_same(played: Callable[..., Feed]) -> None:
-    source = Scripted([event(1), event(2)], [event(1, "Start")], [])
+    source = Scripted([event_line(1), event_line(2)], [event_line(1, "Start")], [])
     real = source.follow
 
     def follow(after: int | None, limit: int) -> Iterator[tuple[int, bytes]]:
@@ -164,7 +164,7 @@ def test_an_event_is_of_a_kind(name: str, kind: Kind) -> None:
 
 
 def add(cards: Cards, place: int, name: str, **fields: Any) -> None:
-    said = json.loads(event(place, name, **fields))
+    said = json.loads(event_line(place, name, **fields))
     cards.add(row(place, said), said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from observatory.errors import ObservatoryError
 from observatory.feed.source import SourceError
-from observatory.forward.cursor import Cursor, CursorError, Position
+from observatory.forward.backoff import Backoff
+from observatory.forward.cursor import Cursor, Position
 from observatory.forward.forwarder import check
 from observatory.forward.nats_subject import address, host_of, text, token
 
@@ -53,7 +56,7 @@ def test_a_cursor_is_kept_and_is_one_processs(tmp_path: Path) -> None:
     with Cursor(path) as cursor:
         assert cursor.position == Position()
         cursor.position = Position(7, "t")
-        with pytest.raises(CursorError, match="another observatory forward works with"), Cursor(path):
+        with pytest.raises(ObservatoryError, match="another observatory forward works with"), Cursor(path):
             pass
     with Cursor(path) as cursor:
         assert cursor.position == Position(7, "t")
@@ -63,9 +66,30 @@ def test_a_cursor_is_kept_and_is_one_processs(tmp_path: Path) -> None:
 def test_a_broken_cursor_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cursor"
     path.write_bytes(content)
-    with pytest.raises(CursorError, match="remove it to begin anew"), Cursor(path):
+    with pytest.raises(ObservatoryError, match="remove it to begin anew"), Cursor(path):
         pass
     assert path.read_bytes() == content
+
+
+def test_pauses_grow_to_a_limit_and_begin_anew_after_a_success() -> None:
+    backoff = Backoff()
+    pauses = [backoff.seconds() for _ in range(10)]
+    assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
+    assert pauses[-2:] == [10.0, 10.0]
+    backoff.reset()
+    assert backoff.seconds() == 0.2
+
+
+def test_a_pause_ends_when_it_is_all_over() -> None:
+    async def stopped() -> float:
+        stopping = asyncio.Event()
+        stopping.set()
+        backoff = Backoff()
+        for _ in range(10):
+            await backoff.pause(stopping)
+        return backoff.seconds()
+
+    assert asyncio.run(asyncio.wait_for(stopped(), 5)) == 10.0
 
 
 class Kept:

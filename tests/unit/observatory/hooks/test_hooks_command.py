@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +15,8 @@ import pytest
 
 from observatory.address import SOCKET_VARIABLE
 from observatory.hooks.command import Recipient, hook_command, is_current, is_hook_command, socket_of
+from tests.helpers.directories import short_directory
+from tests.helpers.fake_server import FakeServer, hang, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,64 +24,25 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("curl")
 
 EVENT = b'{"hook_event_name": "Stop",\n "text": "\xc3\xa9 \\u0000"}\n'
+REQUEST = b"POST /hook?event=Stop HTTP/1.1\r\n"
 LARGE = b'{"text": "' + b"x" * 1_500_000 + b'"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's socket")
 
 
-class Server:
-    """A server on a socket that does as it is told with each connection, and remembers what it was sent."""
-
-    def __init__(self, path: Path, behave: Callable[[Server, socket.socket], None], owner: int) -> None:
-        self.received: list[tuple[str, bytes]] = []
-        self.connections = 0
-        self._behave = behave
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        os.seteuid(owner)
-        try:
-            self._socket.bind(str(path))
-        finally:
-            os.seteuid(os.getuid())
-        self._socket.listen(8)
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                self.connections += 1
-                with connection, contextlib.suppress(OSError):
-                    self._behave(self, connection)
-
-    def until_closed(self, connection: socket.socket) -> None:
-        """Wait until the peer has gone."""
-        while connection.recv(65536):
-            pass
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-
-def answer(server: Server, connection: socket.socket) -> None:
+def answer(server: FakeServer, connection: socket.socket) -> None:
     with connection.makefile("rb") as stream:
-        request = stream.readline().decode()
+        request = stream.readline()
         length = 0
         while (line := stream.readline().strip().lower()) != b"":
             assert not line.startswith(b"expect"), "the client would wait for a 100 Continue"
             if line.startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
-        server.received.append((request.strip(), stream.read(length)))
+        server.received.append(request + stream.read(length))
         connection.sendall(OK)
 
 
-def hang(server: Server, connection: socket.socket) -> None:
-    server.until_closed(connection)
-
-
-def drip(server: Server, connection: socket.socket) -> None:
+def drip(server: FakeServer, connection: socket.socket) -> None:
     connection.recv(65536)
     gone = threading.Event()
     for byte in OK * 100:
@@ -90,30 +50,19 @@ def drip(server: Server, connection: socket.socket) -> None:
         gone.wait(0.05)
 
 
-def insult(server: Server, connection: socket.socket) -> None:
+def insult(server: FakeServer, connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(b'HTTP/1.1 500 No\r\nContent-Length: 20\r\n\r\n{"decision":"block"}')
 
 
-def slam(server: Server, connection: socket.socket) -> None:
+def slam(server: FakeServer, connection: socket.socket) -> None:
     connection.recv(1)
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        yield Path(name) / "o.sock"
-
-
-@contextmanager
-def serving(
-    path: Path, behave: Callable[[Server, socket.socket], None] = answer, owner: int | None = None
-) -> Iterator[Server]:
-    server = Server(path, behave, os.geteuid() if owner is None else owner)
-    try:
-        yield server
-    finally:
-        server.close()
+def path() -> Iterator[Path]:
+    with short_directory() as directory:
+        yield directory / "o.sock"
 
 
 def fire(
@@ -152,11 +101,12 @@ def fire(
 
 def fire_within(seconds: float, command: str, event: bytes) -> float:
     """Run it until it takes less than that, three times at most: another program may have the processor."""
-    for _ in range(3):
-        took = fire(command, event)
-        if took < seconds:
-            return took
-    pytest.fail(f"took {took:.2f} s at the third attempt, and not less than {seconds} s at any")
+    took = [fire(command, event)]
+    while took[-1] >= seconds:
+        if len(took) == 3:
+            pytest.fail(f"took {min(took):.2f} s at the best of three attempts, and not less than {seconds} s")
+        took.append(fire(command, event))
+    return took[-1]
 
 
 def to(path: Path, *uids: int) -> str:
@@ -170,45 +120,44 @@ def shell(request: pytest.FixtureRequest, need: Callable[[str, str], str]) -> It
     if name != "busybox":
         yield found
         return
-    with tempfile.TemporaryDirectory(prefix="o-") as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "ash").symlink_to(found)
-        yield f"{folder}/ash"
+    with short_directory(0o755) as folder:
+        (folder / "ash").symlink_to(found)
+        yield str(folder / "ash")
 
 
-def test_every_shell_hands_the_event_on_byte_for_byte(place: Path, shell: str) -> None:
-    with serving(place) as server:
-        fire(to(place), shell=shell)
-    assert server.received == [("POST /hook?event=Stop HTTP/1.1", EVENT)]
+def test_every_shell_hands_the_event_on_byte_for_byte(path: Path, shell: str) -> None:
+    with serving(path, answer) as server:
+        fire(to(path), shell=shell)
+    assert server.received == [REQUEST + EVENT]
 
 
-def test_a_large_event_arrives_whole(place: Path) -> None:
-    with serving(place) as server:
-        fire(to(place), LARGE)
-    assert server.received == [("POST /hook?event=Stop HTTP/1.1", LARGE)]
+def test_a_large_event_arrives_whole(path: Path) -> None:
+    with serving(path, answer) as server:
+        fire(to(path), LARGE)
+    assert server.received == [REQUEST + LARGE]
 
 
 @pytest.mark.parametrize("name", ["with space", "it's", '"quoted"', "$HOME", "semi;colon", "back\\slash", "\u00e9"])
-def test_no_path_is_taken_for_shell_words(place: Path, name: str) -> None:
-    path = place.with_name(name)
-    with serving(path) as server:
-        fire(to(path))
+def test_no_path_is_taken_for_shell_words(path: Path, name: str) -> None:
+    named = path.with_name(name)
+    with serving(named, answer) as server:
+        fire(to(named))
     assert len(server.received) == 1
 
 
-def test_without_a_path_the_environment_says_where(place: Path) -> None:
+def test_without_a_path_the_environment_says_where(path: Path) -> None:
     command = hook_command("Stop", Recipient(None))
-    with serving(place) as server:
-        fire(command, environment={SOCKET_VARIABLE: str(place)})
+    with serving(path, answer) as server:
+        fire(command, environment={SOCKET_VARIABLE: str(path)})
     assert len(server.received) == 1
 
 
-def test_without_a_path_and_a_variable_the_runtime_directory_is_looked_in_first(place: Path, shell: str) -> None:
+def test_without_a_path_and_a_variable_the_runtime_directory_is_looked_in_first(path: Path, shell: str) -> None:
     command = hook_command("Stop", Recipient(None))
-    with serving(place.with_name("claude-observatory.sock")) as server:
-        fire(command, shell=shell, environment={"XDG_RUNTIME_DIR": str(place.parent)})
+    with serving(path.with_name("claude-observatory.sock"), answer) as server:
+        fire(command, shell=shell, environment={"XDG_RUNTIME_DIR": str(path.parent)})
         assert len(server.received) == 1
-        fire(command, environment={"XDG_RUNTIME_DIR": str(place.parent), SOCKET_VARIABLE: str(place)})
+        fire(command, environment={"XDG_RUNTIME_DIR": str(path.parent), SOCKET_VARIABLE: str(path)})
         assert len(server.received) == 1, "where the variable names another server, none is looked for"
 
 
@@ -220,51 +169,51 @@ def stale(path: Path) -> None:
 @pytest.mark.parametrize("event", [EVENT, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize(
     "make",
-    [lambda path: None, stale, lambda path: path.write_text("x"), lambda path: path.mkdir()],
+    [lambda named: None, stale, lambda named: named.write_text("x"), lambda named: named.mkdir()],
     ids=["nothing", "a stale socket", "a file", "a directory"],
 )
-def test_a_server_that_is_down_costs_next_to_nothing(place: Path, make: Callable[[Path], None], event: bytes) -> None:
-    make(place)
-    fire_within(0.5, to(place), event)
+def test_a_server_that_is_down_costs_next_to_nothing(path: Path, make: Callable[[Path], None], event: bytes) -> None:
+    make(path)
+    fire_within(0.5, to(path), event)
 
 
 @pytest.mark.parametrize("event", [EVENT, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("behave", [hang, drip], ids=["accepts and never answers", "answers a byte at a time"])
 def test_a_server_that_hangs_costs_less_than_a_second(
-    place: Path, behave: Callable[[Server, socket.socket], None], event: bytes
+    path: Path, behave: Callable[[FakeServer, socket.socket], None], event: bytes
 ) -> None:
-    with serving(place, behave) as server:
-        took = fire_within(1.0, to(place), event)
+    with serving(path, behave) as server:
+        took = fire_within(1.0, to(path), event)
     assert server.connections >= 1
     assert took > 0.5, "this server hung less than this test means it to"
 
 
-def test_a_server_that_never_accepts_costs_less_than_a_second(place: Path) -> None:
+def test_a_server_that_never_accepts_costs_less_than_a_second(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(place))
+        sock.bind(str(path))
         sock.listen(8)
-        fire_within(1.0, to(place), EVENT)
+        fire_within(1.0, to(path), EVENT)
 
 
 @pytest.mark.parametrize("behave", [insult, slam], ids=["an error with a decision in it", "an early end"])
 def test_whatever_a_server_answers_is_not_passed_on(
-    place: Path, behave: Callable[[Server, socket.socket], None]
+    path: Path, behave: Callable[[FakeServer, socket.socket], None]
 ) -> None:
-    with serving(place, behave) as server:
-        fire(to(place), LARGE)
+    with serving(path, behave) as server:
+        fire(to(path), LARGE)
     assert server.connections == 1
 
 
 @root_only
 @pytest.mark.parametrize("event", [EVENT, LARGE], ids=["small", "large"])
-def test_another_users_server_gets_nothing(place: Path, event: bytes) -> None:
-    place.parent.chmod(0o755)
-    os.chown(place.parent, 4001, 4001)
-    with serving(place, owner=4001) as server:
-        place.chmod(0o777)
-        fire_within(0.5, to(place), event)
+def test_another_users_server_gets_nothing(path: Path, event: bytes) -> None:
+    path.parent.chmod(0o755)
+    os.chown(path.parent, 4001, 4001)
+    with serving(path, answer, owner=4001) as server:
+        path.chmod(0o777)
+        fire_within(0.5, to(path), event)
         assert server.connections == 0
-        fire(to(place, 4001))
+        fire(to(path, 4001))
         assert server.connections == 1, "the user who was named at the installation is trusted"
 
 
@@ -297,12 +246,12 @@ OWN, ROOT, NAMED, STRANGER = 4001, 0, 4002, 4003
     ],
 )
 def test_an_event_is_sent_only_where_nobody_else_can_make_a_socket(
-    place: Path, shell: str, directory: int, mode: int, socket: int, sent: bool
+    path: Path, shell: str, directory: int, mode: int, socket: int, sent: bool
 ) -> None:
-    place.parent.chmod(0o755)
-    inner = place.parent / "inner"
+    path.parent.chmod(0o755)
+    inner = path.parent / "inner"
     inner.mkdir()
-    with serving(inner / "o.sock") as server:
+    with serving(inner / "o.sock", answer) as server:
         os.chown(inner / "o.sock", socket, socket)
         (inner / "o.sock").chmod(0o666)
         os.chown(inner, directory, directory)
@@ -313,40 +262,40 @@ def test_an_event_is_sent_only_where_nobody_else_can_make_a_socket(
 
 @root_only
 @pytest.mark.parametrize("owner", [OWN, NAMED, STRANGER])
-def test_in_a_shared_directory_the_socket_in_the_private_one_gets_it(place: Path, shell: str, owner: int) -> None:
-    place.parent.chmod(0o1777)
-    private = place.with_name("o.sock.d")
+def test_in_a_shared_directory_the_socket_in_the_private_one_gets_it(path: Path, shell: str, owner: int) -> None:
+    path.parent.chmod(0o1777)
+    private = path.with_name("o.sock.d")
     private.mkdir()
-    with serving(place) as beside, serving(private / "s") as server:
-        for path in (place, private, private / "s"):
-            os.chown(path, owner, owner)
+    with serving(path, answer) as beside, serving(private / "s", answer) as server:
+        for each in (path, private, private / "s"):
+            os.chown(each, owner, owner)
         private.chmod(0o755)
         (private / "s").chmod(0o666)
-        fire(to(place, NAMED), shell=shell, user=OWN)
+        fire(to(path, NAMED), shell=shell, user=OWN)
         assert server.connections == (owner != STRANGER)
         assert beside.connections == 0
         private.chmod(0o777)
         os.chown(private / "s", STRANGER, STRANGER)
-        fire(to(place, NAMED), shell=shell, user=OWN)
+        fire(to(path, NAMED), shell=shell, user=OWN)
         assert server.connections == (owner != STRANGER)
 
 
-def test_a_command_that_finds_no_directory_stays_out_of_the_projects(place: Path) -> None:
+def test_a_command_that_finds_no_directory_stays_out_of_the_projects(path: Path) -> None:
     """The name of the socket is then one of the project's, in which it may have been planted."""
-    with serving(place) as server:
-        for path in (place.parent / "gone" / place.name, Path("/gone") / place.name):
-            fire(to(path), directory=place.parent)
+    with serving(path, answer) as server:
+        for gone in (path.parent / "gone" / path.name, Path("/gone") / path.name):
+            fire(to(gone), directory=path.parent)
     assert server.connections == 0
 
 
 @root_only
-def test_root_is_not_taken_in_by_a_directory_of_its_own_that_all_may_write_in(place: Path, shell: str) -> None:
-    place.parent.chmod(0o1777)
-    with serving(place) as server:
-        fire(to(place), shell=shell)
+def test_root_is_not_taken_in_by_a_directory_of_its_own_that_all_may_write_in(path: Path, shell: str) -> None:
+    path.parent.chmod(0o1777)
+    with serving(path, answer) as server:
+        fire(to(path), shell=shell)
         assert server.connections == 0
-        place.parent.chmod(0o755)
-        fire(to(place), shell=shell)
+        path.parent.chmod(0o755)
+        fire(to(path), shell=shell)
         assert server.connections == 1
 
 
@@ -373,36 +322,36 @@ def test_a_command_is_known_again_whatever_version_it_is_of() -> None:
         assert not is_current("PreToolUse", command)
 
 
-def test_a_symbolic_link_is_not_followed(place: Path) -> None:
-    link = place.with_name("link")
-    link.symlink_to(place)
-    with serving(place) as server:
+def test_a_symbolic_link_is_not_followed(path: Path) -> None:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    with serving(path, answer) as server:
         fire(to(link))
         assert server.connections == 0
-        fire(to(place))
+        fire(to(path))
         assert server.connections == 1
 
 
-def test_ones_own_server_takes_no_program_but_curl(place: Path, tmp_path: Path, curl: str) -> None:
+def test_ones_own_server_takes_no_program_but_curl(path: Path, tmp_path: Path, curl: str) -> None:
     (tmp_path / "curl").symlink_to(curl)
-    with serving(place) as server:
-        fire(to(place), shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
+    with serving(path, answer) as server:
+        fire(to(path), shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
     assert len(server.received) == 1
 
 
-def test_a_machine_without_curl_fails_no_session(place: Path, tmp_path: Path) -> None:
+def test_a_machine_without_curl_fails_no_session(path: Path, tmp_path: Path) -> None:
     for program in ("find", "id", "cat"):
         (tmp_path / program).symlink_to(shutil.which(program) or "")
-    with serving(place) as server:
-        fire(to(place), LARGE, shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
+    with serving(path, answer) as server:
+        fire(to(path), LARGE, shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
     assert server.connections == 0
 
 
-def test_neither_a_curlrc_nor_a_proxy_has_a_say(place: Path, tmp_path: Path) -> None:
+def test_neither_a_curlrc_nor_a_proxy_has_a_say(path: Path, tmp_path: Path) -> None:
     (tmp_path / ".curlrc").write_text(f'output = "{tmp_path}/stolen"\nproxy = "http://127.0.0.1:9"\nfail-early\n')
-    with serving(place) as server:
+    with serving(path, answer) as server:
         fire(
-            to(place),
+            to(path),
             environment={
                 "HOME": str(tmp_path),
                 "http_proxy": "http://127.0.0.1:9",

@@ -6,25 +6,21 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.event_names import SINCE, listened
-from tests.unit.observatory.cli.test_client_commands import Server
+from tests.helpers.directories import short_directory
+from tests.helpers.documents import code_blocks
+from tests.helpers.observatory_server import start
 
 TEXT = (Path(__file__).parents[4] / "docs" / "hooks.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    return [text for name, text in found if name == language]
-
-
 def test_the_command_is_the_one_that_is_installed() -> None:
-    assert blocks("") == [hook_command("Stop", Recipient("/tmp/claude-observatory.sock")) + "\n"]
+    assert code_blocks(TEXT, "") == [hook_command("Stop", Recipient("/tmp/claude-observatory.sock")) + "\n"]
 
 
 def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None:
@@ -37,16 +33,15 @@ def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None
 
 @pytest.mark.usefixtures("curl")
 def test_the_commands_do_what_is_said_of_them() -> None:
-    (commands,) = blocks("sh")
-    with tempfile.TemporaryDirectory(prefix="o-") as name:
-        home = Path(name)
+    (commands,) = code_blocks(TEXT, "sh")
+    with short_directory() as home:
         (home / "observatory").write_text(f'#!/bin/sh\nexec {sys.executable} -m observatory "$@"\n')
         (home / "observatory").chmod(0o755)
-        server = Server(home)
+        server = start(home)
         environment = {
-            "HOME": name,
-            "PATH": f"{name}:/usr/bin:/bin",
-            "CLAUDE_UNIX_HOOK_WATCHER": str(server.socket),
+            "HOME": str(home),
+            "PATH": f"{home}:/usr/bin:/bin",
+            "CLAUDE_UNIX_HOOK_WATCHER": server.path,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         try:
@@ -54,7 +49,7 @@ def test_the_commands_do_what_is_said_of_them() -> None:
             for command in commands.splitlines():
                 done = subprocess.run(
                     ["sh", "-c", command],
-                    cwd=name,
+                    cwd=home,
                     env=environment,
                     capture_output=True,
                     text=True,
@@ -65,7 +60,7 @@ def test_the_commands_do_what_is_said_of_them() -> None:
             server.end()
         settings = home / ".claude" / "settings.json"
         assert said[0][-1].startswith("Nothing was changed")
-        assert said[1][-1] == f"{settings} has 32 hooks, which send to {server.socket}."
+        assert said[1][-1] == f"{settings} has 32 hooks, which send to {server.path}."
         assert [line.split()[0] for line in said[2]] == ["ok"] * 7
         assert said[3][-1] == f"{settings} is removed: it held nothing but observatory's hooks."
         assert not settings.exists()

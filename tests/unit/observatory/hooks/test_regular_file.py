@@ -13,10 +13,13 @@ import pytest
 
 from observatory.hooks import regular_file
 from observatory.hooks.regular_file import LARGEST, read_regular
-from tests.unit.observatory.hooks.test_hooks_files import effective_user, root_only
+from tests.helpers.own_process import effective_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
 
 
 @pytest.fixture

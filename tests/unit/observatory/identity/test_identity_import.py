@@ -38,7 +38,7 @@ def without_unix_sockets(statement: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_identity_imports_nothing_heavy():
+def test_importing_identity_imports_nothing_heavy() -> None:
     got = imported_by("from observatory.identity import peer_credentials")
 
     assert "observatory.identity" in got
@@ -47,16 +47,16 @@ def test_importing_identity_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("heavy", ["asyncio", "ctypes", "json", "sqlite3"])
-def test_a_heavy_import_would_be_seen(heavy):
+def test_a_heavy_import_would_be_seen(heavy: str) -> None:
     assert heavy in imported_by(f"import {heavy}; from observatory.identity import peer_credentials")
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_module_needs_af_unix_to_be_imported(module):
+def test_no_module_needs_af_unix_to_be_imported(module: str) -> None:
     assert without_unix_sockets(f"import observatory.identity.{module}; print('imported')") == "imported"
 
 
-def test_without_af_unix_nobody_is_at_the_other_end():
+def test_without_af_unix_nobody_is_at_the_other_end() -> None:
     """Also where SO_PEERCRED is defined all the same, as it is on Emscripten."""
     said = without_unix_sockets(
         "import json, observatory.identity as i\n"
@@ -82,7 +82,7 @@ def test_without_af_unix_nobody_is_at_the_other_end():
     ],
 )
 @pytest.mark.skipif(not hasattr(__import__("socket"), "AF_UNIX"), reason="this platform has no Unix sockets")
-def test_each_platform_is_read_by_its_own_module(platform, module):
+def test_each_platform_is_read_by_its_own_module(platform: str, module: str | None) -> None:
     code = (
         f"import sys; sys.platform = {platform!r}; import observatory.identity as i; print(i._credentials.__module__)"
     )

@@ -17,12 +17,16 @@ import pytest
 
 from observatory.identity import process
 from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
+from tests.helpers.presence import present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) if os.name == "posix" else ()
-pytestmark = pytest.mark.skipif(sys.platform != "linux" or RELEASE < (5, 3), reason="pidfds are Linux's, from 5.3 on")
+if sys.platform != "linux":
+    raise pytest.skip.Exception("pidfds are Linux's", allow_module_level=True)
+
+RELEASE = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+pytestmark = pytest.mark.skipif(RELEASE < (5, 3), reason="pidfds came with Linux 5.3")
 
 # A process that names its descendants' pids, youngest last, each waiting for its standard input's end.
 NEST = """
@@ -44,6 +48,8 @@ def nest(depth: int) -> Iterator[list[int]]:
     """So many generations below a child of this process; their pids, oldest first."""
     command = [sys.executable, "-I", "-S", "-c", NEST, str(depth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
         yield [int(child.stdout.readline()) for _ in range(depth + 1)]
         child.stdin.close()
 
@@ -55,6 +61,18 @@ def held(pid: int) -> Iterator[int]:
         yield pidfd
     finally:
         os.close(pidfd)
+
+
+@contextmanager
+def waiting(command: list[str], executable: str | None = None) -> Iterator[int]:
+    """A descriptor of a child that has said a line and waits for its standard input's end, which then comes."""
+    with subprocess.Popen(command, executable=executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        with held(process.pid) as pidfd:
+            yield pidfd
+        process.stdin.close()
 
 
 def end(pid: int) -> None:
@@ -75,43 +93,35 @@ def open_descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
 
 
-def test_a_living_process_is_described(child):
+def test_a_living_process_is_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
-        seen = describe(pidfd)
+        seen = present(describe(pidfd))
 
     assert (seen.pid, seen.parent, seen.session) == (child.pid, os.getpid(), os.getsid(0))
-    assert seen.exe == os.path.realpath(shutil.which("cat"))
+    assert seen.exe == os.path.realpath(present(shutil.which("cat")))
     assert seen.command == "cat"
-    assert seen.cgroup.startswith("/")
+    assert present(seen.cgroup).startswith("/")
 
 
-def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning():
+def test_only_the_first_word_of_a_command_line_is_kept_and_only_its_beginning() -> None:
     command = ["x" * 100_000, "-c", "echo started; read _", "secret"]
-    with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        started.stdout.readline()
-        with held(started.pid) as pidfd:
-            assert describe(pidfd).command == "x" * 8192
-        started.stdin.close()
+    with waiting(command, executable="/bin/sh") as pidfd:
+        assert present(describe(pidfd)).command == "x" * 8192
 
 
 @pytest.mark.parametrize(
     ("comm", "shown"),
     [(b"a) S 1 (b", "a) S 1 (b"), (b"two\nlines", "two\nlines"), (b"caf\xe9", "caf\\xe9")],
 )
-def test_a_name_made_to_mislead_is_only_a_name(comm, shown):
+def test_a_name_made_to_mislead_is_only_a_name(comm: bytes, shown: str) -> None:
     code = f"open('/proc/self/comm', 'wb').write({comm!r}); import sys; print(1, flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as started:
-        started.stdout.readline()
-        with held(started.pid) as pidfd:
-            seen = describe(pidfd)
-        started.stdin.close()
+    with waiting([sys.executable, "-I", "-S", "-c", code]) as pidfd:
+        seen = present(describe(pidfd))
 
     assert (seen.comm, seen.parent) == (shown, os.getpid())
 
 
-def test_a_process_that_has_ended_is_not_described(child):
+def test_a_process_that_has_ended_is_not_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         end(child.pid)
         child.returncode = -9
@@ -121,7 +131,7 @@ def test_a_process_that_has_ended_is_not_described(child):
         assert open_ancestor(pidfd, lambda details: True) is None
 
 
-def test_a_zombie_is_not_described_though_proc_still_has_its_number(child):
+def test_a_zombie_is_not_described_though_proc_still_has_its_number(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -131,7 +141,9 @@ def test_a_zombie_is_not_described_though_proc_still_has_its_number(child):
         assert ancestors(pidfd) is None
 
 
-def test_what_was_read_before_the_process_ended_is_not_reported(child, monkeypatch):
+def test_what_was_read_before_the_process_ended_is_not_reported(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The race that pid reuse needs, forced: everything is read, then the process ends, then its handle is asked."""
     read = process._read
     was_read = []
@@ -148,7 +160,9 @@ def test_what_was_read_before_the_process_ended_is_not_reported(child, monkeypat
     assert was_read[0].pid == child.pid
 
 
-def test_another_process_under_the_same_number_is_not_taken_for_the_peer(child, monkeypatch):
+def test_another_process_under_the_same_number_is_not_taken_for_the_peer(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the number had been reused at the worst moment: /proc answers with this process in the peer's place."""
     with held(child.pid) as pidfd, monkeypatch.context() as patched:
         details = process._read
@@ -161,7 +175,7 @@ def test_another_process_under_the_same_number_is_not_taken_for_the_peer(child, 
         assert ancestors(pidfd) is None
 
 
-def test_a_descriptor_that_is_no_pidfd_describes_nothing():
+def test_a_descriptor_that_is_no_pidfd_describes_nothing() -> None:
     read, write = os.pipe()
     try:
         assert describe(read) is None
@@ -171,38 +185,40 @@ def test_a_descriptor_that_is_no_pidfd_describes_nothing():
         os.close(write)
 
 
-def test_the_chain_of_parents_is_named_nearest_first():
+def test_the_chain_of_parents_is_named_nearest_first() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
-        chain = ancestors(pidfd)
+        chain = present(ancestors(pidfd))
 
     assert [link.pid for link in chain[:4]] == [pids[2], pids[1], pids[0], os.getpid()]
 
 
-def test_the_chain_stops_at_its_longest():
+def test_the_chain_stops_at_its_longest() -> None:
     with nest(LONGEST_CHAIN + 2) as pids, held(pids[-1]) as pidfd:
-        chain = ancestors(pidfd)
+        chain = present(ancestors(pidfd))
 
     assert [link.pid for link in chain] == pids[-2 : -2 - LONGEST_CHAIN : -1]
 
 
-def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for():
+def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         before = open_descriptors()
         ancestors(pidfd)
-        assert open_ancestor(pidfd, lambda details: False)[1] is None
+        assert present(open_ancestor(pidfd, lambda details: False))[1] is None
         with pytest.raises(ZeroDivisionError):
-            open_ancestor(pidfd, lambda details: 1 // 0)
+            open_ancestor(pidfd, lambda details: bool(1 // 0))
         assert open_descriptors() == before
-        _, found = open_ancestor(pidfd, lambda details: details.pid == pids[1])
+        _, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[1]))
+        found = present(opened)
         try:
             assert open_descriptors() - before == {str(found.pidfd)}
         finally:
             os.close(found.pidfd)
 
 
-def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
+def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
     with nest(2) as pids, held(pids[-1]) as pidfd:
-        lineage, found = open_ancestor(pidfd, lambda details: details.pid == pids[0])
+        lineage, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[0]))
+        found = present(opened)
         try:
             assert found.details.pid == pids[0]
             assert lineage.process == describe(pidfd)
@@ -217,7 +233,7 @@ def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses():
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch):
+def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be anybody's by then; the child, which lives, has another parent now."""
     with nest(2) as pids, held(pids[-1]) as pidfd:
         read = process._read
@@ -237,10 +253,12 @@ def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch):
         assert ancestors(pidfd) == ()
         assert open_descriptors() == before
         monkeypatch.undo()
-        assert describe(pidfd).pid == pids[-1]
+        assert present(describe(pidfd)).pid == pids[-1]
 
 
-def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(child, monkeypatch):
+def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the parent had ended between two looks and its number had been reused: the child says so."""
     with nest(1) as pids, held(pids[-1]) as pidfd:
         read = process._read
@@ -257,7 +275,7 @@ def test_a_stranger_who_got_the_dead_parents_number_is_not_taken_for_an_ancestor
         assert child.pid in looks
 
 
-def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeypatch):
+def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
         grandparent = pids[1]
         alive = process.alive
@@ -272,19 +290,21 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
         monkeypatch.setattr(process, "alive", end_the_grandparent)
         before = open_descriptors()
 
-        assert [link.pid for link in ancestors(pidfd)] == [pids[2]]
+        assert [link.pid for link in present(ancestors(pidfd))] == [pids[2]]
         assert open_descriptors() == before
 
 
-def test_where_python_cannot_open_pidfds_no_chain_is_claimed(child, monkeypatch):
+def test_where_python_cannot_open_pidfds_no_chain_is_claimed(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with held(child.pid) as pidfd:
         monkeypatch.delattr(os, "pidfd_open")
 
         assert ancestors(pidfd) is None
-        assert describe(pidfd).pid == child.pid
+        assert present(describe(pidfd)).pid == child.pid
 
 
-def test_asking_a_closed_descriptor_whether_it_lives_is_an_error():
+def test_asking_a_closed_descriptor_whether_it_lives_is_an_error() -> None:
     pidfd = os.pidfd_open(os.getpid())
     os.close(pidfd)
     with pytest.raises(OSError, match="closed"):
@@ -301,5 +321,5 @@ def test_asking_a_closed_descriptor_whether_it_lives_is_an_error():
         (b"", None),
     ],
 )
-def test_the_cgroup_is_the_unified_one_or_else_systemds(text, path):
+def test_the_cgroup_is_the_unified_one_or_else_systemds(text: bytes, path: str | None) -> None:
     assert process.parse_cgroup(text) == path

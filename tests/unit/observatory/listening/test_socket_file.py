@@ -9,17 +9,19 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.listening import ListenError, Specification, group_number, listen, parse_mode, socket_file
+from observatory.errors import ObservatoryError
+from observatory.listening import Specification, group_number, listen, parse_mode, socket_file
+from tests.helpers.directories import short_directory
+from tests.helpers.own_process import umask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _RELATIVE = """
 import os
@@ -34,9 +36,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="fchmod() before bind
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Short: a socket's path has a hundred bytes at most."""
-    with tempfile.TemporaryDirectory(prefix="o") as path:
-        yield Path(path)
+    with short_directory() as path:
+        yield path
 
 
 @contextmanager
@@ -47,15 +48,6 @@ def listening(path: Path | str, mode: int = 0o660, group: int | None = None) -> 
     finally:
         listener.remove()
         listener.sock.close()
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def mode_of(path: Path) -> int:
@@ -82,13 +74,15 @@ def stale(path: Path, mode: int = 0o660) -> os.stat_result:
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 @pytest.mark.parametrize("mode", [0o600, 0o660, 0o666, 0o220, 0o440, 0o606, 0o066, 0o000, 0o777])
-def test_the_mode_is_the_one_asked_for_whatever_the_umask(directory: Path, mode: int, mask: int):
+def test_the_mode_is_the_one_asked_for_whatever_the_umask(directory: Path, mode: int, mask: int) -> None:
     with umask(mask), listening(directory / "s", mode) as listener:
         assert mode_of(directory / "s") == mode == listener.mode
         assert stat.S_ISSOCK(os.lstat(directory / "s").st_mode)
 
 
-def test_the_umask_of_the_process_is_left_alone_while_it_starts(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_umask_of_the_process_is_left_alone_while_it_starts(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def forbidden(_mask: int) -> int:
         raise AssertionError("the umask is the whole process's, and other threads make files by it")
 
@@ -100,7 +94,7 @@ def test_the_umask_of_the_process_is_left_alone_while_it_starts(directory: Path,
 @linux
 def test_at_no_step_is_the_file_open_to_anyone_whom_the_finished_one_keeps_out(
     directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     path, group = directory / "s", 12345 if os.geteuid() == 0 else os.getegid()
     seen: list[tuple[str, int, bool]] = []
 
@@ -131,24 +125,24 @@ def test_at_no_step_is_the_file_open_to_anyone_whom_the_finished_one_keeps_out(
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o066, 0o000, 0o440])
-def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int):
+def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int) -> None:
     before = stale(directory / "s", mode)
     with listening(directory / "s"):
         assert os.lstat(directory / "s").st_ino != before.st_ino or connects(directory / "s")
         assert connects(directory / "s")
 
 
-def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path):
+def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path) -> None:
     with listening(directory / "s", 0o640):
         before = os.lstat(directory / "s")
-        with pytest.raises(ListenError, match="already listens"):
+        with pytest.raises(ObservatoryError, match="already listens"):
             listen(Specification(str(directory / "s"), 0o666))
         after = os.lstat(directory / "s")
         assert (after.st_ino, after.st_mode, after.st_uid) == (before.st_ino, before.st_mode, before.st_uid)
         assert connects(directory / "s")
 
 
-def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(directory: Path):
+def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(directory / "s"))
         server.listen(0)
@@ -159,16 +153,16 @@ def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(d
             waiting[-1].setblocking(False)
             full = waiting[-1].connect_ex(str(directory / "s")) or None
         assert full == errno.EAGAIN
-        with pytest.raises(ListenError, match="already listens"):
+        with pytest.raises(ObservatoryError, match="already listens"):
             listen(Specification(str(directory / "s")))
         for client in waiting:
             client.close()
 
 
-def test_a_server_of_another_kind_is_not_taken_over(directory: Path):
+def test_a_server_of_another_kind_is_not_taken_over(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(directory / "s"))
-        with pytest.raises(ListenError, match="cannot tell whether a server lives"):
+        with pytest.raises(ObservatoryError, match="cannot tell whether a server lives"):
             listen(Specification(str(directory / "s")))
         assert (directory / "s").is_socket()
 
@@ -182,40 +176,40 @@ def test_a_server_of_another_kind_is_not_taken_over(directory: Path):
         (lambda path: path.symlink_to("victim"), "taken by a symbolic link"),
     ],
 )
-def test_what_is_no_socket_is_left_alone(directory: Path, make, says: str):
+def test_what_is_no_socket_is_left_alone(directory: Path, make: Callable[[Path], object], says: str) -> None:
     (directory / "victim").write_text("precious")
     make(directory / "s")
     before = os.lstat(directory / "s")
-    with pytest.raises(ListenError, match=says):
+    with pytest.raises(ObservatoryError, match=says):
         listen(Specification(str(directory / "s")))
     assert os.lstat(directory / "s") == before
     assert (directory / "victim").read_text() == "precious"
 
 
-def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path):
+def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path) -> None:
     before = stale(directory / "victim")
     (directory / "s").symlink_to("victim")
-    with pytest.raises(ListenError, match="symbolic link"):
+    with pytest.raises(ObservatoryError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
     assert os.lstat(directory / "victim") == before
 
 
-def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(directory: Path):
+def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(directory: Path) -> None:
     (directory / "s").symlink_to("elsewhere")
-    with pytest.raises(ListenError, match="symbolic link"):
+    with pytest.raises(ObservatoryError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
     assert not (directory / "elsewhere").exists()
 
 
 def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_same(
     directory: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(socket_file, "LOCK_PATIENCE", 0.0)
     before = stale(directory / "s")
     descriptor = os.open(directory, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ListenError, match="can't be locked"):
+        with pytest.raises(ObservatoryError, match="can't be locked"):
             listen(Specification(str(directory / "s")))
         assert os.lstat(directory / "s") == before
         with listening(directory / "free"):
@@ -224,21 +218,21 @@ def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_s
         os.close(descriptor)
 
 
-def test_the_lock_is_over_when_the_socket_listens(directory: Path):
+def test_the_lock_is_over_when_the_socket_listens(directory: Path) -> None:
     with listening(directory / "s"):
         descriptor = os.open(directory, os.O_RDONLY)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
 
 
-def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path):
+def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path) -> None:
     with listening(directory / "s"):
         (directory / "other").touch()
     assert [file.name for file in directory.iterdir()] == ["other"]
 
 
 @pytest.mark.parametrize("put", [lambda path: path.write_text("precious"), stale, lambda path: path.mkdir()])
-def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put):
+def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put: Callable[[Path], object]) -> None:
     with listening(directory / "s"):
         (directory / "s").unlink()
         put(directory / "s")
@@ -246,18 +240,18 @@ def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put):
     assert os.lstat(directory / "s") == before
 
 
-def test_a_name_that_has_gone_is_no_fault(directory: Path):
+def test_a_name_that_has_gone_is_no_fault(directory: Path) -> None:
     with listening(directory / "s"):
         (directory / "s").unlink()
     assert list(directory.iterdir()) == []
 
 
-def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch: pytest.MonkeyPatch):
+def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_arguments: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chown", refused)
-    with pytest.raises(ListenError, match="group 7") as raised:
+    with pytest.raises(ObservatoryError, match="group 7") as raised:
         listen(Specification(str(directory / "s"), group=7))
     assert raised.value.status == 77
     assert list(directory.iterdir()) == []
@@ -271,28 +265,28 @@ def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch
         ("x" * 108, "has [0-9]+ bytes", 2),
     ],
 )
-def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path: str, says: str, status: int):
+def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path: str, says: str, status: int) -> None:
     (directory / "file").touch()
-    with pytest.raises(ListenError, match=says) as raised:
+    with pytest.raises(ObservatoryError, match=says) as raised:
         listen(Specification(str(directory / path)))
     assert raised.value.status == status
 
 
 @pytest.mark.parametrize("path", ["", "\0abstract", "a\0b"])
-def test_a_path_that_is_none_is_refused(path: str):
-    with pytest.raises(ListenError, match="empty or has a null byte") as raised:
+def test_a_path_that_is_none_is_refused(path: str) -> None:
+    with pytest.raises(ObservatoryError, match="empty or has a null byte") as raised:
         listen(Specification(path))
     assert raised.value.status == 2
 
 
-def test_the_longest_path_that_the_kernel_takes_is_taken(directory: Path):
+def test_the_longest_path_that_the_kernel_takes_is_taken(directory: Path) -> None:
     longest = 107 if sys.platform == "linux" else 103
     path = f"{directory}/".ljust(longest, "x")
     with listening(path):
         assert connects(Path(path))
 
 
-def test_a_relative_path_is_served_where_the_process_was_started(directory: Path):
+def test_a_relative_path_is_served_where_the_process_was_started(directory: Path) -> None:
     child = subprocess.run(
         [
             sys.executable,
@@ -309,12 +303,12 @@ def test_a_relative_path_is_served_where_the_process_was_started(directory: Path
 @pytest.mark.parametrize(
     ("text", "mode"), [("0", 0), ("7", 7), ("60", 0o60), ("660", 0o660), ("0660", 0o660), ("0777", 0o777)]
 )
-def test_a_mode_is_one_to_four_octal_digits(text: str, mode: int):
+def test_a_mode_is_one_to_four_octal_digits(text: str, mode: int) -> None:
     assert parse_mode(text) == mode
 
 
 @pytest.mark.parametrize("text", ["4660", "2660", "1660", "7777"])
-def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str):
+def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str) -> None:
     with pytest.raises(ValueError, match="setuid, setgid or sticky"):
         parse_mode(text)
 
@@ -337,12 +331,12 @@ def test_setuid_setgid_and_sticky_are_refused_for_what_they_are(text: str):
         "660\n",
     ],
 )
-def test_whatever_else_a_mode_could_be_is_refused(text: str):
+def test_whatever_else_a_mode_could_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not one to four octal digits"):
         parse_mode(text)
 
 
-def test_a_group_is_a_name_or_a_number():
+def test_a_group_is_a_name_or_a_number() -> None:
     import grp
 
     one = grp.getgrall()[0]

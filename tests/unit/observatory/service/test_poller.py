@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
-import select
 import socket
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from observatory.service.poller import READ, SLEEPS, WRITE, EpollPoller, Poller, SelectorPoller
+from observatory.service.poller import READ, SLEEPS_BEFORE_SPIN, WRITE, EpollPoller, Poller, SelectorPoller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-on_linux = pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
 POLLERS = [
     pytest.param(SelectorPoller, id="selectors"),
     pytest.param(EpollPoller, id="epoll", marks=on_linux),
@@ -37,7 +38,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield one, other
 
 
-def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(poller: Poller, pair):
+def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
     one, other = pair
     calls = []
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
@@ -52,7 +55,7 @@ def test_whoever_waits_is_called_in_every_turn_until_there_is_nothing_left(polle
     assert calls == [1, 1]
 
 
-def test_what_is_waited_for_can_change(poller: Poller, pair):
+def test_what_is_waited_for_can_change(poller: Poller, pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     other.send(b"x")
     calls = []
@@ -65,7 +68,9 @@ def test_what_is_waited_for_can_change(poller: Poller, pair):
     assert calls == [1, 1]
 
 
-def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(poller: Poller, pair):
+def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
     one, other = pair
     calls = []
     poller.watch(one.fileno(), READ, lambda _bits: calls.append(1))
@@ -74,16 +79,16 @@ def test_a_peer_that_goes_away_is_noticed_while_waiting_to_write_or_to_read(poll
     assert calls == [1]
 
 
-def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller):
+def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     calls = []
 
-    def first_come(mine: int, others: int) -> None:
+    def first_come(mine: int, others: int, _bits: int) -> None:
         calls.append(mine)
         poller.forget(pairs[others][0].fileno())
 
     for mine, others in ((0, 1), (1, 0)):
-        poller.watch(pairs[mine][0].fileno(), READ, lambda _bits, mine=mine, others=others: first_come(mine, others))
+        poller.watch(pairs[mine][0].fileno(), READ, functools.partial(first_come, mine, others))
         pairs[mine][1].send(b"x")
     poller.wait(None)
     assert len(calls) == 1
@@ -92,7 +97,7 @@ def test_one_that_was_forgotten_in_the_same_turn_is_not_called(poller: Poller):
         other.close()
 
 
-def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(poller: Poller):
+def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(poller: Poller) -> None:
     calls = []
     for _ in range(2):
         reading, writing = os.pipe()
@@ -103,6 +108,14 @@ def test_a_pipe_and_a_number_that_was_used_before_are_watched_like_any_other(pol
         os.close(reading)
         os.close(writing)
     assert calls == [1, 1]
+
+
+class Epoll(Protocol):
+    """As much of `select.epoll` as is needed to wait."""
+
+    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]: ...
+
+    def close(self) -> None: ...
 
 
 class Quiet:
@@ -117,7 +130,7 @@ class Quiet:
 
 
 @on_linux
-def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(monkeypatch: pytest.MonkeyPatch):
+def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     poller = EpollPoller()
     poller.close()
     quiet = Quiet()
@@ -126,13 +139,13 @@ def test_where_little_comes_it_goes_to_sleep_without_looking_again_and_again(mon
         poller.wait(9)
     assert quiet.waits.count(9) == 2000
     looked = [place for place, (wait, after) in enumerate(itertools.pairwise(quiet.waits)) if (wait, after) == (0, 9)]
-    assert 2000 / (SLEEPS + 1) <= len(looked) <= 2000 / (SLEEPS + 1) + 7
+    assert 2000 / (SLEEPS_BEFORE_SPIN + 1) <= len(looked) <= 2000 / (SLEEPS_BEFORE_SPIN + 1) + 7
 
 
 class Asked:
     """An epoll of which is kept how long each look was to wait, and on which something may happen at one of them."""
 
-    def __init__(self, real: select.epoll, happens_at: int, happens: Callable[[], object]) -> None:
+    def __init__(self, real: Epoll, happens_at: int, happens: Callable[[], object]) -> None:
         self.real = real
         self.happens_at = happens_at
         self.happens = happens
@@ -148,7 +161,9 @@ class Asked:
         self.real.close()
 
 
-def waits_of_two(pair, monkeypatch: pytest.MonkeyPatch, happens_at: int) -> list[float | None]:
+def waits_of_two(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, happens_at: int
+) -> list[float | None]:
     """How long a poller would have waited at each look, if a peer speaks at one of them and is heard in two turns."""
     one, other = pair
     calls = []
@@ -164,13 +179,17 @@ def waits_of_two(pair, monkeypatch: pytest.MonkeyPatch, happens_at: int) -> list
 
 
 @on_linux
-def test_whoever_comes_while_it_looks_needs_not_wake_it(pair, monkeypatch: pytest.MonkeyPatch):
+def test_whoever_comes_while_it_looks_needs_not_wake_it(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # else a busy machine may take too long for the third look
     assert waits_of_two(pair, monkeypatch, 3) == [0, 0, 0, 0]
 
 
 @on_linux
-def test_where_others_want_the_processor_it_sleeps_to_be_next(pair, monkeypatch: pytest.MonkeyPatch):
+def test_where_others_want_the_processor_it_sleeps_to_be_next(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To look is to have had its time: whoever comes then has to wait for the others to have had theirs."""
     clock = itertools.chain([0.0, 0.0], itertools.repeat(0.004))  # another process ran after the first look
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))

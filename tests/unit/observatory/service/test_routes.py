@@ -24,7 +24,7 @@ from observatory.service.routes import Action, NoRoute, Route, route
         (b"POST", b"/hook?" + b"x" * 1000, Action.HOOK, {"x" * 1000: ""}),
     ],
 )
-def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Action, parameters: dict[str, str]):
+def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Action, parameters: dict[str, str]) -> None:
     name = parameters.get("event") if action is Action.HOOK else None
     assert route(method, target) == Route(action, parameters, name)
 
@@ -45,7 +45,7 @@ def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Actio
         (b"GET", b"http://", 400, None),
     ],
 )
-def test_a_target_that_leads_nowhere_is_refused(method: bytes, target: bytes, status: int, allow: str | None):
+def test_a_target_that_leads_nowhere_is_refused(method: bytes, target: bytes, status: int, allow: str | None) -> None:
     found = route(method, target)
     assert isinstance(found, NoRoute)
     assert (found.refusal.status, found.allow) == (status, allow)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.audience import Audience
-from observatory.events import Event
 from observatory.listening import Specification, listen
 from observatory.service.loop import Loop
 from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
+from tests.helpers.directories import short_directory
+from tests.helpers.events import event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-def event(number: int, size: int = 0, uid: int | None = 1000) -> Event:
-    return Event(number, number, "Stop", uid, None, None, b'{"_id":%d,"x":"%b"}' % (number, b"x" * size))
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 
 @pytest.fixture
@@ -104,7 +101,9 @@ KINDS = [pipe, pipe_of_another, terminal, sockets]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reader_that_keeps_up_gets_every_line_in_order(loop: Loop, log: list[str], kind):
+def test_a_reader_that_keeps_up_gets_every_line_in_order(
+    loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
+) -> None:
     with kind() as (reading, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         found = b""
@@ -121,7 +120,9 @@ def test_a_reader_that_keeps_up_gets_every_line_in_order(loop: Loop, log: list[s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said(loop: Loop, log: list[str], kind):
+def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said(
+    loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
+) -> None:
     with kind() as (reading, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append, limit=200_000)
         for number in range(1, 2001):  # twenty times more than the limit, and than any pipe holds
@@ -144,7 +145,9 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_flags_of_a_descriptor_that_others_share_are_left_alone(loop: Loop, log: list[str], kind):
+def test_the_flags_of_a_descriptor_that_others_share_are_left_alone(
+    loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
+) -> None:
     with kind() as (_, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         out.publish([event(1)])
@@ -152,7 +155,7 @@ def test_the_flags_of_a_descriptor_that_others_share_are_left_alone(loop: Loop, 
         out.finish(0)
 
 
-def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, log: list[str]):
+def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         os.close(reading)
@@ -161,7 +164,7 @@ def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, lo
         assert log == ["standard output is closed (Broken pipe): events go to the database only"]
 
 
-def test_a_reader_that_goes_while_something_waits_ends_the_writing_too(loop: Loop, log: list[str]):
+def test_a_reader_that_goes_while_something_waits_ends_the_writing_too(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         out.publish([event(1, 1_000_000)])
@@ -172,7 +175,7 @@ def test_a_reader_that_goes_while_something_waits_ends_the_writing_too(loop: Loo
         assert log == ["standard output is closed (Broken pipe): events go to the database only"]
 
 
-def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_path: Path):
+def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as file:
         file.write(b"before\n")
         file.flush()
@@ -182,7 +185,7 @@ def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_p
 
 def test_a_full_disk_tears_one_line_at_most_and_what_was_missed_is_said(
     loop: Loop, log: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     room = 100
     write = os.write
 
@@ -214,14 +217,14 @@ def test_a_full_disk_tears_one_line_at_most_and_what_was_missed_is_said(
     ]
 
 
-def test_the_null_device_is_known_for_what_it_is(tmp_path: Path):
+def test_the_null_device_is_known_for_what_it_is(tmp_path: Path) -> None:
     with open(os.devnull, "wb") as null, (tmp_path / "file").open("wb") as file, pipe() as (_, writing):  # noqa: PTH123
         assert [leads_nowhere(each) for each in (null.fileno(), file.fileno(), writing)] == [True, False, False]
     with open("/dev/zero", "wb") as zero:  # noqa: PTH123 - another device
         assert not leads_nowhere(zero.fileno())
 
 
-def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]):
+def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         out.publish([event(1, 100_000)])
@@ -232,7 +235,7 @@ def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]
         assert log == []
 
 
-def test_at_the_end_a_reader_that_stands_still_is_not_waited_for_any_longer(loop: Loop, log: list[str]):
+def test_at_the_end_a_reader_that_stands_still_is_not_waited_for_any_longer(loop: Loop, log: list[str]) -> None:
     with pipe() as (_, writing):
         out = DescriptorOutput(loop, writing, json_lines, log.append)
         out.publish([event(1, 1_000_000)])
@@ -242,7 +245,7 @@ def test_at_the_end_a_reader_that_stands_still_is_not_waited_for_any_longer(loop
 
 @pytest.fixture
 def readers_path() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="o") as directory:
+    with short_directory() as directory:
         yield f"{directory}/out"
 
 
@@ -268,7 +271,7 @@ def connected(loop: Loop, path: str) -> socket.socket:
 ME = os.geteuid()
 
 
-def test_everyone_who_is_connected_gets_what_comes_from_then_on(loop: Loop, log: list[str], readers_path: str):
+def test_everyone_who_is_connected_gets_what_comes_from_then_on(loop: Loop, log: list[str], readers_path: str) -> None:
     with readers(loop, readers_path, Audience(ME), log) as out:
         out.publish([event(1)])
         with connected(loop, readers_path) as early:
@@ -280,7 +283,9 @@ def test_everyone_who_is_connected_gets_what_comes_from_then_on(loop: Loop, log:
     assert not Path(readers_path).exists()
 
 
-def test_a_reader_gets_what_it_may_read(loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_reader_gets_what_it_may_read(
+    loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("observatory.audience.ROOT", -1)  # for those who test as root: root is like anyone else
     with (
         readers(loop, readers_path, Audience(ME + 1), log) as out,
@@ -290,7 +295,9 @@ def test_a_reader_gets_what_it_may_read(loop: Loop, log: list[str], readers_path
         assert client.recv(1000) == json_lines([event(1, uid=ME), event(4, uid=ME)])
 
 
-def test_a_reader_that_stands_still_is_dropped_and_the_others_go_on(loop: Loop, log: list[str], readers_path: str):
+def test_a_reader_that_stands_still_is_dropped_and_the_others_go_on(
+    loop: Loop, log: list[str], readers_path: str
+) -> None:
     with (
         readers(loop, readers_path, Audience(ME), log) as out,
         connected(loop, readers_path) as slow,
@@ -309,7 +316,7 @@ def test_a_reader_that_stands_still_is_dropped_and_the_others_go_on(loop: Loop, 
     assert log == [f"a reader of the output socket, uid {ME}, was too slow and has been dropped"]
 
 
-def test_a_reader_that_is_a_little_slow_misses_nothing(loop: Loop, log: list[str], readers_path: str):
+def test_a_reader_that_is_a_little_slow_misses_nothing(loop: Loop, log: list[str], readers_path: str) -> None:
     with (
         readers(loop, readers_path, Audience(ME), log) as out,
         connected(loop, readers_path) as client,
@@ -326,7 +333,7 @@ def test_a_reader_that_is_a_little_slow_misses_nothing(loop: Loop, log: list[str
 
 def test_one_user_cannot_take_every_place(
     loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(output_socket, "READERS", 8)
     with readers(loop, readers_path, Audience(ME), log) as out:
         clients = [connected(loop, readers_path) for _ in range(5)]
@@ -338,7 +345,7 @@ def test_one_user_cannot_take_every_place(
 
 def test_places_of_readers_who_have_gone_are_free_again(
     loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(output_socket, "READERS", 2)
     with readers(loop, readers_path, Audience(ME), log) as out:
         for _ in range(5):

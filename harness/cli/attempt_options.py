@@ -1,0 +1,111 @@
+"""The options by which `explain` and `capture` are told who wants to do what."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import posixpath
+import sys
+from typing import TYPE_CHECKING, get_args
+
+from harness.engines.protocol import PlaceError
+from harness.report.text import visible
+from harness.world import Operation, SocketType
+
+if TYPE_CHECKING:
+    from harness.live.actor import Actor
+    from harness.live.scene import Scene, Wanted
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """PATH, who, and what."""
+    parser.add_argument("path", metavar="PATH", help="the path, or @NAME for an abstract socket")
+    who = parser.add_argument_group("who (default: this process itself)")
+    one = who.add_mutually_exclusive_group()
+    one.add_argument("--user", metavar="NAME", help="a user of this machine, as after a new login")
+    one.add_argument("--uid", metavar="N", type=int, help="a uid; with --gid and --groups")
+    one.add_argument("--pid", metavar="PID", type=int, help="a running process, with the groups it has now")
+    one.add_argument("--as-container", metavar="NAME", help="the first process of a running container")
+    who.add_argument("--gid", metavar="N", type=int, help="the gid that goes with --uid")
+    who.add_argument("--groups", metavar="GROUP", nargs="+", help="supplementary groups that go with --uid")
+    what = parser.add_argument_group("what")
+    what.add_argument("--operation", choices=get_args(Operation), default="connect", help="default: connect")
+    what.add_argument("--to", metavar="PATH", help="rename's second path")
+    what.add_argument("--mode", metavar="MODE", type=_mode, help="chmod's mode, octal")
+    what.add_argument(
+        "--type", choices=get_args(SocketType), help="the type of the socket that connects (default: the listener's)"
+    )
+
+
+def _actor(options: argparse.Namespace) -> Actor:
+    """Who is meant. Raises ActorError or ProcessError."""
+    from harness.live import actor
+    from harness.live.actor import ActorError
+    from harness.live.process import container_process
+
+    if options.uid is None and (options.gid is not None or options.groups):
+        raise ActorError("--gid and --groups go with --uid")
+    if options.user is not None:
+        return actor.user(options.user)
+    if options.uid is not None:
+        groups = [group for part in options.groups or () for group in part.split(",") if group]
+        return actor.numbers(options.uid, options.gid, groups)
+    if options.pid is not None:
+        return actor.process(options.pid)
+    if options.as_container is not None:
+        return actor.process(container_process(options.as_container))
+    return actor.myself()
+
+
+def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
+    """What is wanted. A relative path begins where a process stands; for anybody else it is made absolute.
+
+    Raises ActorError if the options do not go together.
+    """
+    from harness.live.actor import ActorError, working_directory
+    from harness.live.scene import Wanted
+
+    if (options.to is None) == (options.operation == "rename"):
+        raise ActorError("rename, and rename alone, has a second path: --to PATH")
+    if (options.mode is None) == (options.operation == "chmod"):
+        raise ActorError("chmod, and chmod alone, has a mode: --mode MODE")
+    paths = [options.path] if options.to is None else [options.path, options.to]
+    if not all(paths):
+        raise ActorError("an empty path names nothing")
+    cwd = None
+    if any(not path.startswith(("/", "@")) for path in paths):
+        cwd = working_directory(who)
+        if who.process is None:
+            # Nobody of that name stands here: the whole way down to this directory is theirs to go.
+            paths, cwd = [posixpath.join(cwd, path) for path in paths], None
+    return Wanted(options.operation, paths[0], paths[1] if len(paths) > 1 else None, options.mode, options.type, cwd)
+
+
+def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
+    """Who is meant, and what decides over what they want; `None`, and why on standard error, if that can't be told.
+
+    Raises PlaceError on a system whose kernel does not tell as Linux does.
+    """
+    if sys.platform != "linux":
+        raise PlaceError(
+            f"{options.command} reads what Linux tells of mounts and processes, and this is {platform.system()}: write "
+            "a world, and `harness run` it"
+        )
+    from harness.live.actor import ActorError
+    from harness.live.process import ProcessError
+    from harness.live.scene import scene
+
+    try:
+        actor = _actor(options)
+        return actor, scene(actor, _wanted(options, actor))
+    except (ActorError, ProcessError) as error:
+        print(f"harness: {visible(str(error))}", file=sys.stderr)
+    except OSError as error:
+        print(f"harness: {visible(str(error.filename))} can't be looked at: {error.strerror}", file=sys.stderr)
+    return None
+
+
+def _mode(text: str) -> int:
+    if not 1 <= len(text) <= 4 or set(text) - set("01234567"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no mode: one to four octal digits")
+    return int(text, 8)

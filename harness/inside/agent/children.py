@@ -1,0 +1,161 @@
+"""The agent's children: processes each of which is one principal."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from harness.inside import credentials
+from harness.inside.agent.errors import EndOfInput, RefusalError
+from harness.inside.agent.inheritance import close_all_but, reset_signals
+from harness.inside.agent.outside import Outside
+from harness.inside.principal import become
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
+    from harness.inside.messages import EncodedCredentials, EncodedPrincipal
+
+CHILDREN = 64
+"""Principals' children that are alive at the same time."""
+ANYWHERE = " anywhere"
+"""Marks the children that stand in no directory of the world and so outlive it."""
+
+
+def become_or_refuse(principal: EncodedPrincipal) -> None:
+    """Give up root for what the principal is. Raises RefusalError where nobody can be that."""
+    try:
+        become(principal)
+    except OSError as error:
+        groups = ",".join(map(str, principal["groups"])) or "none"
+        raise RefusalError(
+            f"no process can become uid {principal['uid']}, gid {principal['gid']}, groups {groups} in this place: "
+            f"{error.strerror}"
+        ) from None
+
+
+class Child:
+    """A process that is one principal and does what `serve` has it do.
+
+    `serve` is called in the process with its end of the channel and does not return; `kept` are the descriptors that it
+    needs.
+    """
+
+    def __init__(
+        self,
+        principal: EncodedPrincipal,
+        cwd: str,
+        serve: Callable[[socket.socket], NoReturn],
+        kept: Sequence[int] = (),
+    ) -> None:
+        self._channel, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                reset_signals()
+                close_all_but(theirs.fileno(), *kept)
+                os.umask(0o022)
+                os.chdir(cwd)
+                become_or_refuse(principal)
+                theirs.sendall(b"ready\n")
+                serve(theirs)
+            except RefusalError as refusal:
+                theirs.sendall(str(refusal).encode() + b"\n")
+            except OSError as error:
+                theirs.sendall(f"{cwd} cannot be the working directory: {error.strerror}\n".encode())
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._buffer = b""
+        self._is_ready = False
+
+    def wait_until_ready(self) -> None:
+        """Wait until it is the principal. Raises RefusalError if it can't be that, or not in that directory."""
+        if not self._is_ready:
+            said = self.read_line()
+            if said != b"ready":
+                raise RefusalError(said.decode())
+            self._is_ready = True
+
+    def send(self, data: bytes) -> None:
+        """Tell it something."""
+        self._channel.sendall(data)
+
+    def read_line(self) -> bytes:
+        """What it says, up to a newline."""
+        while b"\n" not in self._buffer:
+            self._fill()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def read(self, count: int) -> bytes:
+        """So many bytes of what it says."""
+        while len(self._buffer) < count:
+            self._fill()
+        found, self._buffer = self._buffer[:count], self._buffer[count:]
+        return found
+
+    def credentials(self) -> EncodedCredentials:
+        """What the kernel says of it."""
+        return credentials.of_process(self.pid, Outside.read(f"/proc/{self.pid}/status"))
+
+    def end(self) -> None:
+        """End it; the main loop reaps it."""
+        self._channel.close()
+        os.kill(self.pid, signal.SIGKILL)
+
+    def _fill(self) -> None:
+        """Wait for the child. The agent's own input may end meanwhile: then all ends."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        poll.register(0, 0)
+        for descriptor, _ in poll.poll():
+            if descriptor == 0:
+                raise EndOfInput
+            piece = self._channel.recv(1 << 20)
+            if not piece:
+                raise RefusalError(f"the process {self.pid} that makes attempts has died")
+            self._buffer += piece
+
+
+class Children:
+    """The children that make attempts, by principal and directory: each stays alive for the next ones."""
+
+    def __init__(self, serve: Callable[[socket.socket, str], NoReturn]) -> None:
+        self._serve = serve
+        self._alive: dict[str, Child] = {}
+
+    def child(self, principal: EncodedPrincipal, directory: str | None = None) -> Child:
+        """The child that is this principal in that directory; of those that were not asked for lately, some end."""
+        key = json.dumps(principal, sort_keys=True) + ANYWHERE
+        if directory is not None:
+            there = os.stat(directory)
+            key += f"{there.st_dev} {there.st_ino} {directory}"  # another one may have got its name meanwhile
+        child = self._alive.pop(key, None)
+        if child is None:
+            cwd = directory or "/"
+            child = Child(principal, cwd, lambda channel: self._serve(channel, cwd))
+            if len(self._alive) >= CHILDREN:
+                self._alive.pop(next(iter(self._alive))).end()
+        self._alive[key] = child
+        return child
+
+    def forget(self, child: Child) -> None:
+        """End a child that failed."""
+        self._alive = {key: each for key, each in self._alive.items() if each is not child}
+        child.end()
+
+    def end_those_of_the_world(self) -> None:
+        """End the children that stand in a directory of the world."""
+        for key in [key for key in self._alive if not key.endswith(ANYWHERE)]:
+            self._alive.pop(key).end()
+
+    def end(self) -> None:
+        """End all of them."""
+        for child in self._alive.values():
+            child.end()

@@ -1,0 +1,187 @@
+"""Commands that run in the place: started as a principal, fed, listened to, reaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+from typing import TYPE_CHECKING
+
+from harness.inside.agent.children import become_or_refuse
+from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.inheritance import close_all_but, reset_signals
+from harness.inside.agent.outside import Outside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from harness.inside.messages import AgentMessage, InputRequest, SignalRequest, Started, StartRequest
+
+
+class Command:
+    """A started command. `number` is what the harness calls it by."""
+
+    def __init__(self, number: int, pid: int, stdin: int, outputs: dict[str, int]) -> None:
+        self.number = number
+        self.pid = pid
+        self.stdin: int | None = stdin
+        self.outputs = outputs
+        self.waiting = b""
+        self.input_ends = False
+
+
+class Commands:
+    """All that were started and have not been reaped. What they write and how they end goes to `say`."""
+
+    def __init__(self, selector: selectors.BaseSelector, say: Callable[[AgentMessage], None]) -> None:
+        self._selector = selector
+        self._say = say
+        self._running: dict[int, Command] = {}
+        self._started = 0
+
+    def start(self, request: StartRequest) -> Started:
+        """Start a command as a principal. Raises RefusalError."""
+        (stdin, ours_in), (ours_out, stdout), (ours_err, stderr) = os.pipe(), os.pipe(), os.pipe()
+        failed, report = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            # The descriptors that the child keeps must not lie where its streams go.
+            high = [_above(descriptor) for descriptor in (stdin, stdout, stderr, report)]
+            _execute(request, (high[0], high[1], high[2]), high[3])
+        for descriptor in (stdin, stdout, stderr, report):
+            os.close(descriptor)
+        with os.fdopen(failed, "rb") as file:
+            said = file.read()
+        if said:
+            for descriptor in (ours_in, ours_out, ours_err):
+                os.close(descriptor)
+            raise RefusalError(said.decode())
+        for descriptor in (ours_in, ours_out, ours_err):
+            os.set_blocking(descriptor, False)
+        self._started += 1
+        command = Command(self._started, pid, ours_in, {"stdout": ours_out, "stderr": ours_err})
+        self._running[pid] = command
+        for stream, descriptor in command.outputs.items():
+            self._selector.register(
+                descriptor, selectors.EVENT_READ, lambda _, it=command, name=stream: self._forward(it, name)
+            )
+        return {"process": command.number, "pid": pid}
+
+    def pass_input(self, request: InputRequest) -> None:
+        """Pass text to a command's standard input, and close that afterwards if asked. Raises RefusalError."""
+        command = self._numbered(request["process"])
+        if command is None or command.stdin is None:
+            raise RefusalError("the process no longer reads its standard input")
+        command.waiting += os.fsencode(request["text"])
+        command.input_ends = command.input_ends or request["end"]
+        self._feed(command)
+
+    def send_signal(self, request: SignalRequest) -> None:
+        """Send a signal to a command that has not been reaped. Raises RefusalError."""
+        command = self._numbered(request["process"])
+        if command is None:
+            raise RefusalError("the process has ended already")
+        os.kill(command.pid, request["number"])
+
+    def kill_all(self) -> None:
+        """End them all, with what they have started in their sessions."""
+        for command in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(command.pid, signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Wait for every process that has ended, a child of the agent's or an orphan."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            command = self._running.pop(pid, None)
+            if command is not None:
+                self._finish(command, os.waitstatus_to_exitcode(status))
+
+    def _numbered(self, number: int) -> Command | None:
+        return next((it for it in self._running.values() if it.number == number), None)
+
+    def _feed(self, command: Command) -> None:
+        assert command.stdin is not None
+        registered = command.stdin in self._selector.get_map()
+        try:
+            while command.waiting:
+                command.waiting = command.waiting[os.write(command.stdin, command.waiting) :]
+        except BlockingIOError:
+            if not registered:
+                self._selector.register(command.stdin, selectors.EVENT_WRITE, lambda _: self._feed(command))
+            return
+        except BrokenPipeError:
+            command.waiting, command.input_ends = b"", True
+        if registered:
+            self._selector.unregister(command.stdin)
+        if command.input_ends:
+            os.close(command.stdin)
+            command.stdin = None
+
+    def _forward(self, command: Command, stream: str) -> bool:
+        """Pass on what a command wrote; False if there was nothing."""
+        descriptor = command.outputs[stream]
+        try:
+            piece = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return False
+        if piece:
+            text = os.fsdecode(piece)
+            news: AgentMessage = {"stdout": text} if stream == "stdout" else {"stderr": text}
+            self._say({"process": command.number, **news})
+            return True
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        del command.outputs[stream]
+        return False
+
+    def _finish(self, command: Command, status: int) -> None:
+        for stream in list(command.outputs):
+            while self._forward(command, stream):
+                pass
+            if stream in command.outputs:  # a descendant still holds it
+                descriptor = command.outputs.pop(stream)
+                self._selector.unregister(descriptor)
+                os.close(descriptor)
+        if command.stdin is not None:
+            if command.stdin in self._selector.get_map():
+                self._selector.unregister(command.stdin)
+            os.close(command.stdin)
+        self._say({"process": command.number, "exit": status})
+
+
+def _above(descriptor: int) -> int:
+    while descriptor < 10:
+        descriptor = os.dup(descriptor)
+    return descriptor
+
+
+def _execute(request: StartRequest, streams: tuple[int, int, int], report: int) -> NoReturn:
+    """In the forked process: become the principal and run the command. What fails is written to `report`."""
+    command = request["command"]
+    try:
+        os.setsid()
+        reset_signals()
+        Outside.enter()
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+        os.dup2(report, 3, inheritable=False)
+        close_all_but(0, 1, 2, 3)
+        os.umask(request["umask"])
+        os.chdir(request["directory"])
+        become_or_refuse(request["principal"])
+        os.execvpe(command[0], command, request["environment"])
+    except RefusalError as failure:
+        os.write(3, str(failure).encode())
+    except OSError as error:
+        what = error.filename or command[0]
+        os.write(3, f"{command[0]} cannot be started: {what}: {error.strerror}".encode())
+    finally:
+        os._exit(127)

@@ -1,0 +1,46 @@
+"""What the agent says of its kernel and its Python."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from harness.inside.agent.outside import Outside
+
+if TYPE_CHECKING:
+    from harness.inside.messages import AgentFacts
+
+SYSCTLS = (
+    "fs.protected_symlinks",
+    "fs.protected_hardlinks",
+    "fs.protected_regular",
+    "fs.protected_fifos",
+    "kernel.overflowuid",
+    "kernel.overflowgid",
+    "net.core.somaxconn",
+)
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def facts() -> AgentFacts:
+    """Read them."""
+    system = os.uname()
+    sysctls = {}
+    for name in SYSCTLS:
+        with contextlib.suppress(OSError):  # this kernel has no such setting
+            sysctls[name] = int(Outside.read("/proc/sys/" + name.replace(".", "/")))
+    tools = [f"/opt/{name}/bin" for name in sorted(os.listdir("/opt"))] if os.path.isdir("/opt") else []
+    own = os.path.dirname(sys.executable)
+    return {
+        "system": system.sysname,
+        "kernel": system.release,
+        "machine": system.machine,
+        "python": sys.version.split()[0],
+        "sysctls": sysctls,
+        "environment": {
+            "PATH": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *SYSTEM_PATH])),
+            **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        },
+    }

@@ -1,0 +1,57 @@
+"""The agent's beginning, in each kind of place."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import time
+
+from harness.inside.agent.guard import NAME
+from harness.inside.agent.inheritance import DESCRIPTORS
+from harness.inside.agent.loop import Agent
+from harness.inside.agent.outside import Outside
+from harness.inside.agent.scratch import SCRATCH, make_anew
+
+
+def main(guarded: bool = False, base: str | None = None) -> None:
+    """Serve until the input ends.
+
+    `guarded`: in a container, beside its first process, which is the guard. `base`: on a machine without namespaces, in
+    this directory, which goes away in the end.
+    """
+    os.umask(0)
+    os.chdir("/")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if guarded:
+        with _join_guard():
+            for path in SCRATCH:
+                if os.path.isdir(path) and not os.path.islink(path):
+                    make_anew(path)
+            Agent().serve()
+    elif base is not None:
+        Outside.leave(base)
+        agent = Agent()
+        agent.serve()
+        agent.clean_up()
+        Outside.enter()
+        shutil.rmtree(base)
+    else:
+        Agent().serve()
+    os._exit(0)  # whoever is left here has nothing to say
+
+
+def _join_guard() -> socket.socket:
+    """Connect to the guard, which is the first process of the place and ends with this connection."""
+    while True:
+        guard = socket.socket(socket.AF_UNIX)
+        try:
+            guard.connect(NAME)
+        except ConnectionRefusedError:
+            guard.close()
+            time.sleep(0.005)  # the guard is only just being started, and nothing tells when it listens
+        else:
+            return guard

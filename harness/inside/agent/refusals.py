@@ -1,0 +1,186 @@
+"""Which component of a path refused an attempt: found by trying the way there as the same principal, by no model."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from harness.inside import errnos
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from harness.inside.agent.attempts import ResolvedAttempt
+
+MAXSYMLINKS = 40  # linux/namei.h
+NAME_MAX, PATH_MAX = 255, 4096  # linux/limits.h
+UNKNOWN = "unknown"
+"""What refuses, where no trial can tell."""
+
+
+class TriedPath:
+    """A path walked component by component, by trying each step as this process.
+
+    `refusal` is the errno of the first step that failed, or None; `at` is that component, or the object at the end;
+    `route` leads to the same without any symlink. `links` are the symlinks that were followed, as routes and paths.
+    """
+
+    def __init__(self, path: str, cwd: str, follow: bool) -> None:
+        self.links: list[tuple[str, str]] = []
+        self.at = "/" if path.startswith("/") else cwd
+        self.route = "/" if path.startswith("/") else "."
+        self.refusal = self._walk(path, follow)
+
+    def _walk(self, path: str, follow: bool) -> str | None:
+        slash = path.endswith("/")
+        pending = [name for name in path.split("/")[::-1] if name]
+        while pending:
+            name = pending.pop()
+            if name in (".", ".."):
+                refusal = self.search()
+                if refusal:
+                    return refusal
+                if name == "..":
+                    self.route += "/.."
+                    self.at = os.path.dirname(self.at)
+                continue
+            route, here = os.path.join(self.route, name), os.path.join(self.at, name)
+            try:
+                mode = os.lstat(route).st_mode
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.ENOTDIR):  # else it is the directory that refuses
+                    self.at = here
+                return errnos.name(error)
+            if not stat.S_ISLNK(mode) or not (pending or follow or slash):
+                self.route, self.at = route, here
+                continue
+            self.links.append((route, here))
+            if len(self.links) > MAXSYMLINKS:
+                self.at = here
+                return "ELOOP"
+            target = os.readlink(route)
+            if target.startswith("/"):
+                self.at = self.route = "/"
+            slash = slash or (target.endswith("/") and not pending)
+            pending += [name for name in target.split("/")[::-1] if name]
+        return self.search() if slash else None
+
+    def search(self) -> str | None:
+        """Whether what we have come to is a directory that may be searched: None, or the errno."""
+        return _refused(os.stat, self.route + "/.")
+
+    def link_that_refuses(self) -> str | None:
+        """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
+        for route, here in self.links:
+            if _refused(os.stat, route) == "EACCES":
+                return here
+        return None
+
+    def link_may_refuse(self) -> bool:
+        """Whether a symlink on the way lies where fs.protected_symlinks looks at its owner."""
+        for route, _ in self.links:
+            try:
+                mode = os.stat(os.path.dirname(route)).st_mode
+            except OSError:
+                return True
+            if mode & stat.S_ISVTX and mode & stat.S_IWOTH:
+                return True
+        return False
+
+
+class TriedName:
+    """A path's last name, for what makes, removes or moves names: the way to its directory, and what is there."""
+
+    def __init__(self, path: str, cwd: str) -> None:
+        parent, _, self.name = path.rstrip("/").rpartition("/")
+        self.slash = path.endswith("/")
+        self.directory = TriedPath(parent + "/" if parent or path.startswith("/") else "./", cwd, True)
+        self.refusal = self.directory.refusal
+        self.plain = self.name not in ("", ".", "..")
+        above = os.path.dirname(self.directory.at) if self.name == ".." else self.directory.at
+        self.at = os.path.join(above, self.name) if self.plain else above
+        try:
+            self.mode: int | None = os.lstat(os.path.join(self.directory.route, self.name or ".")).st_mode
+        except OSError:
+            self.mode = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether there is a directory under that name."""
+        return self.mode is not None and stat.S_ISDIR(self.mode)
+
+    def writing(self) -> str | None:
+        """What refuses a new entry in the directory: found by making a file without a name, which leaves no trace."""
+        flags = getattr(os, "O_TMPFILE", None)
+        if flags is None:
+            return UNKNOWN
+        refusal = _refused(lambda: os.close(os.open(self.directory.route, flags | os.O_WRONLY, 0o600)))
+        return refusal if refusal in (None, "EACCES", "EROFS") else UNKNOWN
+
+
+def refusing_component(attempt: ResolvedAttempt, outcome: str, cwd: str, protected_symlinks: bool) -> str | None:
+    """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
+    operation, path, to = attempt[:3]
+    if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
+        return path
+    if outcome == "ENAMETOOLONG":
+        for each in (path, to or ""):
+            if len(os.fsencode(each)) >= PATH_MAX:
+                return each
+    entry = TriedName(path, cwd) if operation in ("bind", "unlink", "rename") else None
+    walk = TriedPath(path, cwd, operation != "readlink") if entry is None else entry.directory
+    if outcome == "EACCES" and protected_symlinks and walk.links:
+        link = None if walk.refusal else walk.link_that_refuses()
+        if link is not None or walk.link_may_refuse():
+            return link
+    if walk.refusal:
+        return walk.at if walk.refusal == outcome else None
+    if entry is None:
+        return walk.at
+    if operation == "rename":
+        return _refusing_end(entry, TriedName(to or "", cwd), outcome)
+    if outcome in ("EACCES", "EROFS"):
+        return walk.at if entry.writing() == outcome else None
+    return entry.at
+
+
+def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | None:
+    """Which of a rename's ends refused, both of whose directories can be searched unless the second one says else."""
+    if target.refusal:
+        return target.directory.at if target.refusal == outcome else None
+    if outcome in ("EXDEV", "EINVAL"):
+        return source.at
+    if outcome in ("ENOTEMPTY", "EISDIR"):
+        return target.at
+    if outcome == "EBUSY":
+        if source.plain and target.plain:
+            return None  # one of them is a mount point, which a user can't see
+        return target.at if source.plain else source.at
+    if outcome == "ENAMETOOLONG":
+        return target.at if len(os.fsencode(source.name)) <= NAME_MAX else source.at
+    if outcome == "ENOENT":
+        return source.at if source.mode is None else None
+    if outcome == "ENOTDIR":
+        return target.at if source.is_directory else source.at
+    if outcome == "EPERM":
+        return source.at if target.mode is None else None
+    if outcome in ("EACCES", "EROFS"):
+        writings = (source.writing(), target.writing())
+        if UNKNOWN in writings:
+            return None
+        for entry, refusal in zip((source, target), writings):
+            if refusal == outcome:
+                return entry.directory.at
+        return source.at if outcome == "EACCES" and source.is_directory else None
+    return None
+
+
+def _refused(call: Callable[..., Any], *arguments: Any) -> str | None:
+    try:
+        call(*arguments)
+    except OSError as error:
+        return errnos.name(error)
+    return None

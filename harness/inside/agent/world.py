@@ -1,0 +1,196 @@
+"""Building a world, and taking it away again."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from harness.inside.agent import acl, mounts
+from harness.inside.agent.accounts import Accounts
+from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.outside import Outside
+from harness.inside.agent.scratch import SCRATCH, remove
+from harness.inside.agent.sockets import hold
+from harness.inside.libc import MS_BIND, mount, unmount
+from harness.inside.rows import AclRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.inside.agent.sockets import HeldSocket
+    from harness.inside.messages import EncodedNode, EncodedWorld
+
+
+class Builder:
+    """Makes a world and takes it away again. `sockets` are those that it holds, in the order of the nodes."""
+
+    def __init__(self) -> None:
+        self.sockets: list[HeldSocket] = []
+        self._undo: list[Callable[[], None]] = []
+        self._mounted = frozenset(mounts.mounted())
+        self._original = {path: _entries(path) for path in SCRATCH}
+        self._accounts = Accounts()
+
+    def build(self, world: EncodedWorld) -> None:
+        """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...).
+
+        Raises RefusalError.
+        """
+        self.clean()
+        for path, mode in world["directories"].items():
+            if not os.path.isdir(path) or os.path.islink(path):  # an image without it, or a world that moved it away
+                remove(path)
+                os.mkdir(path)
+            acl.give(path, None)  # a user of the world before may have renamed another directory to this name
+            os.chown(path, 0, 0)
+            os.chmod(path, mode)
+        for path, target in world["links"].items():
+            if not os.path.lexists(path):
+                os.symlink(target, path)
+        self._accounts.write(world)
+        for node in world["nodes"]:
+            try:
+                self._make(node)
+            except OSError as error:
+                where = "" if error.filename in (None, node["path"]) else f" at {error.filename}"
+                raise RefusalError(
+                    f"the {node['kind']} {node['path']} cannot be made here: {error.strerror or error}{where}"
+                ) from None
+        for node in world["nodes"]:
+            wanted = mounts.flags(node["options"]) if node["kind"] == "mount" else 0
+            try:
+                if wanted:
+                    mounts.change(node["path"], wanted)
+            except OSError as error:
+                raise RefusalError(f"the mount {node['path']} cannot get its options: {error.strerror}") from None
+
+    def clean(self) -> None:
+        """Take away what the world made and what its users made of it; give back what was there before."""
+        for each in self.sockets:
+            each.held.close()
+        self.sockets.clear()
+        for number, path in reversed(mounts.mounted().items()):  # wherever a user of the world has moved them
+            if number not in self._mounted:
+                unmount(path)
+        while self._undo:
+            with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
+                self._undo.pop()()
+        for path, original in self._original.items():
+            for name in _entries(path) - original:
+                remove(os.path.join(path, name))
+
+    def expect_new(self, path: str) -> None:
+        """A user is about to make something here: it goes away with the world, unless it was there before."""
+        above, name = os.path.split(path.rstrip("/"))
+        if name not in ("", ".", ".."):  # else nothing can come of it
+            self._forget_later(os.path.join(os.path.realpath(above or "/"), name))
+
+    def expect_change(self, path: str) -> None:
+        """A user is about to change this one's mode: give it back with the world."""
+        real = os.path.realpath(path)
+        if os.path.exists(real):
+            self._restore_later(real)
+
+    def _forget_later(self, path: str) -> None:
+        if not os.path.lexists(path):
+            self._undo.append(lambda: remove(path))
+
+    def _restore_later(self, path: str) -> None:
+        was = os.stat(path)
+        its_acl = acl.of(path)
+
+        def restore() -> None:
+            os.chown(path, was.st_uid, was.st_gid)
+            os.chmod(path, stat.S_IMODE(was.st_mode))
+            acl.give(path, its_acl)
+
+        self._undo.append(restore)
+
+    def _make_parents(self, path: str) -> None:
+        parts = [part for part in path.split("/")[:-1] if part]
+        here = ""
+        for part in parts:
+            here += "/" + part
+            if not os.path.lexists(here):
+                self._forget_later(here)
+                os.mkdir(here)
+                os.chown(here, 0, 0)
+                os.chmod(here, 0o755)
+
+    def _make(self, node: EncodedNode) -> None:
+        path, kind = node["path"], node["kind"]
+        if path.startswith("@"):
+            self._hold(node, "\0" + path[1:])
+            return
+        _expect_mapped("uid", node["owner"])
+        _expect_mapped("gid", node["group"])
+        self._make_parents(path)
+        if kind == "mount":
+            self._mount(node)
+            if node["fs"] == "bind":
+                return
+        elif kind == "directory" and os.path.isdir(path) and not os.path.islink(path):
+            self._restore_later(path)
+        else:
+            if os.path.lexists(path):
+                raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            self._forget_later(path)
+            if kind == "symlink":
+                os.symlink(node["target"] or "", path)
+                os.lchown(path, node["owner"], node["group"])
+                return
+            if kind == "directory":
+                os.mkdir(path)
+            elif kind == "file":
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            else:
+                self._hold(node, path)
+        os.chown(path, node["owner"], node["group"])
+        os.chmod(path, node["mode"])
+        if node["acl"]:
+            acl.give(path, acl.encoded(map(AclRow._make, node["acl"])))
+
+    def _mount(self, node: EncodedNode) -> None:
+        path = node["path"]
+        source = mounts.source(path, node["options"])
+        if not os.path.lexists(path):
+            self._forget_later(path)
+            if node["fs"] == "tmpfs" or os.path.isdir(source):
+                os.mkdir(path, 0o755)
+            else:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        if node["fs"] == "bind":
+            mount(source, path, None, MS_BIND)
+        else:
+            mount("tmpfs", path, "tmpfs", 0)
+
+    def _hold(self, node: EncodedNode, path: str) -> None:
+        held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")
+        if held is not None:
+            self.sockets.append(held)
+
+
+def _entries(path: str) -> frozenset[str]:
+    return frozenset(os.listdir(path) if os.path.isdir(path) else ())
+
+
+def _expect_mapped(kind: str, number: int) -> None:
+    """Raises OSError with a sentence for a uid or gid that no file of this place can have."""
+    ranges = _mapped(kind)
+    if ranges and not any(number in each for each in ranges):
+        last = max(each.stop for each in ranges) - 1
+        raise OSError(errno.EINVAL, f"{kind} {number} is not one of this place's, which end at {last}")
+
+
+@functools.cache
+def _mapped(kind: str) -> list[range]:
+    """The uids or gids that this user namespace has (user_namespaces(7)); nothing where there is no such file."""
+    try:
+        rows = [line.split() for line in Outside.read(f"/proc/self/{kind}_map").splitlines()]
+    except FileNotFoundError:
+        return []
+    return [range(int(first), int(first) + int(count)) for first, _, count in rows]

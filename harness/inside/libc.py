@@ -1,0 +1,36 @@
+"""What the C library has and Python lacks: mounting, prctl(2) and other calls, by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+"""linux/mount.h."""
+MNT_DETACH = 2
+
+
+def called(result: int, path: str | None = None) -> int:
+    """What a function of the C library returned. Raises OSError, with the path, if that is -1."""
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+    return result
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """mount(2). Raises OSError with the target."""
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
+    called(LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), target)
+
+
+def unmount(target: str) -> None:
+    """umount2(2), whoever is in there. Raises OSError with the target."""
+    called(LIBC.umount2(os.fsencode(target), MNT_DETACH), target)
+
+
+def prctl(option: int, *arguments: int) -> None:
+    """prctl(2). Raises OSError."""
+    called(LIBC.prctl(option, *map(ctypes.c_ulong, (*arguments, 0, 0, 0, 0)[:4])))

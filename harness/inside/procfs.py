@@ -1,0 +1,49 @@
+"""Processes as /proc shows them (proc(5)): their parents, whether they run."""
+
+from __future__ import annotations
+
+import os
+
+
+def stat(pid: int) -> tuple[str, list[str]]:
+    """A process's name, and the fields behind it: its state, its parent, and more. Raises OSError if there is none."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        before, _, after = file.read().rpartition(") ")
+    return before.partition(" (")[2], after.split()
+
+
+def state(pid: int) -> str | None:
+    """One letter; `None` if there is no such process."""
+    try:
+        return stat(pid)[1][0]
+    except OSError:
+        return None
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (a zombie does not)."""
+    return state(pid) not in (None, "Z")
+
+
+def children() -> dict[int, list[int]]:
+    """The children of every process that has some, zombies included."""
+    found: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parent = int(stat(int(entry))[1][1])
+            except OSError:
+                continue
+            found.setdefault(parent, []).append(int(entry))
+    return found
+
+
+def tree(root: int) -> list[int]:
+    """A process and all that descend from it."""
+    below = children()
+    found, ahead = [], [root]
+    while ahead:
+        pid = ahead.pop()
+        found.append(pid)
+        ahead += below.get(pid, [])
+    return found

@@ -1,0 +1,224 @@
+"""What probes and peers are given and what each prints, one JSON value a line: types, which both ends import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from harness.inside.messages import EncodedPrincipal, NamedCredentials
+
+
+class ReadyReport(TypedDict):
+    """The endpoint that answers, if one does; whether the server runs."""
+
+    endpoint: str | None
+    alive: bool
+
+
+class ChangeReport(TypedDict):
+    """Whether something else stands at the path; whether the server runs."""
+
+    changed: bool
+    alive: bool
+
+
+class CrashReport(TypedDict):
+    """How many processes were ended, and how many of them are left."""
+
+    killed: int
+    left: int
+
+
+class HeldDescriptor(TypedDict):
+    """A descriptor: where its link in /proc leads, whether an exec closes it."""
+
+    number: int
+    what: str
+    close_on_exec: bool
+
+
+class ListeningDescriptor(HeldDescriptor, total=False):
+    """The same; `listens` is the endpoint, where it is a listening socket."""
+
+    listens: str
+
+
+class HeldProcess(TypedDict):
+    """A process of a server; its descriptors, where they are not somebody else's."""
+
+    pid: int
+    program: str
+    descriptors: list[ListeningDescriptor] | None
+
+
+class DescriptorsReport(TypedDict):
+    """A server's processes, and every endpoint at which they listen."""
+
+    processes: list[HeldProcess]
+    doors: list[str]
+
+
+class HoldReport(TypedDict):
+    """How many connections are held, and what the last that failed was refused with."""
+
+    held: int
+    refusal: str | None
+
+
+class Sighting(TypedDict):
+    """What is at a path, symlinks not followed. `content`: a file's text, a directory's names, a symlink's text."""
+
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    device: int
+    inode: int
+    content: str | list[str] | None
+
+
+class ManyReport(TypedDict):
+    """Descriptors of a server before, between and after two rounds of connections, and what became of these."""
+
+    counts: list[int]
+    answered: int
+    broken_off: int
+
+
+class AnswerReport(TypedDict):
+    """What a server answered, as `harness.inside.dialects.answer.Answer` has it."""
+
+    kind: str
+    text: str
+    seen: dict[str, Any] | None
+
+
+class QuestionReport(AnswerReport):
+    """The same, and how long it took."""
+
+    seconds: float
+
+
+class PersonReport(AnswerReport):
+    """The same for one connection of one of many people: its token, and the process that opened it."""
+
+    label: str
+    token: str
+    process: NamedCredentials
+
+
+class Lie(TypedDict, total=False):
+    """What to claim in a request: fields of its body, headers, a query, a user's name, or ids by SCM_CREDENTIALS."""
+
+    label: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    query: str
+    user: str
+    ids: list[int]
+
+
+class ClaimReport(AnswerReport):
+    """What came of a lie; `sendmsg` is `ok` or what the kernel said to credentials of our choice, if they were sent."""
+
+    label: str
+    token: str
+    process: NamedCredentials
+    sendmsg: str | None
+
+
+class ReadReport(TypedDict):
+    """What came of a way of asking for events: the HTTP status, and whose were given; or what went wrong."""
+
+    asked: str
+    status: int | None
+    tokens: list[str]
+    error: str | None
+
+
+class SquatReport(TypedDict):
+    """How many clients came to a name that somebody else had taken, and how much they said."""
+
+    connections: int
+    bytes: int
+
+
+class Launch(TypedDict):
+    """A server to start: as whom, and the signal that ends it."""
+
+    command: list[str]
+    person: EncodedPrincipal
+    environment: dict[str, str]
+    umask: int
+    stop: int
+
+
+class HammerReport(TypedDict):
+    """The outcomes of somebody's tries, how often each, and the mode of the socket when one got in."""
+
+    tries: dict[str, int]
+    mode: str | None
+
+
+class StartsReport(TypedDict):
+    """A server's starts: how many were made, how many came to answer, the modes of its socket, what outsiders got."""
+
+    starts: int
+    ready: int
+    modes: list[str]
+    outsiders: dict[str, HammerReport]
+
+
+class Breach(TypedDict):
+    """Who got in, or past the permissions, at which stop, at what mode, and what connect() said."""
+
+    who: str
+    stop: int
+    mode: str
+    connect: str
+
+
+class StepsReport(TypedDict, total=False):
+    """A start that was taken step by step; or nothing but `untraceable`, which says why it could not be."""
+
+    ready: bool
+    stops: int
+    tries: int
+    modes: list[str]
+    breaches: list[Breach]
+    untraceable: str
+
+
+class StatementReport(TypedDict):
+    """The rows of a statement; for a refusal the server's sentence is the only one."""
+
+    kind: str
+    rows: list[list[str]]
+
+
+class DescribedProcess(TypedDict):
+    """A process by its number and its name in the kernel."""
+
+    pid: int
+    comm: str
+
+
+class CaseReport(TypedDict, total=False):
+    """A line of a peer in a case of `harness.inside.peers`.
+
+    Either who opened the connection on which `token` is sent, where a field is `None` if the server can't know it; or
+    which tokens the reader of a name was shown; or why the case was not played, or not served.
+    """
+
+    token: str
+    pid: int | None
+    uid: int | None
+    gid: int | None
+    groups: list[int] | None
+    process: dict[str, Any] | None
+    reads: str
+    tokens: list[str]
+    unplayable: str
+    unserved: str

@@ -1,0 +1,166 @@
+"""From a path to what it names: search permission, symlinks, mounts, `.` and `..`, and the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.oracle.permission import SEARCH, Permission, permission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.oracle.filesystem import FileSystem, Spot
+    from harness.oracle.rules import Rules
+    from harness.world import Principal
+
+STICKY, OTHERS_WRITE = 0o1000, 0o002
+
+Sort = Literal["name", "dot", "dotdot", "root"]
+_SORTS: Mapping[str, Sort] = {".": "dot", "..": "dotdot"}
+
+
+class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer here and no error
+    """An attempt ends here: the errno's name, the path that decides, and why.
+
+    `permission` is the answer that was no, and `inode` the number of the inode that it was about.
+    """
+
+    def __init__(
+        self, outcome: str, at: str, why: str, answer: Permission | None = None, inode: int | None = None
+    ) -> None:
+        super().__init__(outcome, at, why)
+        self.outcome = outcome
+        self.at = at
+        self.why = why
+        self.answer = answer
+        self.inode = inode
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last component of a path that creates, removes or renames: a name in a directory.
+
+    `sort` is `name`, or what stands there instead of one: `dot`, `dotdot`, or `root` for a path of slashes alone.
+    `slash`: whether slashes follow it.
+    """
+
+    directory: Spot
+    name: str
+    sort: Sort
+    slash: bool
+
+    @property
+    def path(self) -> str:
+        """The absolute path of what the last component names."""
+        if self.sort == "name":
+            return self.directory.child(self.name)
+        return (self.directory.above or self.directory if self.sort == "dotdot" else self.directory).path
+
+
+class Lookup:
+    """A lookup by one principal in one file system. `start` is where relative paths begin."""
+
+    __slots__ = ("links", "principal", "rules", "start", "system")
+
+    def __init__(self, system: FileSystem, principal: Principal, rules: Rules, start: Spot) -> None:
+        self.system = system
+        self.principal = principal
+        self.rules = rules
+        self.start = start
+        self.links = 0
+
+    def to(self, path: str, *, follow: bool) -> Spot:
+        """What a path names; `follow` says whether a symlink at its very end is followed. Raises Refused."""
+        self.links = 0
+        spot, names, slash = self.begin(path, self.start)
+        must_be_directory = False
+        while True:
+            if not names:
+                return spot
+            directory, name, last = spot, names.pop(), not names
+            self.search(directory)
+            must_be_directory |= last and slash and name not in {".", ".."}
+            spot = self.step(directory, name)
+            inode = self.system.inodes[spot.inode]
+            if inode.kind == "symlink" and (not last or follow or must_be_directory):
+                spot, more, slash_of_target = self.through(directory, spot, last)
+                names.extend(more)
+                slash = slash_of_target if last else slash
+            elif inode.kind != "directory" and (not last or must_be_directory):
+                raise Refused("ENOTDIR", spot.path, f"{spot.path} is a {inode.kind}, not a directory")
+
+    def parent(self, path: str) -> Ending:
+        """The directory and the name of a path's last component, which is neither followed nor looked at."""
+        self.links = 0
+        spot, names, slash = self.begin(path, self.start)
+        if not names:
+            return Ending(spot, "", "root", slash=True)
+        last = names[0]
+        while len(names) > 1:
+            directory, name = spot, names.pop()
+            self.search(directory)
+            spot = self.step(directory, name)
+            inode = self.system.inodes[spot.inode]
+            if inode.kind == "symlink":
+                spot, more, _ = self.through(directory, spot, last=False)
+                names.extend(more)
+            elif inode.kind != "directory":
+                raise Refused("ENOTDIR", spot.path, f"{spot.path} is a {inode.kind}, not a directory")
+        self.search(spot)
+        return Ending(spot, last, _SORTS.get(last, "name"), slash)
+
+    def begin(self, path: str, start: Spot) -> tuple[Spot, list[str], bool]:
+        """Where a path or a symlink's text begins, its names with the next one last, and whether it ends in a slash."""
+        names = [name for name in path.split("/") if name]
+        names.reverse()
+        return self.system.root() if path.startswith("/") else start, names, path.endswith("/")
+
+    def search(self, directory: Spot) -> None:
+        """Every directory that a lookup passes must be searchable, the working directory too."""
+        inode = self.system.inodes[directory.inode]
+        answer = permission(self.principal, inode, SEARCH, self.rules)
+        if not answer.granted:
+            raise Refused("EACCES", directory.path, "", answer, directory.inode)
+
+    def step(self, directory: Spot, name: str) -> Spot:
+        """From a directory to what a name in it leads to."""
+        if name == ".":
+            return directory
+        if name == "..":
+            return directory.above or directory
+        limit = self.rules.name_max
+        if len(name) > limit // 4 and len(name.encode(errors="surrogateescape")) > limit:  # 4: UTF-8's longest
+            raise Refused("ENAMETOOLONG", directory.child(name), f"a name may have {limit} bytes, this one has more")
+        spot = self.system.look(directory, name)
+        if spot is None:
+            raise Refused("ENOENT", directory.child(name), f"there is nothing named {name} in {directory.path}")
+        return spot
+
+    def through(self, directory: Spot, link: Spot, last: bool) -> tuple[Spot, list[str], bool]:
+        """Where a symlink's text begins, and its names."""
+        self.links += 1
+        if self.links > self.rules.symlinks:
+            raise Refused(
+                "ELOOP", link.path, f"this is one symlink more than the {self.rules.symlinks} that are followed"
+            )
+        if last and self.rules.protected_symlinks:
+            self.protected(directory, link)
+        return self.begin(self.system.inodes[link.inode].target, directory)
+
+    def protected(self, directory: Spot, link: Spot) -> None:
+        """fs.protected_symlinks: in /tmp and its like, only one's own or the directory owner's links are followed.
+
+        Only the last component of a path is held to it (pick_link in fs/namei.c).
+        """
+        owner = self.system.inodes[link.inode].uid
+        holder = self.system.inodes[directory.inode]
+        open_to_all = holder.mode & (STICKY | OTHERS_WRITE) == STICKY | OTHERS_WRITE
+        if open_to_all and owner not in {self.principal.uid, holder.uid}:
+            raise Refused(
+                "EACCES",
+                link.path,
+                f"the sysctl fs.protected_symlinks is on, {directory.path} is sticky and world-writable, and the link "
+                f"belongs to uid {owner}, who is neither the follower nor the directory's owner",
+                inode=link.inode,
+            )

@@ -1,0 +1,84 @@
+"""Writing a file that was asked for by name, where others may have put something under that name, or on the way to it.
+
+Made under a name that nobody can guess, beside its place, and renamed when it is whole: so nothing is ever written into
+what was there before, and a reader sees all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+from harness.live.lookup import PATH_ONLY, open_below
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class OutputError(Exception):
+    """A file can't be written, or is refused: one sentence."""
+
+
+def write_output(file: Path, text: str) -> None:
+    """Write a file, new or in the place of a regular file of our own. Raises OutputError.
+
+    On the way to it no symlink is followed but root's and our own, and at its end none at all.
+    """
+    try:
+        directory = _open_directory(file)
+        try:
+            before = _before(file, directory)
+            _replace(file.name, directory, text, before)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise OutputError(f"{file} can't be written: {error.strerror}") from error
+
+
+def _open_directory(file: Path) -> int:
+    def follow(link: os.stat_result) -> None:
+        if link.st_uid not in {0, os.geteuid()}:
+            raise OutputError(
+                f"{file} is not written: a symlink on the way to it is uid {link.st_uid}'s, who may lead it anywhere"
+            )
+
+    top = os.open("/", PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return open_below(top, str(file.parent.absolute()), PATH_ONLY | os.O_DIRECTORY, follow)
+    finally:
+        os.close(top)
+
+
+def _before(file: Path, directory: int) -> os.stat_result | None:
+    """What is to be replaced, if that is ours."""
+    try:
+        found = os.stat(file.name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        raise OutputError(f"{file} is not written: it is a symlink, which is not followed")
+    if not stat.S_ISREG(found.st_mode):
+        raise OutputError(f"{file} is not written: what is there is no regular file")
+    if found.st_uid != os.geteuid():
+        raise OutputError(f"{file} is not written: what is there belongs to uid {found.st_uid}")
+    return found
+
+
+def _replace(name: str, directory: int, text: str, before: os.stat_result | None) -> None:
+    hidden = f".{secrets.token_hex(8)}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    # The name is made with what the umask leaves, as open() would have made the file.
+    descriptor = os.open(hidden, flags, 0o666, dir_fd=directory)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+            if before is not None:
+                os.fchmod(output.fileno(), stat.S_IMODE(before.st_mode))
+            output.write(text)
+        os.rename(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(hidden, dir_fd=directory)
+        raise

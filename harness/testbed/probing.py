@@ -1,0 +1,197 @@
+"""Probes: programs that attack a server, or look at it, from inside its place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from harness.engines import bundle
+from harness.engines.encoding import encode_principal
+from harness.engines.protocol import PlaceError
+from harness.world import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from harness.engines.protocol import Place, Process
+    from harness.inside.messages import Carried, EncodedPrincipal
+    from harness.inside.reports import (
+        CaseReport,
+        ChangeReport,
+        ClaimReport,
+        CrashReport,
+        DescriptorsReport,
+        HoldReport,
+        ManyReport,
+        PersonReport,
+        QuestionReport,
+        ReadReport,
+        ReadyReport,
+        Sighting,
+        StartsReport,
+        StatementReport,
+        StepsReport,
+    )
+    from harness.world import Principal
+
+PROBES = "harness.inside.probes"
+
+
+class ProbeError(PlaceError):
+    """A probe that failed by itself: the check can't say anything."""
+
+
+class Attendant:
+    """A process of root's in a place that carries out orders, each as whom it says."""
+
+    def __init__(self, place: Place) -> None:
+        self._orders = bundle.Orders()
+        self.process: Process = place.start(bundle.COMMAND, ROOT)
+        self.process.send(self._orders.begin())
+
+    def carry_out(
+        self, program: str, arguments: Mapping[str, Any], who: EncodedPrincipal | None, timeout: float
+    ) -> Carried:
+        """Have a program run to its end. Raises TimeoutError, after which no more orders can be given; EOFError and
+        BrokenPipeError where the process itself has ended.
+        """
+        self.process.send(self._orders.line(program, arguments, who))
+        carried: Carried = json.loads(self.process.read_line(timeout=timeout))
+        return carried
+
+
+class Prober:
+    """Runs probes in a place. What each prints is a type of `harness.inside.messages`."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._attendant: Attendant | None = None
+
+    def forget_attendant(self) -> None:
+        """Whoever carried out orders has ended with the last world."""
+        self._attendant = None
+
+    @overload
+    def probe(
+        self, probe: Literal["ready"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> ReadyReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["change"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> ChangeReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["crash"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> CrashReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["descriptors"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> DescriptorsReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["listing"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> dict[str, Sighting | None]: ...
+    @overload
+    def probe(
+        self, probe: Literal["question"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> QuestionReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["claim"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> ClaimReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["statement"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> StatementReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["many"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> ManyReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["steps"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> StepsReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["starts"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> StartsReport: ...
+    def probe(self, probe: str, who: Principal = ROOT, /, *, timeout: float = 120.0, **arguments: Any) -> Any:
+        """Run a probe to its end: the last JSON value that it printed. Raises ProbeError, TimeoutError."""
+        return self._run(f"{PROBES}.{probe}", who, timeout, arguments)[-1]
+
+    @overload
+    def probe_lines(
+        self, probe: Literal["people"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> list[PersonReport]: ...
+    @overload
+    def probe_lines(
+        self, probe: Literal["claim"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> list[ClaimReport]: ...
+    @overload
+    def probe_lines(
+        self, probe: Literal["read"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> list[ReadReport]: ...
+    def probe_lines(self, probe: str, who: Principal = ROOT, /, *, timeout: float = 120.0, **arguments: Any) -> Any:
+        """Run a probe to its end: all JSON values that it printed. Raises ProbeError, TimeoutError."""
+        return self._run(f"{PROBES}.{probe}", who, timeout, arguments)
+
+    def play(self, case: str, endpoint: str, server: int) -> list[CaseReport]:
+        """Play a case of `harness.inside.peers` to a server, whose pid is given. Raises ProbeError, TimeoutError."""
+        arguments = {"case": case, "endpoint": endpoint, "server": server}
+        return self._run("harness.inside.peers.cases", ROOT, 120.0, arguments)
+
+    @overload
+    def holding(
+        self, probe: Literal["hold"], who: Principal, /, *, last: dict[str, Any] | None = ..., **arguments: Any
+    ) -> AbstractContextManager[HoldReport]: ...
+    @overload
+    def holding(
+        self, probe: Literal["squat"], who: Principal, /, *, last: dict[str, Any] | None = ..., **arguments: Any
+    ) -> AbstractContextManager[str]: ...
+    @contextlib.contextmanager
+    def holding(
+        self, probe: str, who: Principal, /, *, last: dict[str, Any] | None = None, **arguments: Any
+    ) -> Iterator[Any]:
+        """A probe that does something, says so in one line, and keeps it up until the end of the block.
+
+        What it says in the very end goes into `last`.
+        """
+        process = self.place.start(bundle.COMMAND, who)
+        try:
+            process.send(bundle.delivery(f"{PROBES}.{probe}", **arguments))
+            try:
+                said = json.loads(process.read_line(timeout=120.0))
+            except EOFError as error:
+                raise ProbeError(f"the probe {probe} failed: {error}") from None
+            yield said
+        finally:
+            process.close_input()
+            done = process.wait(30.0)
+            if last is not None and done.stdout:
+                last.update(json.loads(done.stdout.splitlines()[-1]))
+
+    def _run(self, program: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
+        probe = program.rpartition(".")[2]
+        if who.capabilities is not None:
+            return self._run_apart(program, who, timeout, arguments)
+        attendant = self._attendant or Attendant(self.place)
+        self._attendant = None  # unless it answers in time
+        try:
+            said = attendant.carry_out(program, arguments, None if who == ROOT else encode_principal(who), timeout)
+        except (EOFError, BrokenPipeError) as error:
+            ended = attendant.process.wait()
+            raise ProbeError(f"the probe {probe} failed: {error}; it said {ended.stderr.strip()!r}") from None
+        self._attendant = attendant
+        if said["status"] != 0 or not said["output"]:
+            raise ProbeError(f"the probe {probe} failed: {said['error'] or 'it said nothing'}")
+        return [json.loads(line) for line in said["output"].splitlines()]
+
+    def _run_apart(self, program: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
+        """A probe in a process that the place itself gives its capabilities."""
+        done = self.place.run(bundle.COMMAND, who, input=bundle.delivery(program, **arguments), timeout=timeout)
+        if done.status != 0 or not done.stdout:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ProbeError(f"the probe {program.rpartition('.')[2]} failed: {said}")
+        return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,0 +1,230 @@
+"""Reading what connections say, and taking it up: hooks wait for the commit, the rest is answered at once.
+
+The plain path: `receive` reads what is there, the parser makes requests of it, `_dispatch_requests` takes them up. The
+one exception is `peek_first_request`: most connections bring one event each, which is there as a whole when they are
+accepted and begins like others before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from observatory.http.head_cache import HeadCache
+from observatory.http.responses import CONTINUE, answer, refusal_answer
+from observatory.service.connection import DONT_WAIT, PEEK
+from observatory.service.limits import (
+    BYTES_PER_READ,
+    CONNECTION_COST,
+    DRAIN_BYTES,
+    REQUEST_COST,
+    REQUESTS_PER_TURN,
+    TURN_BUDGET,
+)
+from observatory.service.routes import Action, NoRoute, Route, route
+from observatory.service.states import ANSWER, DEFER, DRAIN, HOOK, READ, RESUME, SENT, STREAM, WAITING
+
+if TYPE_CHECKING:
+    from observatory.http.parser import Refusal, Request
+    from observatory.identity import PeerCredentials
+    from observatory.service.connection import Connection, Connections
+    from observatory.service.streaming import Streaming
+
+
+class Requests:
+    """What the connections of a server say."""
+
+    def __init__(self, connections: Connections, streaming: Streaming) -> None:
+        self._connections = connections
+        self._move = connections.move
+        self._pending = connections.pending
+        self._streaming = streaming
+        self._received = bytearray(BYTES_PER_READ)
+        self._buffer = memoryview(self._received)
+        self._heads = HeadCache()
+        self.spent: dict[int | None, int] = {}
+        """Of its bytes in this turn, by user: what was read, and what counts besides."""
+
+    # Reading.
+
+    def receive(self, connection: Connection, *, first: bool = False) -> None:
+        """Read what a connection (READING) says, and take it up."""
+        try:
+            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
+        except BlockingIOError:
+            self._connections.rearm(connection)
+            return
+        except OSError:  # reset by the peer
+            size = 0
+        if not size:  # the peer says no more, and is owed nothing
+            self._connections.close(connection)
+            return
+        connection.feed(self._buffer[:size])
+        if first:
+            self._heads.learn(self._received, size, connection)
+        cost = size + CONNECTION_COST + REQUEST_COST * len(connection.requests)
+        self.spent[connection.uid] = self.spent.get(connection.uid, 0) + cost
+        self._dispatch_requests(connection)
+
+    def drain(self, connection: Connection) -> None:
+        """Throw away what a connection (DRAINING) says, for a while."""
+        size = connection.discard()
+        connection.to_drain -= size or 0
+        if size == 0 or connection.to_drain <= 0:
+            self._connections.close(connection)
+
+    # Taking up.
+
+    def resume_queued(self) -> None:
+        """Go on with those who had more to say than one turn takes."""
+        until = time.monotonic() + TURN_BUDGET
+        for connection in list(self._connections.queued):
+            self._move(connection, RESUME)
+            self._dispatch_requests(connection)
+            if time.monotonic() > until:
+                return
+
+    def _dispatch_requests(self, connection: Connection) -> None:
+        """Take up the requests of a connection (READING): so many in a turn, and only while it takes the answers."""
+        requests = connection.requests
+        answered = 0
+        while requests and not connection.closing:
+            request = requests[0]
+            found = route(request.method, request.target)
+            if type(found) is Route and found.action is Action.HOOK:
+                if connection.uncommitted == REQUESTS_PER_TURN:
+                    return
+                del requests[0]
+                self._move(connection, HOOK)
+                connection.uncommitted += 1
+                self._pending.append((connection, request, found.name))
+                continue
+            if connection.uncommitted:
+                return  # what was said before is to be committed first
+            if answered == REQUESTS_PER_TURN:
+                self._move(connection, DEFER)
+                return
+            del requests[0]
+            answered += 1
+            if not self._answer(connection, request, found):
+                return
+        if connection.state is WAITING:
+            return
+        if not connection.closing:
+            if connection.refusal is not None:
+                self._refuse(connection, connection.refusal)
+                return
+            if connection.expects_continue and connection.in_request:
+                connection.expects_continue = False
+                if not self._send(connection, CONTINUE):
+                    return
+        self._connections.rearm(connection)
+
+    # Answering.
+
+    def flush(self, connection: Connection) -> None:
+        """Go on with an answer that a connection (ANSWERING) has not taken, and then with what comes next."""
+        try:
+            sent = connection.flush()
+        except OSError:
+            self._connections.close(connection)
+            return
+        if sent:
+            self._connections.deadlines.pop(connection, None)
+        if connection.out:
+            self._connections.rearm(connection)
+        elif connection.stream is not None:
+            self._move(connection, STREAM)
+        elif connection.to_drain:
+            self._begin_draining(connection)
+        else:
+            self._move(connection, SENT)
+            self._dispatch_requests(connection)
+
+    def _answer(self, connection: Connection, request: Request, found: Route | NoRoute) -> bool:
+        """Answer a request that is no hook; whether that's done, and the connection can go on (READING)."""
+        self._connections.deadlines.pop(connection, None)
+        connection.note_answer(request)
+        if isinstance(found, NoRoute):
+            fields = {} if found.allow is None else {"Allow": found.allow}
+            data = refusal_answer(found.refusal, keep_alive=request.keep_alive, fields=fields)
+        elif found.action is Action.EVENTS:
+            refusal = self._streaming.begin(connection, found, request)
+            if refusal is None:
+                return False
+            data = refusal_answer(refusal, keep_alive=request.keep_alive)
+        else:
+            body = b'{"status":"ok"}' if found.action is Action.HEALTH else _described(connection.peer)
+            data = answer(HTTPStatus.OK, body, keep_alive=request.keep_alive, content_type="application/json")
+            if request.method == b"HEAD":
+                data = data[: -len(body)]
+        return self._send(connection, data)
+
+    def _send(self, connection: Connection, data: bytes) -> bool:
+        """Say something; whether all of it was taken, and the connection can go on (READING)."""
+        self._move(connection, ANSWER)
+        if not self._connections.send(connection, data):
+            return False
+        if connection.out:
+            self._connections.rearm(connection)
+            return False
+        self._move(connection, SENT)
+        return True
+
+    def _refuse(self, connection: Connection, refusal: Refusal) -> None:
+        """Say why, say no more, and read on for a while: to close a socket with unread bytes in it resets it."""
+        connection.closing = True
+        connection.to_drain = DRAIN_BYTES
+        self._move(connection, ANSWER)
+        if not self._connections.send(connection, refusal_answer(refusal)):
+            return
+        if connection.out:
+            self._connections.rearm(connection)
+        else:
+            self._begin_draining(connection)
+
+    def _begin_draining(self, connection: Connection) -> None:
+        self._move(connection, DRAIN)
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_WR)
+        self._connections.rearm(connection)
+
+    # The fast path.
+
+    def peek_first_request(self, connection: Connection) -> None:
+        """Look at what a new connection (NEW) says, and take it up if it's one whole event that begins like others.
+
+        It stays on the socket until it's answered; see `PEEK`. All else goes the plain path.
+        """
+        try:
+            size = connection.sock.recv_into(self._buffer, 0, PEEK)
+        except BlockingIOError:
+            self._move(connection, READ)
+            self._connections.rearm(connection)
+            return
+        except OSError:  # reset by the peer
+            self._connections.close(connection)
+            return
+        request = self._heads.request(self._received, size)
+        found = None if request is None else route(request.method, request.target)
+        if request is None or type(found) is not Route or found.action is not Action.HOOK:
+            self._move(connection, READ)
+            self.receive(connection, first=True)
+            return
+        self._move(connection, HOOK)
+        connection.peeked = size
+        connection.uncommitted = 1
+        self._pending.append((connection, request, found.name))
+        spent = self.spent
+        spent[connection.uid] = spent.get(connection.uid, 0) + size + CONNECTION_COST + REQUEST_COST
+
+
+def _described(peer: PeerCredentials | None) -> bytes:
+    if peer is None:
+        return b'{"pid":null,"uid":null,"gid":null,"groups":null}'
+    return msgspec.json.encode({"pid": peer.pid, "uid": peer.uid, "gid": peer.gid, "groups": peer.groups})

@@ -1,0 +1,114 @@
+"""Answers to `GET /events`: pieces for readers, each in turn, and for followers what comes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from observatory.audience import scope
+from observatory.http.parser import Refusal
+from observatory.service.event_stream import EventStream, Phase
+from observatory.service.limits import FOLLOWER_BUFFER, TURN_BUDGET
+from observatory.service.routes import wish
+from observatory.service.states import ANSWERING, BLOCKED, LIVE, SENT, STREAM, STREAMING
+
+if TYPE_CHECKING:
+    from observatory.audience import Audience
+    from observatory.events import Event
+    from observatory.http.parser import Request
+    from observatory.service.connection import Connection, Connections
+    from observatory.service.notices import Notices
+    from observatory.service.routes import Route
+    from observatory.store import Store
+
+
+class Streaming:
+    """The readers and followers among the connections of a server."""
+
+    def __init__(self, connections: Connections, store: Store, audience: Audience, notice: Notices) -> None:
+        self._connections = connections
+        self._store = store
+        self._audience = audience
+        self._notice = notice
+
+    def begin(self, connection: Connection, found: Route, request: Request) -> Refusal | None:
+        """Begin an answer (from READING to STREAMING), or close the connection; or say what to refuse it with."""
+        wanted = wish(found.parameters, scope(self._audience, connection.peer))
+        if isinstance(wanted, Refusal):
+            return wanted
+        if wanted.follow and not self._connections.charge(connection, FOLLOWER_BUFFER):
+            return None
+        keep_alive = request.keep_alive and request.takes_chunks
+        if not keep_alive:
+            connection.closing = True
+        connection.stream = EventStream(self._store, wanted, keep_alive=keep_alive, chunks=request.takes_chunks)
+        self._connections.move(connection, STREAM)
+        return None
+
+    def advance(self) -> None:
+        """Give each reader in turn a piece of its answer, until the time for that is over."""
+        until = time.monotonic() + TURN_BUDGET
+        streaming = self._connections.streaming
+        while streaming:
+            connection = next(iter(streaming))
+            stream = connection.stream
+            assert stream is not None
+            if self._connections.send(connection, stream.more()):
+                self._after_piece(connection, stream)
+            if time.monotonic() > until:
+                return
+
+    def publish(self, events: list[Event]) -> None:
+        """Tell every follower what it has asked for of what was just committed."""
+        for connection in list(self._connections.following):
+            stream = connection.stream
+            assert stream is not None
+            data = stream.offer(events)
+            if not data:
+                continue
+            if connection.out and len(connection.out) + len(data) > FOLLOWER_BUFFER:
+                self._notice("slow", f"a follower of uid {connection.uid} was too slow and has been dropped")
+                self._connections.close(connection)
+            elif self._connections.send(connection, data):
+                self._after_piece(connection, stream)
+
+    def on_ready(self, connection: Connection) -> None:
+        """A follower (FOLLOWING) takes what was kept for it; or says something, and has gone or doesn't know better."""
+        if not connection.out:
+            if connection.discard() == 0:
+                self._connections.close(connection)
+            return
+        try:
+            connection.flush()
+        except OSError:
+            self._connections.close(connection)
+            return
+        self._connections.rearm(connection)
+
+    def end(self) -> None:
+        """End the answers of all who follow, or are about to, as if there were no more."""
+        for connection in list(self._connections.open):
+            stream = connection.stream
+            if stream is not None and stream.follows and self._connections.send(connection, stream.end()):
+                self._after_piece(connection, stream)
+
+    def _after_piece(self, connection: Connection, stream: EventStream) -> None:
+        """A piece of an answer was said: go on, wait, or go over to what comes next on this connection."""
+        connections, phase = self._connections, stream.phase
+        if phase is Phase.DONE:
+            connection.stream = None
+            if not connection.out:
+                connections.move(connection, SENT)
+                connections.proceed(connection)
+                return
+        if phase is Phase.LIVE:
+            if connection.state is STREAMING:
+                connections.move(connection, LIVE)
+        elif connection.out:
+            if connection.state is not ANSWERING:
+                connections.move(connection, BLOCKED)
+        else:
+            streaming = connections.streaming
+            streaming[connection] = streaming.pop(connection)  # now the last
+            return
+        connections.rearm(connection)

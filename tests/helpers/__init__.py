@@ -1,0 +1,1 @@
+"""What several suites share, a module for each subject."""

@@ -1,0 +1,174 @@
+"""A real `observatory serve`, started as anyone starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sqlite3
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.helpers.deadline import until
+from tests.helpers.directories import short_directory
+from tests.helpers.hook_client import HookClient
+from tests.helpers.observatory_command import command, environment
+from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+class ObservatoryServer:
+    """A server whose socket, database and output are files of one directory; it can be ended and started again."""
+
+    process: subprocess.Popen[bytes]
+
+    def __init__(
+        self,
+        directory: Path,
+        *arguments: str,
+        name: str = "s",
+        prefix: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.path = f"{directory}/{name}"
+        self.database = f"{directory}/{name}.db"
+        self.output = directory / f"{name}.out"
+        self.log: list[str] = []
+        serve = command("serve", "--socket", self.path, "--database", self.database, *arguments)
+        self._command = [*prefix, *serve]
+        self._environment = environment(directory, **(variables or {}))
+        self._stdout = stdout
+        self._pass_fds = tuple(pass_fds)
+        self._clients: list[HookClient] = []
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        self.launch()
+        self.wait_until_listening()
+
+    def launch(self) -> None:
+        """Start it."""
+        with self.output.open("ab") as file:
+            self.process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file if self._stdout is None else self._stdout,
+                stderr=subprocess.PIPE,
+                pass_fds=self._pass_fds,
+            )
+
+    def wait_until_listening(self) -> None:
+        """Read what it logs, from now on and to its end."""
+        self.log.clear()
+        listening = threading.Event()
+
+        def read() -> None:
+            assert self.process.stderr is not None
+            for line in self.process.stderr:
+                self.log.append(line.decode())
+                if line.startswith(b"listening on "):
+                    listening.set()
+            listening.set()
+
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
+        assert listening.wait(PATIENCE)
+        assert any(line.startswith("listening on ") for line in self.log), self.log_text()
+
+    def log_text(self) -> str:
+        return "".join(self.log)
+
+    def connect(self) -> socket.socket:
+        return connected(self.path)
+
+    def send(self, body: bytes | Mapping[str, object] = b"{}", event: str = "Stop") -> int:
+        """Send one event as a hook does; the status of the answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with self.connect() as sock:
+            sock.sendall(post(data, event, close=True))
+            return read_answer(sock)[0]
+
+    def hooks(self) -> HookClient:
+        """A client that sends many events; closed when the server is ended."""
+        self._clients.append(HookClient(self.path))
+        return self._clients[-1]
+
+    def get(self, target: str) -> tuple[int, bytes]:
+        with self.connect() as sock:
+            sock.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target.encode())
+            return read_answer(sock, "GET")
+
+    def events(self, query: str = "") -> list[dict[str, Any]]:
+        """What the server says that it has."""
+        status, body = self.get(f"/events{query}")
+        assert status == 200, body
+        return [json.loads(line) for line in body.splitlines()]
+
+    def stored(self) -> list[dict[str, Any]]:
+        """What is in the database, whoever is running or not."""
+        return stored(self.database)
+
+    def printed(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output.read_bytes().splitlines()]
+
+    def wait_for(self, line: str) -> None:
+        """Until the log has a line with this in it."""
+        until(lambda: line in self.log_text(), lambda: f"{line!r} is logged:\n{self.log_text()}", PATIENCE, 0.02)
+
+    def restart(self) -> None:
+        self.end()
+        self.start()
+
+    def delete_database(self) -> None:
+        """As if nothing had ever been stored. Only while it does not run."""
+        for file in Path(self.database).parent.glob(f"{Path(self.database).name}*"):
+            file.unlink()
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, if it has not, and wait; its exit status."""
+        while self._clients:
+            self._clients.pop().close()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+        return status
+
+
+def start(directory: Path, *arguments: str, **options: Any) -> ObservatoryServer:
+    """A server that listens; the options are those of the class."""
+    server = ObservatoryServer(directory, *arguments, **options)
+    server.start()
+    return server
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, **options: Any) -> Iterator[ObservatoryServer]:
+    """A server that listens in a directory of its own, for a while."""
+    with short_directory() as directory:
+        server = start(directory, *arguments, **options)
+        try:
+            yield server
+        finally:
+            server.end()
+
+
+def stored(database: str) -> list[dict[str, Any]]:
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return [json.loads(line) for (line,) in connection.execute("SELECT line FROM event ORDER BY id")]
+    finally:
+        connection.close()

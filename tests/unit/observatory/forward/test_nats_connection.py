@@ -1,0 +1,111 @@
+"""A connection that is given up leaves nothing behind, or there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from nats.aio import client
+from nats.aio.transport import TcpTransport
+
+from observatory.errors import ObservatoryError
+from observatory.forward.nats_connection import Access, NatsConnectionError, connect, drop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+INFO = b'INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n'
+WRITTEN = 64_000_000
+"""Bytes: far more than two sockets hold."""
+
+
+class Nats:
+    """As much of a NATS server as a connection takes, and then it hears how the connection ends."""
+
+    def __init__(self) -> None:
+        self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.listens = asyncio.Event()
+        self.listens.set()
+        self.received = 0
+        """Bytes after the handshake."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        try:
+            while line := await reader.readline():
+                if line == b"PING\r\n":
+                    writer.write(b"PONG\r\n")
+                    break
+            await self.listens.wait()
+            while data := await reader.read(65536):
+                self.received += len(data)
+            self.end.set_result("closed")
+        except ConnectionResetError:
+            self.end.set_result("reset")
+        finally:
+            writer.close()
+
+
+def beside_a_server(what: Callable[[Access, Nats], Awaitable[Any]]) -> Any:
+    """What comes of it beside such a server."""
+
+    async def run() -> Any:
+        nats = Nats()
+        async with await asyncio.start_server(nats.serve, "127.0.0.1", 0) as server:
+            url = f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            return await what(Access((url,), "web1"), nats)
+
+    return asyncio.run(run())
+
+
+def test_what_a_dropped_connection_has_written_and_the_kernel_not_delivered_is_thrown_away() -> None:
+    # A reset, not an end: before that one, the kernel would deliver all that it has.
+    async def dropped(access: Access, nats: Nats) -> str:
+        await drop(await connect(access, "_INBOX"))
+        return await asyncio.wait_for(nats.end, 5)
+
+    assert beside_a_server(dropped) == "reset"
+
+
+def test_what_a_dropped_connection_has_not_even_handed_to_the_kernel_is_thrown_away() -> None:
+    async def dropped(access: Access, nats: Nats) -> tuple[str, int]:
+        nats.listens.clear()
+        nc = await connect(access, "_INBOX")
+        assert nc._transport is not None
+        nc._transport.write(bytes(WRITTEN))
+        await drop(nc)
+        nats.listens.set()
+        return await asyncio.wait_for(nats.end, 5), nats.received
+
+    end, received = beside_a_server(dropped)
+    assert end == "reset"
+    assert received < WRITTEN / 2
+
+
+class Hidden:
+    """A transport that does all of nats-py's own, and whose writer has another name, as it may have one day."""
+
+    def __init__(self) -> None:
+        self.inner: Any = TcpTransport()  # type: ignore[no-untyped-call]  # nats-py has no annotation there
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_io_writer":
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def __bool__(self) -> bool:
+        return bool(self.inner)
+
+
+def test_a_nats_py_that_hides_what_it_writes_to_is_refused_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TcpTransport", Hidden)
+
+    async def refused(access: Access, nats: Nats) -> str:
+        with pytest.raises(ObservatoryError) as caught:
+            await connect(access, "_INBOX")
+        assert not isinstance(caught.value, NatsConnectionError), "a forwarder would try again for ever"
+        await asyncio.wait_for(nats.end, 5)
+        return str(caught.value)
+
+    assert "does not show what it writes to" in beside_a_server(refused)
