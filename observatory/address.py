@@ -1,20 +1,76 @@
-"""Where a server is to be found if nobody says: the socket's path, and the variable that names another one."""
+"""Where a server is to be found if nobody says: its socket's path, and the variable that names another one.
+
+In /tmp anybody may take a name that is free, and a server's is free whenever it doesn't run. So where
+`$XDG_RUNTIME_DIR` is the user's alone, a server for this user listens there; at the well-known name it listens as well.
+And a server whose socket is in a directory in which others may make some has a second one, in a directory of its own
+beside it: hooks send there.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DEFAULT_SOCKET: Final = "/tmp/claude-observatory.sock"
 SOCKET_VARIABLE: Final = "CLAUDE_UNIX_HOOK_WATCHER"
-SOCKET_DEFAULT: Final = f"${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}"
-"""The same for people: what `default_socket` does."""
+SOCKET_DEFAULT: Final = (
+    f"${SOCKET_VARIABLE}, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user's alone, else "
+    f"{DEFAULT_SOCKET}"
+)
+"""The same for people."""
+
+PRIVATE_DIRECTORY: Final = ".d"
+"""What the name of a socket's private directory has at its end."""
+PRIVATE_NAME: Final = "s"
+"""The name of the socket in there."""
 
 LONGEST_PATH: Final = 103 if sys.platform == "darwin" or "bsd" in sys.platform else 107
 """Bytes of a Unix socket's path, without the zero byte that ends it (unix(7), unix(4))."""
 
 
-def default_socket() -> str:
-    """The socket's path where nobody has named one: the environment's, else the well-known one."""
-    return os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
+def own_socket() -> str:
+    """Where a server that is for its own user listens if nobody says."""
+    return _runtime_socket() or DEFAULT_SOCKET
+
+
+def default_socket(server_uids: Iterable[int] = ()) -> str:
+    """Where to look for a server if nobody says.
+
+    That is the environment's; else the first of those that are there now, if it was made by this user, by root or by
+    one of `server_uids`; else where this user's own will be.
+    """
+    if named := os.environ.get(SOCKET_VARIABLE):
+        return named
+    own, trusted = own_socket(), {0, os.geteuid(), *server_uids}
+    return next((path for path in (own, DEFAULT_SOCKET) if _is_socket_of(path, trusted)), own)
+
+
+def private_socket(path: str) -> str:
+    """The second socket of a server whose socket is at `path`, if others may make sockets there."""
+    return f"{path}{PRIVATE_DIRECTORY}/{PRIVATE_NAME}"
+
+
+def _runtime_socket() -> str | None:
+    """In `$XDG_RUNTIME_DIR`, if it's what the XDG Base Directory Specification says: this user's, with mode 0700."""
+    directory = os.environ.get("XDG_RUNTIME_DIR", "").rstrip("/")
+    path = f"{directory}/{os.path.basename(DEFAULT_SOCKET)}"
+    if not directory.startswith("/") or len(os.fsencode(path)) > LONGEST_PATH:
+        return None
+    with suppress(OSError):
+        found = os.lstat(directory)
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
+            return path
+    return None
+
+
+def _is_socket_of(path: str, uids: set[int]) -> bool:
+    with suppress(OSError):
+        found = os.lstat(path)
+        return stat.S_ISSOCK(found.st_mode) and found.st_uid in uids
+    return False

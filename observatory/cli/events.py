@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_lines(lines: Iterable[bytes]) -> None:
-    """JSON as it came; for a terminal, control characters beyond ASCII's (those JSON escapes itself) as escapes."""
+    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show."""
     out = sys.stdout.buffer
     for line in lines:
         out.write((printable_json(line.decode()).encode() if sys.stdout.isatty() else line) + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
 from observatory.cli.origin import lacking
-from observatory.cli.server_options import add_server_options, client, socket_path
+from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
@@ -158,7 +160,9 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
     server = client(options)
     server.whoami()  # whoever may not ask is told now
     source = ServerSource(server)
-    path = Path(options.cursor) if options.cursor else default_path(socket_path(options), options.to, host)
+    # By the well-known name if nobody says, wherever that server listens now.
+    name = options.socket or os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
+    path = Path(options.cursor) if options.cursor else default_path(name, options.to, host)
     with Cursor(path) as cursor:
         check(source, cursor, _log)
         _log(f"forwarding what comes after event {cursor.position.id} of {source.name} to {options.to} as {host}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.address import LONGEST_PATH
-from observatory.cli.server_options import SOCKET_HELP, server_uids, socket_path
+from observatory.address import LONGEST_PATH, default_socket
+from observatory.cli.server_options import SOCKET_HELP, server_uids
 from observatory.cli.settings_scope import add_scope_options, settings_directory, show
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -42,22 +43,23 @@ def run(options: argparse.Namespace) -> int:
     from observatory.hooks.command import Recipient
     from observatory.hooks.program import client_version
 
-    recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(server_uids(options))))
+    uids = server_uids(options)
+    recipient = Recipient(_absolute(options.socket or default_socket(uids)), tuple(sorted(uids)))
     path = files.settings_path(settings_directory(options.everywhere))
     version = client_version()
     wanted = settings.handlers(event_names.listened(version), recipient)
     change = files.plan_install(path, wanted)
     show(change)
     if not change.changes:
-        print(f"{path} has all {len(wanted)} hooks already.")
+        print(printable(f"{path} has all {len(wanted)} hooks already."))
     elif options.dry_run:
-        print(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks.")
+        print(printable(f"Nothing was changed: without --dry-run, {path} would get {len(wanted)} hooks."))
     else:
         files.make(change)
         kept = (
             "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
-        print(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}")
+        print(printable(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}"))
     if unknown := [event for event in event_names.listened(None) if event not in wanted]:
         here = ".".join(map(str, version or ()))
         print(f"Left out, as Claude Code {here} doesn't know them yet: {', '.join(unknown)}.")

@@ -8,7 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.address import SOCKET_DEFAULT, default_socket
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, own_socket
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
@@ -32,8 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--socket",
         metavar="PATH",
-        default=default_socket(),
-        help=f"where to listen (default: {SOCKET_DEFAULT})",
+        help=f"where to listen (default: ${SOCKET_VARIABLE}, else {DEFAULT_SOCKET}, and claude-observatory.sock in "
+        "$XDG_RUNTIME_DIR as well where that is the user's alone and neither --mode nor --group lets others in)",
     )
     parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the sockets (default: 0660)")
     parser.add_argument("--group", metavar="NAME|GID", help="group of the sockets (default: what the kernel gives)")
@@ -95,8 +95,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     pretty = options.pretty_json or options.pretty_yaml
     if pretty and options.output_socket is not None and not options.tee:
         raise ValueError("with --output-socket nothing is written on standard output, which could be pretty: add --tee")
+    path = options.socket or os.environ.get(SOCKET_VARIABLE)
+    well_known = None
+    if not path:
+        path = DEFAULT_SOCKET if mode & 0o007 or group is not None else own_socket()
+        well_known = None if path == DEFAULT_SOCKET else Specification(DEFAULT_SOCKET, mode, group)
     return Settings(
-        main=Specification(options.socket, mode, group),
+        main=Specification(path, mode, group),
+        well_known=well_known,
         output=None if options.output_socket is None else Specification(options.output_socket, mode, group),
         formatter=_formatter(options) if options.output_socket is None or options.tee else None,
         database=options.database,
@@ -107,13 +113,13 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _formatter(options: argparse.Namespace) -> Callable[[list[Event]], bytes]:
+    from observatory.service.outputs.pretty import pretty_json, pretty_yaml, terminal_lines
+    from observatory.service.outputs.standard_output import json_lines
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     if not options.pretty_json and not options.pretty_yaml:
-        from observatory.service.outputs.standard_output import json_lines
-
-        return json_lines
-    from observatory.service.outputs.pretty import pretty_json, pretty_yaml
-
-    colours = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        return terminal_lines if terminal else json_lines
+    colours = terminal and "NO_COLOR" not in os.environ
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
 
 

@@ -28,8 +28,8 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def socket_path(options: argparse.Namespace) -> str:
-    """The path of the server's socket."""
-    return str(options.socket or default_socket())
+    """The path of the server's socket. Raises ObservatoryError for a user who doesn't exist."""
+    return str(options.socket or default_socket(server_uids(options)))
 
 
 def server_uids(options: argparse.Namespace) -> frozenset[int]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.text import printable_json
+from observatory.text import printable_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -42,5 +42,4 @@ def settings_directory(everywhere: bool) -> Path:
 
 def show(change: SettingsChange) -> None:
     """Print what a change changes."""
-    diff = change.diff()
-    sys.stdout.write(printable_json(diff) if sys.stdout.isatty() else diff)
+    sys.stdout.write(printable_lines(change.diff()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli.settings_scope import add_scope_options, settings_directory, show
 from observatory.errors import ExitStatus
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -33,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
     change = files.plan_uninstall(path)
     show(change)
     if not change.changes:
-        print(f"{path} has none of observatory's hooks.")
+        print(printable(f"{path} has none of observatory's hooks."))
     elif options.dry_run:
-        print(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory.")
+        print(printable(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory."))
     else:
         files.make(change)
-        print(_done(change, files.backup_path(path).name))
+        print(printable(_done(change, files.backup_path(path).name)))
     return ExitStatus.DONE
 
 

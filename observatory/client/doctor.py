@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.address import SOCKET_VARIABLE
+from observatory.address import SOCKET_VARIABLE, private_socket
 from observatory.client.client import Client
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files
-from observatory.hooks.command import Recipient, hook_command, socket_of
+from observatory.hooks.command import Recipient, hook_command, is_current, socket_of
 from observatory.hooks.program import client_version
 from observatory.identity.names import group_name, user_name
 
@@ -34,6 +34,8 @@ TRIAL: Final = "ObservatoryDoctor"
 
 HOOK_SECONDS: Final = 1.0
 """A hook that takes longer holds up its session."""
+SOCKETS: Final = 3
+"""Sockets of installed hooks that are named, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,6 @@ def _members(gid: int) -> set[str]:
 
 def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
     """Can every directory above be searched, and may nobody else change what is in it?"""
-    shared = ""
     for directory in reversed(_above(path)):
         try:
             found = directory.stat()
@@ -179,13 +180,37 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
                 f"`chmod +t {directory}`, or choose another directory",
             )
             return
-        if found.st_mode & stat.S_IWOTH:
-            shared = (
-                f"; while no server runs, anybody can take a name in {directory}, and hooks send such a server nothing"
+    how = "and nobody else can replace it"
+    if (who := _binders(path.parent, trusted)) is not None:
+        private = Path(private_socket(str(path))).parent
+        how = f"and hooks send by way of {private}, since {who} may make sockets in {path.parent}"
+        if not _is_private(private, trusted):
+            yield Diagnosis(
+                "directories",
+                False,
+                f"{who} may make sockets in {path.parent}, and while no server runs the name of this one is free, so "
+                f"hooks send only by way of {private}, which is not there or not its server's alone; start the server "
+                f"again, see what it says of that, or choose another directory",
             )
-    yield Diagnosis(
-        "directories", True, f"you can search every directory above {path}, and nobody else can replace it{shared}"
-    )
+            return
+    yield Diagnosis("directories", True, f"you can search every directory above {path}, {how}")
+
+
+def _binders(directory: Path, trusted: frozenset[int]) -> str | None:
+    """Who may make sockets in a directory and should not be able to."""
+    found = directory.stat()
+    if (who := _writers(found, trusted)) is not None:
+        return who
+    # The group of a directory that is not one's own counts in any case: the hook doesn't ask who is in it.
+    return _group(found.st_gid) if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid() else None
+
+
+def _is_private(directory: Path, trusted: frozenset[int]) -> bool:
+    try:
+        found = directory.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in trusted and _binders(directory, trusted) is None
 
 
 def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
@@ -233,10 +258,10 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
     for directory in directories:
         try:
             path = files.settings_path(directory)
-            hooks = files.read_installed(path)
-            rest = _settings(path)
+            found = files.read_installed(path)
         except ObservatoryError as error:
             return Diagnosis("hooks", False, str(error))
+        hooks, rest = found.hooks, found.members
         if rest.get("disableAllHooks") is True:
             return Diagnosis("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
         plugins = rest.get("enabledPlugins")
@@ -244,13 +269,19 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
             return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to ${SOCKET_VARIABLE}")
         if not hooks:
             continue
-        sockets = {
-            socket_of(str(hook.get("command"))) for each in hooks.values() for hook in each if isinstance(hook, dict)
-        }
+        commands = [
+            (event, str(hook.get("command"))) for event in hooks for hook in hooks[event] if isinstance(hook, dict)
+        ]
+        sockets = {socket_of(command) for _, command in commands}
         missing = [event for event in event_names.listened(client_version()) if event not in hooks]
         if sockets != {socket}:
-            named = ", ".join(sorted(str(other) for other in sockets))
+            named = ", ".join(sorted(map(str, sockets))[:SOCKETS])
             wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")
+        elif not all(is_current(event, command) for event, command in commands):
+            wrong.append(
+                f"{path} has hooks of another version, which may be less sure of whose server they speak to; run "
+                f"install-hooks again"
+            )
         elif missing:
             wrong.append(f"{path} has no hook for {', '.join(missing)}; run install-hooks again")
         else:
@@ -258,14 +289,6 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
     if wrong:
         return Diagnosis("hooks", False, "; ".join(wrong))
     return Diagnosis("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
-
-
-def _settings(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnosis:

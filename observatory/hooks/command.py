@@ -7,11 +7,13 @@ the user a failure, so the command prints nothing and always exits with 0.
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
+from observatory.address import DEFAULT_SOCKET, PRIVATE_DIRECTORY, PRIVATE_NAME, SOCKET_VARIABLE
 
 CONNECT_SECONDS: Final = "0.3"
 TOTAL_SECONDS: Final = "0.7"
@@ -38,35 +40,51 @@ class Recipient:
 def hook_command(event: str, recipient: Recipient) -> str:
     """The command for one event.
 
-    Before anything is sent, `find` shows that the path is a socket (not a symbolic link to one: its owner could
-    point it elsewhere between the look and the connect) and who owns it. A socket belongs to the user who
-    bound it, so another user's server gets nothing, wherever it squats. Of find, `-prune`, `-type` and
-    `-user` are used, which POSIX has; `cat` takes the input if nobody else does, since the client reports a hook
-    that leaves it unread.
+    A name that a server has given up may be another user's before curl connects to it, even in a directory with a
+    sticky bit. So nothing depends on the whole path: the shell goes into the directory of the socket, of its private
+    one if there is that. From then on it is that directory, whatever becomes of its name, and something is sent only
+    from one in which nobody else can make a socket. The shell itself sees that directory and socket are the user's own
+    (`[ -O ]`). If they are not, `find` says whether both are root's or a named user's, and whether others may write in
+    the directory; of one's own only the sticky bit is looked at, since more would take a process.
+
+    `cat` takes the input if nobody else does, since the client reports a hook that leaves it unread.
 
     `-q` keeps the user's .curlrc out, `--noproxy` the proxies of the environment, and the empty `Expect` spares
     the wait for a `100 Continue` with large bodies.
     """
-    owners = ['-user "$(id -u)"', "-user 0", *(f"-user {uid}" for uid in recipient.server_uids)]
+    owners = " -o ".join(["-user 0", '-user "$(id -u)"', *(f"-user {uid}" for uid in recipient.server_uids)])
     return (
-        f"{_MARK}{_socket_word(recipient.socket)}; "
-        f'{{ [ -n "$(find "$observatory_socket" -prune -type s \\( {" -o ".join(owners)} \\))" ] && '
+        f"{_MARK}{_socket_words(recipient.socket)}; "
+        f'{{ {{ s=./{PRIVATE_NAME}; cd "$observatory_socket{PRIVATE_DIRECTORY}/" || '
+        '{ s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; } && [ -S "$s" ] && '
+        '{ [ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ] || '
+        f'{{ x=$(find . "$s" -prune ! \\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\)) && '
+        '[ -z "$x" ]; }; } && '
         f"curl -q -s --noproxy '*' --connect-timeout {CONNECT_SECONDS} --max-time {TOTAL_SECONDS} "
-        '--unix-socket "$observatory_socket" -X POST '
-        "-H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
+        "--unix-socket \"$s\" -X POST -H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
         f"'http://localhost/hook?event={event}' || cat; }} >/dev/null 2>&1 || true"
     )
 
 
-def _socket_word(socket: str | None) -> str:
-    if socket is None:
-        return f'"${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}"'
-    return shlex.quote(socket)
+def _socket_words(socket: str | None) -> str:
+    """What the variable is set to; without a path, what `observatory.address.default_socket` would say, nearly."""
+    if socket is not None:
+        return shlex.quote(socket)
+    return (
+        f"${{{SOCKET_VARIABLE}:-$XDG_RUNTIME_DIR/{os.path.basename(DEFAULT_SOCKET)}}}; "
+        f'[ -S "$observatory_socket" ] || observatory_socket=${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}'
+    )
 
 
 def is_hook_command(command: object) -> bool:
     """Whether a command of a settings file is one of these, of whatever version, socket or event."""
     return isinstance(command, str) and command.startswith(_MARK)
+
+
+def is_current(event: str, command: str) -> bool:
+    """Whether a command is what this version installs for that event, for whatever server."""
+    uids = sorted({int(uid) for uid in re.findall(r"-user ([1-9]\d{0,9})\b", command)})
+    return command == hook_command(event, Recipient(socket_of(command), tuple(uids)))
 
 
 def socket_of(command: str) -> str | None:

@@ -6,9 +6,7 @@ is without observatory's hooks; as long as nobody has changed the file since, un
 
 from __future__ import annotations
 
-import difflib
 import errno
-import io
 import os
 import secrets
 import stat
@@ -18,7 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import settings
+from observatory.hooks.diff import unified_diff
 from observatory.hooks.json_text import MalformedError
+from observatory.hooks.regular_file import read_regular
+from observatory.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,31 +51,52 @@ class SettingsChange:
 
     def diff(self) -> str:
         """The change as a unified diff; empty if there is none."""
-        # Only a line feed ends a line of a diff; str.splitlines knows of ten more.
-        old, new = (list(io.StringIO(text or "", newline="\n")) for text in (self.before, self.after))
-        was, becomes = (str(self.path) if text is not None else os.devnull for text in (self.before, self.after))
-        lines = difflib.unified_diff(old, new, was, becomes)
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        name = printable(str(self.path))  # one line, whatever is in it
+        was, becomes = (name if text is not None else os.devnull for text in (self.before, self.after))
+        return unified_diff(self.before or "", self.after or "", was, becomes)
 
 
 def settings_path(directory: Path) -> Path:
     """The settings file in a `.claude` directory: the file itself, where that is a symbolic link to it.
 
-    Raises ObservatoryError where root would follow another user's link.
+    Raises ObservatoryError where root would follow another user's link, or its own one to another user's file.
     """
     path = directory / "settings.json"
-    for part in (directory, path):
-        with suppress(FileNotFoundError):
-            if part.is_symlink() and os.geteuid() == 0 and part.lstat().st_uid != 0:
+    try:
+        links = [(part, found) for part in (directory, path) if (found := _link(part)) is not None]
+        if os.geteuid() != 0:
+            return path.resolve(strict=False)
+        for part, found in links:
+            if found.st_uid != 0:
                 raise ObservatoryError(
-                    f"{part} is a symbolic link of the user with uid {part.lstat().st_uid}, which root does not "
-                    f"follow; run this as that user",
+                    f"{part} is a symbolic link of the user with uid {found.st_uid}, which root does not follow; run "
+                    f"this as that user",
                     ExitStatus.NOT_PERMITTED,
                 )
-    try:
-        return path.resolve(strict=False)
-    except (OSError, RuntimeError) as error:
+        if not links:
+            return path  # and not what it leads to, if a link has come into its place by now
+        resolved = path.resolve(strict=False)
+        with suppress(FileNotFoundError):
+            if (owner := resolved.lstat().st_uid) != 0:
+                raise ObservatoryError(
+                    f"{path} leads to {resolved}, which belongs to uid {owner}; run this as that user, since root "
+                    f"changes no other user's file by way of a link",
+                    ExitStatus.NOT_PERMITTED,
+                )
+    except RuntimeError as error:
         raise ObservatoryError(f"{path} can't be followed: {error}") from error
+    except OSError as error:
+        _refuse(path, error)
+    return resolved
+
+
+def _link(path: Path) -> os.stat_result | None:
+    """The status of a symbolic link, `None` for anything else."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISLNK(found.st_mode) else None
 
 
 def plan_install(path: Path, wanted: Mapping[str, Handler]) -> SettingsChange:
@@ -107,11 +129,21 @@ def backup_path(path: Path) -> Path:
     return path.with_name(path.name + BACKUP_SUFFIX)
 
 
-def read_installed(path: Path) -> dict[str, list[object]]:
-    """Observatory's hooks in a settings file, by event; empty if there is no file. Raises ObservatoryError."""
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a settings file has: observatory's hooks by event, and all of its members by their keys."""
+
+    hooks: Mapping[str, list[object]]
+    members: Mapping[str, object]
+
+
+def read_installed(path: Path) -> Installed:
+    """What a settings file has; nothing if there is none. Raises ObservatoryError."""
     text = _read(path)
+    if text is None:
+        return Installed({}, {})
     with _named(path):
-        return settings.installed(text) if text is not None else {}
+        return Installed(settings.installed(text), settings.members(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +175,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode()
+        return read_regular(path).decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
@@ -163,16 +195,18 @@ def make(change: SettingsChange) -> None:
         if change.after is not None:
             _make_directory(directory)
         with _Directory(directory) as place:
+            place.expect(change)  # before the backup is written: it would show the text to whoever owns the directory
             like = place.status(change.path.name)
             backup = backup_path(change.path).name
-            if change.backup is not None and change.backup != _read(backup_path(change.path)):
+            kept = _read(backup_path(change.path))
+            if change.backup is not None and change.backup != kept:
                 place.write(backup, change.backup, like, change.path)
             if change.after is None:
                 place.expect(change)
                 os.unlink(change.path.name, dir_fd=place.descriptor)
             else:
                 place.write(change.path.name, change.after, like, change.path, change)
-            if change.backup is None:
+            if change.backup is None and kept is not None:
                 with suppress(FileNotFoundError):
                     os.unlink(backup, dir_fd=place.descriptor)
     except OSError as error:
@@ -213,10 +247,8 @@ class _Directory:
 
     def expect(self, change: SettingsChange) -> None:
         """Raise ObservatoryError if the file is no longer what the change was planned on."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with os.fdopen(os.open(change.path.name, flags, dir_fd=self.descriptor), "rb") as file:
-                now: bytes | None = file.read()
+            now: bytes | None = read_regular(change.path.name, directory=self.descriptor)
         except FileNotFoundError:
             now = None
         if now != (None if change.before is None else change.before.encode()):

@@ -40,10 +40,17 @@ class Container:
 
     def member(self, key: str) -> Item | None:
         """The member of that key, if there is one. Raises MalformedError if there are several."""
-        found = [item for item in self.items if item.key == key]
-        if len(found) > 1:
-            raise MalformedError(f"it has the key {key!r} twice in one object")
-        return found[0] if found else None
+        return self.members({key}).get(key)
+
+    def members(self, keys: Iterable[str]) -> dict[str, Item]:
+        """The members of these keys, as far as there are any. Raises MalformedError if there are several of one."""
+        wanted, found = frozenset(keys), dict[str, Item]()
+        for item in self.items:
+            if item.key in found:
+                raise MalformedError(f"it has the key {item.key!r} twice in one object")
+            if item.key is not None and item.key in wanted:
+                found[item.key] = item
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,9 @@ def remove(from_: Container, unwanted: Iterable[int]) -> list[Edit]:
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """The text with edits made, none of which overlaps another."""
-    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
+    pieces: list[str] = []
+    place = 0
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        pieces += (text[place : edit.start], edit.text)
+        place = edit.end
+    return "".join((*pieces, text[place:]))

@@ -49,6 +49,11 @@ def installed(text: str) -> dict[str, list[object]]:
     return found
 
 
+def members(text: str) -> dict[str, object]:
+    """What a settings text has in all, by its keys. Raises MalformedError."""
+    return {item.key: item.value for item in top(text).items if item.key is not None}
+
+
 def install(text: str, wanted: Mapping[str, object]) -> str:
     """Add a hook for each event to a settings text that has none of observatory's.
 
@@ -63,10 +68,11 @@ def install(text: str, wanted: Mapping[str, object]) -> str:
         hooks = {event: [group] for event, group in groups.items()}
         return apply(text, [append(text, root, 0, [("hooks", hooks)], how)])
     hooks_object = _object(text, member)
+    places = hooks_object.members(groups)
     edits: list[Edit] = []
     fresh: list[tuple[str | None, object]] = []
     for event, group in groups.items():
-        place = hooks_object.member(event)
+        place = places.get(event)
         if place is None:
             fresh.append((event, [group]))
         else:

@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from observatory.address import private_socket
 from observatory.audience import ROOT, Audience
+from observatory.errors import ObservatoryError
 from observatory.listening import Listener, Specification, listen
+from observatory.listening.private_directory import make_private_directory, others_may_bind
 from observatory.listening.surroundings import risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.service.loop import Loop
@@ -39,6 +42,8 @@ class Settings:
     """What is wanted of a service."""
 
     main: Specification
+    well_known: Specification | None = None
+    """A second socket, for clients that know the server by no other name; its database has that name too."""
     output: Specification | None = None
     """The socket on which events are told as they come."""
     formatter: Callable[[list[Event]], bytes] | None = None
@@ -61,11 +66,14 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         # Before there is anything to clean up, until all of it is: a signal never leaves a socket behind.
         undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT), ending.append))
         passed = passed_listeners(os.environ)
-        listener = _listener(undo, passed.pop("main", None), settings.main)
+        given = passed.pop("main", None)
+        listener = _listener(undo, given, settings.main)
+        second = None if given is not None else _second_listener(undo, settings, log)
         output = None
         if settings.output is not None or OUTPUT in passed:
             output = _listener(undo, passed.pop(OUTPUT, None), settings.output)
-        database = settings.database or default_path(listener.path)
+        by_name = settings.well_known if given is None else None
+        database = settings.database or default_path((by_name or listener).path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
@@ -75,9 +83,11 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
+        if second is not None:
+            server.serve_also(second)
         _remember(server, f"{database}.sessions", log)
         server.start()
-        _announce(listener, output, log)
+        _announce(listener, second, output, log)
         if settings.retain is not None:
             _forget(loop, store, settings.retain)
         while not ending:
@@ -105,8 +115,28 @@ def _listener(undo: contextlib.ExitStack, passed: Listener | None, wanted: Speci
     return passed
 
 
-def _announce(listener: Listener, output: Listener | None, log: Callable[[str], None]) -> None:
-    for each, what in ((listener, ""), (output, " for the readers of events")):
+def _second_listener(undo: contextlib.ExitStack, settings: Settings, log: Callable[[str], None]) -> Listener | None:
+    """Another socket of the same server, where one is of use; if it can't be made, the first is served by itself."""
+    main = settings.main
+    if settings.well_known is not None:
+        try:
+            return _listener(undo, None, settings.well_known)
+        except ObservatoryError as error:
+            log(f"warning: clients that look for {settings.well_known.path} will not find this server: {error}")
+            return None
+    try:
+        if not others_may_bind(os.path.dirname(main.path) or "."):
+            return None
+        path = private_socket(main.path)
+        make_private_directory(os.path.dirname(path))
+        return _listener(undo, None, replace(main, path=path))
+    except (ObservatoryError, OSError) as error:
+        log(f"warning: hooks will send nothing, since others may make sockets where {main.path} is, and {error}")
+        return None
+
+
+def _announce(listener: Listener, second: Listener | None, output: Listener | None, log: Callable[[str], None]) -> None:
+    for each, what in ((listener, ""), (second, " as well"), (output, " for the readers of events")):
         if each is not None:
             log(f"listening on {each.path} mode {each.mode:04o} owner {each.owner} group {each.group}{what}")
     for each in (listener, output):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """Serves one listening socket. Each of `publish` is told what a turn has committed, in order."""
+    """Serves a listening socket, or more. Each of `publish` is told what a turn has committed, in order."""
 
     def __init__(
         self,
@@ -45,12 +45,13 @@ class Server:
     ) -> None:
         notice = Notices(log)
         self._loop = loop
-        self._listener = listener
+        self._notice = notice
         self.connections = Connections(loop.poller, seats(), self._on_ready, notice)
         self._streaming = Streaming(self.connections, store, audience, notice)
         self._requests = Requests(self.connections, self._streaming)
         self._spent = self._requests.spent
-        self._acceptor = Acceptor(loop, listener, self.connections, self._requests, notice)
+        self._acceptors: list[tuple[Listener, Acceptor]] = []
+        self.serve_also(listener)
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)
         # Whose turn it is in the other states is the server's.
         self._on_ready_when: dict[State, Callable[[Connection], None]] = {
@@ -64,9 +65,15 @@ class Server:
         """Keep in `memory` which processes the sessions are, and go on with those that it holds. Before `start`."""
         self._committer.remember(memory)
 
+    def serve_also(self, listener: Listener) -> None:
+        """Serve another socket as well. Before `start`."""
+        acceptor = Acceptor(self._loop, listener, self.connections, self._requests, self._notice)
+        self._acceptors.append((listener, acceptor))
+
     def start(self) -> None:
         """Begin to accept."""
-        self._acceptor.start()
+        for _, acceptor in self._acceptors:
+            acceptor.start()
 
     def turn(self, seconds: float | None = None) -> None:
         """One turn: whatever is ready, waiting `seconds` for it at most."""
@@ -93,11 +100,12 @@ class Server:
         until = time.monotonic() + END_GRACE
         connections = self.connections
         connections.ending = True
-        if self._listener.inode is not None:
-            self._listener.remove()
-            while self._acceptor.accepting and self._acceptor.accept():
-                self._committer.commit_all()
-        self._acceptor.stop()
+        for listener, acceptor in self._acceptors:
+            if listener.inode is not None:
+                listener.remove()
+                while acceptor.accepting and acceptor.accept():
+                    self._committer.commit_all()
+            acceptor.stop()
         self._streaming.end()
         for connection in list(connections.open):
             if connection.state is READING:

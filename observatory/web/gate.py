@@ -14,18 +14,23 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE: Final = "observatory"
+KNOWN: Final = "observatory.known"
+"""The key in a scope's `state` of what to call when a request has shown that its connection is no stranger's."""
+COOKIE: Final = "observatory-{port}"
+"""A cookie's name: a browser has one cookie of a name for all ports of an address."""
+COOKIES: Final = 64
+"""Cookies of that name in one request that are looked at, at most: one may come for each path."""
 BROWSERS: Final = 32
 """Browsers that may be let in at a time; with one more, the first is forgotten."""
 
@@ -64,7 +69,9 @@ class Gate:
 
     def __init__(self, app: ASGIApp, port: int, on_entry: Callable[[], None]) -> None:
         self._app = app
-        self._hosts = {f"127.0.0.1:{port}": "", f"localhost:{port}": ""}
+        # A browser leaves out the port that it would take anyway.
+        self._hosts = {f"127.0.0.1:{port}", *(["127.0.0.1"] if port == 80 else [])}
+        self._cookie = COOKIE.format(port=port)
         self._on_entry = on_entry
         self._token = secrets.token_urlsafe(32)
         self._browsers: list[str] = []
@@ -84,12 +91,15 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
 
+        answer = self._judge(scope)
+        more = _RAW_HEADERS if answer is None else [*_RAW_HEADERS, (b"connection", b"close")]
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_RAW_HEADERS]
+                message["headers"] = [*message.get("headers", ()), *more]
             await send(message)
 
-        await (self._judge(scope) or self._app)(scope, receive, guarded)
+        await (answer or self._app)(scope, receive, guarded)
 
     def _judge(self, scope: Scope) -> Response | None:
         """What to answer in place of the application; `None` lets the request through."""
@@ -114,6 +124,8 @@ class Gate:
             keys = [*query.get("key", ()), *fields.get("x-observatory-key", ())]
             if len(keys) != 1 or not _same(keys[0], self._key):
                 return PlainTextResponse(_NOT_YOURS, HTTPStatus.FORBIDDEN)
+            if (known := scope.get("state", {}).get(KNOWN)) is not None:
+                known()
         return None
 
     def _enter(self, token: str) -> Response:
@@ -129,17 +141,22 @@ class Gate:
             '<link rel="icon" href="/page/icon.svg">'
             f'<meta http-equiv="refresh" content="0;url=/#key={self._key}">'
         )
-        answer.set_cookie(COOKIE, browser, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(self._cookie, browser, httponly=True, samesite="strict", path="/")
         return answer
 
     def _knows(self, cookies: list[str]) -> bool:
-        try:
-            jar: SimpleCookie = SimpleCookie("; ".join(cookies))
-        except CookieError:
-            return False
-        found = jar.get(COOKIE)
-        return found is not None and any(_same(found.value, browser) for browser in self._browsers)
+        brought = islice(_values(cookies, self._cookie), COOKIES)
+        return any(_same(value, browser) for value in brought for browser in self._browsers)
 
 
 def _same(one: str, other: str) -> bool:
     return secrets.compare_digest(one.encode(), other.encode())
+
+
+def _values(fields: Iterable[str], name: str) -> Iterator[str]:
+    """The values of all cookies of a name, as RFC 6265 writes them (4.2.1), among whatever else there is."""
+    for field in fields:
+        for pair in field.split(";"):
+            found, is_, value = pair.partition("=")
+            if is_ and found.strip(" \t") == name:
+                yield value.strip(' \t"')

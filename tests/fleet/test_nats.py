@@ -326,7 +326,7 @@ def test_filters_and_the_web_page_read_many_hosts(server: ObservatoryServer, bus
     link = next(found[0] for line in web.stdout if (found := re.search(r"http://\S+", line)))
     try:
         entered = subprocess.run(["curl", "-si", link], capture_output=True, text=True, check=True).stdout
-        cookie = re.search(r"observatory=[\w-]+", entered)
+        cookie = re.search(r"observatory-\d+=[\w-]+", entered)
         key = re.search(r"#key=([\w-]+)", entered)
         assert cookie
         assert key

@@ -118,8 +118,8 @@ FAULTS = {
     ),
     "who waits to be accepted is left out at the end": Fault(
         "service/server.py",
-        "            while self._acceptor.accepting and self._acceptor.accept():\n",
-        "            while False:\n",
+        "                while acceptor.accepting and acceptor.accept():\n",
+        "                while False:\n",
         "test_peers.py::test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted",
     ),
     "standard output is waited for": Fault(

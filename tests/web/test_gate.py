@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-from observatory.web import gate
 from observatory.web.gate import Gate
 from tests.helpers.observatory_command import started
 from tests.helpers.observatory_server import serving
@@ -73,7 +72,7 @@ def enter(web: Web) -> str:
 def let_in(web: Web) -> tuple[str, str]:
     """The cookie and the key of a browser that used the link."""
     answer = enter(web)
-    cookie = re.search(r"(?i)^set-cookie: (observatory=[\w-]+);", answer, re.MULTILINE)
+    cookie = re.search(r"(?i)^set-cookie: (observatory-\d+=[\w-]+);", answer, re.MULTILINE)
     key = re.search(r"#key=([\w-]+)", answer)
     assert cookie
     assert key
@@ -125,12 +124,75 @@ def test_a_cookie_shows_the_page_and_only_with_the_key_its_data(
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}", ""]
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "localhost:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "[::1]:{port}",
+        "0:{port}",
+        "",
+    ],
 )
 def test_another_name_for_the_address_is_misdirected(web: Web, at: str, let_in: tuple[str, str], host: str) -> None:
     cookie, _ = let_in
     assert curl("-b", cookie, "-H", f"Host: {host.format(port=web.port)}" if host else "Host;", at + "/")[0] == 421
     assert curl("-H", f"Host: {host.format(port=web.port)}" if host else "Host;", web.link)[0] == 421
+
+
+OTHERS = [
+    'prefs={"a": 1}',
+    'a="b; c=d"; "; =; ;; \t; =x',
+    "observatory-1=x",
+    "observatory=x",
+    "theme=\u00fc; \x7f=\x80",
+    "$Version=1; a,b=[c]; d e=f",
+    "x=" + "y" * 60_000,
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_cookie_is_found_among_those_of_other_ports(at: str, let_in: tuple[str, str], other: str) -> None:
+    cookie, _ = let_in
+    for cookies in (f"{other}; {cookie}", f"{cookie}; {other}", f"{other};{cookie} ;{other}"):
+        assert curl("-H", f"Cookie: {cookies}", at + "/")[0] == 200
+    assert curl("-H", f"Cookie: {other}", "-H", f"Cookie: {cookie}", at + "/")[0] == 200
+    assert curl("-H", f"Cookie: {other}", at + "/")[0] == 403
+
+
+def test_the_cookie_is_found_among_others_of_its_name(at: str, let_in: tuple[str, str]) -> None:
+    name, _, value = let_in[0].partition("=")
+    for cookies in (
+        f"{name}=x; {name}={value}; {name}=",
+        f'{name}; {name}="{value}"',
+        f"{name}=x{name}; {name}={value}",
+    ):
+        assert curl("-H", f"Cookie: {cookies}", at + "/")[0] == 200
+    for cookies in (f"x{name}={value}", f"{name}={value[:-1]}", f"{name}={value}x", f"{name}", value):
+        assert curl("-H", f"Cookie: {cookies}", at + "/")[0] == 403
+
+
+def test_two_ports_have_cookies_of_different_names(server: ObservatoryServer, web: Web) -> None:
+    other = Web(server)
+    try:
+        for each in (web, other):
+            assert f"set-cookie: observatory-{each.port}=" in enter(each).lower()
+    finally:
+        other.end()
+
+
+def test_what_the_gate_itself_answers_is_the_last_of_its_connection(web: Web, at: str, let_in: tuple[str, str]) -> None:
+    assert "connection: close" in curl(at + "/")[1].lower()
+    assert "connection: close" not in curl("-b", let_in[0], at + "/")[1].lower()
+
+
+def test_at_the_port_that_browsers_leave_out_the_address_has_none() -> None:
+    made = Gate(PlainTextResponse("in"), 80, lambda: None)
+    made._browsers = ["known"]
+    for host, status in (("127.0.0.1", 200), ("127.0.0.1:80", 200), ("localhost", 421)):
+        assert ask(made, "/", {"Host": host, "Cookie": "observatory-80=known"}) == status
 
 
 @pytest.mark.parametrize(
@@ -215,7 +277,7 @@ def ask(app: Gate, path: str, headers: dict[str, str]) -> int:
 
 
 def any_host(made: Gate) -> None:
-    made._hosts = dict.fromkeys(["127.0.0.1:80", "evil.example"], "")
+    made._hosts = {"127.0.0.1:80", "evil.example"}
 
 
 def any_token(made: Gate) -> None:
@@ -245,7 +307,7 @@ def test_each_rule_is_what_refuses(fault: Callable[[Gate], None], path: str, hea
         made._browsers = ["known"]
         if faulty:
             fault(made)
-        filled = {name: value.format(cookie=f"{gate.COOKIE}=known") for name, value in headers.items()}
+        filled = {name: value.format(cookie="observatory-80=known") for name, value in headers.items()}
         return ask(made, path.format(token=made._token), filled)
 
     assert attack(faulty=False) in {403, 421}

@@ -19,6 +19,11 @@ LONGEST_LINE: Final = 64 * 1024
 it pretty would take longer than others can be kept waiting."""
 
 
+def terminal_lines(events: list[Event]) -> bytes:
+    """One JSON object a line, with escapes for what a terminal would take for a command, or not show."""
+    return b"".join([_as_it_is(event.line) for event in events])
+
+
 def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
     """Indented JSON. Raises ImportError with a sentence if colours are asked for and Pygments is missing."""
     paint = _painter("json") if colours else None
@@ -62,7 +67,11 @@ def _one(line: bytes, render: Callable[[bytes], str]) -> bytes:
             return render(line).encode()
         except (RecursionError, msgspec.DecodeError):
             pass
-    return line + b"\n"
+    return _as_it_is(line)
+
+
+def _as_it_is(line: bytes) -> bytes:
+    return printable_json(line.decode()).encode() + b"\n"
 
 
 def _painter(language: str) -> Callable[[str], str]:

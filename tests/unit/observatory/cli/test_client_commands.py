@@ -194,8 +194,19 @@ def test_nothing_that_others_said_can_take_over_a_terminal(commands: Commands) -
         for piece in said.split("\x1b")[1:]:
             assert piece.startswith("[")
             assert piece[1 : piece.index("m")].replace(";", "").isdigit()
-        assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said) or arguments[-1] == "--json"
-        assert not {"\u009b", "\x7f", "\x07"} & set(said)
+        assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said)
+
+
+def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(commands: Commands) -> None:
+    commands.say("Stop", text="\u009b\u202e\u2028\x7f\u00e9\U000e0041")
+    shown, piped = on_terminal(commands, "events", "--json"), commands.run("events", "--json")
+    assert json.loads(shown) == json.loads(piped)
+    assert shown.strip().isprintable()
+    body = json.dumps({"text": "\u009b\u202e"}, ensure_ascii=False)
+    hook = hook_command("Raw", Recipient(commands.server.path))
+    subprocess.run(["sh", "-c", hook], input=body.encode(), check=True)
+    assert "\u009b\u202e" in commands.run("events", "--json", "--event", "Raw"), "a pipe gets the bytes as they are"
+    assert "\\u009b\\u202e" in on_terminal(commands, "events", "--json", "--event", "Raw")
 
 
 def test_an_event_is_summed_up_by_the_one_thing_that_one_would_ask_about() -> None:

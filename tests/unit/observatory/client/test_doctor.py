@@ -155,10 +155,60 @@ def test_a_directory_where_anybody_may_replace_the_socket_is_named(directory: Pa
     found = look(path)["directories"]
     assert not found.ok
     assert found.sentence.startswith(f"{directory} can be written by everybody and has no sticky bit")
+
+
+def test_a_directory_where_anybody_may_take_the_sockets_name_takes_a_private_one_beside_it(directory: Path) -> None:
+    path = directory / "o.sock"
     directory.chmod(0o1777)
     found = look(path)["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"everybody may make sockets in {directory}, and while no server runs the name of")
+    (directory / "o.sock.d").mkdir(mode=0o755)
+    found = look(path)["directories"]
     assert found.ok
-    assert f"anybody can take a name in {directory}" in found.sentence
+    assert found.sentence.endswith(
+        f"and hooks send by way of {path}.d, since everybody may make sockets in {directory}"
+    )
+    (directory / "o.sock.d").chmod(0o1777)
+    assert not look(path)["directories"].ok
+
+
+def test_a_directory_of_ones_own_in_a_shared_one_is_sure(directory: Path) -> None:
+    directory.chmod(0o1777)
+    (directory / "own").mkdir()
+    assert look(directory / "own" / "o.sock")["directories"].ok
+
+
+@root_only
+def test_a_private_directory_of_another_user_is_none(directory: Path) -> None:
+    path = directory / "o.sock"
+    directory.chmod(0o1777)
+    (directory / "o.sock.d").mkdir()
+    os.chown(directory / "o.sock.d", 4001, 4001)
+    assert not look(path)["directories"].ok
+    assert look(path, trusted=frozenset({4001}))["directories"].ok
+
+
+@root_only
+def test_the_group_of_somebody_elses_directory_counts_whoever_is_in_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_members", lambda gid: {"root"})
+    os.chown(directory, 4001, 0)
+    directory.chmod(0o775)
+    found = look(directory / "o.sock", trusted=frozenset({4001}))["directories"]
+    assert not found.ok
+    assert found.sentence.startswith(f"group root (root) may make sockets in {directory}")
+
+
+def test_hooks_of_an_earlier_version_are_told(directory: Path) -> None:
+    path = directory / "o.sock"
+    claude = install(directory, path)
+    text = (claude / "settings.json").read_text()
+    (claude / "settings.json").write_text(text.replace(" [ ! -k . ] &&", "", 1))
+    found = look(path, claude)["hooks"]
+    assert not found.ok
+    assert "has hooks of another version" in found.sentence
 
 
 def test_a_directory_that_is_reached_by_a_link_is_looked_at_where_it_is(directory: Path) -> None:

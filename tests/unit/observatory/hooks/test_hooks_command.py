@@ -8,18 +8,18 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
-from observatory.hooks.command import Recipient, hook_command
+from observatory.address import SOCKET_VARIABLE
+from observatory.hooks.command import Recipient, hook_command, is_current, is_hook_command, socket_of
 from tests.helpers.directories import short_directory
 from tests.helpers.fake_server import FakeServer, hang, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("curl")
 
@@ -65,7 +65,14 @@ def path() -> Iterator[Path]:
         yield directory / "o.sock"
 
 
-def fire(command: str, event: bytes = EVENT, shell: str = "sh", environment: dict[str, str] | None = None) -> float:
+def fire(
+    command: str,
+    event: bytes = EVENT,
+    shell: str = "sh",
+    environment: dict[str, str] | None = None,
+    user: int | None = None,
+    directory: Path = Path("/"),
+) -> float:
     """Run a hook's command, give it the event, and hold it to what every hook must keep; how long it took."""
     started = time.monotonic()
     process = subprocess.Popen(
@@ -74,6 +81,10 @@ def fire(command: str, event: bytes = EVENT, shell: str = "sh", environment: dic
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"]} | (environment or {}),
+        cwd=directory,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else (),
     )
     assert process.stdin is not None
     with process:
@@ -103,13 +114,15 @@ def to(path: Path, *uids: int) -> str:
 
 
 @pytest.fixture(params=["sh", "dash", "bash", "zsh", "busybox"])
-def shell(request: pytest.FixtureRequest, tmp_path: Path, need: Callable[[str, str], str]) -> str:
+def shell(request: pytest.FixtureRequest, need: Callable[[str, str], str]) -> Iterator[str]:
     name = str(request.param)
     found = need(name, name)
     if name != "busybox":
-        return found
-    (tmp_path / "ash").symlink_to(found)
-    return str(tmp_path / "ash")
+        yield found
+        return
+    with short_directory(0o755) as folder:
+        (folder / "ash").symlink_to(found)
+        yield str(folder / "ash")
 
 
 def test_every_shell_hands_the_event_on_byte_for_byte(path: Path, shell: str) -> None:
@@ -134,10 +147,18 @@ def test_no_path_is_taken_for_shell_words(path: Path, name: str) -> None:
 
 def test_without_a_path_the_environment_says_where(path: Path) -> None:
     command = hook_command("Stop", Recipient(None))
-    assert f'"${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}"' in command
     with serving(path, answer) as server:
         fire(command, environment={SOCKET_VARIABLE: str(path)})
     assert len(server.received) == 1
+
+
+def test_without_a_path_and_a_variable_the_runtime_directory_is_looked_in_first(path: Path, shell: str) -> None:
+    command = hook_command("Stop", Recipient(None))
+    with serving(path.with_name("claude-observatory.sock"), answer) as server:
+        fire(command, shell=shell, environment={"XDG_RUNTIME_DIR": str(path.parent)})
+        assert len(server.received) == 1
+        fire(command, environment={"XDG_RUNTIME_DIR": str(path.parent), SOCKET_VARIABLE: str(path)})
+        assert len(server.received) == 1, "where the variable names another server, none is looked for"
 
 
 def stale(path: Path) -> None:
@@ -186,13 +207,119 @@ def test_whatever_a_server_answers_is_not_passed_on(
 @root_only
 @pytest.mark.parametrize("event", [EVENT, LARGE], ids=["small", "large"])
 def test_another_users_server_gets_nothing(path: Path, event: bytes) -> None:
-    path.parent.chmod(0o777)
+    path.parent.chmod(0o755)
+    os.chown(path.parent, 4001, 4001)
     with serving(path, answer, owner=4001) as server:
         path.chmod(0o777)
         fire_within(0.5, to(path), event)
         assert server.connections == 0
         fire(to(path, 4001))
         assert server.connections == 1, "the user who was named at the installation is trusted"
+
+
+OWN, ROOT, NAMED, STRANGER = 4001, 0, 4002, 4003
+
+
+@root_only
+@pytest.mark.parametrize(
+    ("directory", "mode", "socket", "sent"),
+    [
+        (OWN, 0o700, OWN, True),
+        (OWN, 0o755, OWN, True),
+        (OWN, 0o711, ROOT, True),
+        (ROOT, 0o755, ROOT, True),
+        (ROOT, 0o711, NAMED, True),
+        (NAMED, 0o755, NAMED, True),
+        (NAMED, 0o755, OWN, True),
+        (STRANGER, 0o755, STRANGER, False),
+        (STRANGER, 0o755, OWN, False),
+        (ROOT, 0o755, STRANGER, False),
+        (OWN, 0o755, STRANGER, False),
+        (OWN, 0o777, STRANGER, False),
+        (OWN, 0o1777, OWN, False),
+        (OWN, 0o777, ROOT, False),
+        (ROOT, 0o1777, OWN, False),
+        (ROOT, 0o1777, ROOT, False),
+        (ROOT, 0o777, NAMED, False),
+        (ROOT, 0o775, NAMED, False),
+        (NAMED, 0o1777, NAMED, False),
+    ],
+)
+def test_an_event_is_sent_only_where_nobody_else_can_make_a_socket(
+    path: Path, shell: str, directory: int, mode: int, socket: int, sent: bool
+) -> None:
+    path.parent.chmod(0o755)
+    inner = path.parent / "inner"
+    inner.mkdir()
+    with serving(inner / "o.sock", answer) as server:
+        os.chown(inner / "o.sock", socket, socket)
+        (inner / "o.sock").chmod(0o666)
+        os.chown(inner, directory, directory)
+        inner.chmod(mode)
+        fire(to(inner / "o.sock", NAMED), shell=shell, user=OWN)
+        assert server.connections == sent
+
+
+@root_only
+@pytest.mark.parametrize("owner", [OWN, NAMED, STRANGER])
+def test_in_a_shared_directory_the_socket_in_the_private_one_gets_it(path: Path, shell: str, owner: int) -> None:
+    path.parent.chmod(0o1777)
+    private = path.with_name("o.sock.d")
+    private.mkdir()
+    with serving(path, answer) as beside, serving(private / "s", answer) as server:
+        for each in (path, private, private / "s"):
+            os.chown(each, owner, owner)
+        private.chmod(0o755)
+        (private / "s").chmod(0o666)
+        fire(to(path, NAMED), shell=shell, user=OWN)
+        assert server.connections == (owner != STRANGER)
+        assert beside.connections == 0
+        private.chmod(0o777)
+        os.chown(private / "s", STRANGER, STRANGER)
+        fire(to(path, NAMED), shell=shell, user=OWN)
+        assert server.connections == (owner != STRANGER)
+
+
+def test_a_command_that_finds_no_directory_stays_out_of_the_projects(path: Path) -> None:
+    """The name of the socket is then one of the project's, in which it may have been planted."""
+    with serving(path, answer) as server:
+        for gone in (path.parent / "gone" / path.name, Path("/gone") / path.name):
+            fire(to(gone), directory=path.parent)
+    assert server.connections == 0
+
+
+@root_only
+def test_root_is_not_taken_in_by_a_directory_of_its_own_that_all_may_write_in(path: Path, shell: str) -> None:
+    path.parent.chmod(0o1777)
+    with serving(path, answer) as server:
+        fire(to(path), shell=shell)
+        assert server.connections == 0
+        path.parent.chmod(0o755)
+        fire(to(path), shell=shell)
+        assert server.connections == 1
+
+
+BEFORE = (
+    "observatory_socket=/tmp/claude-observatory.sock; "
+    r'{ [ -n "$(find "$observatory_socket" -prune -type s \( -user "$(id -u)" -o -user 0 \))" ] && '
+    "curl -q -s --noproxy '*' --connect-timeout 0.3 --max-time 0.7 "
+    '--unix-socket "$observatory_socket" -X POST '
+    "-H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
+    "'http://localhost/hook?event=Stop' || cat; } >/dev/null 2>&1 || true"
+)
+"""What earlier versions installed."""
+
+
+def test_a_command_is_known_again_whatever_version_it_is_of() -> None:
+    assert is_hook_command(BEFORE)
+    assert socket_of(BEFORE) == "/tmp/claude-observatory.sock"
+    assert not is_current("Stop", BEFORE)
+    for recipient in (Recipient("/run/o's.sock"), Recipient("/run/o.sock", (12, 4001)), Recipient(None)):
+        command = hook_command("Stop", recipient)
+        assert is_hook_command(command)
+        assert socket_of(command) == recipient.socket
+        assert is_current("Stop", command)
+        assert not is_current("PreToolUse", command)
 
 
 def test_a_symbolic_link_is_not_followed(path: Path) -> None:
@@ -203,6 +330,13 @@ def test_a_symbolic_link_is_not_followed(path: Path) -> None:
         assert server.connections == 0
         fire(to(path))
         assert server.connections == 1
+
+
+def test_ones_own_server_takes_no_program_but_curl(path: Path, tmp_path: Path, curl: str) -> None:
+    (tmp_path / "curl").symlink_to(curl)
+    with serving(path, answer) as server:
+        fire(to(path), shell=shutil.which("sh") or "sh", environment={"PATH": str(tmp_path)})
+    assert len(server.received) == 1
 
 
 def test_a_machine_without_curl_fails_no_session(path: Path, tmp_path: Path) -> None:

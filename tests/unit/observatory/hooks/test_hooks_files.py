@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory import address
 from observatory.cli.main import main
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, settings
@@ -181,6 +182,78 @@ def test_root_does_not_follow_another_users_link(tmp_path: Path, link: str) -> N
 
 
 @root_only
+def test_root_changes_no_other_users_file_by_a_link_of_its_own(path: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.json"
+    theirs.write_text("{}")
+    os.chown(theirs, 4001, 4001)
+    path.symlink_to(theirs)
+    with pytest.raises(ObservatoryError, match=r"leads to .*theirs\.json, which belongs to uid 4001; run this as"):
+        files.settings_path(path.parent)
+
+
+@root_only
+def test_a_link_that_comes_after_the_look_is_not_followed_by_root(tmp_path: Path) -> None:
+    theirs, trap = tmp_path / "theirs", tmp_path / "trap"
+    for each in (theirs, trap):
+        each.mkdir()
+        (each / "settings.json").write_text("{}")
+    path = files.settings_path(trap)
+    trap.rename(tmp_path / "away")
+    trap.symlink_to(theirs)
+    change = files.plan_install(path, WANTED)
+    with pytest.raises(ObservatoryError):
+        files.make(change)
+    assert [entry.read_text() for entry in theirs.iterdir()] == ["{}"]
+
+
+def test_a_text_that_was_swapped_in_gets_into_no_backup(path: Path) -> None:
+    path.write_text('{"secret": 1}')
+    change = files.plan_install(path, WANTED)
+    path.write_text("{}")
+    with pytest.raises(ObservatoryError, match="was changed by someone else meanwhile"):
+        files.make(change)
+    assert names(path) == ["settings.json"]
+
+
+@pytest.mark.parametrize("name", ["settings.json", "settings.json.before-observatory"])
+@pytest.mark.parametrize("command", ["install-hooks", "uninstall-hooks"])
+def test_a_pipe_in_the_place_of_a_file_is_named(
+    path: Path, name: str, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text("{}")
+    if command == "uninstall-hooks":
+        install(path)
+        files.backup_path(path).unlink(missing_ok=True)
+    before = path.read_bytes()
+    path.with_name(name).unlink(missing_ok=True)
+    os.mkfifo(path.with_name(name))
+    monkeypatch.chdir(path.parent.parent)
+    assert main([command, "--project"]) == 1
+    said = capsys.readouterr()
+    assert f"{path.with_name(name)} can't be read or written: it is a named pipe, and no regular file" in said.err
+    if name != path.name:
+        assert path.read_bytes() == before
+
+
+def test_what_is_shown_of_a_file_and_of_its_name_moves_no_cursor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "\x1b]0;title\x07\u202e\n\udcff" / ".claude"
+    directory.mkdir(parents=True)
+    evil = "\u009b31m\u202e\x7f\x1b"
+    (directory / "settings.json").write_bytes(('{"a": "' + evil[:-1] + '",\r\n\t"hooks": {}}').encode())
+    monkeypatch.chdir(directory.parent)
+    for command in ("install-hooks", "install-hooks", "uninstall-hooks", "uninstall-hooks"):
+        assert main([command, "--project"]) == 0
+        said = capsys.readouterr().out
+        assert "".join(said.split("\t")).replace("\n", "").isprintable()
+        assert "title\\x07\\u202e\\n\\udcff/.claude/settings.json" in said
+    (directory / "settings.json").write_text('{"' + evil)
+    assert main(["install-hooks", "--project"]) == 1
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
+
+
+@root_only
 def test_a_file_whose_owner_cannot_be_kept_is_not_touched(open_directory: Path) -> None:
     path = open_directory / "settings.json"
     path.write_text("{}")
@@ -292,9 +365,12 @@ def test_the_commands_install_in_the_home_and_say_what_they_did(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
     monkeypatch.delenv("CLAUDE_UNIX_HOOK_WATCHER", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     path = tmp_path / ".claude" / "settings.json"
     assert main(["install-hooks", "--global"]) == 0
-    assert capsys.readouterr().out.endswith(f"{path} has 32 hooks, which send to /tmp/claude-observatory.sock.\n")
+    socket = address.own_socket()
+    assert socket.startswith(str(tmp_path))
+    assert capsys.readouterr().out.endswith(f"{path} has 32 hooks, which send to {socket}.\n")
     assert main(["install-hooks", "--global"]) == 0
     assert capsys.readouterr().out == f"{path} has all 32 hooks already.\n"
     assert main(["uninstall-hooks", "--global"]) == 0

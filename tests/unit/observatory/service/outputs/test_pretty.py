@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.service.outputs.pretty import LONGEST_LINE, pretty_json, pretty_yaml
+from observatory.service.outputs.pretty import LONGEST_LINE, pretty_json, pretty_yaml, terminal_lines
 from tests.helpers.events import event
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
 pytest.importorskip("pygments", reason="Pygments comes with the extra [pretty]")
 
+COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0041]")
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 SAID = {"_id": 1, "_event": "Stop", "text": "a\nb \u00e9 \x1b[31m", "list": [1, {"a": None}], "yes": True, "no": "no"}
 EVENT = event(1, line=json.dumps(SAID).encode())
@@ -47,14 +48,24 @@ def test_yaml_has_a_document_for_each_event_and_says_the_same(colours: bool) -> 
 
 
 @pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
-@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0)])
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0), 0x200F, 0x202E, 0x2028, 0x2066, 0xE0041])
 def test_nothing_that_a_terminal_takes_for_a_command_gets_through(
     pretty: Callable[..., Callable[[list[Event]], bytes]], code: int
 ) -> None:
     said = {"a": f"x{chr(code)}y"}
     for line in (json.dumps(said), json.dumps(said, ensure_ascii=False)):
         text = pretty(colours=False)([event(1, line=line.encode())]).decode()
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+        assert not COMMANDS.search(text)
+
+
+@pytest.mark.parametrize("write", [terminal_lines, pretty_json(colours=False), pretty_yaml(colours=False)])
+@pytest.mark.parametrize("more", ["", "x" * LONGEST_LINE])
+def test_a_terminal_gets_no_command_however_long_the_line_is(write: Callable[[list[Event]], bytes], more: str) -> None:
+    said = {"a": "\x1b\u009b\u202e\u00e9" + more, "b": [["\U000e0041"]]}
+    data = write([event(1, line=json.dumps(said, ensure_ascii=False).encode())]).decode()
+    assert not COMMANDS.search(data)
+    assert "\u00e9" in data or "\\xE9" in data
+    assert (json.loads(data) if data.startswith("{") else yaml.safe_load(data)) == said
 
 
 @pytest.mark.parametrize("pretty", [pretty_json, pretty_yaml])
