@@ -35,7 +35,8 @@ class Where(msgspec.Struct, frozen=True):
 class Remembered(msgspec.Struct, frozen=True):
     """A session and its process, or that there is no need to remember it (`over`).
 
-    `uid`, `gid` and `groups` are the credentials of the hook that led to the process.
+    `uid`, `gid` and `groups` are the credentials of the hook that led to the process, `owner` is the process's own
+    effective uid.
     """
 
     where: Where
@@ -44,6 +45,7 @@ class Remembered(msgspec.Struct, frozen=True):
     groups: tuple[int, ...] | None
     session: str
     pid: int
+    owner: int | None
     started: int
     over: bool = False
 

@@ -79,6 +79,7 @@ def test_a_living_process_is_described(child):
     with held(child.pid) as pidfd:
         seen = describe(pidfd)
 
+    assert seen.uid == os.geteuid()
     assert (seen.pid, seen.parent, seen.session) == (child.pid, os.getpid(), os.getsid(0))
     assert seen.exe == os.path.realpath(shutil.which("cat"))
     assert seen.command == "cat"

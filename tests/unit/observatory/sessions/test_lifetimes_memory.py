@@ -14,7 +14,7 @@ from observatory.sessions.memory import Memory, Remembered, Where, here
 if TYPE_CHECKING:
     from pathlib import Path
 
-A = Remembered(Where("boot", "pid:[1]"), 1000, 1000, (5,), "a", 7, 99)
+A = Remembered(Where("boot", "pid:[1]"), 1000, 1000, (5,), "a", 7, 1000, 99)
 B = msgspec.structs.replace(A, session="b", pid=8)
 OTHER = msgspec.structs.replace(A, uid=1001)
 
