@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, stop
-from observatory.cli.exit_status import DONE, FAILED
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -27,12 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script."""
-    from observatory.cli.main import parser
-
     try:
         import shtab
     except ImportError:
-        why = "this needs shtab: pip install 'claude-observatory[completion]'"
-        return stop(options, Stop(why, FAILED))
-    print(shtab.complete(parser(), options.shell))
-    return DONE
+        raise ObservatoryError("this needs shtab: pip install 'claude-observatory[completion]'") from None
+    print(shtab.complete(options.parser, options.shell))
+    return ExitStatus.DONE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, add_server_options, server_uids, socket_path, stop
-from observatory.cli.exit_status import DONE, FAILED, NOT_PERMITTED, UNAVAILABLE
-from observatory.cli.install_hooks import settings_directory
+from observatory.cli.server_options import add_server_options, server_uids, socket_path
+from observatory.cli.settings_scope import settings_directory
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -27,21 +27,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Examine, and print each finding as it is made."""
-    from observatory.cli.table import printable
-    from observatory.client.client import ForbiddenError, UnavailableError
-    from observatory.client.doctor import examine, status
+    """Examine, and print each diagnosis as it is made."""
+    from observatory.client.doctor import examine, exit_status
 
-    try:
-        places = [settings_directory(True), settings_directory(False)]
-        findings = []
-        path = str(Path(socket_path(options)).absolute())
-        for finding in examine(path, server_uids(options), places):
-            findings.append(finding)
-            print(f"{'ok' if finding.ok else 'LOOK':<5} {finding.about:<12} {printable(finding.sentence)}", flush=True)
-    except Stop as error:
-        return stop(options, error)
-    kind = status(findings)
-    if kind is None:
-        return DONE
-    return {ForbiddenError: NOT_PERMITTED, UnavailableError: UNAVAILABLE}.get(kind, FAILED)
+    places = [settings_directory(True), settings_directory(False)]
+    diagnoses = []
+    path = str(Path(socket_path(options)).absolute())
+    for diagnosis in examine(path, server_uids(options), places):
+        diagnoses.append(diagnosis)
+        print(
+            f"{'ok' if diagnosis.ok else 'LOOK':<5} {diagnosis.about:<12} {printable(diagnosis.sentence)}", flush=True
+        )
+    return exit_status(diagnoses)

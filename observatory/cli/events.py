@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
-from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import add_origin_options, nats_source
+from observatory.cli.server_options import add_server_options, client
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable, printable_json
 
 if TYPE_CHECKING:
     import argparse
@@ -48,8 +48,8 @@ def _number(text: str) -> int:
 
 
 def parameters(options: argparse.Namespace) -> dict[str, str]:
-    """The query of `/events` that these options mean. Raises Stop for a user who doesn't exist."""
-    from observatory.client.client import UnknownUserError, uid_of
+    """The query of `/events` that these options mean. Raises ObservatoryError for a user who doesn't exist."""
+    from observatory.identity.names import uid_of
 
     query = {
         name: str(value)
@@ -57,10 +57,7 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
         if (value := getattr(options, name)) is not None
     }
     if options.user is not None:
-        try:
-            query["user"] = str(uid_of(options.user))
-        except UnknownUserError as error:
-            raise Stop(str(error), USAGE) from error
+        query["user"] = str(uid_of(options.user))
     if options.follow:
         query["follow"] = "1"
     return query
@@ -68,31 +65,23 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
-    try:
-        with server_errors():
-            query = parameters(options)
-            server = client(options) if options.origin is None else nats_source(options)
-            if options.json:
-                _print_lines(server.lines(query))
-            else:
-                _print_rows(server.events(query), options.follow)
-        if options.follow:
-            raise Stop(f"the server at {server.path} has ended", UNAVAILABLE)
-    except Stop as error:
-        return stop(options, error)
-    return DONE
+    query = parameters(options)
+    server = client(options) if options.origin is None else nats_source(options)
+    if options.json:
+        _print_lines(server.lines(query))
+    else:
+        _print_rows(server.events(query), options.follow)
+    if options.follow:
+        raise ObservatoryError(f"the server at {server.path} has ended", ExitStatus.UNAVAILABLE)
+    return ExitStatus.DONE
 
 
 def _print_lines(lines: Iterable[bytes]) -> None:
     """JSON as it came; for a terminal, control characters beyond ASCII's (those JSON escapes itself) as escapes."""
     out = sys.stdout.buffer
     for line in lines:
-        out.write((_shown(line) if sys.stdout.isatty() else line) + b"\n")
+        out.write((printable_json(line.decode()).encode() if sys.stdout.isatty() else line) + b"\n")
         out.flush()
-
-
-def _shown(line: bytes) -> bytes:
-    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
 def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
@@ -105,9 +94,8 @@ def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
 
 
 def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    from observatory.cli.table import printable
-    from observatory.client.client import user_name
     from observatory.feed.row import what
+    from observatory.identity.names import user_name
 
     for event in events:
         yield (

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, socket_path, stop
-from observatory.cli.exit_status import DONE, UNAVAILABLE, USAGE
 from observatory.cli.origin import lacking
+from observatory.cli.server_options import add_server_options, client, socket_path
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -73,31 +74,29 @@ def _span(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Forward until SIGINT or SIGTERM."""
-    try:
-        host = _host(options)
-        servers = options.to.split(",")
-        scheme = servers[0].partition("://")[0]
-        for url in servers:
-            _check_url(url, scheme)
-        for file in (options.creds, options.ca):
-            _check_file(file)
-        if options.retain is not None and options.make_stream is None:
-            raise Stop("--retain says what the stream keeps, and so goes with --make-stream", USAGE)
-        if scheme in {"nats", "tls"}:
-            return _to_nats(options, servers, host)
-        if options.make_stream is not None or options.creds is not None:
-            raise Stop("--make-stream and --creds are for NATS", USAGE)
-        return _to_otlp(options, host)
-    except Stop as error:
-        return stop(options, error)
+    host = _host(options)
+    servers = options.to.split(",")
+    scheme = servers[0].partition("://")[0]
+    for url in servers:
+        _check_url(url, scheme)
+    for file in (options.creds, options.ca):
+        _check_file(file)
+    if options.retain is not None and options.make_stream is None:
+        raise ObservatoryError("--retain says what the stream keeps, and so goes with --make-stream", ExitStatus.USAGE)
+    if scheme in {"nats", "tls"}:
+        return _to_nats(options, servers, host)
+    if options.make_stream is not None or options.creds is not None:
+        raise ObservatoryError("--make-stream and --creds are for NATS", ExitStatus.USAGE)
+    return _to_otlp(options, host)
 
 
 def _check_url(url: str, scheme: str) -> None:
     parts = urlsplit(url)
     known = {"nats", "tls", "otlp+http", "otlp+https"}
     if parts.scheme not in known or parts.scheme != scheme or not parts.hostname:
-        raise Stop(
-            f"{url!r} is not nats://HOST:PORT, tls://HOST:PORT, otlp+http://HOST:PORT or otlp+https://...", USAGE
+        raise ObservatoryError(
+            f"{url!r} is not nats://HOST:PORT, tls://HOST:PORT, otlp+http://HOST:PORT or otlp+https://...",
+            ExitStatus.USAGE,
         )
 
 
@@ -108,16 +107,16 @@ def _check_file(path: str | None) -> None:
         with Path(path).open("rb"):
             pass
     except OSError as error:
-        raise Stop(f"can't read {path}: {error.strerror}") from error
+        raise ObservatoryError(f"can't read {path}: {error.strerror}") from error
 
 
 def _host(options: argparse.Namespace) -> str:
-    """This machine's name as a token of a subject. Raises Stop."""
+    """This machine's name as a token of a subject. Raises ObservatoryError."""
     from observatory.forward.nats_subject import token
 
     name = options.host if options.host is not None else socket.gethostname().partition(".")[0]
     if not name or len(name) > 64:
-        raise Stop("the host's name must have 1 to 64 characters; say it by --host", USAGE)
+        raise ObservatoryError("the host's name must have 1 to 64 characters; say it by --host", ExitStatus.USAGE)
     return token(name)
 
 
@@ -125,19 +124,17 @@ def _to_nats(options: argparse.Namespace, servers: list[str], host: str) -> int:
     import asyncio
 
     try:
-        from observatory.forward import nats
+        from observatory.forward.nats import NatsForwarder, make_stream
+        from observatory.forward.nats_connection import Access
         from observatory.forward.nats_subject import STREAM
     except ImportError as error:
         raise lacking(error, "fleet") from None
-    access = nats.Access(tuple(servers), host, options.creds, options.ca)
+    access = Access(tuple(servers), host, options.creds, options.ca)
     if options.make_stream is not None:
-        try:
-            asyncio.run(nats.make_stream(access, options.make_stream, options.retain))
-        except nats.TroubleError as error:
-            raise Stop(str(error), UNAVAILABLE) from error
+        asyncio.run(make_stream(access, options.make_stream, options.retain))
         _log(f"the stream {STREAM} is there, in {options.make_stream} copies")
-        return DONE
-    return _forward(options, host, lambda cursor: nats.NatsForwarder(access, cursor, _log))
+        return ExitStatus.DONE
+    return _forward(options, host, lambda cursor: NatsForwarder(access, cursor, _log))
 
 
 def _to_otlp(options: argparse.Namespace, host: str) -> int:
@@ -154,24 +151,20 @@ def _to_otlp(options: argparse.Namespace, host: str) -> int:
 def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Forwarder]) -> int:
     import asyncio
 
-    from observatory.feed.source import ServerSource, SourceError
-    from observatory.forward.cursor import Cursor, CursorError, default_path
+    from observatory.feed.source import ServerSource
+    from observatory.forward.cursor import Cursor, default_path
     from observatory.forward.forwarder import check, forward
 
     server = client(options)
-    with server_errors():
-        server.whoami()
+    server.whoami()  # whoever may not ask is told now
     source = ServerSource(server)
     path = Path(options.cursor) if options.cursor else default_path(socket_path(options), options.to, host)
-    try:
-        with Cursor(path) as cursor:
-            check(source, cursor, _log)
-            _log(f"forwarding what comes after event {cursor.position.id} of {source.name} to {options.to} as {host}")
-            asyncio.run(forward(lambda: make(cursor), source, cursor, _log, once=options.once))
-    except (CursorError, SourceError) as error:
-        raise Stop(str(error)) from error
-    return DONE
+    with Cursor(path) as cursor:
+        check(source, cursor, _log)
+        _log(f"forwarding what comes after event {cursor.position.id} of {source.name} to {options.to} as {host}")
+        asyncio.run(forward(lambda: make(cursor), source, cursor, _log, once=options.once))
+    return ExitStatus.DONE
 
 
 def _log(sentence: str) -> None:
-    print(f"observatory forward: {sentence}", file=sys.stderr, flush=True)
+    print(f"observatory forward: {printable(sentence)}", file=sys.stderr, flush=True)

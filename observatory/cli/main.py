@@ -8,7 +8,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.cli.exit_status import DONE, UNAVAILABLE
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def _commands() -> tuple[ModuleType, ...]:
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
     top = argparse.ArgumentParser(prog="observatory", description=sys.modules["observatory"].__doc__)
+    top.set_defaults(parser=top)
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _commands():
         command.add_parser(subparsers)
@@ -52,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):
         sentence = f"this platform ({sys.platform}) has no Unix sockets, so there is no server here"
         print(f"observatory {options.command}: {sentence}", file=sys.stderr)
-        return UNAVAILABLE
+        return ExitStatus.UNAVAILABLE
     try:
-        status: int = options.run(options)
+        status = _run(options)
         if sys.stdout is not None:  # it may have been closed from the start
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -63,5 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads the output any more (`| head`). Python would try once more to write what is left, and complain.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return ExitStatus.DONE
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        status: int = options.run(options)
+    except ObservatoryError as error:
+        print(f"observatory {options.command}: {printable(str(error))}", file=sys.stderr)
+        return error.status
     return status

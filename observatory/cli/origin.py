@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, client, server_errors
-from observatory.cli.exit_status import USAGE
+from observatory.cli.server_options import client
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -30,21 +30,22 @@ def add_origin_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ca", metavar="FILE", help="who may have signed NATS's certificate (PEM), with --from")
 
 
-def lacking(error: ImportError, extra: str) -> Stop:
+def lacking(error: ImportError, extra: str) -> ObservatoryError:
     """What to say where an extra is not installed."""
-    return Stop(f"{(error.name or 'a package').partition('.')[0]} is missing; install claude-observatory[{extra}]")
+    package = (error.name or "a package").partition(".")[0]
+    return ObservatoryError(f"{package} is missing; install claude-observatory[{extra}]")
 
 
 def nats_source(options: argparse.Namespace) -> NatsSource:
-    """The hosts on the NATS that `--from` names. Raises Stop."""
+    """The hosts on the NATS that `--from` names. Raises ObservatoryError."""
     servers = tuple(options.origin.split(","))
     if not all(server.startswith(("nats://", "tls://")) for server in servers):
-        raise Stop(f"{options.origin!r} is not nats://HOST:PORT or tls://HOST:PORT", USAGE)
+        raise ObservatoryError(f"{options.origin!r} is not nats://HOST:PORT or tls://HOST:PORT", ExitStatus.USAGE)
     for path in (options.creds, options.ca):
         if path is not None and not os.access(path, os.R_OK):
-            raise Stop(f"can't read {Path(path)}")
+            raise ObservatoryError(f"can't read {Path(path)}")
     try:
-        from observatory.forward.nats import Access
+        from observatory.forward.nats_connection import Access
         from observatory.forward.nats_source import NatsSource
     except ImportError as error:
         raise lacking(error, "fleet") from None
@@ -52,17 +53,13 @@ def nats_source(options: argparse.Namespace) -> NatsSource:
 
 
 def source(options: argparse.Namespace) -> Source:
-    """Where the events come from; whoever may not read them is told now. Raises Stop."""
-    from observatory.feed.source import ServerSource, SourceError
+    """Where the events come from; whoever may not read them is told now. Raises ObservatoryError."""
+    from observatory.feed.source import ServerSource
 
     if options.origin is not None:
         found = nats_source(options)
-        try:
-            found.newest()
-        except SourceError as error:
-            raise Stop(str(error)) from error
+        found.newest()
         return found
     server = client(options)
-    with server_errors():
-        server.whoami()
+    server.whoami()
     return ServerSource(server)

@@ -8,14 +8,16 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from observatory.address import SOCKET_DEFAULT, default_socket
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from observatory.events import Event
     from observatory.service.assembly import Settings
-
-DEFAULT_SOCKET = "/tmp/claude-observatory.sock"
 
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -30,8 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--socket",
         metavar="PATH",
-        default=os.environ.get("CLAUDE_UNIX_HOOK_WATCHER") or DEFAULT_SOCKET,
-        help="where to listen (default: $CLAUDE_UNIX_HOOK_WATCHER, else " + DEFAULT_SOCKET + ")",
+        default=default_socket(),
+        help=f"where to listen (default: {SOCKET_DEFAULT})",
     )
     parser.add_argument("--mode", default="0660", metavar="OCTAL", help="mode bits of the sockets (default: 0660)")
     parser.add_argument("--group", metavar="NAME|GID", help="group of the sockets (default: what the kernel gives)")
@@ -65,21 +67,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    from observatory.listening import ListenError
     from observatory.service.assembly import serve
-    from observatory.store import StoreError
 
     try:
         settings = _settings(options)
     except (ValueError, ImportError) as error:
         _log(str(error))
-        return 2
+        return ExitStatus.USAGE
     try:
         serve(settings, _log)
-    except (ListenError, StoreError) as error:
+    except ObservatoryError as error:
         _log(str(error))
         return error.status
-    return 0
+    return ExitStatus.DONE
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -126,4 +126,4 @@ def _seconds(text: str) -> int:
 
 def _log(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more, which ends nothing
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
-from observatory.cli.exit_status import DONE
+from observatory.cli.server_options import add_server_options, client
+from observatory.errors import ExitStatus
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -40,16 +41,12 @@ def run(options: argparse.Namespace) -> int:
     """Fetch, tell, print."""
     from observatory.sessions.state import sessions
 
-    try:
-        with server_errors():
-            found = sessions(relevant(client(options)))
-        if options.json:
-            _print_json(found)
-        else:
-            _print_table(found)
-    except Stop as error:
-        return stop(options, error)
-    return DONE
+    found = sessions(relevant(client(options)))
+    if options.json:
+        _print_json(found)
+    else:
+        _print_table(found)
+    return ExitStatus.DONE
 
 
 def relevant(server: Client) -> list[dict[str, Any]]:
@@ -88,8 +85,8 @@ def _print_json(found: list[Session]) -> None:
 def _print_table(found: list[Session]) -> None:
     from datetime import UTC, datetime
 
-    from observatory.cli.table import print_table, printable
-    from observatory.client.client import user_name
+    from observatory.cli.table import print_table
+    from observatory.identity.names import user_name
 
     now = datetime.now(UTC)
     print_table(

@@ -1,7 +1,6 @@
 """Rows for people: columns on a terminal, by rich where it is installed, and plain text elsewhere.
 
-What is shown was said by others. Nothing of it reaches a terminal that could move its cursor, change its title or
-turn the direction of its text: `printable` leaves only what can be seen.
+What is shown was said by others, so that each cell is made `printable`.
 """
 
 from __future__ import annotations
@@ -11,19 +10,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from observatory.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ELLIPSIS = "\u2026"
-
-
-def printable(text: str) -> str:
-    """The text with every character that is not seen as itself written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

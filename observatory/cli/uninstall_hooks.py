@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, stop
-from observatory.cli.exit_status import DONE
-from observatory.cli.install_hooks import add_scope, settings_directory, show, status_of
+from observatory.cli.settings_scope import add_scope_options, settings_directory, show
+from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Take observatory's hooks out of Claude Code's settings. A file that nobody has changed since the "
         "installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.",
     )
-    add_scope(parser)
+    add_scope_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -30,23 +29,20 @@ def run(options: argparse.Namespace) -> int:
     """Uninstall the hooks."""
     from observatory.hooks import files
 
-    try:
-        path = files.settings_path(settings_directory(options.everywhere))
-        change = files.plan_uninstall(path)
-        show(change)
-        if not change.changes:
-            print(f"{path} has none of observatory's hooks.")
-        elif options.dry_run:
-            print(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory.")
-        else:
-            files.make(change)
-            print(_done(change, files.backup_path(path).name))
-    except files.SettingsError as error:
-        return stop(options, Stop(str(error), status_of(error)))
-    return DONE
+    path = files.settings_path(settings_directory(options.everywhere))
+    change = files.plan_uninstall(path)
+    show(change)
+    if not change.changes:
+        print(f"{path} has none of observatory's hooks.")
+    elif options.dry_run:
+        print(f"Nothing was changed: without --dry-run, {path} would lose its hooks for observatory.")
+    else:
+        files.make(change)
+        print(_done(change, files.backup_path(path).name))
+    return ExitStatus.DONE
 
 
-def _done(change: files.Change, backup: str) -> str:
+def _done(change: files.SettingsChange, backup: str) -> str:
     if change.after is None:
         return f"{change.path} is removed: it held nothing but observatory's hooks."
     if change.exact:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, add_server_options, stop
-from observatory.cli.exit_status import DONE, USAGE
 from observatory.cli.origin import add_origin_options, lacking, source
+from observatory.cli.server_options import add_server_options
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,15 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Show it until the user has seen enough."""
-    try:
-        return _watch(options)
-    except Stop as error:
-        return stop(options, error)
-
-
-def _watch(options: argparse.Namespace) -> int:
     if not (all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
-        raise Stop("this needs a terminal; `observatory events --follow` writes lines", USAGE)
+        raise ObservatoryError("this needs a terminal; `observatory events --follow` writes lines", ExitStatus.USAGE)
     try:
         from observatory.watch.app import WatchApp
     except ImportError as error:
@@ -49,4 +42,4 @@ def _watch(options: argparse.Namespace) -> int:
         WatchApp(feed).run()
     finally:
         feed.stop()
-    return DONE
+    return ExitStatus.DONE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli.common import Stop, add_server_options, stop
-from observatory.cli.exit_status import DONE, FAILED
 from observatory.cli.origin import add_origin_options, lacking, source
+from observatory.cli.server_options import add_server_options
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -39,13 +39,6 @@ def _port(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Serve the page until SIGINT or SIGTERM."""
     try:
-        return _serve(options)
-    except Stop as error:
-        return stop(options, error)
-
-
-def _serve(options: argparse.Namespace) -> int:
-    try:
         from observatory.web.app import application
         from observatory.web.gate import Gate
         from observatory.web.port import listen, ready
@@ -57,7 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         sock = listen(options.port)
     except OSError as error:
-        raise Stop(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}", FAILED) from error
+        raise ObservatoryError(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}") from error
     feed = Feed(shown)
     gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     serve = ready(gate, sock, feed.stop)
@@ -67,7 +60,7 @@ def _serve(options: argparse.Namespace) -> int:
         serve()
     finally:
         feed.stop()
-    return DONE
+    return ExitStatus.DONE
 
 
 def _print(sentence: str, gate: Gate) -> None:

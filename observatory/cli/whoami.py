@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli.common import Stop, add_server_options, client, server_errors, stop
-from observatory.cli.exit_status import DONE
+from observatory.cli.server_options import add_server_options, client
+from observatory.errors import ExitStatus
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -27,18 +28,14 @@ def run(options: argparse.Namespace) -> int:
     """Ask, and print."""
     import json
 
-    try:
-        with server_errors():
-            who = client(options).whoami()
-    except Stop as error:
-        return stop(options, error)
-    print(json.dumps(who) if options.json else sentence(who))
-    return DONE
+    who = client(options).whoami()
+    print(json.dumps(who) if options.json else printable(sentence(who)))
+    return ExitStatus.DONE
 
 
 def sentence(who: dict[str, Any]) -> str:
     """The credentials in the manner of id(1); `?` is what the kernel did not know or could not translate."""
-    from observatory.client.client import group_name, user_name
+    from observatory.identity.names import group_name, user_name
 
     def one(key: str, name: str) -> str:
         return f"{key}={who[key]}({name})" if isinstance(who.get(key), int) else f"{key}=?"

@@ -8,87 +8,26 @@ a user whom the caller has no reason to trust is refused before a byte is sent.
 from __future__ import annotations
 
 import errno
-import grp
 import http.client
 import json
 import os
-import pwd
 import socket
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.identity import peer_credentials
+from observatory.identity.names import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for the server, except for an event to come."""
-
-
 READ: Final = 256 * 1024
 """Bytes taken from the server at once, at most."""
-
-
-class ClientError(Exception):
-    """Why there is no answer: one sentence for a person."""
-
-
-class UnavailableError(ClientError):
-    """No server is there, or it doesn't answer any more."""
-
-
-class ForbiddenError(ClientError):
-    """The caller may not connect, or may not see that, or the server is someone else's."""
-
-
-class MistakenError(ClientError):
-    """What was asked for makes no sense."""
-
-
-class UnknownUserError(ValueError):
-    """There is no such user; the message is a sentence."""
-
-
-def default_socket() -> str:
-    """The socket's path where nobody has named one: the environment's, else the well-known one."""
-    return os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
-
-
-def uid_of(user: str) -> int:
-    """A uid from a user's name or number. Raises UnknownUserError."""
-    if user.isascii() and user.isdigit():
-        number = int(user)
-        if number >= 0xFFFF_FFFF:
-            raise UnknownUserError(f"{user} is not a uid: those are below 4294967295")
-        return number
-    try:
-        return pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise UnknownUserError(f"there is no user named {user!r} on this machine") from None
-
-
-def user_name(uid: int | None) -> str:
-    """A user's name, or the number where it has none, or `?` where the kernel could not translate it."""
-    if uid is None:
-        return "?"
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except (KeyError, OverflowError):
-        return str(uid)
-
-
-def group_name(gid: int | None) -> str:
-    """A group's name, or the number where it has none, or `?` where the kernel could not translate it."""
-    if gid is None:
-        return "?"
-    try:
-        return grp.getgrgid(gid).gr_name
-    except (KeyError, OverflowError):
-        return str(gid)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -100,20 +39,22 @@ class _UnixConnection(http.client.HTTPConnection):
         self._trusted = trusted
 
     def connect(self) -> None:
-        """Connect. Raises OSError, or ClientError if the server is someone else's."""
+        """Connect. Raises OSError, or ObservatoryError if the server is someone else's."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(TIMEOUT)
         self.sock.connect(self._path)
         peer = peer_credentials(self.sock)
         uid = None if peer is None else peer.uid
         if uid is None:
-            raise ForbiddenError(
-                f"the kernel doesn't say whose server listens at {self._path}, so nothing was sent to it"
+            raise ObservatoryError(
+                f"the kernel doesn't say whose server listens at {self._path}, so nothing was sent to it",
+                ExitStatus.NOT_PERMITTED,
             )
         if uid not in self._trusted:
-            raise ForbiddenError(
+            raise ObservatoryError(
                 f"the server at {self._path} is {user_name(uid)}'s (uid {uid}), not yours or root's, so nothing was "
-                f"sent to it; if you trust it, say --server-user {user_name(uid)}"
+                f"sent to it; if you trust it, say --server-user {user_name(uid)}",
+                ExitStatus.NOT_PERMITTED,
             )
 
 
@@ -125,20 +66,20 @@ class Client:
         self._trusted = server_uids | {0, os.geteuid()}
 
     def whoami(self) -> dict[str, Any]:
-        """The caller's credentials as the server sees them: `pid`, `uid`, `gid`, `groups`. Raises ClientError."""
+        """The caller's credentials as the server sees them: `pid`, `uid`, `gid`, `groups`. Raises ObservatoryError."""
         with self._get("/whoami", {}) as response, self._clear():
             try:
                 answer = json.loads(response.read())
             except ValueError:
                 answer = None
         if not isinstance(answer, dict):
-            raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does")
+            raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
         return answer
 
     def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, one JSON object each, as they come.
 
-        Raises ClientError, also when the server ends in the middle of an event.
+        Raises ObservatoryError, also when the server ends in the middle of an event.
         """
         rest = b""
         with self._get("/events", parameters) as response, self._clear():
@@ -148,17 +89,17 @@ class Client:
                 yield from whole
             cut = bool(rest or response.length)
         if cut:
-            raise UnavailableError(f"the server at {self.path} ended in the middle of an event")
+            raise _unavailable(f"the server at {self.path} ended in the middle of an event")
 
     def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The same as `lines`, read. Raises ClientError."""
+        """The same as `lines`, read. Raises ObservatoryError."""
         for line in self.lines(parameters):
             try:
                 event = json.loads(line)
             except ValueError:
                 event = None
             if not isinstance(event, dict):
-                raise ClientError(f"what listens at {self.path} doesn't answer as an observatory does")
+                raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
             yield event
 
     @contextmanager
@@ -178,13 +119,15 @@ class Client:
 
     def _complain(self, response: http.client.HTTPResponse) -> None:
         said = response.read(4096).decode(errors="replace").strip()
-        kinds: dict[int, type[ClientError]] = {
-            HTTPStatus.BAD_REQUEST: MistakenError,
-            HTTPStatus.FORBIDDEN: ForbiddenError,
-            HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+        statuses: dict[int, ExitStatus] = {
+            HTTPStatus.BAD_REQUEST: ExitStatus.USAGE,
+            HTTPStatus.FORBIDDEN: ExitStatus.NOT_PERMITTED,
+            HTTPStatus.SERVICE_UNAVAILABLE: ExitStatus.UNAVAILABLE,
         }
-        kind = kinds.get(response.status, ClientError)
-        raise kind(f"the server at {self.path} answers {response.status} {response.reason}: {said}")
+        raise ObservatoryError(
+            f"the server at {self.path} answers {response.status} {response.reason}: {said}",
+            statuses.get(response.status, ExitStatus.FAILED),
+        )
 
     @contextmanager
     def _clear(self) -> Iterator[None]:
@@ -192,27 +135,33 @@ class Client:
         try:
             yield
         except TimeoutError:
-            raise UnavailableError(f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds") from None
+            raise _unavailable(f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds") from None
         except http.client.HTTPException as error:
-            raise UnavailableError(
+            raise _unavailable(
                 f"the server at {self.path} ended the conversation, or speaks no HTTP ({type(error).__name__})"
             ) from error
         except OSError as error:
             raise _refusal(self.path, error) from error
 
 
-def _refusal(path: str, error: OSError) -> ClientError:
+def _refusal(path: str, error: OSError) -> ObservatoryError:
     number = error.errno
     if number in {errno.ENOENT, errno.ENOTDIR}:
-        return UnavailableError(f"there is no {path}; start a server with `observatory serve`")
+        return _unavailable(f"there is no {path}; start a server with `observatory serve`")
     if number == errno.ECONNREFUSED:
-        return UnavailableError(f"nobody listens at {path}; start a server with `observatory serve`")
+        return _unavailable(f"nobody listens at {path}; start a server with `observatory serve`")
     if number in {errno.EACCES, errno.EPERM}:
-        return ForbiddenError(
-            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way"
+        return ObservatoryError(
+            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way",
+            ExitStatus.NOT_PERMITTED,
         )
     if number is None:  # the path itself is too long
-        return MistakenError(f"{path!r} can't be a socket's path: {error}")
+        return ObservatoryError(f"{path!r} can't be a socket's path: {error}", ExitStatus.USAGE)
     if number in {errno.ECONNRESET, errno.EPIPE}:
-        return UnavailableError(f"the server at {path} ended the conversation")
-    return UnavailableError(f"no server can be reached at {path}: {error.strerror}")
+        return _unavailable(f"the server at {path} ended the conversation")
+    return _unavailable(f"no server can be reached at {path}: {error.strerror}")
+
+
+def _unavailable(sentence: str) -> ObservatoryError:
+    """No server is there, or it doesn't answer any more."""
+    return ObservatoryError(sentence, ExitStatus.UNAVAILABLE)

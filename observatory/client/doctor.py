@@ -1,6 +1,6 @@
 """Does it work, for this user, on this machine? Each question is answered by trying, or by looking at the files.
 
-Every finding is one line: that something is as it should be, or what is wrong and what to do.
+Every diagnosis is one line: that something is as it should be, or what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.client.client import Client, ClientError, ForbiddenError, UnavailableError, group_name, user_name
+from observatory.address import SOCKET_VARIABLE
+from observatory.client.client import Client
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files
 from observatory.hooks.command import Recipient, hook_command, socket_of
 from observatory.hooks.program import client_version
+from observatory.identity.names import group_name, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +43,7 @@ class Diagnosis:
     about: str
     ok: bool
     sentence: str
-    error: ClientError | None = None
+    error: ObservatoryError | None = None
 
 
 def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) -> Iterator[Diagnosis]:
@@ -198,7 +201,7 @@ def _server(client: Client) -> Diagnosis:
     """Is it there, does it answer, and does it see who asks?"""
     try:
         uid = client.whoami().get("uid")
-    except ClientError as error:
+    except ObservatoryError as error:
         return Diagnosis("server", False, str(error), error)
     own = os.geteuid()
     if uid == own:
@@ -232,13 +235,13 @@ def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
             path = files.settings_path(directory)
             hooks = files.read_installed(path)
             rest = _settings(path)
-        except files.SettingsError as error:
+        except ObservatoryError as error:
             return Diagnosis("hooks", False, str(error))
         if rest.get("disableAllHooks") is True:
             return Diagnosis("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
         plugins = rest.get("enabledPlugins")
         if isinstance(plugins, dict) and any(name.startswith("observatory@") and plugins[name] for name in plugins):
-            return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to $CLAUDE_UNIX_HOOK_WATCHER")
+            return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to ${SOCKET_VARIABLE}")
         if not hooks:
             continue
         sockets = {
@@ -280,7 +283,7 @@ def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnos
     took = time.monotonic() - started
     try:
         arrived = list(client.events({"event": TRIAL, "tool": mark}))
-    except ClientError as error:
+    except ObservatoryError as error:
         return Diagnosis("event", False, str(error), error)
     if len(arrived) != 1 or arrived[0].get("_peer_uid") != os.geteuid():
         return Diagnosis(
@@ -295,12 +298,11 @@ def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnos
     )
 
 
-def status(findings: Sequence[Diagnosis]) -> type[ClientError] | None:
-    """What kind of trouble there is, if any: `ForbiddenError`, `UnavailableError`, else `ClientError`."""
-    troubles = [finding for finding in findings if not finding.ok]
+def exit_status(diagnoses: Sequence[Diagnosis]) -> ExitStatus:
+    """How it ends: what stands most in the way decides, and without any trouble it is done."""
+    troubles = [diagnosis for diagnosis in diagnoses if not diagnosis.ok]
     if not troubles:
-        return None
-    for kind in (ForbiddenError, UnavailableError):
-        if any(isinstance(finding.error, kind) for finding in troubles):
-            return kind
-    return ClientError
+        return ExitStatus.DONE
+    statuses = {diagnosis.error.status for diagnosis in troubles if diagnosis.error is not None}
+    worst = (status for status in (ExitStatus.NOT_PERMITTED, ExitStatus.UNAVAILABLE) if status in statuses)
+    return next(worst, ExitStatus.FAILED)

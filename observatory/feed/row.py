@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from observatory.client.client import user_name
+from observatory.identity.names import user_name
 from observatory.sessions.state import DEAD
 
 WHAT: Final = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from observatory.client.client import ClientError
+from observatory.errors import ObservatoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from observatory.client.client import Client
 
 
-class SourceError(Exception):
-    """Why no events come just now: one sentence for a person."""
+class SourceError(ObservatoryError):
+    """Why no events come just now; later they may come again."""
 
 
 class Source(Protocol):
@@ -68,7 +68,7 @@ class ServerSource:
         try:
             for line in self._client.lines(parameters):
                 yield place_of(line), line
-        except ClientError as error:
+        except ObservatoryError as error:
             raise SourceError(str(error)) from error
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from observatory.errors import ObservatoryError
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -24,10 +26,6 @@ class Position:
     ts: str = ""
 
 
-class CursorError(Exception):
-    """Why there is no cursor: one sentence for a person."""
-
-
 class Cursor:
     """A cursor's file. A context manager: it's this process's alone until its end."""
 
@@ -38,35 +36,39 @@ class Cursor:
         self._lock = -1
 
     def __enter__(self) -> Cursor:
-        """Read it. Raises CursorError."""
+        """Read it. Raises ObservatoryError."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            raise CursorError(f"another observatory forward works with {self.path}; choose another --cursor") from None
+            raise ObservatoryError(
+                f"another observatory forward works with {self.path}; choose another --cursor"
+            ) from None
         except OSError as error:
-            raise CursorError(f"can't use the cursor {self.path}: {error.strerror}; choose another --cursor") from error
+            raise ObservatoryError(
+                f"can't use the cursor {self.path}: {error.strerror}; choose another --cursor"
+            ) from error
         try:
             self.position = self._saved = msgspec.json.decode(self.path.read_bytes(), type=Position)
         except FileNotFoundError:
             pass
         except (OSError, msgspec.DecodeError) as error:
             os.close(self._lock)
-            raise CursorError(f"can't read the cursor {self.path}: {error}; remove it to begin anew") from error
+            raise ObservatoryError(f"can't read the cursor {self.path}: {error}; remove it to begin anew") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write it a last time, and let others have it."""
-        with contextlib.suppress(CursorError):
+        with contextlib.suppress(ObservatoryError):
             self.save()
         os.close(self._lock)
 
     def save(self) -> None:
-        """Write it, if it has moved. Raises CursorError."""
+        """Write it, if it has moved. Raises ObservatoryError."""
         if self.position == self._saved:
             return
         try:
@@ -74,7 +76,7 @@ class Cursor:
             fresh.write_bytes(msgspec.json.encode(self.position) + b"\n")
             fresh.replace(self.path)
         except OSError as error:
-            raise CursorError(f"can't write the cursor {self.path}: {error.strerror}") from error
+            raise ObservatoryError(f"can't write the cursor {self.path}: {error.strerror}") from error
         self._saved = self.position
 
 

@@ -11,6 +11,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
+
 CONNECT_SECONDS: Final = "0.3"
 TOTAL_SECONDS: Final = "0.7"
 """The most that curl waits for a server that hangs: with the start of the processes, even on a busy machine, a hook
@@ -18,9 +20,6 @@ then takes less than a second."""
 
 CLIENT_SECONDS: Final = 2
 """After this the client itself ends the hook, whatever it hangs on (a dead network file system, say)."""
-
-DEFAULT_SOCKET: Final = "/tmp/claude-observatory.sock"
-SOCKET_VARIABLE: Final = "CLAUDE_UNIX_HOOK_WATCHER"
 
 _MARK: Final = "observatory_socket="
 

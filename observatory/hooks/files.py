@@ -1,7 +1,7 @@
 """A settings file, read and written back safely: all of it or nothing, with its owner, its mode and a backup.
 
-A `Change` is planned first, so that it can be shown, and then made. The backup beside the file holds it as it is
-without observatory's hooks; as long as nobody has changed the file since, uninstalling puts just that back.
+A `SettingsChange` is planned first, so that it can be shown, and then made. The backup beside the file holds it as it
+is without observatory's hooks; as long as nobody has changed the file since, uninstalling puts just that back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import settings
 from observatory.hooks.json_text import MalformedError
 
@@ -28,16 +29,8 @@ if TYPE_CHECKING:
 BACKUP_SUFFIX = ".before-observatory"
 
 
-class SettingsError(Exception):
-    """Why a settings file can't be read or changed, and what to do: one sentence. Nothing was changed."""
-
-
-class ForbiddenError(SettingsError):
-    """The file system's permissions, or the care that they call for, stand against it."""
-
-
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettingsChange:
     """What is to become of a settings file: its text `before` and `after`, `None` where there is no file.
 
     `backup` is what the backup is to hold afterwards, `None` for no backup, and only looked at if the text
@@ -67,45 +60,46 @@ class Change:
 def settings_path(directory: Path) -> Path:
     """The settings file in a `.claude` directory: the file itself, where that is a symbolic link to it.
 
-    Raises ForbiddenError where root would follow another user's link.
+    Raises ObservatoryError where root would follow another user's link.
     """
     path = directory / "settings.json"
     for part in (directory, path):
         with suppress(FileNotFoundError):
             if part.is_symlink() and os.geteuid() == 0 and part.lstat().st_uid != 0:
-                raise ForbiddenError(
+                raise ObservatoryError(
                     f"{part} is a symbolic link of the user with uid {part.lstat().st_uid}, which root does not "
-                    f"follow; run this as that user"
+                    f"follow; run this as that user",
+                    ExitStatus.NOT_PERMITTED,
                 )
     try:
         return path.resolve(strict=False)
     except (OSError, RuntimeError) as error:
-        raise SettingsError(f"{path} can't be followed: {error}") from error
+        raise ObservatoryError(f"{path} can't be followed: {error}") from error
 
 
-def plan_install(path: Path, wanted: Mapping[str, Handler]) -> Change:
-    """Plan to install these hooks, in place of observatory's that are there already. Raises SettingsError."""
+def plan_install(path: Path, wanted: Mapping[str, Handler]) -> SettingsChange:
+    """Plan to install these hooks, in place of observatory's that are there already. Raises ObservatoryError."""
     before = _read(path)
     with _named(path):
         ours = settings.installed(before) if before is not None else {}
         if before is not None and ours == {event: [handler] for event, handler in wanted.items()}:
-            return Change(path, before, before, None)
+            return SettingsChange(path, before, before, None)
         base = _origin(path, before, ours).text if before is not None and ours else before
         after = settings.install(settings.NEW if base is None else base, wanted)
-    return Change(path, before, after, base)
+    return SettingsChange(path, before, after, base)
 
 
-def plan_uninstall(path: Path) -> Change:
-    """Plan to take observatory's hooks out. Raises SettingsError."""
+def plan_uninstall(path: Path) -> SettingsChange:
+    """Plan to take observatory's hooks out. Raises ObservatoryError."""
     before = _read(path)
     if before is None:
-        return Change(path, None, None, None)
+        return SettingsChange(path, None, None, None)
     with _named(path):
         ours = settings.installed(before)
         if not ours:
-            return Change(path, before, before, None)
+            return SettingsChange(path, before, before, None)
         origin = _origin(path, before, ours)
-    return Change(path, before, origin.text, None if origin.exact else _read(backup_path(path)), origin.exact)
+    return SettingsChange(path, before, origin.text, None if origin.exact else _read(backup_path(path)), origin.exact)
 
 
 def backup_path(path: Path) -> Path:
@@ -114,7 +108,7 @@ def backup_path(path: Path) -> Path:
 
 
 def read_installed(path: Path) -> dict[str, list[object]]:
-    """Observatory's hooks in a settings file, by event; empty if there is no file. Raises SettingsError."""
+    """Observatory's hooks in a settings file, by event; empty if there is no file. Raises ObservatoryError."""
     text = _read(path)
     with _named(path):
         return settings.installed(text) if text is not None else {}
@@ -144,7 +138,7 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except MalformedError as error:
-        raise SettingsError(f"{path} was not touched: {error}; mend it, then run this again") from error
+        raise ObservatoryError(f"{path} was not touched: {error}; mend it, then run this again") from error
 
 
 def _read(path: Path) -> str | None:
@@ -153,15 +147,15 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        raise SettingsError(
+        raise ObservatoryError(
             f"{path} was not touched: its byte {error.start} is not UTF-8; mend it, then run this again"
         ) from error
     except OSError as error:
         _refuse(path, error)
 
 
-def make(change: Change) -> None:
-    """Make a planned change. Raises SettingsError, and then the file is as it was."""
+def make(change: SettingsChange) -> None:
+    """Make a planned change. Raises ObservatoryError, and then the file is as it was."""
     if not change.changes:
         return
     directory = change.path.parent
@@ -217,8 +211,8 @@ class _Directory:
         except FileNotFoundError:
             return None
 
-    def expect(self, change: Change) -> None:
-        """Raise SettingsError if the file is no longer what the change was planned on."""
+    def expect(self, change: SettingsChange) -> None:
+        """Raise ObservatoryError if the file is no longer what the change was planned on."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(change.path.name, flags, dir_fd=self.descriptor), "rb") as file:
@@ -226,10 +220,10 @@ class _Directory:
         except FileNotFoundError:
             now = None
         if now != (None if change.before is None else change.before.encode()):
-            raise SettingsError(f"{change.path} was changed by someone else meanwhile; run this again")
+            raise ObservatoryError(f"{change.path} was changed by someone else meanwhile; run this again")
 
     def write(
-        self, name: str, text: str, like: os.stat_result | None, model: Path, change: Change | None = None
+        self, name: str, text: str, like: os.stat_result | None, model: Path, change: SettingsChange | None = None
     ) -> None:
         """Put a file of that text there, all at once, as `like` is the status of `model`: owner, mode, attributes.
 
@@ -264,9 +258,10 @@ class _Directory:
             try:
                 os.fchown(descriptor, wanted.st_uid, wanted.st_gid)
             except PermissionError:
-                raise ForbiddenError(
+                raise ObservatoryError(
                     f"{model} belongs to uid {wanted.st_uid}, gid {wanted.st_gid}, which uid {os.geteuid()} can't "
-                    f"keep; run this as its owner"
+                    f"keep; run this as its owner",
+                    ExitStatus.NOT_PERMITTED,
                 ) from None
         if like is not None:
             _copy_attributes(model, descriptor)
@@ -290,7 +285,8 @@ def _copy_attributes(path: Path, descriptor: int) -> None:
 def _refuse(path: Path, error: OSError) -> NoReturn:
     reason = error.strerror or str(error)
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        raise ForbiddenError(
-            f"{path} can't be read or written: {reason}; look at `ls -ld {path.parent} {path}`"
+        raise ObservatoryError(
+            f"{path} can't be read or written: {reason}; look at `ls -ld {path.parent} {path}`",
+            ExitStatus.NOT_PERMITTED,
         ) from error
-    raise SettingsError(f"{path} can't be read or written: {reason}") from error
+    raise ObservatoryError(f"{path} can't be read or written: {reason}") from error

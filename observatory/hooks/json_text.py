@@ -56,8 +56,8 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a text is laid out: its newline, and what one level of indentation is."""
+class Formatting:
+    """How a text is written: its newline, and what one level of indentation is."""
 
     newline: str
     unit: str
@@ -114,11 +114,11 @@ def _skip(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def layout(text: str, root: Container) -> Layout:
-    """The text's own layout; two spaces and a line feed where it doesn't show any."""
+def formatting(text: str, root: Container) -> Formatting:
+    """The text's own formatting; two spaces and a line feed where it doesn't show any."""
     newline = "\r\n" if "\r\n" in text else "\n"
     unit = _own_line(text, root.items[0].start) if root.items else None
-    return Layout(newline, unit or "  ")
+    return Formatting(newline, unit or "  ")
 
 
 def _own_line(text: str, place: int) -> str | None:
@@ -128,7 +128,9 @@ def _own_line(text: str, place: int) -> str | None:
     return before if line > 0 and not before.strip(" \t") else None
 
 
-def append(text: str, into: Container, depth: int, values: Sequence[tuple[str | None, object]], how: Layout) -> Edit:
+def append(
+    text: str, into: Container, depth: int, values: Sequence[tuple[str | None, object]], how: Formatting
+) -> Edit:
     """Add members (key, value) to an object, or elements (`None`, value) to an array, after those it has.
 
     `depth` is how many containers the container itself is in.

@@ -13,7 +13,7 @@ from observatory.hooks.json_text import (
     append,
     apply,
     container,
-    layout,
+    formatting,
     remove,
     top,
 )
@@ -56,7 +56,7 @@ def install(text: str, wanted: Mapping[str, object]) -> str:
     MalformedError.
     """
     root = top(text)
-    how = layout(text, root)
+    how = formatting(text, root)
     groups = {event: {"hooks": [handler]} for event, handler in wanted.items()}
     member = root.member("hooks")
     if member is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from observatory.listening.socket_file import (
     DEFAULT_MODE,
     Listener,
-    ListenError,
     Specification,
     group_number,
     listen,
     parse_mode,
 )
 
-__all__ = ["DEFAULT_MODE", "ListenError", "Listener", "Specification", "group_number", "listen", "parse_mode"]
+__all__ = ["DEFAULT_MODE", "Listener", "Specification", "group_number", "listen", "parse_mode"]

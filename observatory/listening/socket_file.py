@@ -22,6 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from observatory.address import LONGEST_PATH
+from observatory.errors import ExitStatus, ObservatoryError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -30,16 +33,6 @@ BACKLOG: Final = 4096
 """Connections that wait to be accepted; the kernel lowers it to net.core.somaxconn."""
 LOCK_PATIENCE: Final = 5.0
 """Seconds to wait for another starter in the same directory."""
-
-_FAILED, _USAGE, _NOT_PERMITTED = 1, 2, 77
-
-
-class ListenError(Exception):
-    """Why there is no listening socket: one sentence for a person, and the exit status that belongs to it."""
-
-    def __init__(self, sentence: str, status: int = _FAILED) -> None:
-        super().__init__(sentence)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,7 @@ def group_number(text: str) -> int:
 
 
 def listen(wanted: Specification) -> Listener:
-    """Make the socket file and listen on it. Raises ListenError; nothing of anyone else's is ever removed.
+    """Make the socket file and listen on it. Raises ObservatoryError; nothing of anyone else's is ever removed.
 
     A file that a dead server of our own uid left is replaced. Whoever starts at the same time waits.
     """
@@ -122,7 +115,7 @@ def _finish(sock: socket.socket, wanted: Specification) -> Listener:
     """From a bound socket that nobody may connect to, to a listening one with the group and the mode asked for."""
     with _handle(wanted.path) as (handle, found):
         if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-            raise ListenError(f"{wanted.path} was replaced by someone else while it was being made")
+            raise ObservatoryError(f"{wanted.path} was replaced by someone else while it was being made")
         inode = (found.st_dev, found.st_ino)
         try:
             _set_group(handle, wanted)
@@ -149,9 +142,9 @@ def _set_group(handle: str, wanted: Specification) -> None:
     try:
         os.chown(handle, -1, wanted.group)
     except PermissionError:
-        raise ListenError(
+        raise ObservatoryError(
             f"cannot give {wanted.path} to group {wanted.group}: uid {os.geteuid()} is not a member of it",
-            _NOT_PERMITTED,
+            ExitStatus.NOT_PERMITTED,
         ) from None
 
 
@@ -173,30 +166,30 @@ def _bind(sock: socket.socket, path: str, *, may_replace: bool) -> None:
 
 
 def _remove_stale(path: str, *, may_replace: bool) -> None:
-    """Remove what a dead server of our own uid left at `path`. Raises ListenError if it's anything else."""
+    """Remove what a dead server of our own uid left at `path`. Raises ObservatoryError if it's anything else."""
     try:
         with _handle(path) as (handle, found):
             if not stat.S_ISSOCK(found.st_mode):
-                raise ListenError(
+                raise ObservatoryError(
                     f"{path} is taken by {_kind(found.st_mode)}, which stays as it is: choose another --socket"
                 )
             if found.st_uid != os.geteuid():
-                raise ListenError(
+                raise ObservatoryError(
                     f"{path} is a socket of uid {found.st_uid}, not of uid {os.geteuid()}, and stays as it is:"
                     " choose another --socket"
                 )
             if _is_live(handle, path, stat.S_IMODE(found.st_mode)):
-                raise ListenError(f"a server already listens on {path}")
+                raise ObservatoryError(f"a server already listens on {path}")
             inode = (found.st_dev, found.st_ino)
     except FileNotFoundError:
         return  # it has gone by itself
     if not may_replace:
-        raise ListenError(f"{path} is a dead server's, and its directory can't be locked to replace it: remove it")
+        raise ObservatoryError(f"{path} is a dead server's, and its directory can't be locked to replace it: remove it")
     _unlink(path, inode)
 
 
 def _is_live(handle: str, path: str, mode: int) -> bool:
-    """Whether anyone listens on a socket of ours. Raises ListenError if that can't be told."""
+    """Whether anyone listens on a socket of ours. Raises ObservatoryError if that can't be told."""
     try:
         return _answers(handle, path)
     except PermissionError:
@@ -221,7 +214,7 @@ def _answers(handle: str, path: str) -> bool:
         except OSError as error:
             if error.errno == errno.EAGAIN:  # so many wait there that there's no room for one more
                 return True
-            raise ListenError(
+            raise ObservatoryError(
                 f"cannot tell whether a server lives behind {path} ({error.strerror}): remove it if none does"
             ) from None
         return True
@@ -235,28 +228,29 @@ def _kind(mode: int) -> str:
     return "a directory" if stat.S_ISDIR(mode) else "something that is no socket"
 
 
-def _explained(error: OSError, path: str) -> ListenError:
+def _explained(error: OSError, path: str) -> ObservatoryError:
     directory = Path(path).parent
     if isinstance(error, FileNotFoundError):
-        return ListenError(f"cannot make {path}: the directory {directory} does not exist")
+        return ObservatoryError(f"cannot make {path}: the directory {directory} does not exist")
     if isinstance(error, NotADirectoryError):
-        return ListenError(f"cannot make {path}: {directory} is not a directory")
+        return ObservatoryError(f"cannot make {path}: {directory} is not a directory")
     if isinstance(error, PermissionError):
-        return ListenError(
-            f"cannot make {path}: uid {os.geteuid()} may not write in the directory {directory}", _NOT_PERMITTED
+        return ObservatoryError(
+            f"cannot make {path}: uid {os.geteuid()} may not write in the directory {directory}",
+            ExitStatus.NOT_PERMITTED,
         )
-    return ListenError(f"cannot make {path}: {error.strerror or error}")
+    return ObservatoryError(f"cannot make {path}: {error.strerror or error}")
 
 
 def _check_path(path: str) -> None:
-    """Raises ListenError for a name that no socket can have."""
+    """Raises ObservatoryError for a name that no socket can have."""
     if not path or "\0" in path:
-        raise ListenError("the socket's path is empty or has a null byte in it", _USAGE)
+        raise ObservatoryError("the socket's path is empty or has a null byte in it", ExitStatus.USAGE)
     length = len(os.fsencode(path))
-    longest = 107 if os.uname().sysname == "Linux" else 103
-    if length > longest:
-        raise ListenError(
-            f"the socket's path has {length} bytes, and a Unix socket's has {longest} at most: {path}", _USAGE
+    if length > LONGEST_PATH:
+        raise ObservatoryError(
+            f"the socket's path has {length} bytes, and a Unix socket's has {LONGEST_PATH} at most: {path}",
+            ExitStatus.USAGE,
         )
 
 

@@ -8,7 +8,8 @@ import socket
 import stat
 from typing import TYPE_CHECKING, Final
 
-from observatory.listening.socket_file import Listener, ListenError
+from observatory.errors import ObservatoryError
+from observatory.listening.socket_file import Listener
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -22,7 +23,7 @@ OUTPUT: Final = "output"
 def passed_listeners(environment: MutableMapping[str, str]) -> dict[str, Listener]:
     """The listening sockets that were passed to this process, by `"main"` and `OUTPUT`; usually none.
 
-    What says so is taken out of the environment, as it isn't meant for any child. Raises ListenError for
+    What says so is taken out of the environment, as it isn't meant for any child. Raises ObservatoryError for
     descriptors that are no listening Unix stream sockets, and for more of them than there's use for.
     """
     values = {name: environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
@@ -34,7 +35,7 @@ def passed_listeners(environment: MutableMapping[str, str]) -> dict[str, Listene
     for place in range(int(values["LISTEN_FDS"])):
         name = OUTPUT if place < len(names) and names[place] == OUTPUT else "main"
         if name in found:
-            raise ListenError(f"systemd passes more than one {name} socket: one is served")
+            raise ObservatoryError(f"systemd passes more than one {name} socket: one is served")
         found[name] = _adopted(FIRST + place)
     return found
 
@@ -42,7 +43,7 @@ def passed_listeners(environment: MutableMapping[str, str]) -> dict[str, Listene
 def _adopted(descriptor: int) -> Listener:
     os.set_inheritable(descriptor, False)
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        raise ListenError(f"systemd passes descriptor {descriptor}, which is no socket")
+        raise ObservatoryError(f"systemd passes descriptor {descriptor}, which is no socket")
     sock = socket.socket(fileno=descriptor)
     name = sock.getsockname() if sock.family == socket.AF_UNIX else None
     if (
@@ -52,7 +53,7 @@ def _adopted(descriptor: int) -> Listener:
         or not isinstance(name, str)
         or not name
     ):
-        raise ListenError(
+        raise ObservatoryError(
             f"systemd passes descriptor {descriptor}, which is no listening Unix stream socket with a path"
         )
     sock.setblocking(False)

@@ -52,7 +52,7 @@ class Settings:
 
 
 def serve(settings: Settings, log: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Main thread only. Raises ListenError or StoreError if it can't begin."""
+    """Serve until SIGTERM or SIGINT. Main thread only. Raises ObservatoryError if it can't begin."""
     _fill_standard_streams()
     with contextlib.ExitStack() as undo:
         loop = Loop()

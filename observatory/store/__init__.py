@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from observatory.store.database import INDEX_EVERY, NotStored, Query, Store
-from observatory.store.opening import StoreError, Sync, default_path, open_store
+from observatory.store.opening import Sync, default_path, open_store
 
-__all__ = ["INDEX_EVERY", "NotStored", "Query", "Store", "StoreError", "Sync", "default_path", "open_store"]
+__all__ = ["INDEX_EVERY", "NotStored", "Query", "Store", "Sync", "default_path", "open_store"]

@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from observatory.errors import ExitStatus, ObservatoryError
+from observatory.store import schema
 from observatory.store.checkpoints import LONGEST, Checkpoints
 from observatory.store.database import PAGE, Store
 
@@ -19,8 +21,6 @@ START_PATIENCE: Final = 5.0
 """Seconds to wait for a lock that some other program holds on the database."""
 CACHE: Final = 8 * 1024
 """Kibibytes of pages that SQLite keeps in memory."""
-
-_FAILED, _NOT_PERMITTED = 1, 77
 
 
 class Sync(Enum):
@@ -32,32 +32,8 @@ class Sync(Enum):
     """At each commit, before its events are acknowledged. A power cut takes nothing, if the disk tells the truth."""
 
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    (
-        """CREATE TABLE event (
-            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT,
-            line BLOB NOT NULL
-        )""",
-        "CREATE TABLE facet (id INTEGER PRIMARY KEY, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT)",
-        "CREATE INDEX facet_by_name ON facet (name)",
-        "CREATE INDEX facet_by_uid ON facet (uid)",
-        "CREATE INDEX facet_by_session ON facet (session) WHERE session IS NOT NULL",
-        "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
-    ),
-)
-"""Statements that take a database from the version that is their place in this list to the next one."""
-
-
-class StoreError(Exception):
-    """Why there is no store: one sentence for a person, and the exit status that belongs to it."""
-
-    def __init__(self, sentence: str, status: int = _FAILED) -> None:
-        super().__init__(sentence)
-        self.status = status
-
-
 def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
-    """Open the database at `path`, or make it, for this process alone. Raises StoreError.
+    """Open the database at `path`, or make it, for this process alone. Raises ObservatoryError.
 
     The file is its owner's only (0600), whatever the umask, and never another user's.
     """
@@ -70,7 +46,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
             return Store(connection, Checkpoints(path, sync.name, connection), lock)
         except sqlite3.Error as error:
             connection.close()
-            raise StoreError(f"cannot use the database {path}: {error}") from None
+            raise ObservatoryError(f"cannot use the database {path}: {error}") from None
         except BaseException:
             connection.close()
             raise
@@ -83,24 +59,20 @@ def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new database: an old one keeps what it has
     connection.execute(f"PRAGMA cache_size = -{CACHE}")
     connection.execute("PRAGMA temp_store = MEMORY")
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"the database {path} has version {version}, and this program knows {len(MIGRATIONS)} at most:"
+    if (version := schema.version(connection)) > len(schema.MIGRATIONS):
+        raise ObservatoryError(
+            f"the database {path} has version {version}, and this program knows {len(schema.MIGRATIONS)} at most:"
             " use a newer one, or another --database"
         )
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
-        raise StoreError(f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database")
+        raise ObservatoryError(
+            f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database"
+        )
     connection.execute(f"PRAGMA synchronous = {sync.name}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
     connection.execute(f"PRAGMA journal_size_limit = {LONGEST}")
-    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
+    schema.migrate(connection)
 
 
 def _make_private(path: str) -> None:
@@ -108,10 +80,10 @@ def _make_private(path: str) -> None:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise StoreError(f"the database {path} is no regular file: use another --database")
+            raise ObservatoryError(f"the database {path} is no regular file: use another --database")
         if found.st_uid != os.geteuid():
-            raise StoreError(
-                f"the database {path} belongs to uid {found.st_uid}: use another --database", _NOT_PERMITTED
+            raise ObservatoryError(
+                f"the database {path} belongs to uid {found.st_uid}: use another --database", ExitStatus.NOT_PERMITTED
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
             os.fchmod(descriptor, 0o600)
@@ -125,12 +97,12 @@ def _lock(path: str) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise StoreError(f"another server uses the database {path}: give this one another --database") from None
+        raise ObservatoryError(f"another server uses the database {path}: give this one another --database") from None
     return descriptor
 
 
 def _open(path: str) -> int:
-    """Open a file to read and write; make it if there is none, 0600 under every umask. Raises StoreError."""
+    """Open a file to read and write; make it if there is none, 0600 under every umask. Raises ObservatoryError."""
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         try:
@@ -140,20 +112,22 @@ def _open(path: str) -> int:
         os.fchmod(descriptor, 0o600)
         return descriptor
     except PermissionError:
-        raise StoreError(
-            f"uid {os.geteuid()} may not open {path} to write: use another --database", _NOT_PERMITTED
+        raise ObservatoryError(
+            f"uid {os.geteuid()} may not open {path} to write: use another --database", ExitStatus.NOT_PERMITTED
         ) from None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise StoreError(f"{path} is a symbolic link, which is not followed: use another --database") from None
-        raise StoreError(f"cannot open {path}: {error.strerror}; use another --database") from None
+            raise ObservatoryError(
+                f"{path} is a symbolic link, which is not followed: use another --database"
+            ) from None
+        raise ObservatoryError(f"cannot open {path}: {error.strerror}; use another --database") from None
 
 
 def default_path(socket_path: str) -> str:
     """Where the events of a socket's server are kept if nobody says: in the user's state directory, made if need be.
 
     `$STATE_DIRECTORY` (systemd.exec(5)), `$XDG_STATE_HOME/claude-observatory` or `~/.local/state/claude-observatory`.
-    Each socket has its own: two servers of one user don't meet. Raises StoreError.
+    Each socket has its own: two servers of one user don't meet. Raises ObservatoryError.
     """
     given, state = os.environ.get("STATE_DIRECTORY"), os.environ.get("XDG_STATE_HOME")
     if given:
@@ -161,7 +135,7 @@ def default_path(socket_path: str) -> str:
     else:
         directory = Path(state or os.path.expanduser("~/.local/state")) / "claude-observatory"
     if not directory.is_absolute():  # also a ~ of which nobody knows whose home it is, where a Path would raise
-        raise StoreError(f"there is no state directory ({directory}): set HOME, or say where by --database")
+        raise ObservatoryError(f"there is no state directory ({directory}): set HOME, or say where by --database")
     try:
         for part in (*reversed(directory.parents), directory):
             if not part.is_dir():
@@ -169,9 +143,9 @@ def default_path(socket_path: str) -> str:
                     part.mkdir(mode=0o700)
                     part.chmod(0o700)  # under every umask
     except OSError as error:
-        raise StoreError(
+        raise ObservatoryError(
             f"cannot make the directory {directory} for the database: {error.strerror}; say where by --database",
-            _NOT_PERMITTED if isinstance(error, PermissionError) else _FAILED,
+            ExitStatus.NOT_PERMITTED if isinstance(error, PermissionError) else ExitStatus.FAILED,
         ) from None
     name = os.path.abspath(socket_path).strip("/").replace("/", "-")
     return str(directory / f"{name}.sqlite3")

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from observatory.client.client import group_name, user_name
 from observatory.feed.feed import KEPT
 from observatory.feed.source import SourceError
+from observatory.identity.names import group_name, user_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from observatory.cli.sessions import since
-from observatory.cli.table import printable
 from observatory.feed.row import what
 from observatory.hooks.command import Recipient, hook_command
 
@@ -225,11 +224,6 @@ def test_nothing_that_others_said_can_take_over_a_terminal(server: Server) -> No
             assert piece[1 : piece.index("m")].replace(";", "").isdigit()
         assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said) or arguments[-1] == "--json"
         assert not {"\u009b", "\x7f", "\x07"} & set(said)
-
-
-def test_what_can_be_seen_is_shown_as_it_is() -> None:
-    assert printable("gr\u00fc\u00df dich \u65e5\u672c") == "gr\u00fc\u00df dich \u65e5\u672c"
-    assert printable("a\tb\n\x1b\u202e") == "a\\tb\\n\\x1b\\u202e"
 
 
 def test_an_event_is_summed_up_by_the_one_thing_that_one_would_ask_about() -> None:

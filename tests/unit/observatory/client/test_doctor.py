@@ -12,8 +12,8 @@ import pytest
 
 from observatory.cli.main import main
 from observatory.client import doctor
-from observatory.client.client import ClientError, ForbiddenError, UnavailableError
-from observatory.client.doctor import Diagnosis, examine, status
+from observatory.client.doctor import Diagnosis, examine, exit_status
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 from tests.unit.observatory.cli.test_client_commands import Server
@@ -88,7 +88,8 @@ def test_all_is_well(
 def test_no_socket(directory: Path) -> None:
     found = look(directory / "o.sock")
     assert found["socket"].sentence == f"there is no {directory}/o.sock; start a server with `observatory serve`"
-    assert isinstance(found["server"].error, UnavailableError)
+    assert found["server"].error is not None
+    assert found["server"].error.status is ExitStatus.UNAVAILABLE
     assert "event" not in found
 
 
@@ -199,7 +200,8 @@ def test_the_directory_that_cannot_be_searched_is_named(directory: Path) -> None
         finally:
             os.seteuid(0)
     assert found["directories"].sentence.startswith(f"{closed} (mode 0700, root:root) can't be searched by you")
-    assert isinstance(found["server"].error, ForbiddenError)
+    assert found["server"].error is not None
+    assert found["server"].error.status is ExitStatus.NOT_PERMITTED
 
 
 def test_a_missing_directory_is_named(directory: Path) -> None:
@@ -292,12 +294,12 @@ def test_a_server_that_mistakes_the_caller_is_told(server: Server, monkeypatch: 
 
 def test_the_worst_trouble_decides_the_exit_status() -> None:
     well, ill = Diagnosis("a", True, "-"), Diagnosis("b", False, "-")
-    down = Diagnosis("c", False, "-", UnavailableError("-"))
-    closed = Diagnosis("d", False, "-", ForbiddenError("-"))
-    assert status([well]) is None
-    assert status([well, ill]) is ClientError
-    assert status([ill, down]) is UnavailableError
-    assert status([down, closed]) is ForbiddenError
+    down = Diagnosis("c", False, "-", ObservatoryError("-", ExitStatus.UNAVAILABLE))
+    closed = Diagnosis("d", False, "-", ObservatoryError("-", ExitStatus.NOT_PERMITTED))
+    assert exit_status([well]) is ExitStatus.DONE
+    assert exit_status([well, ill]) is ExitStatus.FAILED
+    assert exit_status([ill, down]) is ExitStatus.UNAVAILABLE
+    assert exit_status([down, closed]) is ExitStatus.NOT_PERMITTED
 
 
 @pytest.mark.usefixtures("curl")

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.hooks.command import DEFAULT_SOCKET, SOCKET_VARIABLE, Recipient, hook_command
+from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
+from observatory.hooks.command import Recipient, hook_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.cli.main import main
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, settings
 from observatory.hooks.command import Recipient
 
@@ -186,17 +187,19 @@ def test_root_does_not_follow_another_users_link(tmp_path: Path, link: str) -> N
         (home / ".claude").mkdir()
         (home / link).symlink_to(victim / "settings.json")
     os.chown(home / link, 4001, 4001, follow_symlinks=False)
-    with pytest.raises(files.ForbiddenError, match=r"symbolic link of the user with uid 4001.*run this as that user"):
+    with pytest.raises(ObservatoryError, match=r"symbolic link of the user with uid 4001.*that user") as caught:
         files.settings_path(home / ".claude")
+    assert caught.value.status is ExitStatus.NOT_PERMITTED
 
 
 @root_only
 def test_a_file_whose_owner_cannot_be_kept_is_not_touched(open_directory: Path) -> None:
     path = open_directory / "settings.json"
     path.write_text("{}")
-    with effective_user(4001), pytest.raises(files.ForbiddenError) as caught:
+    with effective_user(4001), pytest.raises(ObservatoryError) as caught:
         install(path)
     assert str(caught.value) == f"{path} belongs to uid 0, gid 0, which uid 4001 can't keep; run this as its owner"
+    assert caught.value.status is ExitStatus.NOT_PERMITTED
     assert path.read_text() == "{}"
     assert names(path) == ["settings.json"]
 
@@ -208,9 +211,10 @@ def test_a_directory_that_may_not_be_written_is_named(open_directory: Path) -> N
     open_directory.chmod(0o755)
     with (
         effective_user(4001),
-        pytest.raises(files.ForbiddenError, match=f"{path} can't be read or written: Permission"),
+        pytest.raises(ObservatoryError, match=f"{path} can't be read or written: Permission") as caught,
     ):
         install(path)
+    assert caught.value.status is ExitStatus.NOT_PERMITTED
 
 
 def test_a_link_to_the_settings_stays_a_link(path: Path, tmp_path: Path) -> None:
@@ -259,7 +263,7 @@ def test_a_file_that_changes_under_our_hands_is_left_to_whoever_changes_it(path:
     path.write_text("{}")
     change = files.plan_install(path, WANTED)
     path.write_text('{"b": 1}')
-    with pytest.raises(files.SettingsError, match="was changed by someone else meanwhile"):
+    with pytest.raises(ObservatoryError, match="was changed by someone else meanwhile"):
         files.make(change)
     assert path.read_text() == '{"b": 1}'
     assert not [name for name in names(path) if name.startswith(".")], "a temporary file was left"
@@ -273,7 +277,7 @@ def test_a_failed_write_leaves_the_file_and_nothing_else(path: Path, monkeypatch
 
     change = files.plan_install(path, WANTED)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(files.SettingsError, match="No space left on device"):
+    with pytest.raises(ObservatoryError, match="No space left on device"):
         files.make(change)
     assert path.read_text() == "{}"
     assert names(path) == ["settings.json"]

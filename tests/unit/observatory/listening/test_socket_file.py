@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.listening import ListenError, Specification, group_number, listen, parse_mode, socket_file
+from observatory.errors import ObservatoryError
+from observatory.listening import Specification, group_number, listen, parse_mode, socket_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +142,7 @@ def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int):
 def test_a_live_server_is_not_taken_over_and_not_touched(directory: Path):
     with listening(directory / "s", 0o640):
         before = os.lstat(directory / "s")
-        with pytest.raises(ListenError, match="already listens"):
+        with pytest.raises(ObservatoryError, match="already listens"):
             listen(Specification(str(directory / "s"), 0o666))
         after = os.lstat(directory / "s")
         assert (after.st_ino, after.st_mode, after.st_uid) == (before.st_ino, before.st_mode, before.st_uid)
@@ -159,7 +160,7 @@ def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(d
             waiting[-1].setblocking(False)
             full = waiting[-1].connect_ex(str(directory / "s")) or None
         assert full == errno.EAGAIN
-        with pytest.raises(ListenError, match="already listens"):
+        with pytest.raises(ObservatoryError, match="already listens"):
             listen(Specification(str(directory / "s")))
         for client in waiting:
             client.close()
@@ -168,7 +169,7 @@ def test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over(d
 def test_a_server_of_another_kind_is_not_taken_over(directory: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(directory / "s"))
-        with pytest.raises(ListenError, match="cannot tell whether a server lives"):
+        with pytest.raises(ObservatoryError, match="cannot tell whether a server lives"):
             listen(Specification(str(directory / "s")))
         assert (directory / "s").is_socket()
 
@@ -186,7 +187,7 @@ def test_what_is_no_socket_is_left_alone(directory: Path, make, says: str):
     (directory / "victim").write_text("precious")
     make(directory / "s")
     before = os.lstat(directory / "s")
-    with pytest.raises(ListenError, match=says):
+    with pytest.raises(ObservatoryError, match=says):
         listen(Specification(str(directory / "s")))
     assert os.lstat(directory / "s") == before
     assert (directory / "victim").read_text() == "precious"
@@ -195,14 +196,14 @@ def test_what_is_no_socket_is_left_alone(directory: Path, make, says: str):
 def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path):
     before = stale(directory / "victim")
     (directory / "s").symlink_to("victim")
-    with pytest.raises(ListenError, match="symbolic link"):
+    with pytest.raises(ObservatoryError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
     assert os.lstat(directory / "victim") == before
 
 
 def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(directory: Path):
     (directory / "s").symlink_to("elsewhere")
-    with pytest.raises(ListenError, match="symbolic link"):
+    with pytest.raises(ObservatoryError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
     assert not (directory / "elsewhere").exists()
 
@@ -215,7 +216,7 @@ def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_s
     descriptor = os.open(directory, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ListenError, match="can't be locked"):
+        with pytest.raises(ObservatoryError, match="can't be locked"):
             listen(Specification(str(directory / "s")))
         assert os.lstat(directory / "s") == before
         with listening(directory / "free"):
@@ -257,7 +258,7 @@ def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chown", refused)
-    with pytest.raises(ListenError, match="group 7") as raised:
+    with pytest.raises(ObservatoryError, match="group 7") as raised:
         listen(Specification(str(directory / "s"), group=7))
     assert raised.value.status == 77
     assert list(directory.iterdir()) == []
@@ -273,14 +274,14 @@ def test_when_it_cannot_be_finished_nothing_is_left(directory: Path, monkeypatch
 )
 def test_a_path_where_there_can_be_no_socket_is_explained(directory: Path, path: str, says: str, status: int):
     (directory / "file").touch()
-    with pytest.raises(ListenError, match=says) as raised:
+    with pytest.raises(ObservatoryError, match=says) as raised:
         listen(Specification(str(directory / path)))
     assert raised.value.status == status
 
 
 @pytest.mark.parametrize("path", ["", "\0abstract", "a\0b"])
 def test_a_path_that_is_none_is_refused(path: str):
-    with pytest.raises(ListenError, match="empty or has a null byte") as raised:
+    with pytest.raises(ObservatoryError, match="empty or has a null byte") as raised:
         listen(Specification(path))
     assert raised.value.status == 2
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # says what was found, and whether the environment still speaks of it.
 _CHILD = """
 import json, os, sys
-from observatory.listening import ListenError
+from observatory.errors import ObservatoryError
 from observatory.listening.systemd import passed_listeners
 names, pid = sys.argv[1], sys.argv[2]
 descriptors = [os.dup(int(number)) for number in sys.argv[3:]]
@@ -31,7 +31,7 @@ for place, descriptor in enumerate(descriptors):
 environment = {"LISTEN_FDS": str(len(descriptors)), "LISTEN_PID": pid or str(os.getpid()), "LISTEN_FDNAMES": names}
 try:
     found = passed_listeners(environment)
-except ListenError as error:
+except ObservatoryError as error:
     print(json.dumps(str(error)))
 else:
     for listener in found.values():

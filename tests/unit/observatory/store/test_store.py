@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.errors import ObservatoryError
 from observatory.events import Event
-from observatory.store import NotStored, Query, Store, StoreError, Sync, default_path, open_store, opening
+from observatory.store import NotStored, Query, Store, Sync, default_path, open_store, schema
 from observatory.store.checkpoints import EVERY, Checkpoints
-from observatory.store.database import _selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def test_a_query_uses_one_index_and_neither_looks_through_a_table_nor_sorts(
 ):
     store.append([event(n) for n in range(1, 300)])
     store.index()
-    sql, values = _selection(query, lines=lines, lagging=False)
+    sql, values = query.selection(lines=lines, lagging=False)
     plan = store._connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*values, 1, 100)).fetchall()
     steps = [row[3] for row in plan]
     assert re.match(rf"SEARCH facet USING (COVERING )?INDEX facet_by_{index} .*rowid>\? AND rowid<\?", steps[0]), steps
@@ -231,7 +231,7 @@ def test_a_database_that_others_could_read_is_narrowed(tmp_path: Path):
 
 
 def test_a_second_server_is_refused_the_database(path: str, store: Store):
-    with pytest.raises(StoreError, match="another server uses the database"):
+    with pytest.raises(ObservatoryError, match="another server uses the database"):
         open_store(path)
 
 
@@ -249,7 +249,7 @@ def test_the_lock_of_a_killed_server_ends_with_it(path: str):
     with child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"open\n"
-        with pytest.raises(StoreError):
+        with pytest.raises(ObservatoryError):
             open_store(path)
         child.kill()
     open_store(path).close()
@@ -258,7 +258,7 @@ def test_the_lock_of_a_killed_server_ends_with_it(path: str):
 def test_a_symbolic_link_is_not_followed(tmp_path: Path):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "db").symlink_to("victim")
-    with pytest.raises(StoreError, match="symbolic link"):
+    with pytest.raises(ObservatoryError, match="symbolic link"):
         open_store(str(tmp_path / "db"))
     assert (tmp_path / "victim").read_text() == "precious"
 
@@ -274,14 +274,14 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path):
 def test_what_is_no_database_is_left_alone(tmp_path: Path, make, says: str):
     make(tmp_path / "db")
     before = (tmp_path / "db").stat()
-    with pytest.raises(StoreError, match=says):
+    with pytest.raises(ObservatoryError, match=says):
         open_store(str(tmp_path / "db"))
     after = (tmp_path / "db").stat()
     assert (after.st_size, after.st_ino) == (before.st_size, before.st_ino)
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
-    with pytest.raises(StoreError, match=r"nowhere/db.lock: No such file or directory"):
+    with pytest.raises(ObservatoryError, match=r"nowhere/db.lock: No such file or directory"):
         open_store(str(tmp_path / "nowhere" / "db"))
 
 
@@ -373,7 +373,7 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(path: str):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreError, match="has version 99"):
+    with pytest.raises(ObservatoryError, match="has version 99"):
         open_store(path)
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
@@ -384,8 +384,8 @@ def test_a_database_of_an_earlier_version_is_migrated_with_what_is_in_it(path: s
     store = open_store(path)
     store.append([event(1)])
     store.close()
-    later = (*opening.MIGRATIONS, ("CREATE TABLE extra (a INTEGER)", "INSERT INTO extra SELECT count(*) FROM event"))
-    monkeypatch.setattr(opening, "MIGRATIONS", later)
+    later = (*schema.MIGRATIONS, ("CREATE TABLE extra (a INTEGER)", "INSERT INTO extra SELECT count(*) FROM event"))
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
     store = open_store(path)
     assert store._cursor.execute("SELECT a FROM extra").fetchone() == (1,)
     assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(later),)
@@ -397,12 +397,12 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: str, monkeypa
     open_store(path).close()
     with monkeypatch.context() as patched:
         patched.setattr(
-            opening, "MIGRATIONS", (*opening.MIGRATIONS, ("CREATE TABLE extra (a)", "CREATE TABLE event (a)"))
+            schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE extra (a)", "CREATE TABLE event (a)"))
         )
-        with pytest.raises(StoreError, match="already exists"):
+        with pytest.raises(ObservatoryError, match="already exists"):
             open_store(path)
     store = open_store(path)
-    assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(opening.MIGRATIONS),)
+    assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
     assert store._cursor.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").fetchone() == (0,)
     store.close()
 
@@ -425,8 +425,8 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path, monkeypa
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(StoreError, match=r"cannot make the directory .*file/claude-observatory .*--database"):
+    with pytest.raises(ObservatoryError, match=r"cannot make the directory .*file/claude-observatory .*--database"):
         default_path("/run/a.sock")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
-    with pytest.raises(StoreError, match="no state directory"):
+    with pytest.raises(ObservatoryError, match="no state directory"):
         default_path("/run/a.sock")

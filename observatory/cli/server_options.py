@@ -1,0 +1,46 @@
+"""The options that say which server a command means, and whose it may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observatory.address import SOCKET_DEFAULT, default_socket
+
+if TYPE_CHECKING:
+    import argparse
+
+    from observatory.client.client import Client
+
+SOCKET_HELP = f"the server's socket (default: {SOCKET_DEFAULT})"
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which server is meant, and whose."""
+    parser.add_argument("--socket", metavar="PATH", help=SOCKET_HELP)
+    parser.add_argument(
+        "--server-user",
+        metavar="USER",
+        action="append",
+        default=[],
+        help="also trust a server of this user (name or uid); may be given again. One's own, and root's, are trusted "
+        "always; another user's is refused",
+    )
+
+
+def socket_path(options: argparse.Namespace) -> str:
+    """The path of the server's socket."""
+    return str(options.socket or default_socket())
+
+
+def server_uids(options: argparse.Namespace) -> frozenset[int]:
+    """The uids of `--server-user`. Raises ObservatoryError for a user who doesn't exist."""
+    from observatory.identity.names import uid_of
+
+    return frozenset(uid_of(user) for user in options.server_user)
+
+
+def client(options: argparse.Namespace) -> Client:
+    """The server that the options mean. Raises ObservatoryError for a user who doesn't exist."""
+    from observatory.client.client import Client
+
+    return Client(socket_path(options), server_uids(options))

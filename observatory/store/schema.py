@@ -1,0 +1,40 @@
+"""The tables of a database, and how one of an earlier version gets them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE event (
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT,
+            line BLOB NOT NULL
+        )""",
+        "CREATE TABLE facet (id INTEGER PRIMARY KEY, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT)",
+        "CREATE INDEX facet_by_name ON facet (name)",
+        "CREATE INDEX facet_by_uid ON facet (uid)",
+        "CREATE INDEX facet_by_session ON facet (session) WHERE session IS NOT NULL",
+        "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
+    ),
+)
+"""Statements that take a database from the version that is their place in this list to the next one."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of a database; 0 for a new one."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take a database to the newest version, each step in one transaction. Raises sqlite3.Error."""
+    old = version(connection)
+    for number, statements in enumerate(MIGRATIONS[old:], old + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
