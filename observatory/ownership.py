@@ -32,12 +32,12 @@ _KINDS: Final = (
 )
 
 
-def open_own_file(path: str, access: int, *, make: bool = False) -> int:
+def open_own_file(path: str, access: int, *, make: bool = False, narrow: bool = False) -> int:
     """Open a file of this user's alone: regular, with one name, and of a mode that lets in nobody else.
 
     `access` is os.O_RDONLY, O_WRONLY or O_RDWR. With `make`, a file that is not there is made, with mode 0600 under
-    every umask. Raises ObservatoryError, which names the file, for what is not like that, and FileNotFoundError without
-    `make`.
+    every umask. With `narrow`, one that others might read, but not write, is made 0600 too. Raises ObservatoryError,
+    which names the file, for what is not like that, and FileNotFoundError without `make`.
     """
     try:
         if make:
@@ -55,7 +55,11 @@ def open_own_file(path: str, access: int, *, make: bool = False) -> int:
     except OSError as error:
         raise _refused(path, error) from None
     try:
-        _check(path, os.fstat(descriptor))
+        found = os.fstat(descriptor)
+        if narrow and stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022:
+            os.fchmod(descriptor, PRIVATE)
+            found = os.fstat(descriptor)
+        _check(path, found)
     except BaseException:
         os.close(descriptor)
         raise
