@@ -11,7 +11,6 @@ touches the other's socket.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -32,6 +31,8 @@ PATIENCE: Final = 5.0
 RUNTIME: Final = "/run/user"
 """Where systemd-logind makes a directory for each user who is logged in (pam_systemd(8))."""
 _PAUSE: Final = 0.01
+_OWN: Final = ".claude-observatory-"
+"""The name, less the uid, of a directory beside the socket."""
 
 
 @contextlib.contextmanager
@@ -40,16 +41,18 @@ def starting_lock(path: str) -> Iterator[bool]:
 
     A killed holder's lock ends with it. The file is removed afterwards.
     """
-    name = _lock_file(path)
-    descriptor = None if name is None else _locked(name)
-    if name is None or descriptor is None:
+    held = _locked(path)
+    if held is None:
         yield False
         return
+    name, descriptor = held
     try:
         yield True
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name)  # while it is locked: who opened it meanwhile finds that it has gone, and makes another
+            if _OWN in name:
+                os.rmdir(os.path.dirname(name))
         os.close(descriptor)
 
 
@@ -63,7 +66,7 @@ def _lock_file(path: str) -> str | None:
         return None
     # The directory by its identity: it may be reached by several paths.
     known = hashlib.sha256(f"{where.st_dev} {where.st_ino} {name}".encode(errors="surrogateescape")).hexdigest()[:32]
-    for candidate in (*_own_directories(), Path(directory, f".claude-observatory-{os.geteuid()}")):
+    for candidate in (*_own_directories(), Path(directory, f"{_OWN}{os.geteuid()}")):
         with contextlib.suppress(OSError):
             candidate.mkdir(mode=0o700, exist_ok=True)
             found = candidate.lstat()
@@ -87,25 +90,27 @@ def _own_directories() -> Iterator[Path]:
             yield home / ".local" / "state" / "claude-observatory"
 
 
-def _locked(name: str) -> int | None:
-    """The lock file, open and locked; `None` if somebody holds it for longer than `PATIENCE`, or it can't be made."""
+def _locked(path: str) -> tuple[str, int] | None:
+    """The lock file's name, and the file open and locked; `None` if it is held too long, or can't be made."""
     until = time.monotonic() + PATIENCE
-    while True:
+    while (name := _lock_file(path)) is not None and time.monotonic() <= until:
         try:
             descriptor = open_own_file(name, os.O_RDWR, make=True)
         except (ObservatoryError, OSError):
-            return None
+            time.sleep(_PAUSE)  # its directory may have gone with another's lock
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno not in (errno.EAGAIN, errno.EACCES) or time.monotonic() > until:
-                return None
+        except BlockingIOError:
             time.sleep(_PAUSE)
-            continue
-        if _is_still(name, descriptor):
-            return descriptor
+        except OSError:  # no locks on this file system
+            os.close(descriptor)
+            return None
+        else:
+            if _is_still(name, descriptor):
+                return name, descriptor
         os.close(descriptor)
+    return None
 
 
 def _is_still(name: str, descriptor: int) -> bool:

@@ -21,7 +21,7 @@ print("ready")
 time.sleep(600)
 """
 ON_THE_DIRECTORY = (
-    ("    name = _lock_file(path)\n", "    name = os.path.dirname(path)\n"),
+    ("    while (name := _lock_file(path)) is not None", "    while (name := os.path.dirname(path)) is not None"),
     (
         "            descriptor = open_own_file(name, os.O_RDWR, make=True)\n",
         "            descriptor = os.open(name, os.O_RDONLY)\n",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.listening import starting_lock as module
 from observatory.listening.starting_lock import starting_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _HOLD = """
 import sys
@@ -23,7 +26,7 @@ with starting_lock(sys.argv[1]) as locked:
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
 
 
 @pytest.mark.usefixtures("patience")
