@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,8 +28,15 @@ LONGEST_NAME = 256
 """Characters of an event's name: a longer one in the target is cut, in the body it's none. Nor can a longer session or
 tool be asked for."""
 
+DEEPEST = 100
+"""Arrays and objects within each other that a body is taken apart with; one that goes deeper is kept as text. How deep
+a decoder goes by itself depends on its stack, and who reads the line may have a lower bound than who wrote it: jq 1.6
+has 256, Rust's serde_json 128."""
+
 _SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
+_NO_BRACKET = bytes(set(range(256)) - set(b'[]{}"'))
+_ONE_DEEPER_OR_LESS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: 1 and -1
 # An escape: half a surrogate pair, standing alone, is the named group.
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -71,7 +80,7 @@ def _second(seconds: int) -> str:
 def compose(
     number: int, time: int, ts: str, name: str | None, peer: PeerCredentials | None, body: bytes | bytearray
 ) -> Event:
-    """Make an event of a request's body. Takes every body: what is not JSON is kept as text.
+    """Make an event of a request's body. Takes every body: what is not JSON, or `DEEPEST` and more, is kept as text.
 
     `ts` is `timestamp(time)`: it is the same for all events of a turn. A name that is given goes before the one
     that the body gives itself.
@@ -131,6 +140,8 @@ def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any
     together again would be most of the work of the whole server. So only its outermost fields are taken apart; all
     of it is checked to be JSON.
     """
+    if _too_deep(body):
+        return _as_text(body), {}
     try:
         fields = _decode_fields(body)
         if not body.isascii():
@@ -146,12 +157,26 @@ def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any
 def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:
     value = _value(body)
     if value is _NOT_JSON:
-        return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:], {}
+        return _as_text(body), {}
     if type(value) is not dict:
         return _encode({"_value": value})[1:], {}
     for key in [key for key in value if key.startswith("_")]:
         del value[key]
     return _encode(value)[1:], value
+
+
+def _as_text(body: bytes | bytearray) -> bytes:
+    return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:]
+
+
+def _too_deep(body: bytes | bytearray) -> bool:
+    """Whether a JSON text has arrays and objects more than `DEEPEST` within each other."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    # Without escapes a quotation mark begins or ends a string, so that every other piece is outside of them.
+    pieces = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_BRACKET).split(b'"')
+    steps = array("b", b"".join(pieces[::2]).translate(_ONE_DEEPER_OR_LESS))
+    return max(accumulate(steps), default=0) > DEEPEST
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:

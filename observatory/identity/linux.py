@@ -122,15 +122,20 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
     if uid == NO_ID:
         return UNKNOWN
     groups = peer_groups(sock)
-    overflow_uid, overflow_gid = _overflow_ids()
+    overflow_gid = _overflow_ids()[1]
     return PeerCredentials(
         pid or None,
-        None if uid == overflow_uid and not _translates_all("uid_map") else uid,
+        known_uid(uid),
         None if gid == overflow_gid and not _translates_all("gid_map") else gid,
         None
         if isinstance(groups, Unavailable) or (overflow_gid in groups and not _translates_all("gid_map"))
         else groups,
     )
+
+
+def known_uid(number: int) -> int | None:
+    """A uid as the kernel tells it to this process; `None` if it may stand for one that has no number here."""
+    return None if number == _overflow_ids()[0] and not _translates_all("uid_map") else number
 
 
 def peer_groups(sock: socket.socket) -> tuple[int, ...] | Unavailable:

@@ -16,6 +16,8 @@ import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from observatory.identity.linux import known_uid
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,12 +31,14 @@ class ProcessDetails:
 
     `comm` is the kernel's name of it (15 bytes, set by the process), `command` the first word of its command
     line (also its own choice; `None` if it has none), `exe` the file that it executes (`None` where this
-    process may not know: another user's), `parent` its parent's pid (`None` if that is outside this pid
-    namespace), `session` its session id, `cgroup` its path in the unified or else systemd's hierarchy,
-    `started` when it did, in clock ticks since boot. Bytes that are not UTF-8 are shown as backslash escapes.
+    process may not know: another user's), `uid` its effective uid (`None` if that has no number here),
+    `parent` its parent's pid (`None` if that is outside this pid namespace), `session` its session id, `cgroup`
+    its path in the unified or else systemd's hierarchy, `started` when it did, in clock ticks since boot. Bytes
+    that are not UTF-8 are shown as backslash escapes.
     """
 
     pid: int
+    uid: int | None
     comm: str
     command: str | None
     exe: str | None
@@ -150,7 +154,7 @@ def _climb(pidfd: int) -> tuple[ProcessDetails, list[OpenProcess]] | None:
 
 def _pid_of(pidfd: int) -> int:
     """The process's number in the pid namespace of /proc. Raises OSError if it has none there, or is gone."""
-    for line in _bytes(f"self/fdinfo/{pidfd}").splitlines():
+    for line in _bytes(f"self/fdinfo/{pidfd}").split(b"\n"):
         if line.startswith(b"Pid:"):
             pid = int(line[4:])
             if pid > 0:
@@ -168,6 +172,7 @@ def _read(pid: int) -> ProcessDetails:
         exe = None
     return ProcessDetails(
         pid=pid,
+        uid=known_uid(parse_uid(_bytes(f"{pid}/status"))),
         comm=_text(comm),
         command=_text(command) or None,
         exe=exe,
@@ -191,10 +196,25 @@ def parse_stat(text: bytes) -> tuple[bytes, int, int, int]:
     return comm, int(fields[1]), int(fields[3]), int(fields[19])
 
 
+def parse_uid(text: bytes) -> int:
+    """The effective uid in a /proc/PID/status. Raises ValueError if it is not one.
+
+    The process's name comes before it, in which the kernel escapes newlines (fs/proc/array.c, `proc_task_name`).
+    """
+    for line in text.split(b"\n"):
+        if line.startswith(b"Uid:"):
+            return int(line.split()[2])
+    raise ValueError(f"not the text of a /proc/PID/status: {text!r}")
+
+
 def parse_cgroup(text: bytes) -> str | None:
-    """The path in the unified hierarchy, or else in systemd's own, in a /proc/PID/cgroup."""
+    """The path in the unified hierarchy, or else in systemd's own, in a /proc/PID/cgroup.
+
+    The kernel escapes nothing in it. A name may hold every byte but a slash and a newline, which it refuses
+    (kernel/cgroup/cgroup.c, `cgroup_mkdir`), so that lines end where a newline is and nowhere else.
+    """
     paths: dict[bytes, bytes] = {}
-    for line in text.splitlines():
+    for line in filter(None, text.split(b"\n")):
         _, _, place = line.partition(b":")
         controllers, _, path = place.partition(b":")
         paths[controllers] = path

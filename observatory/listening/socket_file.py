@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import grp
 import os
 import re
 import socket
 import stat
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.address import LONGEST_PATH
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.listening.starting_lock import starting_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 DEFAULT_MODE: Final = 0o660
 BACKLOG: Final = 4096
 """Connections that wait to be accepted; the kernel lowers it to net.core.somaxconn."""
-LOCK_PATIENCE: Final = 5.0
-"""Seconds to wait for another starter in the same directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class Listener:
         """
         if self.inode is None:
             return
-        with _directory_lock(str(Path(self.path).parent)):
+        with starting_lock(self.path):
             _unlink(self.path, self.inode)
         self.inode = None
 
@@ -98,10 +95,9 @@ def listen(wanted: Specification) -> Listener:
     A file that a dead server of our own uid left is replaced. Whoever starts at the same time waits.
     """
     _check_path(wanted.path)
-    directory = str(Path(wanted.path).parent)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _directory_lock(directory) as locked:
+        with starting_lock(wanted.path) as locked:
             _bind(sock, wanted.path, may_replace=locked)
             listener = _finish(sock, wanted)
     except BaseException:
@@ -184,7 +180,9 @@ def _remove_stale(path: str, *, may_replace: bool) -> None:
     except FileNotFoundError:
         return  # it has gone by itself
     if not may_replace:
-        raise ObservatoryError(f"{path} is a dead server's, and its directory can't be locked to replace it: remove it")
+        raise ObservatoryError(
+            f"{path} is a dead server's, and there is no place for a lock, under which it could be replaced: remove it"
+        )
     _unlink(path, inode)
 
 
@@ -269,37 +267,3 @@ def _handle(path: str) -> Iterator[tuple[str, os.stat_result]]:
         yield handle if Path(handle).exists() else path, os.fstat(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _directory_lock(directory: str) -> Iterator[bool]:
-    """Keep others of this program from starting or ending in `directory`; False if it can't be opened.
-
-    The lock is on the directory itself, so nothing is left behind, and a killed holder's ends with it.
-    """
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        yield False
-        return
-    try:
-        yield _lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    until = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # Anyone who may read the directory may hold this lock, for ever if they like: so it's not waited
-            # for by a call that has no end.
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.01)
-        except OSError:
-            return False
-        else:
-            return True

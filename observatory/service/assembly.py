@@ -23,6 +23,7 @@ from observatory.service.outputs.standard_output import DescriptorOutput, leads_
 from observatory.service.server import Server
 from observatory.sessions.memory import Memory
 from observatory.store import Store, Sync, default_path, open_store
+from observatory.store.files import SESSIONS, directory_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         database = settings.database or default_path((by_name or listener).path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
+        if (warning := directory_warning(database)) is not None:
+            log(f"warning: {warning}")
         audience = Audience(os.geteuid(), settings.readers)
         outputs: list[DescriptorOutput | SocketOutput] = []
         if settings.formatter is not None and not leads_nowhere(1):
@@ -85,7 +88,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
         if second is not None:
             server.serve_also(second)
-        _remember(server, f"{database}.sessions", log)
+        _remember(server, f"{database}{SESSIONS}", log)
         server.start()
         _announce(listener, second, output, log)
         if settings.retain is not None:

@@ -57,22 +57,31 @@ AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session whose process has ended: whose it was, and which process."""
+    """A session whose process has ended: whose it was, and which process.
+
+    `owner` is the effective uid that the process had when it was found, `None` if that has no number here. It need not
+    be that of the session's hooks: `su` runs a session as another user and is its process.
+    """
 
     session: str
     pid: int
+    owner: int | None
     peer: PeerCredentials
     """The credentials of the hook by which the process was found."""
 
     def event(self, number: int, time: int, ts: str) -> Event:
         """The event that says so, as `observatory.events.compose` makes those of clients.
 
-        `_peer_*` name the process that ended. `_session_pid` says that the kernel reported it: a client that claims
-        a SessionDead can't have that field.
+        `_peer_uid`, `_peer_gid` and `_peer_groups` are the hook's, and so is the event; `_peer_pid` is there if the
+        process that ended was that user's. `_session_pid` and `_session_uid` name that process, and say that the
+        kernel reported it: a client that claims a SessionDead can't have those fields.
         """
-        process = PeerCredentials(self.pid, self.peer.uid, self.peer.gid, self.peer.groups)
+        pid = self.pid if self.owner == self.peer.uid else None
+        process = PeerCredentials(pid, self.peer.uid, self.peer.gid, self.peer.groups)
+        owner = "null" if self.owner is None else self.owner
         said = msgspec.json.encode({"session_id": self.session, "hook_event_name": DEAD})
-        head = f'{{"_id":{number},"_ts":"{ts}","_event":"{DEAD}",{trusted_fields(process)},"_session_pid":{self.pid},'
+        head = f'{{"_id":{number},"_ts":"{ts}","_event":"{DEAD}",{trusted_fields(process)},'
+        head += f'"_session_pid":{self.pid},"_session_uid":{owner},'
         return Event(number, time, DEAD, self.peer.uid, self.session, None, head.encode() + said[1:])
 
 
@@ -80,6 +89,7 @@ class Ended:
 class _Held:
     pidfd: int
     pid: int
+    owner: int | None
     peer: PeerCredentials
 
 
@@ -170,11 +180,11 @@ class Lifetimes:
             peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
             pidfd = _open_again(entry) if entry.where == self._here else None
             if pidfd is not None:
-                self._hold(user, entry.session, _Held(pidfd, entry.pid, peer))
+                self._hold(user, entry.session, _Held(pidfd, entry.pid, entry.owner, peer))
                 continue
             self._over(user, entry.session, entry.uid)
             if entry.where == self._here or entry.where.boot != self._here.boot:
-                self._report(Ended(entry.session, entry.pid, peer))
+                self._report(Ended(entry.session, entry.pid, entry.owner, peer))
 
     def close(self) -> None:
         """Watch nobody any more. What is remembered stays so."""
@@ -190,11 +200,13 @@ class Lifetimes:
             oldest = next(iter(user.held))
             self._let_go(user, oldest)
             self._no_more(uid, oldest)
-        pid, started = found.details.pid, found.details.started
-        self._hold(user, session, _Held(found.pidfd, pid, peer))
+        process = found.details
+        self._hold(user, session, _Held(found.pidfd, process.pid, process.uid, peer))
         self._fresh.append((uid, session))
         if self._memory is not None and self._here is not None:
-            self._memory.began(Remembered(self._here, uid, peer.gid, peer.groups, session, pid, started))
+            self._memory.began(
+                Remembered(self._here, uid, peer.gid, peer.groups, session, process.pid, process.uid, process.started)
+            )
 
     def _hold(self, user: _User, session: str, held: _Held) -> None:
         user.held[session] = held
@@ -205,7 +217,7 @@ class Lifetimes:
         held = user.held[session]
         assert held.peer.uid is not None
         self._over(user, session, held.peer.uid)
-        self._report(Ended(session, held.pid, held.peer))
+        self._report(Ended(session, held.pid, held.owner, held.peer))
 
     def _over(self, user: _User, session: str, uid: int) -> None:
         self._let_go(user, session)

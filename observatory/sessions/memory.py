@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from observatory.ownership import open_own_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +37,8 @@ class Where(msgspec.Struct, frozen=True):
 class Remembered(msgspec.Struct, frozen=True):
     """A session and its process, or that there is no need to remember it (`over`).
 
-    `uid`, `gid` and `groups` are the credentials of the hook that led to the process.
+    `uid`, `gid` and `groups` are the credentials of the hook that led to the process, `owner` is the process's own
+    effective uid.
     """
 
     where: Where
@@ -44,6 +47,7 @@ class Remembered(msgspec.Struct, frozen=True):
     groups: tuple[int, ...] | None
     session: str
     pid: int
+    owner: int | None
     started: int
     over: bool = False
 
@@ -60,7 +64,7 @@ class Memory:
     """The sessions of one server, on disk. One process at a time, which the database's lock sees to."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it. Raises OSError."""
+        """Open the file, or make it. Raises ObservatoryError for a file that is not this user's alone, else OSError."""
         self._sessions = {(entry.uid, entry.session): entry for entry in _read(path) if not entry.over}
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         # The new file, under its old name by the end: nobody else has it open, and no link is followed.
@@ -97,7 +101,7 @@ class Memory:
 def _read(path: Path) -> Iterator[Remembered]:
     """What a file holds, in order: of each session, the last line counts."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = open_own_file(str(path), os.O_RDONLY)
     except FileNotFoundError:
         return
     latest: dict[tuple[int, str], Remembered] = {}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import sqlite3
-import stat
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.store import schema
+from observatory.ownership import open_own_file
+from observatory.store import files, schema
 from observatory.store.checkpoints import LONGEST, Checkpoints
 from observatory.store.database import PAGE, Store
 
@@ -35,14 +34,19 @@ class Sync(Enum):
 def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
     """Open the database at `path`, or make it, for this process alone. Raises ObservatoryError.
 
-    The file is its owner's only (0600), whatever the umask, and never another user's.
+    It and the files beside it are this user's only (0600), whatever the umask, and never another user's.
     """
+    shared = files.directory_warning(path) is not None
     lock = _lock(path)
     try:
-        _make_private(path)
+        files.check_names(path)
+        _make_if_new(path)
+        if shared:
+            files.take_names(path)
         connection = sqlite3.connect(path, timeout=START_PATIENCE, isolation_level=None)
         try:
             _prepare(connection, path, sync)
+            files.check_names(path)
             return Store(connection, Checkpoints(path, sync.name, connection), lock)
         except sqlite3.Error as error:
             connection.close()
@@ -75,24 +79,8 @@ def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
     schema.migrate(connection)
 
 
-def _make_private(path: str) -> None:
-    descriptor = _open(path)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ObservatoryError(f"the database {path} is no regular file: use another --database")
-        if found.st_uid != os.geteuid():
-            raise ObservatoryError(
-                f"the database {path} belongs to uid {found.st_uid}: use another --database", ExitStatus.NOT_PERMITTED
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)  # before SQLite has any lock on the file: closing it later would end that lock
-
-
 def _lock(path: str) -> int:
-    descriptor = _open(f"{path}.lock")
+    descriptor = open_own_file(path + files.LOCK, os.O_RDWR, make=True)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -101,26 +89,20 @@ def _lock(path: str) -> int:
     return descriptor
 
 
-def _open(path: str) -> int:
-    """Open a file to read and write; make it if there is none, 0600 under every umask. Raises ObservatoryError."""
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+def _make_if_new(path: str) -> None:
+    descriptor = open_own_file(path, os.O_RDWR, make=True, narrow=True)
     try:
-        try:
-            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return os.open(path, flags)
-        os.fchmod(descriptor, 0o600)
-        return descriptor
-    except PermissionError:
-        raise ObservatoryError(
-            f"uid {os.geteuid()} may not open {path} to write: use another --database", ExitStatus.NOT_PERMITTED
-        ) from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ObservatoryError(
-                f"{path} is a symbolic link, which is not followed: use another --database"
-            ) from None
-        raise ObservatoryError(f"cannot open {path}: {error.strerror}; use another --database") from None
+        is_new = not os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)  # before SQLite has any lock on the file: closing it later would end that lock
+    if is_new:
+        files.make_whole(path, _make)
+
+
+def _make(path: str) -> None:
+    os.close(open_own_file(path, os.O_RDWR, make=True))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _prepare(connection, path, Sync.NORMAL)
 
 
 def default_path(socket_path: str) -> str:

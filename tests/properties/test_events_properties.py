@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from observatory import events
 from observatory.events import compose
 from observatory.identity import PeerCredentials
 
@@ -84,3 +86,21 @@ def test_almost_json_is_json_or_text_and_never_forges(inside: bytes, whole: bool
         return
     if isinstance(said, dict) and "_raw" not in line:
         assert {name for name in said if not name.startswith("_")} == set(line) - TRUSTED
+
+
+SPELT = st.text(st.sampled_from('[]{}"\\\n:,a'))
+NESTED = st.recursive(
+    SPELT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SPELT, inner, max_size=3), max_leaves=30
+)
+
+
+def depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+@given(NESTED, st.sampled_from([None, 1]))
+def test_brackets_count_where_they_nest_and_not_in_strings(value: object, indent: int | None) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "DEEPEST", 2)
+        assert ("_raw" in line_of(json.dumps(value, indent=indent).encode(), None)) == (depth(value) > 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from observatory.identity import freebsd, macos, netbsd, openbsd
 from observatory.identity.layouts import Field, Layout, parse
-from observatory.identity.process import parse_cgroup, parse_stat
+from observatory.identity.process import parse_cgroup, parse_stat, parse_uid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,3 +141,30 @@ def test_no_text_in_proc_is_a_crash(text: bytes) -> None:
         parse_stat(text)
     except ValueError as error:
         assert error.args  # noqa: PT017 - either it is understood or it is refused with words
+
+
+NAMES_OF_CGROUPS = st.binary(min_size=1, max_size=40).filter(lambda name: b"\n" not in name)
+
+
+@given(st.lists(NAMES_OF_CGROUPS, min_size=1, max_size=3), st.booleans())
+def test_a_cgroup_is_where_the_kernel_says_whatever_it_is_called(names: list[bytes], unified: bool) -> None:
+    path = b"/" + b"/".join(names)
+    text = b"12:cpu,cpuacct:/x\n1:name=systemd:" + (b"/old\n0::" if unified else b"") + path + b"\n"
+    assert parse_cgroup(text) == path.decode(errors="backslashreplace")
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\x0b", b"\x0c", b"\x1c", b"\x85", b"\r0::/forged"])
+def test_no_byte_but_a_newline_ends_a_line_of_the_kernel_s(end: bytes) -> None:
+    assert parse_cgroup(b"0::/true" + end + b"\n") == (b"/true" + end).decode(errors="backslashreplace")
+
+
+@given(st.binary(max_size=15), st.integers(0, 2**32 - 1))
+def test_a_uid_is_the_kernel_s_whatever_the_process_is_called(comm: bytes, uid: int) -> None:
+    shown = comm.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")  # fs/proc/array.c, proc_task_name
+    text = b"Name:\t%b\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1\t%d\t3\t4\nGid:\t5\t6\t7\t8\n"
+    assert parse_uid(text % (shown, uid)) == uid
+
+
+def test_what_names_no_uid_is_no_status() -> None:
+    with pytest.raises(ValueError, match="status"):
+        parse_uid(b"Name:\tx\n")

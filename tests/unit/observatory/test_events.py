@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from observatory.events import LONGEST_NAME, Event, compose, timestamp, with_process
+from observatory.events import DEEPEST, LONGEST_NAME, Event, compose, timestamp, with_process
 from observatory.identity import PeerCredentials
 from observatory.identity.process import Lineage, ProcessDetails
 
@@ -43,8 +43,8 @@ def test_the_server_s_fields_come_first_and_then_the_client_s() -> None:
 
 
 def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itself() -> None:
-    curl = ProcessDetails(4242, 'a","x":"', "/bin/curl", None, 41, 40, "/user.slice", 7)
-    shell = ProcessDetails(41, "caf\\xe9\n", None, "/bin/sh", 40, 40, None, 6)
+    curl = ProcessDetails(4242, 1000, 'a","x":"', "/bin/curl", None, 41, 40, "/user.slice", 7)
+    shell = ProcessDetails(41, 1000, "caf\\xe9\n", None, "/bin/sh", 40, 40, None, 6)
     told = with_process(composed(b'{"a":1,"_peer_process":"mine"}'), Lineage(curl, (shell,)))
 
     assert b"\n" not in told.line
@@ -65,7 +65,7 @@ def test_the_process_comes_last_and_is_the_server_s_word_whatever_it_calls_itsel
 
 
 def test_what_is_not_known_of_the_process_is_absent() -> None:
-    told = with_process(composed(b"{}"), Lineage(ProcessDetails(4242, "curl", None, None, None, 1, None, 7), ()))
+    told = with_process(composed(b"{}"), Lineage(ProcessDetails(4242, 1000, "curl", None, None, None, 1, None, 7), ()))
 
     assert json.loads(told.line)["_peer_process"] == {"pid": 4242, "comm": "curl", "ancestors": []}
 
@@ -117,6 +117,18 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
 def test_nesting_without_end_is_kept_as_text() -> None:
     body = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert fields(body) == {"_raw": body.decode()}
+
+
+@pytest.mark.parametrize("body", [b'["\\"]", [[{}]]]', b"[" + b"[]," * 200 + b"[]]", b'["' + b"[" * 200 + b'"]'])
+def test_only_what_is_within_each_other_counts_as_deep(body: bytes) -> None:
+    assert fields(body) == {"_value": json.loads(body)}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_as_deep_as_every_reader_can_take_is_json_and_deeper_is_text(opening: bytes, closing: bytes) -> None:
+    deepest, deeper = (opening * depth + b"1" + closing * depth for depth in (DEEPEST, DEEPEST + 1))
+    assert "_raw" not in fields(deepest)
+    assert fields(deeper) == {"_raw": deeper.decode()}
 
 
 def test_a_body_on_several_lines_becomes_one_line() -> None:

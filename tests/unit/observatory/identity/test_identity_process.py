@@ -97,6 +97,7 @@ def test_a_living_process_is_described(child: subprocess.Popen[bytes]) -> None:
     with held(child.pid) as pidfd:
         seen = present(describe(pidfd))
 
+    assert seen.uid == os.geteuid()
     assert (seen.pid, seen.parent, seen.session) == (child.pid, os.getpid(), os.getsid(0))
     assert seen.exe == os.path.realpath(present(shutil.which("cat")))
     assert seen.command == "cat"

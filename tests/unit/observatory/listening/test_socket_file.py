@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.errors import ObservatoryError
-from observatory.listening import Specification, group_number, listen, parse_mode, socket_file
+from observatory.listening import Specification, group_number, listen, parse_mode, socket_file, starting_lock
 from tests.helpers.directories import short_directory
 from tests.helpers.own_process import umask
 
@@ -201,28 +201,32 @@ def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(dir
     assert not (directory / "elsewhere").exists()
 
 
-def test_a_dead_socket_is_not_replaced_where_nobody_can_be_kept_from_doing_the_same(
+def test_a_dead_socket_is_not_replaced_where_there_is_no_place_for_a_lock(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_file, "LOCK_PATIENCE", 0.0)
+    monkeypatch.setattr(starting_lock, "_lock_file", lambda _path: None)
     before = stale(directory / "s")
+    with pytest.raises(ObservatoryError, match="no place for a lock"):
+        listen(Specification(str(directory / "s")))
+    assert os.lstat(directory / "s") == before
+    with listening(directory / "free"):
+        assert connects(directory / "free")
+
+
+def test_a_dead_socket_is_replaced_whoever_has_locked_the_directory(directory: Path) -> None:
+    stale(directory / "s")
     descriptor = os.open(directory, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ObservatoryError, match="can't be locked"):
-            listen(Specification(str(directory / "s")))
-        assert os.lstat(directory / "s") == before
-        with listening(directory / "free"):
-            assert connects(directory / "free")
+        with listening(directory / "s"):
+            assert connects(directory / "s")
     finally:
         os.close(descriptor)
 
 
-def test_the_lock_is_over_when_the_socket_listens(directory: Path) -> None:
+def test_no_lock_is_left_behind_by_a_start(directory: Path) -> None:
     with listening(directory / "s"):
-        descriptor = os.open(directory, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(descriptor)
+        assert [file.name for file in directory.iterdir()] == ["s"]
 
 
 def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path) -> None:

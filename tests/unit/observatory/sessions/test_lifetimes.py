@@ -164,7 +164,7 @@ def test_the_death_of_a_sessions_process_is_reported_once_and_names_it(loop: Loo
         assert loop.ended == [], "it lives"
         process.process.send_signal(signal.SIGKILL)
         loop.turn(10)
-    assert loop.ended == [Ended("s", process.pid, peer)]
+    assert loop.ended == [Ended("s", process.pid, os.geteuid(), peer)]
     assert loop.callbacks == {}
 
 
@@ -348,7 +348,7 @@ def test_a_server_that_starts_again_goes_on_watching(loop: Loop) -> None:
         assert loop.ended == []
         process.process.send_signal(signal.SIGKILL)
         loop.turn(10)
-    assert loop.ended == [Ended("s", process.pid, PeerCredentials(None, peer.uid, peer.gid, peer.groups))]
+    assert loop.ended == [Ended("s", process.pid, os.geteuid(), PeerCredentials(None, peer.uid, peer.gid, peer.groups))]
     loop.restart()
     assert len(loop.ended) == 1, "it was reported already"
 
@@ -418,7 +418,8 @@ def test_no_descriptor_is_left_behind(loop: Loop) -> None:
 
 def test_the_event_says_whose_session_it_was_in_fields_that_no_client_can_send() -> None:
     now = time.time_ns() // 1000
-    event = Ended('s"\u00e9', 42, PeerCredentials(99, 1000, 1001, (5, 6))).event(7, now, "2026-01-01T00:00:00Z")
+    ended = Ended('s"\u00e9', 42, 1000, PeerCredentials(99, 1000, 1001, (5, 6)))
+    event = ended.event(7, now, "2026-01-01T00:00:00Z")
     assert (event.id, event.time, event.name, event.uid, event.session) == (7, now, "SessionDead", 1000, 's"\u00e9')
     assert json.loads(event.line) == {
         "_id": 7,
@@ -429,6 +430,16 @@ def test_the_event_says_whose_session_it_was_in_fields_that_no_client_can_send()
         "_peer_gid": 1001,
         "_peer_groups": [5, 6],
         "_session_pid": 42,
+        "_session_uid": 1000,
         "session_id": 's"\u00e9',
         "hook_event_name": "SessionDead",
     }
+
+
+@pytest.mark.parametrize("owner", [0, None])
+def test_a_process_of_another_user_is_not_named_as_if_it_were_the_hook_s(owner: int | None) -> None:
+    event = Ended("s", 42, owner, PeerCredentials(99, 1000, 1001, None)).event(7, 0, "2026-01-01T00:00:00Z")
+    said = json.loads(event.line)
+    assert (said["_peer_pid"], said["_peer_uid"]) == (None, 1000)
+    assert (said["_session_pid"], said["_session_uid"]) == (42, owner)
+    assert event.uid == 1000

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from observatory.errors import ObservatoryError
 from observatory.sessions.memory import Memory, Remembered, Where, here
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-A = Remembered(Where("boot", "pid:[1]"), 1000, 1000, (5,), "a", 7, 99)
+A = Remembered(Where("boot", "pid:[1]"), 1000, 1000, (5,), "a", 7, 1000, 99)
 B = msgspec.structs.replace(A, session="b", pid=8)
 OTHER = msgspec.structs.replace(A, uid=1001)
 
@@ -92,7 +93,7 @@ def test_no_link_is_followed(path: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("keep")
     path.symlink_to(victim)
-    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+    with pytest.raises(ObservatoryError, match=r"sessions is a symbolic link, which is not followed"):
         Memory(path)
     assert victim.read_text() == "keep"
 
