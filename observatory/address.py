@@ -47,7 +47,7 @@ def default_socket(server_uids: Iterable[int] = ()) -> str:
     """
     if named := os.environ.get(SOCKET_VARIABLE):
         return named
-    own, trusted = own_socket(), {0, os.geteuid(), *server_uids}
+    own, trusted = own_socket(), {0, *_own_uid(), *server_uids}
     return next((path for path in (own, DEFAULT_SOCKET) if _is_socket_of(path, trusted)), own)
 
 
@@ -64,9 +64,16 @@ def _runtime_socket() -> str | None:
         return None
     with suppress(OSError):
         found = os.lstat(directory)
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077:
+        if stat.S_ISDIR(found.st_mode) and found.st_uid in _own_uid() and not found.st_mode & 0o077:
             return path
     return None
+
+
+def _own_uid() -> tuple[int, ...]:
+    """This process's effective uid, where there are uids."""
+    if sys.platform == "win32":
+        return ()
+    return (os.geteuid(),)
 
 
 def _is_socket_of(path: str, uids: set[int]) -> bool:

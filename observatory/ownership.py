@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ExitStatus, ObservatoryError
@@ -108,7 +109,7 @@ def _is_own_group(gid: int, directory: str) -> bool:
 
 
 def _has_acl(path: str) -> bool:
-    if not hasattr(os, "getxattr"):
+    if sys.platform != "linux":
         return False
     try:
         return bool(os.getxattr(path, "system.posix_acl_access"))

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def _reach(path: Path, found: os.stat_result) -> str:
         text += "".join(
             f"; of those, {directory} lets through {', '.join(_searchers(directory.stat()))}" for directory in closed
         )
-    if hasattr(os, "listxattr") and any("posix_acl" in name for name in os.listxattr(path)):
+    if sys.platform == "linux" and any("posix_acl" in name for name in os.listxattr(path)):
         text += "; its access control list says more: see getfacl"
     return text
 

@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
@@ -302,7 +303,7 @@ class _Directory:
 
 def _copy_attributes(path: Path, descriptor: int) -> None:
     """The extended attributes, an access control list among them, where the platform has any."""
-    if not hasattr(os, "listxattr"):
+    if sys.platform != "linux":
         return
     with suppress(FileNotFoundError):
         for name in os.listxattr(path, follow_symlinks=False):

@@ -75,7 +75,10 @@ def number(name: str, machine: str) -> int:
     return EXCEPTIONS.get(machine, {}).get(name, GENERIC[name])
 
 
-_MACHINE = os.uname().machine if hasattr(os, "uname") else ""
+if sys.platform != "win32" and hasattr(os, "uname"):
+    _MACHINE = os.uname().machine
+else:
+    _MACHINE = ""
 
 SOL_SOCKET: int = getattr(socket, "SOL_SOCKET", number("SOL_SOCKET", _MACHINE))
 SO_ACCEPTCONN: int = getattr(socket, "SO_ACCEPTCONN", number("SO_ACCEPTCONN", _MACHINE))
@@ -161,6 +164,8 @@ def peer_pidfd(sock: socket.socket) -> int | Unavailable:
     of which nothing can be asked. A peer outside this pid namespace does have one. Raises OSError for a
     descriptor that is no socket, or if this process has no descriptor left.
     """
+    if sys.platform == "win32":
+        return Unavailable.OPTION
     if not is_unix(sock) or sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
         return Unavailable.PEER
     try:

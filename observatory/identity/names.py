@@ -34,21 +34,21 @@ def user_name(uid: int | None) -> str:
     """A user's name, or the number where it has none, or `?` where the kernel could not translate it."""
     if uid is None:
         return "?"
-    if sys.platform == "win32":
-        return str(uid)
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except (KeyError, OverflowError):
-        return str(uid)
+    if sys.platform != "win32":
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except (KeyError, OverflowError):
+            pass
+    return str(uid)
 
 
 def group_name(gid: int | None) -> str:
     """A group's name, or the number where it has none, or `?` where the kernel could not translate it."""
     if gid is None:
         return "?"
-    if sys.platform == "win32":
-        return str(gid)
-    try:
-        return grp.getgrgid(gid).gr_name
-    except (KeyError, OverflowError):
-        return str(gid)
+    if sys.platform != "win32":
+        try:
+            return grp.getgrgid(gid).gr_name
+        except (KeyError, OverflowError):
+            pass
+    return str(gid)

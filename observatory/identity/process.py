@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ class OpenProcess:
 
 def alive(pidfd: int) -> bool:
     """Whether the process has not ended (a zombie has). Raises OSError for a descriptor that is closed."""
+    if sys.platform == "win32":
+        raise OSError(errno.EBADF, "there are no descriptors of processes here")
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     events = poll.poll(0)
@@ -121,7 +124,7 @@ def _climb(pidfd: int) -> tuple[ProcessDetails, list[OpenProcess]] | None:
     would now have a reaper as its parent; a reaper is an older ancestor, never a process that has just taken
     N. And the child lived all the while, since its own descriptor says so at the end.
     """
-    if not hasattr(os, "pidfd_open"):  # a Python built against headers older than Linux 5.3
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):  # a Python built against headers older than Linux 5.3
         return None
     try:
         child = _read(_pid_of(pidfd))

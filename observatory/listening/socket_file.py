@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import stat
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -258,7 +259,7 @@ def _handle(path: str) -> Iterator[tuple[str, os.stat_result]]:
 
     Only Linux has such names (open(2), O_PATH); elsewhere, and where /proc is not mounted, it's the path itself.
     """
-    if not hasattr(os, "O_PATH"):
+    if sys.platform != "linux":
         yield path, os.lstat(path)
         return
     descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -241,7 +242,7 @@ class Lifetimes:
 def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, OpenProcess | None]:
     """The sender and its ancestors, if they are proved, and the session's process, each if it can be known."""
     nothing = None, None
-    if not hasattr(os, "pidfd_open"):
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         return nothing
     try:
         hook = peer_pidfd(sock)
@@ -268,6 +269,8 @@ def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, O
 
 def _open_again(entry: Remembered) -> int | None:
     """A descriptor of a remembered process, if it still lives."""
+    if sys.platform != "linux":
+        return None
     try:
         pidfd = os.pidfd_open(entry.pid)
     except OSError:
