@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.identity.linux import known_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,27 @@ def open_own_file(path: str, access: int, *, make: bool = False, narrow: bool = 
     return descriptor
 
 
+def make_own_directory(path: str) -> bool:
+    """Make a directory of this user's alone, with mode 0700 under every umask; False if something bears the name.
+
+    Raises OSError if it can't be made.
+    """
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return False
+    # A umask may have taken the owner's own bits, so that it can't be opened; and the path could be another's by now.
+    how = os.O_PATH if sys.platform == "linux" else os.O_RDONLY
+    handle = os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        made = os.fstat(handle)
+        if made.st_uid == os.geteuid() and stat.S_IMODE(made.st_mode) != 0o700:
+            os.chmod(f"/proc/self/fd/{handle}" if sys.platform == "linux" else path, 0o700)
+    finally:
+        os.close(handle)
+    return True
+
+
 def check_own_file(path: str) -> None:
     """Raise ObservatoryError unless `path` is free or a file of this user's alone, as `open_own_file` has it."""
     with contextlib.suppress(FileNotFoundError):
@@ -83,7 +105,8 @@ def strangers(directory: str) -> str | None:
     found = os.stat(directory)
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid not in (ROOT, os.geteuid()):
-        return f"uid {found.st_uid}, who owns it"
+        unknown = known_uid(found.st_uid) is None
+        return "its owner, who has no number here" if unknown else f"uid {found.st_uid}, who owns it"
     if mode & stat.S_IWOTH:
         return "everyone"
     if mode & stat.S_IWGRP and not _is_own_group(found.st_gid, directory):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
 from typing import Final
 
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.ownership import make_own_directory
 
 MODE: Final = 0o755
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -29,11 +29,8 @@ def make_private_directory(path: str) -> None:
     It is not removed again: somebody else could take its name then, and keep hooks from sending. Raises
     ObservatoryError if something else is there, or another user's directory.
     """
-    made = False
     try:
-        with suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-            made = True
+        made = make_own_directory(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise _refused(path, error) from None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ObservatoryError
-from observatory.ownership import open_own_file, strangers
+from observatory.ownership import make_own_directory, open_own_file, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def _lock_file(path: str) -> str | None:
     known = hashlib.sha256(f"{where.st_dev} {where.st_ino} {name}".encode(errors="surrogateescape")).hexdigest()[:32]
     for candidate in (*_own_directories(), Path(directory, f"{_OWN}{os.geteuid()}")):
         with contextlib.suppress(OSError):
-            candidate.mkdir(mode=0o700, exist_ok=True)
+            make_own_directory(str(candidate))
             found = candidate.lstat()
             ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
             if ours and not stat.S_IMODE(found.st_mode) & 0o022:
@@ -86,7 +86,7 @@ def _own_directories() -> Iterator[Path]:
         if home.is_dir():
             for parent in (home / ".local", home / ".local" / "state"):
                 with contextlib.suppress(OSError):
-                    parent.mkdir(mode=0o700, exist_ok=True)
+                    make_own_directory(str(parent))
             yield home / ".local" / "state" / "claude-observatory"
 
 

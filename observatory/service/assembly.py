@@ -77,8 +77,6 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         database = settings.database or default_path((by_name or listener).path)
         store = open_store(database, settings.sync)
         undo.callback(store.close)
-        if (warning := directory_warning(database)) is not None:
-            log(f"warning: {warning}")
         audience = Audience(os.geteuid(), settings.readers)
         outputs: list[DescriptorOutput | SocketOutput] = []
         if settings.formatter is not None and not leads_nowhere(1):
@@ -91,6 +89,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         _remember(server, f"{database}{SESSIONS}", log)
         server.start()
         _announce(listener, second, output, log)
+        if (warning := directory_warning(database)) is not None:
+            log(f"warning: {warning}")
         if settings.retain is not None:
             _forget(loop, store, settings.retain)
         while not ending:

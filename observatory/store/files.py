@@ -9,11 +9,12 @@ then can't be replaced any more.
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ObservatoryError
-from observatory.ownership import check_own_file, is_sticky, open_own_file, strangers
+from observatory.ownership import check_own_file, is_sticky, make_own_directory, open_own_file, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,11 @@ def take_names(path: str) -> None:
 def make_whole(path: str, fill: Callable[[str], None]) -> None:
     """Let `fill` make a new database in a private directory beside `path`, and move it there when it is whole."""
     directory, name = os.path.split(path)
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=directory or ".") as private:
+    private = os.path.join(directory, f".{name}.{secrets.token_hex(8)}")
+    make_own_directory(private)
+    try:
         made = os.path.join(private, name)
         fill(made)
         os.rename(made, path)
+    finally:
+        shutil.rmtree(private)

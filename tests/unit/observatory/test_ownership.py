@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.ownership import check_own_file, open_own_file, strangers
+from observatory.ownership import check_own_file, make_own_directory, open_own_file, strangers
+from tests.helpers.own_process import umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,3 +109,11 @@ def test_who_else_may_make_names_in_a_directory(tmp_path: Path) -> None:
     assert asked(0, 0, 0o1777) == "everyone"
     assert asked(OTHER, 0, 0o700) == f"uid {OTHER}, who owns it"
     os.chown(tmp_path, 0, 0)
+
+
+@pytest.mark.parametrize("mask", [0, 0o777])
+def test_a_directory_that_is_made_is_its_owner_s_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    with umask(mask):
+        assert make_own_directory(str(tmp_path / "d"))
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
+    assert not make_own_directory(str(tmp_path / "d"))
