@@ -94,7 +94,7 @@ def test_in_a_directory_for_everyone_no_name_is_left_to_be_taken_while_the_serve
     shared: Path, serve: Callable[..., ObservatoryServer]
 ) -> None:
     server = serve()
-    assert f"warning: everyone may make files in {shared}" in server.log_text()
+    server.wait_for(f"warning: everyone may make files in {shared}")
     for name in ("s.db", "s.db-wal", "s.db-shm", "s.db-journal", "s.db.lock", "s.db.sessions"):
         found = (shared / name).lstat()
         assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o600)
