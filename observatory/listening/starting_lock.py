@@ -97,7 +97,9 @@ def _locked(path: str) -> tuple[str, int] | None:
         try:
             descriptor = open_own_file(name, os.O_RDWR, make=True)
         except (ObservatoryError, OSError):
-            time.sleep(_PAUSE)  # its directory may have gone with another's lock
+            if _OWN not in name:
+                return None
+            time.sleep(_PAUSE)  # the directory may have gone with another's lock
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
