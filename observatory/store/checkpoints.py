@@ -29,8 +29,8 @@ class Checkpoints:
     """The checkpoints of one database, which has been opened."""
 
     def __init__(self, path: str, sync: str, writer: sqlite3.Connection) -> None:
-        self._path = path
-        self._sync = sync
+        """Begin. Raises sqlite3.Error."""
+        self._connection = _opened(path, sync)
         self._writer = writer
         self._since_last = 0
         # What a server that was killed left counts too: else the log would grow from one kill to the next.
@@ -74,10 +74,21 @@ class Checkpoints:
         self._wanted.put(True)
 
     def _run(self) -> None:
-        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            connection.execute(f"PRAGMA synchronous = {self._sync}")
+        with contextlib.closing(self._connection) as connection:
             while self._wanted.get():
                 # A full or a locked disk is the business of whoever appends; here it's tried again later.
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute(_PASSIVE).fetchone()
                 self._under_way = False
+
+
+def _opened(path: str, sync: str) -> sqlite3.Connection:
+    """A connection for the thread that has all its files open: later there may be no descriptor left for them."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA synchronous = {sync}")
+        connection.execute("SELECT max(id) FROM event").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
