@@ -265,6 +265,8 @@ WINDOWS = (
     *("observatory/identity", "observatory/cli"),
     *("observatory/address.py", "observatory/errors.py", "observatory/text.py"),
 )
+# Of the user and not of this checkout: what did not change since another one was checked is not checked anew.
+MYPY_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "claude-observatory" / "mypy"
 # For each platform, by mypy's and pyright's name, what must be clean; nothing named is all that pyproject.toml names.
 PLATFORMS = {
     ("linux", "Linux"): (),
@@ -289,7 +291,7 @@ def types(session: nox.Session) -> None:
             strictly = ["--warn-unreachable"] if platform == "linux" else []
             alone = ["--follow-imports=silent"] if paths else []
             session.run(
-                *("mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}", *strictly, *alone, *paths)
+                *("mypy", "--platform", platform, "--cache-dir", str(MYPY_CACHE / platform), *strictly, *alone, *paths)
             )
         for each in running:
             each.result()
