@@ -78,8 +78,10 @@ def make_own_directory(path: str) -> bool:
     except FileExistsError:
         return False
     # A umask may have taken the owner's own bits, so that it can't be opened; and the path could be another's by now.
-    how = os.O_PATH if sys.platform == "linux" else os.O_RDONLY
-    handle = os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    how = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    if sys.platform == "linux":
+        how |= os.O_PATH
+    handle = os.open(path, how)
     try:
         made = os.fstat(handle)
         if made.st_uid == os.geteuid() and stat.S_IMODE(made.st_mode) != 0o700:
