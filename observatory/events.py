@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from observatory.identity import PeerCredentials
     from observatory.identity.process import Lineage
@@ -33,9 +33,12 @@ DEEPEST = 100
 a decoder goes by itself depends on its stack, and who reads the line may have a lower bound than who wrote it: jq 1.6
 has 256, Rust's serde_json 128."""
 
+SHORT = 4096
+"""Bytes of a body in which brackets are counted before it is taken apart."""
+
 _SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
-_NO_BRACKET = bytes(set(range(256)) - set(b'[]{}"'))
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_DEEPER_OR_LESS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: 1 and -1
 # An escape: half a surrogate pair, standing alone, is the named group.
 _ESCAPES = re.compile(
@@ -64,6 +67,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 _decode = msgspec.json.Decoder().decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def timestamp(time: int) -> str:
@@ -80,7 +84,7 @@ def _second(seconds: int) -> str:
 def compose(
     number: int, time: int, ts: str, name: str | None, peer: PeerCredentials | None, body: bytes | bytearray
 ) -> Event:
-    """Make an event of a request's body. Takes every body: what is not JSON, or `DEEPEST` and more, is kept as text.
+    """Make an event of a request's body. Takes every body: what is not JSON, or deeper than `DEEPEST`, is kept as text.
 
     `ts` is `timestamp(time)`: it is the same for all events of a turn. A name that is given goes before the one
     that the body gives itself.
@@ -140,14 +144,14 @@ def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any
     together again would be most of the work of the whole server. So only its outermost fields are taken apart; all
     of it is checked to be JSON.
     """
-    if _too_deep(body):
-        return _as_text(body), {}
     try:
         fields = _decode_fields(body)
         if not body.isascii():
             body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_other(body)
+    if _is_too_deep(body, fields):
+        return _as_text(body), {}
     # Names may have a comma in them, and then it only takes longer.
     if ",_" in f",{','.join(fields)}" or b"\n" in body or b"\r" in body or body[:2] != b'{"' or body[-1:] != b"}":
         return _read_other(body)
@@ -155,6 +159,8 @@ def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any
 
 
 def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:
+    if _depth(body) > DEEPEST:
+        return _as_text(body), {}
     value = _value(body)
     if value is _NOT_JSON:
         return _as_text(body), {}
@@ -169,14 +175,35 @@ def _as_text(body: bytes | bytearray) -> bytes:
     return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:]
 
 
-def _too_deep(body: bytes | bytearray) -> bool:
-    """Whether a JSON text has arrays and objects more than `DEEPEST` within each other."""
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+def _is_too_deep(body: bytes | bytearray, fields: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether an object has more than `DEEPEST` arrays and objects within each other, itself included.
+
+    Most brackets stand in texts, which are a tool's input or output, and those in the second level or the third. To
+    take these levels apart is quicker than to look at each quotation mark; and so is, in a short body, to count.
+    """
+    if len(body) <= SHORT and body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
+    values: Iterable[msgspec.Raw] = fields.values()
+    for level in (2, 3):
+        containers = [value for value in values if memoryview(value)[0] in b"{["]
+        if level > DEEPEST:
+            return bool(containers)
+        values = [value for each in containers for value in _inside(each)]
+    return any(_depth(bytes(value)) > DEEPEST - 3 for value in values if memoryview(value)[0] in b"{[")
+
+
+def _inside(container: msgspec.Raw) -> Iterable[msgspec.Raw]:
+    return _decode_fields(container).values() if memoryview(container)[0] == ord("{") else _decode_items(container)
+
+
+def _depth(text: bytes | bytearray) -> int:
+    """How many arrays and objects a JSON text has within each other."""
     # Without escapes a quotation mark begins or ends a string, so that every other piece is outside of them.
-    pieces = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_BRACKET).split(b'"')
-    steps = array("b", b"".join(pieces[::2]).translate(_ONE_DEEPER_OR_LESS))
-    return max(accumulate(steps), default=0) > DEEPEST
+    if b'\\"' in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside = b"".join(text.split(b'"')[::2])
+    steps = array("b", outside.translate(_ONE_DEEPER_OR_LESS, _NO_BRACKET))
+    return max(accumulate(steps), default=0)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
