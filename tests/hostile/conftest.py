@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer
 from tests.hostile.stranger import is_possible
 
@@ -49,3 +51,19 @@ def serve(shared: Path) -> Iterator[Callable[..., ObservatoryServer]]:
         server.process.wait()
         if server.process.stderr is not None:
             server.process.stderr.close()
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory in which everyone makes and takes away files, under a short path."""
+    with short_directory(0o777) as path:
+        yield path
+
+
+@pytest.fixture
+def dead_socket(open_directory: Path) -> str:
+    """A socket file whose server is gone."""
+    path = f"{open_directory}/db"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+    return path

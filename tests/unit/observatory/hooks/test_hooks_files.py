@@ -12,51 +12,14 @@ import pytest
 
 from observatory import address
 from observatory.cli.main import main
-from observatory.errors import ExitStatus, ObservatoryError
-from observatory.hooks import event_names, files, settings
-from observatory.hooks.command import Recipient
-from tests.helpers.directories import short_directory
-from tests.helpers.own_process import effective_user
+from observatory.errors import ObservatoryError
+from observatory.hooks import files, settings
+from tests.helpers.hook_settings import OTHER, WANTED, install, names, uninstall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-WANTED = settings.handlers(event_names.listened(None), Recipient("/tmp/o.sock"))
-OTHER = settings.handlers(event_names.listened(None), Recipient("/tmp/other.sock"))
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    directory = tmp_path / ".claude"
-    directory.mkdir()
-    return directory / "settings.json"
-
-
-@pytest.fixture(autouse=True)
-def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is installed on this machine, no client's version is known, so that all events are installed."""
-    monkeypatch.setattr("observatory.hooks.program.client_version", lambda: None)
-
-
-def install(path: Path, wanted: dict[str, settings.Handler] = WANTED) -> None:
-    files.make(files.plan_install(path, wanted))
-
-
-def uninstall(path: Path) -> None:
-    files.make(files.plan_uninstall(path))
-
-
-@pytest.fixture
-def open_directory() -> Iterator[Path]:
-    """A directory that every user reaches and may write to, which pytest's own is not."""
-    with short_directory(0o777) as path:
-        yield path
-
-
-def names(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.parent.iterdir())
+pytestmark = pytest.mark.usefixtures("no_client")
 
 
 @pytest.mark.parametrize(
@@ -144,97 +107,6 @@ def test_the_mode_is_kept_and_the_backup_has_it_too(path: Path, mode: int) -> No
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-@root_only
-def test_root_leaves_another_users_file_to_that_user(path: Path) -> None:
-    path.write_text("{}")
-    os.chown(path, 4001, 4002)
-    path.chmod(0o640)
-    install(path)
-    for each in (path, files.backup_path(path)):
-        assert (each.stat().st_uid, each.stat().st_gid, stat.S_IMODE(each.stat().st_mode)) == (4001, 4002, 0o640)
-
-
-@root_only
-def test_what_root_makes_in_another_users_home_belongs_to_that_user(path: Path, tmp_path: Path) -> None:
-    path.parent.rmdir()
-    os.chown(tmp_path, 4001, 4002)
-    install(path)
-    assert [(each.stat().st_uid, each.stat().st_gid) for each in (path.parent, path)] == [(4001, 4002)] * 2
-
-
-@root_only
-@pytest.mark.parametrize("link", [".claude", ".claude/settings.json"])
-def test_root_does_not_follow_another_users_link(tmp_path: Path, link: str) -> None:
-    victim = tmp_path / "victim"
-    victim.mkdir()
-    (victim / "settings.json").write_text("{}")
-    home = tmp_path / "home"
-    home.mkdir()
-    if link == ".claude":
-        (home / link).symlink_to(victim)
-    else:
-        (home / ".claude").mkdir()
-        (home / link).symlink_to(victim / "settings.json")
-    os.chown(home / link, 4001, 4001, follow_symlinks=False)
-    with pytest.raises(ObservatoryError, match=r"symbolic link of the user with uid 4001.*that user") as caught:
-        files.settings_path(home / ".claude")
-    assert caught.value.status is ExitStatus.NOT_PERMITTED
-
-
-@root_only
-def test_root_changes_no_other_users_file_by_a_link_of_its_own(path: Path, tmp_path: Path) -> None:
-    theirs = tmp_path / "theirs.json"
-    theirs.write_text("{}")
-    os.chown(theirs, 4001, 4001)
-    path.symlink_to(theirs)
-    with pytest.raises(ObservatoryError, match=r"leads to .*theirs\.json, which belongs to uid 4001; run this as"):
-        files.settings_path(path.parent)
-
-
-@root_only
-def test_a_link_that_comes_after_the_look_is_not_followed_by_root(tmp_path: Path) -> None:
-    theirs, trap = tmp_path / "theirs", tmp_path / "trap"
-    for each in (theirs, trap):
-        each.mkdir()
-        (each / "settings.json").write_text("{}")
-    path = files.settings_path(trap)
-    trap.rename(tmp_path / "away")
-    trap.symlink_to(theirs)
-    change = files.plan_install(path, WANTED)
-    with pytest.raises(ObservatoryError):
-        files.make(change)
-    assert [entry.read_text() for entry in theirs.iterdir()] == ["{}"]
-
-
-def test_a_text_that_was_swapped_in_gets_into_no_backup(path: Path) -> None:
-    path.write_text('{"secret": 1}')
-    change = files.plan_install(path, WANTED)
-    path.write_text("{}")
-    with pytest.raises(ObservatoryError, match="was changed by someone else meanwhile"):
-        files.make(change)
-    assert names(path) == ["settings.json"]
-
-
-@pytest.mark.parametrize("name", ["settings.json", "settings.json.before-observatory"])
-@pytest.mark.parametrize("command", ["install-hooks", "uninstall-hooks"])
-def test_a_pipe_in_the_place_of_a_file_is_named(
-    path: Path, name: str, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path.write_text("{}")
-    if command == "uninstall-hooks":
-        install(path)
-        files.backup_path(path).unlink(missing_ok=True)
-    before = path.read_bytes()
-    path.with_name(name).unlink(missing_ok=True)
-    os.mkfifo(path.with_name(name))
-    monkeypatch.chdir(path.parent.parent)
-    assert main([command, "--project"]) == 1
-    said = capsys.readouterr()
-    assert f"{path.with_name(name)} can't be read or written: it is a named pipe, and no regular file" in said.err
-    if name != path.name:
-        assert path.read_bytes() == before
-
-
 def test_what_is_shown_of_a_file_and_of_its_name_moves_no_cursor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,31 +123,6 @@ def test_what_is_shown_of_a_file_and_of_its_name_moves_no_cursor(
     (directory / "settings.json").write_text('{"' + evil)
     assert main(["install-hooks", "--project"]) == 1
     assert capsys.readouterr().err.rstrip("\n").isprintable()
-
-
-@root_only
-def test_a_file_whose_owner_cannot_be_kept_is_not_touched(open_directory: Path) -> None:
-    path = open_directory / "settings.json"
-    path.write_text("{}")
-    with effective_user(4001), pytest.raises(ObservatoryError) as caught:
-        install(path)
-    assert str(caught.value) == f"{path} belongs to uid 0, gid 0, which uid 4001 can't keep; run this as its owner"
-    assert caught.value.status is ExitStatus.NOT_PERMITTED
-    assert path.read_text() == "{}"
-    assert names(path) == ["settings.json"]
-
-
-@root_only
-def test_a_directory_that_may_not_be_written_is_named(open_directory: Path) -> None:
-    path = open_directory / "settings.json"
-    path.write_text("{}")
-    open_directory.chmod(0o755)
-    with (
-        effective_user(4001),
-        pytest.raises(ObservatoryError, match=f"{path} can't be read or written: Permission") as caught,
-    ):
-        install(path)
-    assert caught.value.status is ExitStatus.NOT_PERMITTED
 
 
 def test_a_link_to_the_settings_stays_a_link(path: Path, tmp_path: Path) -> None:

@@ -4,156 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
 from observatory.sessions import lifetimes
-from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended, Lifetimes
-from observatory.sessions.memory import Memory, Where
-from tests.helpers.directories import short_directory
+from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended
 from tests.helpers.presence import present
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from observatory.identity.process import Lineage
+from tests.helpers.session_processes import HOOK, Loop, session
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open(2): Linux 5.3")
-
-# A session: it runs a hook by a shell whenever it's told to, as Claude Code does, in a session of its own (setsid).
-SESSION = """
-import subprocess, sys
-for line in sys.stdin:
-    subprocess.run(line, shell=True, start_new_session=True, executable=sys.argv[1])
-    print("done", flush=True)
-"""
-HOOK = (
-    "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'x'); "
-    "sys.exit(0 if s.recv(1) else 1)"
-)
-
-
-class Loop:
-    """As much of a server's loop as this needs: descriptors that are watched, and a listening socket."""
-
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "o.sock"
-        self.poll = select.poll()
-        self.callbacks: dict[int, Callable[[], None]] = {}
-        self.ended: list[Ended] = []
-        self.introduced: Lineage | None = None
-        """What the latest event says of its sender."""
-        self.full = False
-        """Whether nothing can be stored."""
-        self.memory = directory / "sessions"
-        self.lifetimes = self.begin()
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.listener.listen()
-        self.listener.settimeout(10)
-
-    def begin(self) -> Lifetimes:
-        made = Lifetimes(self.watch, self.unwatch, self.ended.append)
-        made.remember(Memory(self.memory))
-        return made
-
-    def restart(self) -> None:
-        """A server ends, whose sessions go on, and another one starts."""
-        self.lifetimes.close()
-        assert self.callbacks == {}
-        self.lifetimes = self.begin()
-
-    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        self.poll.register(descriptor, select.POLLIN)
-        self.callbacks[descriptor] = callback
-
-    def unwatch(self, descriptor: int) -> None:
-        self.poll.unregister(descriptor)
-        del self.callbacks[descriptor]
-
-    def turn(self, seconds: float = 0) -> None:
-        for descriptor, _ in self.poll.poll(seconds * 1000):
-            self.callbacks[descriptor]()
-
-    def take(self, event: str, session: str | None) -> PeerCredentials:
-        """Accept one hook, note its event while it waits, and answer it."""
-        connection, _ = self.listener.accept()
-        with connection:
-            connection.settimeout(10)
-            connection.recv(1)
-            peer = peer_credentials(connection)
-            assert peer is not None
-            self.introduced = self.lifetimes.introduce(connection, peer, event, session)
-            if self.full:
-                self.lifetimes.not_stored()
-            else:
-                self.lifetimes.stored(peer, event, session)
-            connection.sendall(b"x")
-        return peer
-
-    def close(self) -> None:
-        self.lifetimes.close()
-        assert self.callbacks == {}
-        self.listener.close()
-
-
-@pytest.fixture
-def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
-    monkeypatch.setattr(lifetimes, "INTERVAL", 0)
-    with short_directory() as directory:
-        made = Loop(directory)
-        yield made
-        made.close()
-
-
-class Process:
-    """A session's process, with hooks to run."""
-
-    def __init__(self, loop: Loop, shell: str) -> None:
-        self.loop = loop
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SESSION, shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.pid = self.process.pid
-
-    def run(self, command: str) -> None:
-        assert self.process.stdin is not None
-        print(command, file=self.process.stdin, flush=True)
-
-    def hook(self, event: str, session: str | None) -> PeerCredentials:
-        self.run(f'{{ {sys.executable} -c "{HOOK}" {self.loop.path} || true; }}')
-        peer = self.loop.take(event, session)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "done\n"
-        return peer
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
-
-
-@contextmanager
-def session(loop: Loop, shell: str = "sh") -> Iterator[Process]:
-    made = Process(loop, shutil.which(shell) or shell)
-    try:
-        yield made
-    finally:
-        made.kill()
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -338,72 +203,6 @@ def test_where_proc_has_other_numbers_than_the_kernel_gives_nothing_is_said(loop
         assert loop.lifetimes.introduce(a, peer, "SessionStart", "s") is None
     assert loop.callbacks == {}
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_server_that_starts_again_goes_on_watching(loop: Loop) -> None:
-    with session(loop) as process:
-        peer = process.hook("SessionStart", "s")
-        loop.restart()
-        loop.turn()
-        assert loop.ended == []
-        process.process.send_signal(signal.SIGKILL)
-        loop.turn(10)
-    assert loop.ended == [Ended("s", process.pid, os.geteuid(), PeerCredentials(None, peer.uid, peer.gid, peer.groups))]
-    loop.restart()
-    assert len(loop.ended) == 1, "it was reported already"
-
-
-def test_a_session_that_died_while_no_server_ran_is_reported_by_the_next(loop: Loop) -> None:
-    with session(loop) as process:
-        process.hook("SessionStart", "s")
-        process.hook("SessionStart", "ended")
-        process.hook("SessionEnd", "ended")
-        loop.lifetimes.close()
-    loop.lifetimes = loop.begin()
-    assert [(ended.session, ended.pid) for ended in loop.ended] == [("s", process.pid)]
-    loop.restart()
-    assert len(loop.ended) == 1
-
-
-def test_a_pid_that_another_process_has_taken_is_not_the_session(loop: Loop) -> None:
-    with session(loop) as process:
-        process.hook("SessionStart", "s")
-        loop.lifetimes.close()
-        line = json.loads(loop.memory.read_text())
-        loop.memory.write_text(json.dumps(line | {"started": line["started"] - 1}) + "\n")
-        loop.lifetimes = loop.begin()
-        assert [ended.session for ended in loop.ended] == ["s"]
-        assert loop.callbacks == {}
-
-
-@pytest.mark.parametrize(
-    ("where", "ended"),
-    [(Where("another boot", "pid:[1]"), ["s"]), (Where("this boot", "pid:[2]"), [])],
-    ids=["after a reboot", "in another pid namespace"],
-)
-def test_a_pid_means_something_in_one_boot_and_one_namespace(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch, where: Where, ended: list[str]
-) -> None:
-    monkeypatch.setattr(lifetimes, "here", lambda: Where("this boot", "pid:[1]"))
-    loop.restart()
-    with session(loop) as process:
-        process.hook("SessionStart", "s")
-        monkeypatch.setattr(lifetimes, "here", lambda: where)
-        loop.restart()
-        assert [found.session for found in loop.ended] == ended
-        assert loop.callbacks == {}
-
-
-def test_a_session_that_was_forgotten_for_a_newer_one_is_not_remembered(
-    loop: Loop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lifetimes, "SESSIONS_A_USER", 1)
-    with session(loop) as process:
-        process.hook("SessionStart", "old")
-        process.hook("SessionStart", "new")
-        loop.lifetimes.close()
-    loop.lifetimes = loop.begin()
-    assert [ended.session for ended in loop.ended] == ["new"]
 
 
 def test_no_descriptor_is_left_behind(loop: Loop) -> None:

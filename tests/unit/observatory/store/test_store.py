@@ -5,23 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.errors import ObservatoryError
-from observatory.store import NotStored, Query, Store, Sync, default_path, open_store, schema
+from observatory.store import NotStored, Query, Store, Sync, open_store
 from observatory.store.checkpoints import EVERY, Checkpoints
 from tests.helpers.events import SECOND, event
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-ALL = 1 << 40
+from tests.helpers.stored_lines import ALL, lines
 
 _KILLED = """
 import os, sys
@@ -61,36 +53,6 @@ for count in range(2, 17):
     store.append(events(count))
 print(resident() - before)
 """
-_OPEN = """
-import sys
-from observatory.store import open_store
-store = open_store(sys.argv[1])
-print("open", flush=True)
-sys.stdin.read()
-"""
-
-
-def lines(store: Store, query: Query = Query(), after: int = 0, limit: int = ALL) -> list[bytes]:  # noqa: B008 - frozen
-    """Everything, slice by slice."""
-    found: list[bytes] = []
-    while after < store.last_id and len(found) < limit:
-        rows = store.forward(query, after, store.last_id, limit - len(found))
-        assert rows.seen > after or rows.lines, "a slice gets further"
-        found += rows.lines
-        after = rows.seen
-    return found
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "events.sqlite3")
-
-
-@pytest.fixture
-def store(path: str) -> Iterator[Store]:
-    store = open_store(path)
-    yield store
-    store.close()
 
 
 def test_what_was_appended_is_there_after_opening_it_again(path: str) -> None:
@@ -117,13 +79,6 @@ def test_what_was_appended_is_there_when_the_process_is_killed(path: str) -> Non
     store = open_store(path)
     assert lines(store) == [b"{}"]
     store.close()
-
-
-def test_a_closed_database_is_one_file_and_its_lock(path: str, tmp_path: Path) -> None:
-    store = open_store(path)
-    store.append([event(1)])
-    store.close()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["events.sqlite3", "events.sqlite3.lock"]
 
 
 def test_the_newest_are_found_backwards(store: Store) -> None:
@@ -203,79 +158,6 @@ def test_numbers_are_not_given_again_after_everything_was_forgotten(path: str) -
     again = open_store(path)
     assert again.last_id == 10
     again.close()
-
-
-def test_the_database_is_its_owner_s_only_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        store = open_store(str(tmp_path / "db"))
-        store.append([event(1)])
-        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
-        store.close()
-    finally:
-        os.umask(before)
-    assert modes == {"db": 0o600, "db-wal": 0o600, "db-shm": 0o600, "db.lock": 0o600}
-
-
-def test_a_database_that_others_could_read_is_narrowed(tmp_path: Path) -> None:
-    (tmp_path / "db").touch(mode=0o644)
-    open_store(str(tmp_path / "db")).close()
-    assert stat.S_IMODE((tmp_path / "db").stat().st_mode) == 0o600
-
-
-def test_a_second_server_is_refused_the_database(path: str, store: Store) -> None:
-    with pytest.raises(ObservatoryError, match="another server uses the database"):
-        open_store(path)
-
-
-def test_the_lock_of_a_killed_server_ends_with_it(path: str) -> None:
-    child = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            _OPEN,
-            path,
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"open\n"
-        with pytest.raises(ObservatoryError):
-            open_store(path)
-        child.kill()
-    open_store(path).close()
-
-
-def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "victim").write_text("precious")
-    (tmp_path / "db").symlink_to("victim")
-    with pytest.raises(ObservatoryError, match="symbolic link"):
-        open_store(str(tmp_path / "db"))
-    assert (tmp_path / "victim").read_text() == "precious"
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda path: path.write_text("no database, but a letter " * 100), "file is not a database"),
-        (lambda path: path.mkdir(), "is no regular file"),
-        (os.mkfifo, "no regular file"),
-    ],
-)
-def test_what_is_no_database_is_left_alone(tmp_path: Path, make: Callable[[Path], object], says: str) -> None:
-    make(tmp_path / "db")
-    before = (tmp_path / "db").stat()
-    with pytest.raises(ObservatoryError, match=says):
-        open_store(str(tmp_path / "db"))
-    after = (tmp_path / "db").stat()
-    assert (after.st_size, after.st_ino) == (before.st_size, before.st_ino)
-
-
-def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ObservatoryError, match=r"nowhere/db.lock: there is no directory .*/nowhere"):
-        open_store(str(tmp_path / "nowhere" / "db"))
 
 
 def test_someone_else_s_lock_makes_a_commit_fail_and_then_not_wait_until_it_is_gone(path: str, store: Store) -> None:
@@ -359,69 +241,3 @@ def test_sync_is_sqlite_s_and_the_log_is_written_ahead(path: str, sync: Sync) ->
     assert store._cursor.execute("PRAGMA synchronous").fetchone()[0] == {Sync.NORMAL: 1, Sync.FULL: 2}[sync]
     assert store._cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     store.close()
-
-
-def test_a_database_of_a_later_version_is_refused_and_left_alone(path: str) -> None:
-    open_store(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(ObservatoryError, match="has version 99"):
-        open_store(path)
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (99,)
-    connection.close()
-
-
-def test_a_database_of_an_earlier_version_is_migrated_with_what_is_in_it(
-    path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = open_store(path)
-    store.append([event(1)])
-    store.close()
-    later = (*schema.MIGRATIONS, ("CREATE TABLE extra (a INTEGER)", "INSERT INTO extra SELECT count(*) FROM event"))
-    monkeypatch.setattr(schema, "MIGRATIONS", later)
-    store = open_store(path)
-    assert store._cursor.execute("SELECT a FROM extra").fetchone() == (1,)
-    assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(later),)
-    assert lines(store) == [event(1).line]
-    store.close()
-
-
-def test_a_migration_that_fails_leaves_the_version_before_it(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_store(path).close()
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE extra (a)", "CREATE TABLE event (a)"))
-        )
-        with pytest.raises(ObservatoryError, match="already exists"):
-            open_store(path)
-    store = open_store(path)
-    assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
-    assert store._cursor.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").fetchone() == (0,)
-    store.close()
-
-
-def test_the_default_place_is_the_user_s_state_directory_with_a_file_for_each_socket(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert default_path("/run/a.sock") == str(tmp_path / "state/claude-observatory/run-a.sock.sqlite3")
-    assert stat.S_IMODE((tmp_path / "state/claude-observatory").stat().st_mode) == 0o700
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_path("/run/b.sock") == str(tmp_path / "home/.local/state/claude-observatory/run-b.sock.sqlite3")
-    monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}/var:/other")
-    assert default_path("/run/b.sock") == str(tmp_path / "var/run-b.sock.sqlite3")
-
-
-def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(ObservatoryError, match=r"cannot make the directory .*file/claude-observatory .*--database"):
-        default_path("/run/a.sock")
-    monkeypatch.setenv("XDG_STATE_HOME", "relative")
-    with pytest.raises(ObservatoryError, match="no state directory"):
-        default_path("/run/a.sock")
