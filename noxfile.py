@@ -247,6 +247,14 @@ def machine(session: nox.Session) -> None:
 
 
 @nox.session
+def images(session: nox.Session) -> None:
+    """Make the images that `integration` makes when it needs one that is not there yet."""
+    install(session, "harness")
+    subjects = ("observatory", "postgresql", "dockerd", "ssh-agent", "tcp", "socket-activation", "postgresql-17")
+    session.run("harness", "images", "bookworm", *subjects)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Ruff's checks, the formatting, the contracts of imports; workflows and action by three linters, all offline."""
     install(session, "lint", project=False)

@@ -5,35 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE
-from harness.engines.cache.images import SUITES, ensure, images
+from harness.engines.cache.images import SUITES, name_of, present
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
+from harness.subjects import SUBJECTS
 
 if TYPE_CHECKING:
     import argparse
 
+IMAGES = {suite: (suite, ()) for suite in SUITES} | {
+    name: (subject.suite, subject.packages) for name, subject in SUBJECTS.items()
+}
+"""The Debian release and the packages of each image, by the name of the release or of the subject that needs it."""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`harness images [SUITE ...]`."""
+    """`harness images [NAME ...]`."""
     parser = subparsers.add_parser("images", help="make the images for engines that have images, or list them")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"make those of {', '.join(SUITES)}; none: list all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"make those of {', '.join(IMAGES)}; none: list all")
     parser.add_argument("--engine", choices=("docker",), default="docker", help="default: docker")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the images, or make the named ones and print their names."""
+    """List the images, or make the named ones, with what their subjects need beside them, and print their names."""
     from harness.engines.docker import DockerEngine
 
-    unknown = [suite for suite in options.suites if suite not in SUITES]
+    unknown = [name for name in options.names if name not in IMAGES]
     if unknown:
-        raise PlaceError(f"no image is made of {unknown[0]!r}; there are {', '.join(SUITES)}")
+        raise PlaceError(f"no image is made of {unknown[0]!r}; there are {', '.join(IMAGES)}")
     engine = choose(options.engine)
     assert isinstance(engine, DockerEngine)
-    with engine.connected() as client:
-        for suite in options.suites:
-            print(ensure(client, suite))
-        if not options.suites:
-            for image in images(client):
-                print(f"{image.suite:10} {image.name:50} {'made' if image.present else 'not made yet'}")
+    for name in options.names:
+        image = engine.image_with(*IMAGES[name])
+        if name in SUBJECTS:
+            SUBJECTS[name].install(engine, image)
+        print(f"{name:20} {image}", flush=True)
+    if not options.names:
+        with engine.connected() as client:
+            for name, (suite, packages) in IMAGES.items():
+                image = name_of(suite, packages)
+                print(f"{name:20} {image:50} {'made' if present(client, image) else 'not made yet'}")
     return AGREE

@@ -9,7 +9,6 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,15 +28,6 @@ PACKAGES = ("python3", "acl", "util-linux", "passwd", "procps", "curl")
 REPOSITORY = "claude-observatory-harness"
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image that the harness makes: its suite, its full name, and whether the engine has it already."""
-
-    suite: str
-    name: str
-    present: bool
-
-
 def name_of(suite: str, extra: Sequence[str] = ()) -> str:
     """The name of the image of a suite with extra packages: it changes with everything that goes in."""
     digest = hashlib.sha256()
@@ -53,21 +43,16 @@ def dockerfile() -> Path:
     return installed if installed.exists() else here.parent / "containers" / "Dockerfile"
 
 
-def images(client: docker.DockerClient) -> list[Image]:
-    """The images that the harness makes, made or not."""
-    return [Image(suite, name_of(suite), _present(client, name_of(suite))) for suite in SUITES]
-
-
 def ensure(client: docker.DockerClient, suite: str = SUITES[0], extra: Sequence[str] = ()) -> str:
     """The name of a suite's image, which is made now if the engine lacks it, with progress on standard error.
 
     `extra` are Debian packages to have on top of what every place needs. Raises PlaceError if it can't be made.
     """
     name = name_of(suite, extra)
-    if not _present(client, name):
+    if not present(client, name):
         base = ensure(client, suite) if extra else None
         with locked(f"image-{name.partition(':')[2]}"):
-            if not _present(client, name):
+            if not present(client, name):
                 _build(client, name, base or _base(client, suite), extra)
     return name
 
@@ -120,7 +105,7 @@ def _base(client: docker.DockerClient, suite: str) -> str:
 
     official = f"debian:{suite}-slim"
     try:
-        if not _present(client, official):
+        if not present(client, official):
             say(f"pulling {official}")
             client.images.pull("debian", f"{suite}-slim")
     except (APIError, DockerException) as error:
@@ -156,7 +141,8 @@ def _build(client: docker.DockerClient, name: str, base: str, extra: Sequence[st
     say(f"built {name}")
 
 
-def _present(client: docker.DockerClient, name: str) -> bool:
+def present(client: docker.DockerClient, name: str) -> bool:
+    """Whether the engine has an image of this name."""
     from docker.errors import ImageNotFound  # noqa: PLC0415 - docker's library is large
 
     try:
