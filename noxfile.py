@@ -213,7 +213,7 @@ def portable(session: nox.Session) -> None:
 # A program that a session looks for, and the Debian packages that bring it.
 PROGRAMS = {
     "busybox": ["busybox"],
-    "cc": ["gcc", "libc6-dev"],
+    "cc": ["gcc", "libc6-dev", "libsqlite3-dev"],
     "chromedriver": ["chromium-driver"],
     "chromium": ["chromium"],
     "curl": ["curl"],
