@@ -229,6 +229,7 @@ PROGRAMS = {
     "podman": ["podman", "runc"],
     "qemu-s390x-static": ["qemu-user-static"],
     "qemu-system-x86_64": ["qemu-system-x86"],
+    "rsyslogd": ["rsyslog"],
     "setfacl": ["acl"],
     "systemd-analyze": ["systemd"],
     "zsh": ["zsh"],

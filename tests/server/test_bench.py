@@ -172,6 +172,23 @@ def test_everything_is_measured_in_one_run(need: Callable[[str, str], str]) -> N
     assert {target["to_reach"] for target in found["targets"]} == {"above every Python server, 2 clients, 1024 bytes"}
 
 
+def test_beside_the_logs_of_the_machine_everything_is_counted() -> None:
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "logs.py", "--rounds", "1", "--seconds", "0.3", "--clients", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    if "left out" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    rows = {line.split()[1]: line.split()[3:8:2] for line in done.stdout.splitlines() if line.startswith("│")}
+    assert rows.keys() == {"observatory", "rsyslog", "journald"}
+    for sent, stored, lost in rows.values():
+        assert int(sent.replace(",", "")) >= int(stored.replace(",", "")) > 0
+        assert lost == "0"
+
+
 def test_for_people_there_are_tables() -> None:
     short = ["--rounds", "1", "--seconds", "0.2", "--clients", "1", "--bodies", "1k", "--no-growth"]
     done = subprocess.run(
