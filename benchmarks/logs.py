@@ -241,7 +241,7 @@ def row(name: str, rounds: Sequence[Round], is_acknowledged: bool) -> tuple[str,
     """The medians of a server's rounds, and all that it lost in them."""
 
     def median(what: str) -> float:
-        return statistics.median(getattr(each, what) for each in rounds)
+        return float(statistics.median(getattr(each, what) for each in rounds))
 
     lost = sum(each.lost for each in rounds)
     times = (f"{median('p50_us'):,.1f}", f"{median('p99_us'):,.1f}")
