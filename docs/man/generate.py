@@ -20,7 +20,7 @@ VERSION = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf
 EXIT_STATUS = (
     ("0", "done"),
     ("1", "failed; a sentence on standard error says why"),
-    ("2", "the command line makes no sense"),
+    ("2", "the command line is invalid (usage error)"),
     ("69", "no server is there, or it does not answer (EX_UNAVAILABLE)"),
     ("77", "not permitted, or the server is a user's who is not trusted (EX_NOPERM)"),
 )

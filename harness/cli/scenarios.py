@@ -1,4 +1,4 @@
-"""harness scenarios: what misfortunes the library knows."""
+"""harness scenarios: the problems that the library knows."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _CHANGING = frozenset({"bind", "unlink", "rename", "chmod"})
 
 
 def captured(scene: Scene, judgement: Judgement) -> World:
-    """The world, its attempt with the outcome that this machine owes to it.
+    """The world, its attempt with the outcome that is predicted for this machine.
 
     Mounts count only where something is to be changed; elsewhere a mounted directory is one like any other.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def decide(world: World, attempt: Attempt, rules: Rules) -> Decision:
-    """What a kernel with these rules owes to an attempt that is the first in the world.
+    """What a kernel with these rules does with an attempt that is the first in the world.
 
     The decision on a refusal carries the smallest changes that would turn it. The world must be complete and
     without problems (`harness.world.complete`, `harness.world.problems`).
@@ -31,7 +31,7 @@ def decide(world: World, attempt: Attempt, rules: Rules) -> Decision:
 
 
 def predict(world: World, attempts: Sequence[Attempt], rules: Rules, *, changes: bool = False) -> list[Decision]:
-    """What a kernel owes to attempts that are made in this order, each with the effects of those before it.
+    """What a kernel does with attempts that are made in this order, each with the effects of those before it.
 
     Looking for the changes that would turn a refusal takes many times as long as the decision itself, so that is
     done only if asked for.

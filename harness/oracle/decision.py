@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome that a kernel with the given rules owes to an attempt, and why.
+    """The outcome that a kernel with the given rules gives an attempt, and why.
 
     `outcome` is `ok` or an errno's name. `at` is the path component that decides (for `ok`, the object itself):
     an absolute path with symlinks resolved up to that component. `applied` is the class whose bits counted there and

@@ -81,7 +81,7 @@ class Override:
 class Rules:
     """What one kernel does. Sizes are in bytes; `path_max` counts the closing NUL, `sun_path` needs none.
 
-    `verified` says what these rules were held against. `classes` are tried in order; the first that matches
+    `verified` says what these rules were compared with. `classes` are tried in order; the first that matches
     applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
     whose group a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it
     whole. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.

@@ -1,4 +1,4 @@
-"""The library of scenarios: worlds that tell of one known misfortune each, with its symptom, cause and remedy."""
+"""The library of scenarios: worlds that show one known problem each, with its symptom, cause and remedy."""
 
 from harness.scenarios.library import Scenario, Story, find, library, read
 

@@ -42,7 +42,7 @@ def library() -> tuple[Scenario, ...]:
 def find(source: str) -> Scenario:
     """The scenario or world of a name in the library, else of a file.
 
-    Raises WorldError if there is neither, or if the file makes no sense.
+    Raises WorldError if there is neither, or if the file is invalid.
     """
     if "/" not in source and not source.endswith(".toml"):
         named = FOLDER / f"{source}.toml"

@@ -1,4 +1,4 @@
-"""The grid: every mode of a socket under every mode of its directory, tried by everyone, held against the oracle."""
+"""The grid: every mode of a socket under every mode of its directory, tried by everyone, compared with the oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random worlds, tried in a place and held against the oracle. What differs is shrunk to the smallest such world.
+"""Random worlds, tried in a place and compared with the oracle. What differs is shrunk to the smallest such world.
 
 The grid (`harness.trials.grid_sweep`) is exhaustive where there is little to vary; this goes where nobody looked yet.
 """

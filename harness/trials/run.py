@@ -24,8 +24,8 @@ EXPLAINED = 400
 class Run:
     """What came of a world in a place. `reproduce` is the command that does it again.
 
-    `notices` are sentences for a person about claims that this kernel, with its sysctls, could not be
-    held against. `story` is what a scenario tells of itself.
+    `notices` are sentences for a person about claims that could not be compared with this
+    kernel and its sysctls. `story` is what a scenario tells of itself.
     """
 
     world: World
@@ -55,7 +55,7 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
     """Judge what was observed.
 
     A world's claims are about Linux, and about the sysctls that it states. Where the place's kernel is another or has
-    others, and an attempt turns on that, the claim is held against the oracle for what it is about, and the kernel
+    others, and an attempt turns on that, the claim is compared with the oracle for what it is about, and the kernel
     against the oracle for itself.
     """
     rules = rules_of(facts)

@@ -16,7 +16,7 @@ class Verdict:
     """What one attempt should have done, what it did, and where the two part.
 
     `differences` is empty when all agree; each entry is one sentence. The world's own claims (`expect`, `at`) are
-    held against both sides.
+    compared with both sides.
     """
 
     attempt: Attempt

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class WorldError(ValueError):
-    """A world that makes no sense: one sentence that names the file, the line where there is one, and the key."""
+    """An invalid world: one sentence that names the file, the line where there is one, and the key."""

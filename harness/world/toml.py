@@ -36,7 +36,7 @@ _ACL_TAGS: Final = ("user", "group", "mask", "other")
 
 
 def load(path: str | Path) -> World:
-    """The world in a file. Raises WorldError if it can't be read or makes no sense."""
+    """The world in a file. Raises WorldError if it can't be read or is invalid."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:

@@ -80,7 +80,7 @@ _ABSTRACT_LIMIT: Final = 107  # sizeof(sun_path) of linux/un.h, less one
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that makes no sense: `where`, and a sentence without its subject's name."""
+    """One thing that is invalid: `where`, and a sentence without its subject's name."""
 
     where: KeyPath
     sentence: str

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
 FORGET_EVERY: Final = 60.0
-"""Seconds between two lookings for events that are older than wanted."""
+"""Seconds between two looks for events that are older than wanted."""
 FORGET_AGAIN: Final = 0.01
 """Seconds between two deletions, as long as there is something to delete."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 READ: Final = 1
 WRITE: Final = 4
-"""The bits by which readiness is asked for (EPOLLIN and EPOLLOUT). Told is only that something can be done: whoever
+"""The bits by which readiness is asked for (EPOLLIN and EPOLLOUT). They tell only that something can be done: whoever
 is called finds out by doing it, as an error or a hang-up is told too."""
 
 SPIN_SECONDS: Final = 100e-6

@@ -1,4 +1,4 @@
-"""What stands in a document, to be held against what is so."""
+"""What a document says, to be compared with what is so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who reaches alice's observatory, and as whom: every layout, every mode, every user, held against the oracle."""
+"""Who reaches alice's observatory, and as whom: every layout, every mode, every user, compared with the oracle."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def called(place: Place, group: str) -> str:
 
 
 def try_everybody(place: Place, callers: Callers, server: Server, world: World) -> list[Verdict]:
-    """Every user connects; whoever gets in sends an event, whose sender is held against the process that sent it."""
+    """Every user connects; whoever gets in sends an event, whose sender is compared with the process that sent it."""
     verdicts = []
     decisions = predict(world, world.attempts, rules_of(place.facts))
     for attempt, decision, seen in zip(world.attempts, decisions, place.attempt(world.attempts), strict=True):

@@ -1,7 +1,7 @@
 """What the cases have in common: who plays, and how a peer connects, speaks, and says who it is.
 
 Each case sends events with a token as their `session_id`, and prints for each who opened its connection, as JSON: its
-own record, which the server's is held against. Every step waits for the one before it; nothing sleeps. What can't be
+own record, with which the server's is compared. Every step waits for the one before it; nothing sleeps. What can't be
 played in this place is said in a line `{"unplayable": sentence}`, what the server did not take in one with `unserved`.
 """
 

@@ -42,7 +42,7 @@ ROWS = (
 HEAD = """# What the kernel says in each case
 
 Made by playing each case to a bare listener, which passes on what the kernel says, and to observatory. The cases are
-those of `harness/inside/peers`; each process keeps its own record, which the answers are held against.
+those of `harness/inside/peers`; each process keeps its own record, with which the answers are compared.
 *As recorded* means that process id, effective user, effective group and supplementary groups are all those of the
 process that connected; where a process and its ancestors are recorded too, that these are the same. Where the second
 column has a number, it is what the kernel gives for *unknown*, and no id.

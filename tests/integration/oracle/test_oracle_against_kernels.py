@@ -1,4 +1,4 @@
-"""The oracle and a real kernel, held against each other in random worlds; oracles with one rule wrong, found out."""
+"""The oracle and a real kernel, compared in random worlds; oracles with one rule wrong, found out."""
 
 from __future__ import annotations
 

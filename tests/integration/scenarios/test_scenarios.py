@@ -1,4 +1,4 @@
-"""Every known misfortune happens as its file says, and `harness explain` on the spot names its cause."""
+"""Every known problem happens as its file says, and `harness explain` on the spot names its cause."""
 
 from __future__ import annotations
 

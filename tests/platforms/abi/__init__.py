@@ -1,1 +1,1 @@
-"""Every number and layout that `observatory.identity` uses, held against the C headers of each platform."""
+"""Every number and layout that `observatory.identity` uses, compared with the C headers of each platform."""

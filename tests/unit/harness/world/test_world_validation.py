@@ -1,4 +1,4 @@
-"""What makes no sense in a world that was made in Python, where no file's types were checked before."""
+"""What is invalid in a world that was made in Python, where no file's types were checked before."""
 
 from __future__ import annotations
 
