@@ -141,7 +141,7 @@ def test_a_command_that_needs_a_socket_says_in_one_sentence_that_there_is_none(
 def test_a_command_line_that_asked_no_platform_would_be_seen(
     python: Callable[..., Completed], broken: Callable[[str, str, str], Path]
 ) -> None:
-    wrong = broken("observatory/cli/__init__.py", 'not hasattr(socket, "AF_UNIX")', "False")
+    wrong = broken("observatory/cli/main.py", 'not hasattr(socket, "AF_UNIX")', "False")
     done = python("-m", "observatory", "serve", repository=wrong)
 
     assert done.status != 69
