@@ -34,18 +34,19 @@ _KINDS: Final = (
 )
 
 
-def open_own_file(path: str, access: int, *, make: bool = False, narrow: bool = False) -> int:
+def open_own_file(path: str, access: int, *, make: bool = False, narrow: bool = False, mode: int = PRIVATE) -> int:
     """Open a file of this user's alone: regular, with one name, and of a mode that lets in nobody else.
 
-    `access` is os.O_RDONLY, O_WRONLY or O_RDWR. With `make`, a file that is not there is made, with mode 0600 under
-    every umask. With `narrow`, one that others might read, but not write, is made 0600 too. Raises ObservatoryError,
-    which names the file, for what is not like that, and FileNotFoundError without `make`.
+    `access` is os.O_RDONLY, O_WRONLY or O_RDWR, perhaps with O_APPEND. With `make`, a file that is not there is made,
+    with mode 0600 under every umask. With another `mode` it's made with that, and lets in whom that lets in. With
+    `narrow`, one that others might read, but not write, is made 0600 too. Raises ObservatoryError, which names the
+    file, for what is not like that, and FileNotFoundError without `make`.
     """
     try:
         if make:
             with contextlib.suppress(FileExistsError):
                 descriptor = os.open(path, access | os.O_CREAT | os.O_EXCL | _CAREFULLY, PRIVATE)
-                os.fchmod(descriptor, PRIVATE)
+                os.fchmod(descriptor, mode)
                 return descriptor
         descriptor = os.open(path, access | _CAREFULLY)
     except FileNotFoundError:
@@ -61,7 +62,7 @@ def open_own_file(path: str, access: int, *, make: bool = False, narrow: bool = 
         if narrow and stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022:
             os.fchmod(descriptor, PRIVATE)
             found = os.fstat(descriptor)
-        _check(path, found)
+        _check(path, found, mode)
     except BaseException:
         os.close(descriptor)
         raise
@@ -142,12 +143,12 @@ def _has_acl(path: str) -> bool:
         return False
 
 
-def _check(path: str, found: os.stat_result) -> None:
-    for sentence in _faults(path, found):
+def _check(path: str, found: os.stat_result, mode: int = PRIVATE) -> None:
+    for sentence in _faults(path, found, mode):
         raise ObservatoryError(sentence, ExitStatus.NOT_PERMITTED)
 
 
-def _faults(path: str, found: os.stat_result) -> Iterator[str]:
+def _faults(path: str, found: os.stat_result, mode: int) -> Iterator[str]:
     if not stat.S_ISREG(found.st_mode):
         kind = next((name for test, name in _KINDS if test(found.st_mode)), "something else")
         yield f"{path} is {kind} and no regular file: it stays as it is, and is not used"
@@ -155,10 +156,10 @@ def _faults(path: str, found: os.stat_result) -> Iterator[str]:
         yield f"{path} belongs to uid {found.st_uid} and not to uid {os.geteuid()}: it stays as it is, and is not used"
     elif found.st_nlink != 1:
         yield f"{path} has {found.st_nlink} names and should have one: whoever made the others reaches it by them"
-    elif stat.S_IMODE(found.st_mode) & 0o077:
+    elif stat.S_IMODE(found.st_mode) & 0o077 & ~mode:
         yield (
             f"{path} has mode {stat.S_IMODE(found.st_mode):04o}, so others may have read or written it: look at it,"
-            " and chmod 0600 or remove it"
+            f" and chmod {mode:04o} or remove it"
         )
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, own_socket
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from observatory.events import Event
     from observatory.service.assembly import Settings
 
+_LOG_GRACE = 1.0
+"""Seconds that the reader of the log gets at the end to take what waits."""
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -67,17 +65,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    from observatory.service.log import Log
+    from observatory.service.outputs.standard_streams import fill_standard_streams
+
+    fill_standard_streams()
+    log = Log(2)
+    try:
+        return _serve(options, log)
+    finally:
+        log.close(_LOG_GRACE)
+
+
+def _serve(options: argparse.Namespace, log: Callable[[str], None]) -> ExitStatus:
     from observatory.service.assembly import serve
 
     try:
         settings = _settings(options)
     except (ValueError, ImportError) as error:
-        _log(str(error))
+        log(str(error))
         return ExitStatus.USAGE
     try:
-        serve(settings, _log)
+        serve(settings, log)
     except ObservatoryError as error:
-        _log(str(error))
+        log(str(error))
         return error.status
     return ExitStatus.DONE
 
@@ -104,7 +114,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         main=Specification(path, mode, group),
         well_known=well_known,
         output=None if options.output_socket is None else Specification(options.output_socket, mode, group),
-        formatter=_formatter(options) if options.output_socket is None or options.tee else None,
+        standard_output=options.output_socket is None or options.tee,
+        render=_render(options),
         database=options.database,
         sync=Sync(options.sync),
         readers=None if options.readers is None else group_number(options.readers),
@@ -112,13 +123,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _formatter(options: argparse.Namespace) -> Callable[[list[Event]], bytes]:
-    from observatory.service.outputs.pretty import pretty_json, pretty_yaml, terminal_lines
-    from observatory.service.outputs.standard_output import json_lines
+def _render(options: argparse.Namespace) -> Callable[[bytes], bytes] | None:
+    """What makes of an event's line what is written on standard output; `None`: it's written as it is."""
+    from observatory.service.outputs.pretty import pretty_json, pretty_yaml, terminal_line
 
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = os.isatty(1)
     if not options.pretty_json and not options.pretty_yaml:
-        return terminal_lines if terminal else json_lines
+        return terminal_line if terminal else None
     colours = terminal and "NO_COLOR" not in os.environ
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
 
@@ -128,8 +139,3 @@ def _seconds(text: str) -> int:
     if match is None:
         raise ValueError(f"--retain {text!r} is no time such as 90d, 12h or 4w")
     return int(match[1]) * _UNITS[match[2]]
-
-
-def _log(message: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more, which ends nothing
-        print(printable(message), file=sys.stderr, flush=True)

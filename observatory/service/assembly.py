@@ -20,6 +20,7 @@ from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
+from observatory.service.outputs.standard_streams import StandardStreams
 from observatory.service.server import Server
 from observatory.sessions.memory import Memory
 from observatory.store import Store, Sync, default_path, open_store
@@ -28,7 +29,6 @@ from observatory.store.files import SESSIONS, directory_warning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from observatory.events import Event
 
 OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
@@ -47,8 +47,10 @@ class Settings:
     """A second socket, for clients that know the server by no other name; its database has that name too."""
     output: Specification | None = None
     """The socket on which events are told as they come."""
-    formatter: Callable[[list[Event]], bytes] | None = None
-    """How events are written on standard output; None: they are not."""
+    standard_output: bool = True
+    """Events are written on standard output."""
+    render: Callable[[bytes], bytes] | None = None
+    """What makes of an event's line what is written there; None: it's written as it is."""
     database: str | None = None
     sync: Sync = Sync.NORMAL
     readers: int | None = None
@@ -58,14 +60,20 @@ class Settings:
 
 
 def serve(settings: Settings, log: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Main thread only. Raises ObservatoryError if it can't begin."""
-    _fill_standard_streams()
+    """Serve until SIGTERM or SIGINT. Main thread only, and while it's the only one. Raises ObservatoryError if it can't
+    begin.
+    """
     with contextlib.ExitStack() as undo:
         loop = Loop()
         undo.callback(loop.close)
-        ending: list[signal.Signals] = []
+        caught: list[signal.Signals] = []
         # Before there is anything to clean up, until all of it is: a signal never leaves a socket behind.
-        undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT), ending.append))
+        undo.enter_context(loop.signals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), caught.append))
+        streams = StandardStreams()
+        printed = None
+        if settings.standard_output and not leads_nowhere(1):
+            printed = DescriptorOutput(loop, 1, log, render=settings.render, reopen=streams.reopen)
+            undo.callback(printed.finish, OUTPUT_GRACE)
         passed = passed_listeners(os.environ)
         given = passed.pop("main", None)
         listener = _listener(undo, given, settings.main)
@@ -79,8 +87,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
         outputs: list[DescriptorOutput | SocketOutput] = []
-        if settings.formatter is not None and not leads_nowhere(1):
-            outputs.append(DescriptorOutput(loop, 1, settings.formatter, log))
+        if printed is not None:
+            outputs.append(printed)
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
@@ -93,13 +101,31 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             log(f"warning: {warning}")
         if settings.retain is not None:
             _forget(loop, store, settings.retain)
-        while not ending:
+        ending = None
+        while ending is None:
             server.turn()
-        log(f"ending: {ending[0].name}")
+            ending = _heed(caught, streams, printed, log)
+        log(f"ending: {ending.name}")
         notify("STOPPING=1", os.environ)
         server.finish()
         for each in outputs:
             each.finish(OUTPUT_GRACE)
+
+
+def _heed(
+    caught: list[signal.Signals], streams: StandardStreams, printed: DescriptorOutput | None, log: Callable[[str], None]
+) -> signal.Signals | None:
+    """Do what signals ask for, up to one that asks for the end, which is returned."""
+    while caught:
+        number = caught.pop(0)
+        if number is not signal.SIGHUP or streams.hung_up():
+            return number
+        for trouble in streams.reopen():
+            log(trouble)
+        if printed is not None:
+            printed.reopen()
+        log("SIGHUP: the files of standard output and of the log have been opened anew")
+    return None
 
 
 def _remember(server: Server, path: str, log: Callable[[str], None]) -> None:
@@ -152,12 +178,3 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
 def _forget(loop: Loop, store: Store, retain: int) -> None:
     more = store.forget(time.time_ns() // 1000 - retain * 1_000_000)
     loop.call_later(FORGET_AGAIN if more else FORGET_EVERY, lambda: _forget(loop, store, retain))
-
-
-def _fill_standard_streams() -> None:
-    """Where a standard stream is closed, the next file to be opened gets its number: it is not to be the database."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from observatory.audience import scope
 from observatory.identity import peer_credentials
 from observatory.service.connection import DONT_WAIT, SEND
+from observatory.service.notices import Notices
 from observatory.service.outputs.standard_output import json_lines
 from observatory.service.poller import READ, WRITE
 from observatory.service.quota import Quota
@@ -50,7 +51,7 @@ class SocketOutput:
         self._loop = loop
         self._listener = listener
         self._audience = audience
-        self._log = log
+        self._notice = Notices(log)
         self._readers: dict[int, _Reader] = {}
         self._seats = Quota(READERS)
         loop.watch(listener.sock.fileno(), self._accept)
@@ -89,7 +90,7 @@ class SocketOutput:
 
     def _say(self, reader: _Reader, data: bytes) -> None:
         if len(reader.out) + len(data) > READER_BUFFER and reader.out:
-            self._log(f"a reader of the output socket, uid {reader.uid}, was too slow and has been dropped")
+            self._notice("slow", f"a reader of the output socket, uid {reader.uid}, was too slow and has been dropped")
             self._drop(reader)
             return
         watched = bool(reader.out)

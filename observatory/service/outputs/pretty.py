@@ -1,4 +1,4 @@
-"""Events for people's eyes: indented JSON or YAML, in colours on a terminal."""
+"""An event's line for people's eyes: indented JSON or YAML, in colours on a terminal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from observatory.text import printable_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from observatory.events import Event
-
-LONGEST_LINE: Final = 64 * 1024
+LONGEST_LINE: Final = 16 * 1024
 """Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
-it pretty would take longer than others can be kept waiting."""
+it pretty would take so long that standard output would miss the events after it."""
 
 
-def terminal_lines(events: list[Event]) -> bytes:
-    """One JSON object a line, with escapes for what a terminal would take for a command, or not show."""
-    return b"".join([_as_it_is(event.line) for event in events])
+def terminal_line(line: bytes) -> bytes:
+    """The line, with escapes for what a terminal would take for a command, or not show."""
+    return printable_json(line.decode()).encode() + b"\n"
 
 
-def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
+def pretty_json(*, colours: bool) -> Callable[[bytes], bytes]:
     """Indented JSON. Raises ImportError with a sentence if colours are asked for and Pygments is missing."""
     paint = _painter("json") if colours else None
 
@@ -32,10 +30,10 @@ def pretty_json(*, colours: bool) -> Callable[[list[Event]], bytes]:
         text = printable_json(msgspec.json.format(line, indent=2).decode())
         return paint(text) if paint else f"{text}\n"
 
-    return lambda events: _rendered(events, render)
+    return lambda line: _rendered(line, render)
 
 
-def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
+def pretty_yaml(*, colours: bool) -> Callable[[bytes], bytes]:
     """YAML, a document for each event. Raises ImportError with a sentence if PyYAML is missing."""
     try:
         import yaml  # noqa: PLC0415 - an extra
@@ -54,24 +52,16 @@ def pretty_yaml(*, colours: bool) -> Callable[[list[Event]], bytes]:
             text = dump(readable=False)  # everything beyond ASCII as escapes
         return paint(text) if paint else text
 
-    return lambda events: _rendered(events, render)
+    return lambda line: _rendered(line, render)
 
 
-def _rendered(events: list[Event], render: Callable[[bytes], str]) -> bytes:
-    return b"".join([_one(event.line, render) for event in events])
-
-
-def _one(line: bytes, render: Callable[[bytes], str]) -> bytes:
+def _rendered(line: bytes, render: Callable[[bytes], str]) -> bytes:
     if len(line) <= LONGEST_LINE:
         try:
             return render(line).encode()
-        except (RecursionError, msgspec.DecodeError):
+        except (RecursionError, ValueError, msgspec.DecodeError):  # such as a number of 5,000 digits
             pass
-    return _as_it_is(line)
-
-
-def _as_it_is(line: bytes) -> bytes:
-    return printable_json(line.decode()).encode() + b"\n"
+    return terminal_line(line)
 
 
 def _painter(language: str) -> Callable[[str], str]:

@@ -1,7 +1,8 @@
 """Events on standard output, or another open descriptor, which may be anything.
 
 Its reader cannot hold up the server. What is not taken waits here, up to a limit. Beyond it, standard output misses
-events, which is said in the log, and they are in the database.
+events, which is said in the log, and they are in the database. Where a write might wait, or where events are to be made
+pretty first, a process of its own does it: see `Printer`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import socket
 import stat
 import time
 from typing import TYPE_CHECKING, Final
 
 from observatory.service.connection import SEND
+from observatory.service.outputs.printer import Printer
 from observatory.service.poller import WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from observatory.events import Event
     from observatory.service.loop import Loop
@@ -45,30 +46,40 @@ class DescriptorOutput:
         self,
         loop: Loop,
         descriptor: int,
-        format_events: Callable[[list[Event]], bytes],
         log: Callable[[str], None],
+        *,
+        render: Callable[[bytes], bytes] | None = None,
+        reopen: Callable[[], Iterable[str]] = tuple,
         limit: int = OUTPUT_BUFFER,
     ) -> None:
+        """`render` makes of an event's line what is written of it; without, it is written as it is. `reopen` opens anew
+        what the descriptor leads to. Only while this process has no threads. Raises ObservatoryError.
+        """
         self._loop = loop
-        self._format = format_events
         self._log = log
         self._limit = limit
         self._waiting: list[bytes] = []
         self._size = 0
         self._missed: tuple[int, int] | None = None
         self._torn = False
-        self._descriptor: int | None = descriptor
         self._closing = contextlib.ExitStack()
-        self._write, self._may_wait = _way_to_write(descriptor, self._closing)
+        self._printer: Printer | None = None
+        write = _way_to_write(descriptor, self._closing) if render is None else None
+        if write is None:
+            self._printer = Printer(descriptor, render or _as_it_is, reopen)
+            descriptor = own = self._printer.descriptor
+            write = lambda data: os.write(own, data)  # noqa: E731
+        self._write = write
+        self._descriptor: int | None = descriptor
 
     def publish(self, events: list[Event]) -> None:
         """Write events, or remember them."""
         if self._descriptor is None:
             return
-        if self._size >= self._limit:
-            self._miss(events)
+        if self._waiting and (self._missed is not None or self._size >= self._limit):
+            self._miss(events)  # until all that waits is taken: what is missed has no gaps
             return
-        data = self._format(events)
+        data = json_lines(events)
         if self._waiting:
             self._waiting.append(data)
             self._size += len(data)
@@ -98,16 +109,26 @@ class DescriptorOutput:
             self._missed = None
             self._log(f"standard output missed the events {first} to {last} of the database")
 
+    def reopen(self) -> None:
+        """What the descriptor leads to was opened anew in this process; see to it where else it is written to."""
+        if self._printer is not None:
+            self._printer.reopen()
+
     def finish(self, seconds: float) -> None:
-        """Write what waits, if the reader takes it in that time."""
+        """Write what waits, if the reader takes it in that time, and no more. Does nothing if that was done."""
         until = time.monotonic() + seconds
         while self._waiting and (left := until - time.monotonic()) > 0:
             self._loop.turn(left)
+        taken = not self._waiting
         if self._waiting and self._descriptor is not None:
             self._loop.poller.forget(self._descriptor)
-            self._log("the reader of standard output did not take everything: the rest is in the database")
-        self._descriptor = None
+        self._descriptor, self._waiting = None, []
         self._closing.close()
+        if self._printer is not None:
+            taken = self._printer.close(max(0.0, until - time.monotonic())) and taken
+            self._printer = None
+        if not taken:
+            self._log("the reader of standard output did not take everything: the rest is in the database")
 
     def _try(self, data: bytes) -> bytes:
         """Write what can be written without waiting; what's left. If the reader has gone, nothing is left.
@@ -118,8 +139,6 @@ class DescriptorOutput:
         view = memoryview(data)
         try:
             while view:
-                if self._may_wait and not _has_room(self._descriptor):
-                    break
                 view = view[self._write(view) :]
         except BlockingIOError:
             pass
@@ -152,24 +171,23 @@ def leads_nowhere(descriptor: int) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.stat(os.devnull).st_rdev
 
 
-def _way_to_write(descriptor: int, closing: contextlib.ExitStack) -> tuple[Callable[[memoryview], int], bool]:
-    """How to write to a descriptor, and whether that may wait, so that it has to be asked first."""
+def _as_it_is(line: bytes) -> bytes:
+    return line + b"\n"
+
+
+def _way_to_write(descriptor: int, closing: contextlib.ExitStack) -> Callable[[memoryview], int] | None:
+    """How to write to a descriptor without waiting for its reader; `None`: there is no way."""
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
         sock = closing.enter_context(socket.socket(fileno=os.dup(descriptor)))
-        return (lambda data: sock.send(data, SEND)), False
+        return lambda data: sock.send(data, SEND)
     if stat.S_ISFIFO(kind) or os.isatty(descriptor):
-        # Opened once more, it's a file description of our own, which alone doesn't wait: on Linux, and if we may.
-        with contextlib.suppress(OSError):
+        # Opened once more, it's a file description of our own, which alone doesn't wait: on Linux, and if we may. To
+        # ask first whether there is room does not do: others may write there too, and a terminal has less than it says.
+        try:
             own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-            closing.callback(os.close, own)
-            return (lambda data: os.write(own, data)), False
-        # A pipe that has room at all has it for PIPE_BUF bytes (pipe(7)).
-        return (lambda data: os.write(descriptor, data[: select.PIPE_BUF])), True
-    return (lambda data: os.write(descriptor, data)), False
-
-
-def _has_room(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(0))
+        except OSError:
+            return None
+        closing.callback(os.close, own)
+        return lambda data: os.write(own, data)
+    return lambda data: os.write(descriptor, data)

@@ -15,7 +15,7 @@ import observatory
 from observatory.audience import Audience
 from observatory.listening import Specification, listen
 from observatory.service.loop import Loop
-from observatory.service.outputs.standard_output import DescriptorOutput, json_lines
+from observatory.service.outputs.standard_output import DescriptorOutput
 from observatory.service.routes import route
 from observatory.service.server import Server
 from observatory.store import open_store
@@ -57,7 +57,7 @@ def service(tmp_path: Path) -> Iterator[tuple[Server, str]]:
     listener = listen(Specification(f"{tmp_path}/s", 0o600))
     store = open_store(f"{tmp_path}/db")
     descriptor = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
-    output = DescriptorOutput(loop, descriptor, json_lines, print)
+    output = DescriptorOutput(loop, descriptor, print)
     server = Server(loop, listener, store, Audience(os.geteuid()), [output.publish], print)
     server.start()
     yield server, f"{tmp_path}/s"

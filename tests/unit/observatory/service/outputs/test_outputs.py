@@ -84,7 +84,7 @@ def sockets() -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def pipe_of_another() -> Iterator[tuple[int, int]]:
-    """One that can't be opened anew, as after su(1): the program has to ask before each write."""
+    """One that can't be opened anew, as after su(1): a process of its own writes there."""
     with pytest.MonkeyPatch.context() as patched, pipe() as ends:
         real = os.open
 
@@ -97,6 +97,8 @@ def pipe_of_another() -> Iterator[tuple[int, int]]:
         yield ends
 
 
+# That this process has threads (of pytest-xdist) does not matter here, where the copy writes lines and nothing else.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 KINDS = [pipe, pipe_of_another, terminal, sockets]
 
 
@@ -105,7 +107,7 @@ def test_a_reader_that_keeps_up_gets_every_line_in_order(
     loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
 ) -> None:
     with kind() as (reading, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         found = b""
         for number in range(1, 50):
             out.publish([event(number, 1000)])
@@ -124,7 +126,7 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_gets_what_it_missed_said
     loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
 ) -> None:
     with kind() as (reading, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append, limit=200_000)
+        out = DescriptorOutput(loop, writing, log.append, limit=200_000)
         for number in range(1, 2001):  # twenty times more than the limit, and than any pipe holds
             out.publish([event(number, 2000)])
             loop.turn(0)
@@ -149,7 +151,7 @@ def test_the_flags_of_a_descriptor_that_others_share_are_left_alone(
     loop: Loop, log: list[str], kind: Callable[[], AbstractContextManager[tuple[int, int]]]
 ) -> None:
     with kind() as (_, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         out.publish([event(1)])
         assert os.get_blocking(writing)
         out.finish(0)
@@ -157,7 +159,7 @@ def test_the_flags_of_a_descriptor_that_others_share_are_left_alone(
 
 def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         os.close(reading)
         out.publish([event(1)])
         out.publish([event(2)])
@@ -166,7 +168,7 @@ def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, lo
 
 def test_a_reader_that_goes_while_something_waits_ends_the_writing_too(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         out.publish([event(1, 1_000_000)])
         os.close(reading)
         loop.turn(0)
@@ -179,7 +181,7 @@ def test_a_file_is_appended_to_where_it_stands(loop: Loop, log: list[str], tmp_p
     with (tmp_path / "log").open("wb") as file:
         file.write(b"before\n")
         file.flush()
-        DescriptorOutput(loop, file.fileno(), json_lines, log.append).publish([event(1, 5_000_000)])
+        DescriptorOutput(loop, file.fileno(), log.append).publish([event(1, 5_000_000)])
     assert (tmp_path / "log").read_bytes() == b"before\n" + json_lines([event(1, 5_000_000)])
 
 
@@ -198,7 +200,7 @@ def test_a_full_disk_tears_one_line_at_most_and_what_was_missed_is_said(
         return written
 
     with (tmp_path / "log").open("wb") as file:
-        out = DescriptorOutput(loop, file.fileno(), json_lines, log.append)
+        out = DescriptorOutput(loop, file.fileno(), log.append)
         monkeypatch.setattr(os, "write", on_a_small_disk)
         out.publish([event(1, 50)])
         out.publish([event(2, 50)])
@@ -226,7 +228,7 @@ def test_the_null_device_is_known_for_what_it_is(tmp_path: Path) -> None:
 
 def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]) -> None:
     with pipe() as (reading, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         out.publish([event(1, 100_000)])
         found = read_all(reading)
         out.finish(5)
@@ -237,7 +239,7 @@ def test_at_the_end_a_reader_gets_time_for_what_waits(loop: Loop, log: list[str]
 
 def test_at_the_end_a_reader_that_stands_still_is_not_waited_for_any_longer(loop: Loop, log: list[str]) -> None:
     with pipe() as (_, writing):
-        out = DescriptorOutput(loop, writing, json_lines, log.append)
+        out = DescriptorOutput(loop, writing, log.append)
         out.publish([event(1, 1_000_000)])
         out.finish(0.01)
         assert log == ["the reader of standard output did not take everything: the rest is in the database"]
