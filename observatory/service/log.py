@@ -55,12 +55,11 @@ class Log:
             self._write(data)
             with self._changed:
                 self._size -= len(data)
-                left_out, self._left_out = self._left_out, 0
+                left_out = 0 if self._waiting else self._left_out
+                self._left_out -= left_out
             if left_out:
                 lines = "1 line was" if left_out == 1 else f"{left_out} lines were"
-                self._write(
-                    f"{lines} left out of the log here, since what was said before waited to be read\n".encode()
-                )
+                self._write(f"{lines} left out of the log here, since nobody read it\n".encode())
 
     def _next(self) -> bytes:
         """What is to be written next; nothing: it is the end."""

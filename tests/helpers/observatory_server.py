@@ -35,6 +35,7 @@ class ObservatoryServer:
         prefix: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
         stdout: int | None = None,
+        stderr: int | None = None,
         pass_fds: Sequence[int] = (),
     ) -> None:
         self.path = f"{directory}/{name}"
@@ -45,6 +46,8 @@ class ObservatoryServer:
         self._command = [*prefix, *serve]
         self._environment = environment(directory, **(variables or {}))
         self._stdout = stdout
+        self._stderr = stderr
+        self._reader: threading.Thread | None = None
         self._pass_fds = tuple(pass_fds)
         self._clients: list[HookClient] = []
 
@@ -61,7 +64,7 @@ class ObservatoryServer:
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file if self._stdout is None else self._stdout,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.PIPE if self._stderr is None else self._stderr,
                 pass_fds=self._pass_fds,
             )
 
@@ -82,6 +85,18 @@ class ObservatoryServer:
         self._reader.start()
         assert listening.wait(PATIENCE)
         assert any(line.startswith("listening on ") for line in self.log), self.log_text()
+
+    def wait_until_answering(self) -> None:
+        """Where what it logs is not read here."""
+
+        def answers() -> bool:
+            try:
+                return self.get("/health")[0] == 200
+            except (FileNotFoundError, ConnectionRefusedError):
+                assert self.process.poll() is None
+                return False
+
+        until(answers, "it answers", PATIENCE, 0.02)
 
     def log_text(self) -> str:
         return "".join(self.log)
@@ -142,7 +157,8 @@ class ObservatoryServer:
         if self.process.poll() is None:
             self.process.send_signal(number)
         status = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        if self._reader is not None:
+            self._reader.join(PATIENCE)
         if self.process.stderr is not None:
             self.process.stderr.close()
         return status

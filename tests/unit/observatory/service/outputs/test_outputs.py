@@ -355,3 +355,17 @@ def test_places_of_readers_who_have_gone_are_free_again(
                 out.publish([event(1)])
                 assert client.recv(1000) == json_lines([event(1)])
             loop.turn(5)
+
+
+def test_of_many_readers_that_stand_still_the_log_has_few_lines(
+    loop: Loop, log: list[str], readers_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_socket, "READER_BUFFER", 1000)
+    with readers(loop, readers_path, Audience(ME), log) as out:
+        for number in range(1, 41, 2):
+            with connected(loop, readers_path) as slow:
+                out.publish([event(number, 1_000_000)])
+                out.publish([event(number + 1, 1_000_000)])
+                while slow.recv(1 << 20):
+                    pass  # until it ends
+    assert log == [f"a reader of the output socket, uid {ME}, was too slow and has been dropped"]
