@@ -65,15 +65,28 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
+    from observatory.client.following import follow
+
     query = parameters(options)
-    server = client(options) if options.origin is None else nats_source(options)
-    if options.json:
-        _print_lines(server.lines(query))
+    events: Iterable[dict[str, Any]]
+    if options.origin is None:
+        server = client(options)
+        lines = follow(server, query, _say) if options.follow else server.lines(query)
+        events = server.read(lines)
     else:
-        _print_rows(server.events(query), options.follow)
-    if options.follow:
-        raise ObservatoryError(f"the server at {server.path} has ended", ExitStatus.UNAVAILABLE)
+        hosts = nats_source(options)
+        lines, events = hosts.lines(query), hosts.events(query)
+    if options.json:
+        _print_lines(lines)
+    else:
+        _print_rows(events, options.follow)
+    if options.follow and options.origin is not None:
+        raise ObservatoryError(f"the server at {options.origin} has ended", ExitStatus.UNAVAILABLE)
     return ExitStatus.DONE
+
+
+def _say(sentence: str) -> None:
+    print(f"observatory events: {printable(sentence)}", file=sys.stderr, flush=True)
 
 
 def _print_lines(lines: Iterable[bytes]) -> None:

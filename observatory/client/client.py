@@ -22,7 +22,7 @@ from observatory.identity import peer_credentials
 from observatory.identity.names import user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for the server, except for an event to come."""
@@ -93,7 +93,11 @@ class Client:
 
     def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """The same as `lines`, read. Raises ObservatoryError."""
-        for line in self.lines(parameters):
+        return self.read(self.lines(parameters))
+
+    def read(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Events from their lines. Raises ObservatoryError."""
+        for line in lines:
             try:
                 event = json.loads(line)
             except ValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,9 +20,10 @@ from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
 from observatory.service.outputs.standard_streams import StandardStreams
+from observatory.service.retention import Retention
 from observatory.service.server import Server
 from observatory.sessions.memory import Memory
-from observatory.store import Store, Sync, default_path, open_store
+from observatory.store import Sync, default_path, open_store
 from observatory.store.files import SESSIONS, directory_warning
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
-FORGET_EVERY: Final = 60.0
-"""Seconds between two looks for events that are older than wanted."""
-FORGET_AGAIN: Final = 0.01
-"""Seconds between two deletions, as long as there is something to delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if (warning := directory_warning(database)) is not None:
             log(f"warning: {warning}")
         if settings.retain is not None:
-            _forget(loop, store, settings.retain)
+            Retention(loop, store, settings.retain, log)
         ending = None
         while ending is None:
             server.turn()
@@ -173,8 +169,3 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
             for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):
                 log(f"warning: {risk}")
     notify("READY=1", os.environ)
-
-
-def _forget(loop: Loop, store: Store, retain: int) -> None:
-    more = store.forget(time.time_ns() // 1000 - retain * 1_000_000)
-    loop.call_later(FORGET_AGAIN if more else FORGET_EVERY, lambda: _forget(loop, store, retain))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import pwd
 import re
 from enum import Enum
 from http import HTTPStatus
@@ -103,11 +102,9 @@ def _number(name: str, text: str | None) -> int | None:
 
 
 def _uid(text: str | None) -> int | None:
+    """A uid. A user's name is not taken: who would have to be asked for its number may be long in answering."""
     if text is None:
         return None
-    if re.fullmatch("[0-9]{1,10}", text, re.ASCII):
-        return int(text)
-    try:
-        return pwd.getpwnam(text).pw_uid
-    except (KeyError, ValueError):
-        raise ValueError("The parameter user= takes a uid, or the name of a user of this machine.") from None
+    if not re.fullmatch("[0-9]{1,10}", text, re.ASCII):
+        raise ValueError("The parameter user= takes a uid, a number as `id -u NAME` prints it.")
+    return int(text)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
     from observatory.store.checkpoints import Checkpoints
+    from observatory.store.files import Presence
     from observatory.store.query import Query
 
 INDEX_EVERY: Final = 256
@@ -76,10 +77,13 @@ class Ids(msgspec.Struct, frozen=True):
 class Store:
     """An open database. Use `open_store`, which sees to it that there is one process at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, checkpoints: Checkpoints, lock: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, checkpoints: Checkpoints, locks: Sequence[int], presence: Presence
+    ) -> None:
         self._connection = connection
         self._checkpoints = checkpoints
-        self._lock = lock
+        self._locks = locks
+        self._presence = presence
         self._cursor = connection.cursor()
         self._patient = False
         self._wait_for_locks(PATIENCE)
@@ -89,6 +93,8 @@ class Store:
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""
+        if (trouble := self._presence.trouble()) is not None:
+            raise NotStored(trouble)
         cursor = self._cursor
         rows = [msgspec.structs.astuple(event) for event in events]
         size = sum([len(event.line) for event in events])
@@ -191,11 +197,19 @@ class Store:
             return False
         return True
 
+    def newest_time(self) -> int | None:
+        """When the newest event was committed, in microseconds since the epoch; `None` if there is none."""
+        found: tuple[int] | None = self._cursor.execute(
+            "SELECT time FROM event WHERE id = ?", (self.last_id,)
+        ).fetchone()
+        return None if found is None else found[0]
+
     def close(self) -> None:
         """Close the database; SQLite takes its log in and removes it."""
         self._checkpoints.close()
         self._connection.close()
-        os.close(self._lock)
+        for lock in reversed(self._locks):
+            os.close(lock)
 
     def _window_end(self, after: int, window: int) -> int:
         """The end of the ids to look through next: all of them indexed, or none."""

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -37,17 +38,19 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
     It and the files beside it are this user's only (0600), whatever the umask, and never another user's.
     """
     shared = files.directory_warning(path) is not None
-    lock = _lock(path)
+    locks = [_lock(path)]
     try:
         files.check_names(path)
         _make_if_new(path)
+        locks += _lock_itself(path)
         if shared:
             files.take_names(path)
         connection = sqlite3.connect(path, timeout=START_PATIENCE, isolation_level=None)
         try:
             _prepare(connection, path, sync)
             files.check_names(path)
-            return Store(connection, Checkpoints(path, sync.name, connection), lock)
+            checkpoints = Checkpoints(path, sync.name, connection)
+            return Store(connection, checkpoints, locks, files.Presence(path))
         except sqlite3.Error as error:
             connection.close()
             raise ObservatoryError(f"cannot use the database {path}: {error}") from None
@@ -55,7 +58,8 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
             connection.close()
             raise
     except BaseException:
-        os.close(lock)
+        for lock in reversed(locks):
+            os.close(lock)
         raise
 
 
@@ -87,6 +91,26 @@ def _lock(path: str) -> int:
         os.close(descriptor)
         raise ObservatoryError(f"another server uses the database {path}: give this one another --database") from None
     return descriptor
+
+
+def _lock_itself(path: str) -> list[int]:
+    """Lock the database's own inode, which may have had another name when another server opened it.
+
+    Linux keeps these locks apart from SQLite's (flock(2), fcntl(2)); where they are the same, SQLite would wait for
+    itself.
+    """
+    if sys.platform != "linux":
+        return []
+    descriptor = open_own_file(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ObservatoryError(
+            f"another server uses the database {path}, which had another name when it was opened there: give this one"
+            " another --database"
+        ) from None
+    return [descriptor]
 
 
 def _make_if_new(path: str) -> None:

@@ -1,0 +1,119 @@
+"""Following the events of a server beyond its end, until it serves again: none is lost, and none comes twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Final
+
+from observatory.errors import ExitStatus, ObservatoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from observatory.client.client import Client
+
+FIRST: Final = 0.1
+"""Seconds from the end of a server to the first try to reach it again."""
+LONGEST: Final = 2.0
+"""Seconds between two tries, at most: each pause is twice the one before."""
+_MAY_CHANGE: Final = (ExitStatus.UNAVAILABLE, ExitStatus.NOT_PERMITTED)
+"""Why a server can't be reached while it starts: until it listens, its socket lets nobody in."""
+
+
+def follow(client: Client, parameters: Mapping[str, str], say: Callable[[str], None]) -> Iterator[bytes]:
+    """The events that these parameters of `/events` select, and what comes, for ever; one JSON object each.
+
+    It ends only if so many events were asked for after a given one, when these have come. While the server can't be
+    reached any more, `say` is told so. Raises ObservatoryError if it can't be reached in the beginning.
+    """
+    list(client.lines({"limit": "1"}))
+    following = _Following(client, parameters)
+    pause, said = FIRST, None
+    while True:
+        begun = time.monotonic()
+        try:
+            for line in following.lines():
+                pause, said = FIRST, None
+                yield line
+            why, status = f"the server at {client.path} has ended", ExitStatus.UNAVAILABLE
+            if time.monotonic() - begun > LONGEST:
+                pause, said = FIRST, None
+        except ObservatoryError as error:
+            if error.status not in _MAY_CHANGE:
+                raise
+            why, status = str(error), error.status
+        if following.complete:
+            return
+        if status is not said:
+            said = status
+            say(f"{why}; trying again until it can be reached")
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST)
+
+
+class _Following:
+    """How far the events of a server have been followed."""
+
+    def __init__(self, client: Client, parameters: Mapping[str, str]) -> None:
+        self._client = client
+        self._filters = {name: parameters[name] for name in ("event", "session", "tool", "user") if name in parameters}
+        after, limit = parameters.get("after"), parameters.get("limit")
+        self._newest = None if after is not None else limit
+        """So many events of the past are wanted: the newest ones; `None`: all, or all after `_after`."""
+        self._after = int(after or 0)
+        self._last: bytes | None = None
+        """The event of that id, if it was seen."""
+        self._left = None if after is None or limit is None else int(limit)
+
+    @property
+    def complete(self) -> bool:
+        """Whether as many as were asked for have come."""
+        return self._left == 0
+
+    def lines(self) -> Iterator[bytes]:
+        """What there is and comes, until the server ends. Raises ObservatoryError."""
+        if self._newest is not None:
+            yield from self._past(self._newest)
+        elif self._last is not None and self._is_another(self._last):
+            self._after, self._last = 0, None
+        query = {**self._filters, "after": str(self._after), "follow": "1"}
+        if self._left is not None:
+            query["limit"] = str(self._left)
+        for line in self._client.lines(query):
+            self._note(line)
+            yield line
+
+    def _past(self, limit: str) -> Iterator[bytes]:
+        """The newest of the past. If the server ends before all of them have come, the others are what comes."""
+        newest = list(self._client.lines({"limit": "1"}))
+        for line in self._client.lines({**self._filters, "limit": limit}):
+            self._newest = None
+            self._note(line)
+            yield line
+        self._newest = None
+        if newest and _id(newest[0]) > self._after:
+            self._note(newest[0])
+
+    def _note(self, line: bytes) -> None:
+        self._after, self._last = _id(line), line
+        if self._left is not None:
+            self._left -= 1
+
+    def _is_another(self, last: bytes) -> bool:
+        """Whether the server has another database than before, whose ids begin anew."""
+        for line in self._client.lines({"after": str(self._after - 1), "limit": "1"}):
+            if _id(line) == self._after:
+                return line != last
+        # It may have been deleted for its age. Then what is left is newer.
+        return all(_id(line) < self._after for line in self._client.lines({"limit": "1"}))
+
+
+def _id(line: bytes) -> int:
+    try:
+        number = json.loads(line)["_id"]
+    except (ValueError, TypeError, KeyError):
+        number = None
+    if type(number) is not int:
+        raise ObservatoryError("what answers doesn't answer as an observatory does: there is an event without an id")
+    return number
