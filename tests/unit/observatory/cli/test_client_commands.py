@@ -105,16 +105,39 @@ def test_events_go_on_with_what_comes(commands: Commands) -> None:
         assert json.loads(process.stdout.readline())["session_id"] == "after"
 
 
-def test_a_follower_says_that_the_server_has_ended(commands: Commands) -> None:
+def test_a_follower_says_once_that_the_server_has_ended_and_goes_on_with_the_next(commands: Commands) -> None:
     commands.say("Stop", session_id="s")
     with following(commands) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("ID")
         assert "Stop" in process.stdout.readline()
-        commands.server.process.terminate()
-        assert process.wait(10) == 69
+        assert commands.server.end() == 0
         assert process.stderr is not None
-        assert process.stderr.read() == f"observatory events: the server at {commands.server.path} has ended\n"
+        said = process.stderr.readline()
+        ended = f"the server at {commands.server.path} has ended"
+        assert said == f"observatory events: {ended}; trying again until it can be reached\n"
+        commands.server.start()
+        commands.say("Notification", session_id="s")
+        assert "Notification" in process.stdout.readline()
+        process.kill()
+        assert process.stderr.read() == ""
+
+
+def test_a_follower_whose_server_is_not_there_in_the_beginning_ends(commands: Commands) -> None:
+    assert commands.server.end() == 0
+    assert "there is no" in commands.run("events", "--follow", status=69)
+
+
+def test_a_follower_of_so_many_events_ends_with_the_last(commands: Commands) -> None:
+    commands.say("Stop", session_id="a")
+    with following(commands, "--json", "--after", "0", "--limit", "3") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["_id"] == 1
+        commands.server.restart()
+        for _ in range(3):
+            commands.say("Stop", session_id="a")
+        assert [json.loads(line)["_id"] for line in process.stdout] == [2, 3]
+        assert process.wait(20) == 0
 
 
 def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
