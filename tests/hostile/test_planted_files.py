@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import stat
 import subprocess
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ time.sleep(600)
 """
 NO_LOOK = (
     ("        files.check_names(path)\n        _make_if_new", "        _make_if_new"),
-    ("            files.check_names(path)\n            return", "            return"),
+    ("            files.check_names(path)\n            checkpoints", "            checkpoints"),
     ("            files.take_names(path)\n", "            pass\n"),
 )
 """The guards of the database's own files."""
@@ -55,6 +56,12 @@ NO_CARE = (
     "        descriptor = os.open(path, os.O_RDONLY)\n",
 )
 """The guard of the file of sessions."""
+WHATEVER_IS_THERE = (
+    "                new = open_own_file(path, os.O_WRONLY | os.O_APPEND, make=True, mode=mode)\n",
+    "                new = os.open(path, os.O_WRONLY | os.O_APPEND)\n",
+)
+"""The guard of a new file for standard output."""
+READ = "import sys; print(open(sys.argv[1]).read())"
 
 
 def refused(server: ObservatoryServer) -> str:
@@ -161,3 +168,20 @@ def test_a_lock_that_another_user_holds_is_named_as_theirs(
 ) -> None:
     with keeps(LOCK, f"{shared}/s.db.lock"):
         assert f"{shared}/s.db.lock belongs to uid {STRANGER}" in refused(serve(wait=False))
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_file_that_another_user_has_put_where_the_output_is_to_go_on_gets_no_event(
+    shared: Path, serve: Callable[..., ObservatoryServer], guarded: bool
+) -> None:
+    unguarded = {} if guarded else without(shared, "service/outputs/standard_streams.py", WHATEVER_IS_THERE)
+    server = serve(**unguarded)
+    server.output.rename(shared / "old")
+    does(PLANT, str(server.output))
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("SIGHUP: ")
+    assert server.send({"secret": "for nobody else"}) == 200
+    assert ("for nobody else" in does(READ, str(server.output))) is not guarded
+    if guarded:
+        server.wait_for(f"the old file goes on to be written, since a new one can't be: {server.output} belongs to uid")
+        assert "for nobody else" in (shared / "old").read_text()

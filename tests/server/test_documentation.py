@@ -16,9 +16,10 @@ import pytest
 from observatory import events
 from observatory.cli.main import parser
 from observatory.http.parser import MAX_BODY, MAX_HEAD
-from observatory.service import limits
-from observatory.service.outputs import output_socket, standard_output
+from observatory.service import limits, log
+from observatory.service.outputs import output_socket, pretty, standard_output
 from observatory.service.routes import Action
+from observatory.store import files
 from tests.helpers.documents import code_blocks, console_commands
 from tests.helpers.observatory_command import environment
 
@@ -101,6 +102,10 @@ def test_other_numbers_in_the_text_are_the_server_s() -> None:
     assert f"less {limits.RESERVED_DESCRIPTORS} |" in TEXT
     assert f"together at most {limits.TURN_BUDGET * 1000:.0f} ms" in TEXT
     assert output_socket.READER_BUFFER == limits.FOLLOWER_BUFFER
+    assert f"an event of more than {pretty.LONGEST_LINE >> 10} KiB stays" in TEXT.replace("\n", " ")
+    assert f"The log keeps {log.LOG_BUFFER >> 10} KiB" in TEXT.replace("\n", " ")
+    assert files.LOOK_EVERY == 1
+    assert "get 503 within a second" in TEXT.replace("\n", " ")
 
 
 def test_every_route_is_described_and_no_other() -> None:

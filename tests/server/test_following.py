@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.client import following
 from observatory.client.client import Client
 from observatory.client.following import follow
+from tests.helpers.deadline import until
 from tests.helpers.observatory_server import stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -131,14 +135,23 @@ def test_of_a_database_made_anew_the_events_come_from_its_first(server: Observat
     assert follower.wait_for(4) == [1, 2, 3, 1, 2, 3, 4]
 
 
-def test_one_sentence_is_said_however_often_it_is_tried(serve: Callable[..., ObservatoryServer]) -> None:
-    server = serve()
+def test_one_sentence_is_said_however_often_it_is_tried_and_the_pauses_have_a_limit(
+    server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        time.sleep(0.001)
+
+    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     server.send()
     follower = Follower(server)
     follower.wait_for(1)
     server.end()
-    assert not follower._thread.join(1.5)  # some tries
+    until(lambda: len(pauses) > 7, "it has tried some times")
     server.start()
     server.send()
     follower.wait_for(2)
     assert follower.said == [f"the server at {server.path} has ended; trying again until it can be reached"]
+    assert pauses[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]

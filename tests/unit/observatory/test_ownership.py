@@ -117,3 +117,20 @@ def test_a_directory_that_is_made_is_its_owner_s_whatever_the_umask(tmp_path: Pa
         assert make_own_directory(str(tmp_path / "d"))
     assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
     assert not make_own_directory(str(tmp_path / "d"))
+
+
+def test_a_file_of_another_mode_is_made_with_it_and_may_let_in_whom_that_lets_in(tmp_path: Path) -> None:
+    path = tmp_path / "made"
+    umask = os.umask(0o077)
+    try:
+        os.close(open_own_file(str(path), os.O_WRONLY, make=True, mode=0o640))
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    for mode in (0o600, 0o640):
+        path.chmod(mode)
+        os.close(open_own_file(str(path), os.O_WRONLY, make=True, mode=0o640))
+    for mode in (0o644, 0o660):
+        path.chmod(mode)
+        with pytest.raises(ObservatoryError, match=f"has mode {mode:04o}, .* and chmod 0640 or remove it"):
+            open_own_file(str(path), os.O_WRONLY, make=True, mode=0o640)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from observatory.service.routes import Action, NoRoute, Route, route
+from observatory.audience import Scope
+from observatory.http.parser import Refusal
+from observatory.service.event_stream import Wish
+from observatory.service.routes import Action, NoRoute, Route, route, wish
 
 
 @pytest.mark.parametrize(
@@ -49,3 +52,16 @@ def test_a_target_that_leads_nowhere_is_refused(method: bytes, target: bytes, st
     found = route(method, target)
     assert isinstance(found, NoRoute)
     assert (found.refusal.status, found.allow) == (status, allow)
+
+
+def test_a_user_is_asked_for_by_number() -> None:
+    wanted = wish({"user": "1000"}, Scope(everything=True))
+    assert isinstance(wanted, Wish)
+    assert wanted.query.uid == 1000
+
+
+@pytest.mark.parametrize("name", ["root", "-1", "+1", "0x1", "1 ", "\u0661", "12345678901"])
+def test_a_user_s_name_is_refused_with_what_to_do(name: str) -> None:
+    refused = wish({"user": name}, Scope(everything=True))
+    assert isinstance(refused, Refusal)
+    assert "user= takes a uid, a number as `id -u NAME` prints it" in refused.sentence
