@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from observatory.store import Store
 
 EVERY: Final = 60.0
-"""Seconds between two lookings for events that are older than wanted."""
+"""Seconds between two looks for events that are older than wanted."""
 AGAIN: Final = 0.01
 """Seconds between two deletions, as long as there is something to delete."""
 AHEAD: Final = 7

@@ -247,21 +247,3 @@ def test_the_newest_time_is_that_of_the_last_event(store: Store) -> None:
     assert store.newest_time() is None
     store.append([event(1), event(2)])
     assert store.newest_time() == 2 * SECOND
-
-
-def test_whether_the_files_are_there_is_looked_at_once_a_second(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(files, "time", SimpleNamespace(monotonic=lambda: now))
-    store = open_store(path)
-    store.append([event(1)])
-    os.rename(path, f"{path}.away")
-    now += files.LOOK_EVERY - 0.1
-    store.append([event(2)])
-    now += 0.2
-    with pytest.raises(NotStored, match=r"^events.sqlite3 was removed or replaced while the server ran"):
-        store.append([event(3)])
-    assert store.last_id == 2
-    os.rename(f"{path}.away", path)
-    store.append([event(3)])
-    assert lines(store) == [event(n).line for n in (1, 2, 3)]
-    store.close()
