@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
     from observatory.store.checkpoints import Checkpoints
-    from observatory.store.files import Presence
     from observatory.store.query import Query
 
 INDEX_EVERY: Final = 256
@@ -39,6 +38,10 @@ SLICE_ROWS: Final = 256
 SLICE_BYTES: Final = 256 * 1024
 SLICE_SECONDS: Final = 0.002
 """What one slice may be, or take, at most; a line that is longer than all of it is a slice by itself."""
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at whether the files are still there."""
+_OPEN: Final = ("", "-wal", "-shm")
+"""What is added to a database's name for the files that SQLite has open all the while (sqlite.org/tempfiles.html)."""
 WINDOW: Final = 4096
 WIDEST: Final = 16 * WINDOW
 """Ids that are looked through at once, at first and at most: so many rows are read before the clock is looked at."""
@@ -78,12 +81,12 @@ class Store:
     """An open database. Use `open_store`, which sees to it that there is one process at a time."""
 
     def __init__(
-        self, connection: sqlite3.Connection, checkpoints: Checkpoints, locks: Sequence[int], presence: Presence
+        self, path: str, connection: sqlite3.Connection, checkpoints: Checkpoints, locks: Sequence[int]
     ) -> None:
         self._connection = connection
         self._checkpoints = checkpoints
         self._locks = locks
-        self._presence = presence
+        self._presence = _Presence(path)
         self._cursor = connection.cursor()
         self._patient = False
         self._wait_for_locks(PATIENCE)
@@ -241,6 +244,29 @@ class Store:
         return value or 0
 
 
+class _Presence:
+    """Whether an open database is still what bears its name: one that was removed keeps nothing."""
+
+    def __init__(self, path: str) -> None:
+        """Take what bears the names now for the database's own."""
+        self._found = {name: _identity(name) for name in (path + suffix for suffix in _OPEN)}
+        self._next = 0.0
+
+    def trouble(self) -> str | None:
+        """What is wrong, in words for anyone. Looks once in a while, or each time as long as something is wrong."""
+        now = time.monotonic()
+        if now < self._next:
+            return None
+        for name, identity in self._found.items():
+            if identity is None or _identity(name) != identity:
+                return (
+                    f"{os.path.basename(name)} was removed or replaced while the server ran; put it back, or start the"
+                    " server anew"
+                )
+        self._next = now + LOOK_EVERY
+        return None
+
+
 @functools.cache
 def _inserting(count: int) -> str:
     return _INSERT + ", (?, ?, ?, ?, ?, ?, ?)" * (count - 1)
@@ -252,3 +278,11 @@ def _next_window(window: int, begun: float) -> int:
     if took > SLICE_SECONDS:
         return 0
     return min(2 * window, WIDEST) if took < SLICE_SECONDS / 4 else window
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(name, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

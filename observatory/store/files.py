@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
 from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ObservatoryError
@@ -25,43 +24,6 @@ SESSIONS: Final = ".sessions"
 """Which process each session is: `observatory.sessions.memory`."""
 _SQLITE_S: Final = ("-wal", "-shm", "-journal")
 """What SQLite makes beside a database: sqlite.org/tempfiles.html."""
-_OPEN: Final = ("-wal", "-shm")
-"""Of those, what it has open all the while."""
-
-
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at whether the files are still there."""
-
-
-class Presence:
-    """Whether an open database is still what bears its name: one that was removed keeps nothing."""
-
-    def __init__(self, path: str) -> None:
-        """Take what bears the names now for the database's own."""
-        self._found = {name: _identity(name) for name in (path, *(path + suffix for suffix in _OPEN))}
-        self._next = 0.0
-
-    def trouble(self) -> str | None:
-        """What is wrong, in words for anyone. Looks once in a while, or each time as long as something is wrong."""
-        now = time.monotonic()
-        if now < self._next:
-            return None
-        for name, identity in self._found.items():
-            if identity is None or _identity(name) != identity:
-                return (
-                    f"{os.path.basename(name)} was removed or replaced while the server ran; put it back, or start the"
-                    " server anew"
-                )
-        self._next = now + LOOK_EVERY
-        return None
-
-
-def _identity(name: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(name, follow_symlinks=False)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def directory_warning(path: str) -> str | None:

@@ -50,7 +50,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
             _prepare(connection, path, sync)
             files.check_names(path)
             checkpoints = Checkpoints(path, sync.name, connection)
-            return Store(connection, checkpoints, locks, files.Presence(path))
+            return Store(path, connection, checkpoints, locks)
         except sqlite3.Error as error:
             connection.close()
             raise ObservatoryError(f"cannot use the database {path}: {error}") from None

@@ -19,7 +19,7 @@ from observatory.http.parser import MAX_BODY, MAX_HEAD
 from observatory.service import limits, log
 from observatory.service.outputs import output_socket, pretty, standard_output
 from observatory.service.routes import Action
-from observatory.store import files
+from observatory.store import database
 from tests.helpers.documents import code_blocks, console_commands
 from tests.helpers.observatory_command import environment
 
@@ -104,7 +104,7 @@ def test_other_numbers_in_the_text_are_the_server_s() -> None:
     assert output_socket.READER_BUFFER == limits.FOLLOWER_BUFFER
     assert f"an event of more than {pretty.LONGEST_LINE >> 10} KiB stays" in TEXT.replace("\n", " ")
     assert f"The log keeps {log.LOG_BUFFER >> 10} KiB" in TEXT.replace("\n", " ")
-    assert files.LOOK_EVERY == 1
+    assert database.LOOK_EVERY == 1
     assert "get 503 within a second" in TEXT.replace("\n", " ")
 
 

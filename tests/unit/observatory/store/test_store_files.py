@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.errors import ObservatoryError
-from observatory.store import NotStored, Store, default_path, files, open_store
+from observatory.store import NotStored, Store, database, default_path, open_store
 from tests.helpers.events import event
 from tests.helpers.stored_lines import lines
 
@@ -137,11 +137,11 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path, monkeypa
 
 def test_whether_the_files_are_there_is_looked_at_once_a_second(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(files, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: now))
     store = open_store(path)
     store.append([event(1)])
     os.rename(path, f"{path}.away")
-    now += files.LOOK_EVERY - 0.1
+    now += database.LOOK_EVERY - 0.1
     store.append([event(2)])
     now += 0.2
     with pytest.raises(NotStored, match=r"^events.sqlite3 was removed or replaced while the server ran"):

@@ -117,7 +117,7 @@ def test_a_reader_that_keeps_up_gets_every_line_in_order(
             loop.turn(0)
             found += read_all(reading)
         assert found == json_lines([event(number, 1000) for number in range(1, 50)])
-        out.finish(0)
+        out.finish(10)
         assert log == []
 
 
