@@ -122,13 +122,15 @@ def trusted_fields(peer: PeerCredentials | None) -> str:
     pid, uid, gid = peer.pid, peer.uid, peer.gid
     return (
         f'"_peer_pid":{"null" if pid is None else pid},"_peer_uid":{"null" if uid is None else uid},'
-        f'"_peer_gid":{"null" if gid is None else gid}{_groups(peer.groups)}'
+        f'"_peer_gid":{"null" if gid is None else gid}{_groups(peer.groups, peer.group_count)}'
     )
 
 
 @functools.lru_cache(maxsize=256)
-def _groups(groups: tuple[int, ...] | None) -> str:
-    return "" if groups is None else f',"_peer_groups":[{",".join(map(str, groups))}]'
+def _groups(groups: tuple[int, ...] | None, count: int | None) -> str:
+    if groups is None:
+        return "" if count is None else f',"_peer_group_count":{count}'
+    return f',"_peer_groups":[{",".join(map(str, groups))}]'
 
 
 @functools.lru_cache(maxsize=256)

@@ -19,6 +19,10 @@ MAX_HEAD: Final = 64 * 1024
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of a request's body."""
 
+REQUEST_SIZE: Final = 512
+"""Bytes that a complete request takes here besides its body, at most for a target that is not long."""
+
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 _LENGTHS: Final = frozenset(map(len, (b"host", b"content-length", b"transfer-encoding", b"expect")))
 
 
@@ -59,8 +63,10 @@ class RequestReader(msgspec.Struct, eq=False):
     _in_head: bool = True
     _head_size: int = 0
     _fed: int = 0
+    _fed_with_others: int = 0
     _hosts: int = 0
     _length_known: bool = False
+    _length: int = 0
     _target: bytes = b""
     _body: bytes = b""
     _rest: bytearray | None = None
@@ -71,8 +77,10 @@ class RequestReader(msgspec.Struct, eq=False):
         self._in_head = True
         self._head_size = 0
         self._fed = 0
+        self._fed_with_others = 0
         self._hosts = 0
         self._length_known = False
+        self._length = 0
         self._target = b""
         self._body = b""
         self._rest = None
@@ -88,12 +96,29 @@ class RequestReader(msgspec.Struct, eq=False):
             if self.refusal is None and not self.ended:
                 self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP/1.1 request: {error}.")
             return
-        if self._in_head and self.in_request and len(self.requests) == complete:
-            # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only; not by what
-            # was fed of the requests before it.
-            self._fed += len(data)
-            if self._fed > MAX_HEAD:
-                self._too_much_head()
+        if not (self._in_head and self.in_request):
+            return
+        # llhttp keeps an unfinished line to itself, so a line without end is seen by what was fed only; not by what was
+        # fed of the requests before it.
+        if len(self.requests) > complete:
+            self._fed_with_others = len(data)
+            return
+        self._fed += len(data)
+        if self._fed > MAX_HEAD:
+            self._too_much_head()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept here of what the peer has said: of an incomplete request, and of unanswered ones."""
+        held = self.body_size + self._fed + self._fed_with_others
+        if self.requests:
+            held += sum([REQUEST_SIZE + len(request.target) + len(request.body) for request in self.requests])
+        return held
+
+    @property
+    def awaited(self) -> int:
+        """Bytes of the incomplete request's body that are to come, where its head has said how many; else 0."""
+        return 0 if self._in_head or not self.in_request else max(0, self._length - self.body_size)
 
     def let_go(self) -> None:
         """Let go of the parser, which holds a reference to this reader: no cycle is left to collect."""
@@ -129,7 +154,8 @@ class RequestReader(msgspec.Struct, eq=False):
             self._hosts += 1
         elif name == b"content-length":
             self._length_known = True
-            if int(value) > MAX_BODY:
+            self._length = int(value)
+            if self._length > MAX_BODY:
                 self._too_much_body()
         elif name == b"transfer-encoding":
             self._length_known = True
@@ -143,11 +169,14 @@ class RequestReader(msgspec.Struct, eq=False):
         """The head is complete; a body may follow."""
         self._in_head = False
         parser = self._parser
-        if self._head_size + len(self._target) > MAX_HEAD:
+        version = parser.get_http_version()
+        if version not in _VERSIONS:
+            self._other_version(version)
+        elif self._head_size + len(self._target) > MAX_HEAD:
             self._too_much_head()
         elif parser.should_upgrade():
             self._refuse(HTTPStatus.BAD_REQUEST, "Only HTTP/1.1 is spoken here: no CONNECT, no upgrade.")
-        elif self._hosts != 1 and (self._hosts or parser.get_http_version() != "1.0"):
+        elif self._hosts != 1 and (self._hosts or version != "1.0"):
             self._refuse(HTTPStatus.BAD_REQUEST, "An HTTP/1.1 request has exactly one Host field.")
         elif not self._length_known and parser.get_method() == b"POST":
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "A POST needs a Content-Length or a chunked Transfer-Encoding.")
@@ -185,6 +214,13 @@ class RequestReader(msgspec.Struct, eq=False):
         else:  # what comes next is ignored: there's nothing to prepare for
             self.body_size = 0
             self.ended = True
+
+    def _other_version(self, version: str) -> None:
+        if version.startswith("0"):  # there is no version in such a request (RFC 1945, 4.1), so that it is none
+            self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP/1.1 request: there is no HTTP/{version}.")
+        else:
+            sentence = f"HTTP/{version} is not spoken here: HTTP/1.1 and HTTP/1.0 are."
+            self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, sentence)
 
     def _too_much_body(self) -> None:
         self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")

@@ -28,10 +28,16 @@ class PeerCredentials:
     uid: int | None
     gid: int | None
     groups: tuple[int, ...] | None
+    group_count: int | None = None
+    """How many supplementary groups there are, where so many are not kept (`accepted_credentials`); else `None`."""
 
 
 UNKNOWN = PeerCredentials(None, None, None, None)
 """A Unix socket of whose peer the kernel knows nothing."""
+
+KEPT_GROUPS = 1024
+"""So many supplementary groups of a peer are kept. A process may have 65,536 (NGROUPS_MAX in linux/limits.h), and
+everybody has that many in a user namespace."""
 
 NO_ID = 0xFFFF_FFFF
 """(uid_t)-1 and (gid_t)-1: not an id; what the kernels write where there is none."""

@@ -15,12 +15,13 @@ import struct
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.identity.credentials import NO_ID, UNKNOWN, PeerCredentials, Unavailable
+from observatory.identity.credentials import KEPT_GROUPS, NO_ID, UNKNOWN, PeerCredentials, Unavailable
 from observatory.identity.layouts import LINUX_UCRED
 from observatory.identity.sockets import is_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import ctypes
+    from collections.abc import Callable, Mapping
 
 GENERIC: Mapping[str, int] = {
     "SOL_SOCKET": 1,
@@ -113,26 +114,36 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
     # A listening socket has no peer, and SO_PEERCRED there is whoever called listen(): for a server, itself.
     if sock.getsockopt(SOL_SOCKET, SO_ACCEPTCONN):
         return UNKNOWN
-    return accepted_credentials(sock)
+    return _credentials(sock, peer_groups)
 
 
 def accepted_credentials(sock: socket.socket) -> PeerCredentials:
-    """Who opened a connection that accept() has given of a Unix socket: that it is one is not asked of the kernel."""
+    """Who opened a connection that accept() has given of a Unix socket: that it is one is not asked of the kernel.
+
+    For a server that keeps these for as long as a connection: of more than `KEPT_GROUPS` groups only the number.
+    """
+    return _credentials(sock, _kept_groups)
+
+
+def _credentials(
+    sock: socket.socket, groups_of: Callable[[socket.socket], tuple[int, ...] | int | Unavailable]
+) -> PeerCredentials:
     data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
     if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
         return UNKNOWN
     pid, uid, gid = _UCRED.unpack(data)
     if uid == NO_ID:
         return UNKNOWN
-    groups = peer_groups(sock)
+    groups = groups_of(sock)
     overflow_gid = _overflow_ids()[1]
     return PeerCredentials(
         pid or None,
         known_uid(uid),
         None if gid == overflow_gid and not _translates_all("gid_map") else gid,
         None
-        if isinstance(groups, Unavailable) or (overflow_gid in groups and not _translates_all("gid_map"))
+        if not isinstance(groups, tuple) or (overflow_gid in groups and not _translates_all("gid_map"))
         else groups,
+        groups if isinstance(groups, int) else None,
     )
 
 
@@ -150,10 +161,28 @@ def peer_groups(sock: socket.socket) -> tuple[int, ...] | Unavailable:
     data = _answer(sock, SO_PEERGROUPS, 128)
     if data is Unavailable.SHORT:
         data = _long_answer(sock, SO_PEERGROUPS)
-    if isinstance(data, Unavailable):
-        return data
+    return data if isinstance(data, Unavailable) else _group_numbers(data)
+
+
+def _kept_groups(sock: socket.socket) -> tuple[int, ...] | int | Unavailable:
+    """The peer's supplementary groups, the same object for the same ones; or how many there are, if these are many."""
+    data = _answer(sock, SO_PEERGROUPS, 128)
+    if data is Unavailable.SHORT:
+        length = _length(sock, SO_PEERGROUPS)
+        if length is None:
+            return Unavailable.SHORT
+        if length > 4 * KEPT_GROUPS:
+            return length // 4
+        data = _long_answer(sock, SO_PEERGROUPS)
+    return data if isinstance(data, Unavailable) else _shared_group_numbers(data)
+
+
+def _group_numbers(data: bytes) -> tuple[int, ...] | Unavailable:
     count, rest = divmod(len(data), 4)
     return Unavailable.SHORT if rest else struct.unpack(f"={count}I", data)
+
+
+_shared_group_numbers = functools.lru_cache(maxsize=256)(_group_numbers)
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:
@@ -217,7 +246,7 @@ def _long_answer(sock: socket.socket, option: int) -> bytes | Unavailable:
         import ctypes  # noqa: PLC0415 - heavy, and almost nobody has so many groups
     except ImportError:
         return Unavailable.SHORT
-    library = ctypes.CDLL(None, use_errno=True)
+    library = _library()
     length = ctypes.c_uint32(_LONGEST)
     while True:
         room = length.value
@@ -232,6 +261,24 @@ def _long_answer(sock: socket.socket, option: int) -> bytes | Unavailable:
         if error in _OUTCOMES:
             return _OUTCOMES[error]
         raise OSError(error, os.strerror(error))
+
+
+def _length(sock: socket.socket, option: int) -> int | None:
+    """How many bytes an answer has that is longer than a few; `None` if that can't be known."""
+    try:
+        import ctypes  # noqa: PLC0415 - as above
+    except ImportError:
+        return None
+    length = ctypes.c_uint32(0)
+    _library().getsockopt(sock.fileno(), SOL_SOCKET, option, ctypes.byref(length), ctypes.byref(length))
+    return length.value or None
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    import ctypes  # noqa: PLC0415 - as above
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
 @functools.cache

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_MODE: Final = 0o660
-BACKLOG: Final = 4096
-"""Connections that wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+BACKLOG: Final = 65535
+"""Connections that may wait to be accepted: more than any kernel allows, which lowers it to what it does allow."""
 
 
 @dataclass(frozen=True, slots=True)

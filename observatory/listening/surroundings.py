@@ -1,4 +1,4 @@
-"""What is around a socket: who could take its name away, and put another socket there.
+"""What is around a socket: who could take its name away, and put another socket there; how many may wait for it.
 
 Clients find a server by its path. Whoever may write in the directory may rename or remove what's in it, unless it is
 sticky; the directory's owner may always; and the same for each directory above. (A client is safe only if it asks
@@ -10,6 +10,17 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Final
+
+_SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
+
+
+def longest_queue() -> int | None:
+    """How many connections the kernel lets wait for one socket at most (listen(2)); `None` where it does not say."""
+    try:
+        return int(_SOMAXCONN.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def risks(path: str, trusted: frozenset[int]) -> list[str]:

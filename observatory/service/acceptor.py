@@ -1,4 +1,8 @@
-"""Taking in those who connect: each gets its credentials and a seat, or is turned away."""
+"""Taking in those who connect: each gets its credentials and a seat, or is turned away.
+
+Nothing that a peer says is looked at here, so that all who wait can be taken in at once, whatever they bring: there is
+one queue in the kernel for all users, and who finds it full does not get in.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,13 @@ from typing import TYPE_CHECKING, Final
 from observatory.http.parser import Refusal
 from observatory.identity import accepted_credentials
 from observatory.service.connection import Connection
-from observatory.service.limits import ACCEPT_PAUSE, ACCEPTS_PER_TURN, RESERVED_DESCRIPTORS
+from observatory.service.limits import (
+    ACCEPT_PAUSE,
+    ACCEPTS_PER_TURN,
+    FEW_GROUPS,
+    GROUP_SIZE,
+    RESERVED_DESCRIPTORS,
+)
 from observatory.service.poller import READ
 from observatory.service.states import CLOSE
 from observatory.sessions.lifetimes import SHARE_OF_DESCRIPTORS
@@ -25,8 +35,8 @@ if TYPE_CHECKING:
     from observatory.service.connection import Connections
     from observatory.service.loop import Loop
     from observatory.service.notices import Notices
-    from observatory.service.requests import Requests
 
+_LONGEST_HOLD: Final = 64
 _UNIX, _STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 # The class in C below socket.socket, which needs 4 us less to accept and to close. It has all that is used here.
 _ADOPT: Callable[[int, int, int, int], socket.socket] = socket.SocketType  # type: ignore[assignment]
@@ -35,14 +45,13 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 
 
 class Acceptor:
-    """Accepts from one listening socket, and hands each new connection that has got a seat to `requests`."""
+    """Accepts from one listening socket. Each new connection that has got a seat queues for its part of a turn."""
 
     def __init__(
         self,
         loop: Loop,
         listener: Listener,
         connections: Connections,
-        requests: Requests,
         notice: Notices,
     ) -> None:
         self._loop = loop
@@ -50,18 +59,20 @@ class Acceptor:
         # What socket.accept() itself calls: without the object that it makes of a descriptor, for which see _ADOPT.
         self._accept: Callable[[], tuple[int, object]] = listener.sock._accept  # type: ignore[attr-defined]
         self._connections = connections
+        self._account_of = connections.accounts.of
         self._take_seat = connections.seats.take
         self._open = connections.open
-        self._peek_first_request = requests.peek_first_request
+        self._arrived = connections.arrived
         self._notice = notice
         self.accepting = False
-        self._at_once = 1
+        self.ready = False
+        """Somebody waits."""
         self._hold = self._backoff = 0
 
     def start(self) -> None:
         """Begin to accept, or go on with it."""
         self.accepting = True
-        self._loop.poller.watch(self._descriptor, READ, self.accept)
+        self._loop.poller.watch(self._descriptor, READ, self._on_ready)
 
     def stop(self) -> None:
         """Accept no more. Does nothing if that's so."""
@@ -69,16 +80,26 @@ class Acceptor:
             self.accepting = False
             self._loop.poller.forget(self._descriptor)
 
-    def accept(self, _bits: int = READ) -> int:
-        """Accept some of those who wait; how many there were."""
-        at_once = self._at_once
-        for count in range(at_once):
+    def _on_ready(self, _bits: int) -> None:
+        self.ready = True
+
+    def accept(self, *, alone: bool = False) -> int:
+        """Accept all who wait; how many there were.
+
+        To find that nobody else waits costs as much as to accept one. So it's not found out in every turn, where
+        nothing but this is done in it (`alone`), and where lately nobody else did wait.
+        """
+        self.ready = False
+        if alone and self._hold:
+            self._hold -= 1
+            most = 1
+        else:
+            most = ACCEPTS_PER_TURN
+        for count in range(most):
             try:
                 descriptor, _ = self._accept()
             except BlockingIOError:
-                # To find that nobody waits costs as much as to accept one: so it's not found out in every turn.
-                self._at_once = count or 1
-                self._hold = self._backoff = min(64, 2 * self._backoff + 1)
+                self._hold = self._backoff = min(_LONGEST_HOLD, 2 * self._backoff + 1) if count < 2 else 0
                 return count
             except ConnectionAbortedError:
                 continue
@@ -86,22 +107,21 @@ class Acceptor:
                 self._cannot_accept(error)
                 return count
             self._accept_one(descriptor)
-        if self._hold:
-            self._hold -= 1
-        else:
-            self._at_once = min(ACCEPTS_PER_TURN, 2 * at_once)
-            self._backoff = 0
-        return at_once
+        return most
 
     def _accept_one(self, descriptor: int) -> None:
         sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
         peer = accepted_credentials(sock)
-        connection = Connection(sock=sock, peer=peer, uid=None if peer is None else peer.uid)
-        if not self._take_seat(connection.uid, 1):
+        uid = None if peer is None else peer.uid
+        connection = Connection(sock=sock, peer=peer, uid=uid, account=self._account_of(uid))
+        if not self._take_seat(connection.account, 1):
             self._turn_away(connection)
             return
         self._open.add(connection)
-        self._peek_first_request(connection)
+        self._arrived.add(connection)
+        if peer is not None and peer.groups is not None and len(peer.groups) > FEW_GROUPS:
+            connection.groups_size = GROUP_SIZE * len(peer.groups)
+            self._connections.charge(connection)
 
     def _turn_away(self, connection: Connection) -> None:
         self._notice("seats", f"uid {connection.uid} has too many connections: a new one was refused")

@@ -14,14 +14,16 @@ from observatory.audience import ROOT, Audience
 from observatory.errors import ObservatoryError
 from observatory.listening import Listener, Specification, listen
 from observatory.listening.private_directory import make_private_directory, others_may_bind
-from observatory.listening.surroundings import risks
+from observatory.listening.surroundings import longest_queue, risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
 from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
 from observatory.service.outputs.standard_streams import StandardStreams
 from observatory.service.retention import Retention
+from observatory.service.quota import Accounts
 from observatory.service.server import Server
+from observatory.service.subordinate_ids import subordinate_ids
 from observatory.sessions.memory import Memory
 from observatory.store import Sync, default_path, open_store
 from observatory.store.files import SESSIONS, directory_warning
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
+ENOUGH_WAITING: Final = 4096
+"""Connections that may wait to be accepted on Linux since 5.4, where nobody has changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             outputs.append(printed)
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, log))
-        server = Server(loop, listener, store, audience, [output.publish for output in outputs], log)
+        accounts = Accounts(subordinate_ids())
+        server = Server(loop, listener, store, audience, [output.publish for output in outputs], log, accounts)
         if second is not None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)
@@ -164,6 +169,11 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
     for each, what in ((listener, ""), (second, " as well"), (output, " for the readers of events")):
         if each is not None:
             log(f"listening on {each.path} mode {each.mode:04o} owner {each.owner} group {each.group}{what}")
+    if (waiting := longest_queue()) is not None and waiting < ENOUGH_WAITING:
+        log(
+            f"warning: only {waiting} connections of all users may wait at once, and more are refused by the kernel:"
+            f" sysctl net.core.somaxconn={ENOUGH_WAITING}, and start again"
+        )
     for each in (listener, output):
         if each is not None:
             for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):

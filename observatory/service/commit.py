@@ -56,7 +56,7 @@ class Committer:
         self._streaming = streaming
         self._notice = notice
         self._ended: list[Ended] = []
-        self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append)
+        self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append, connections.accounts.of)
         self._idle_timer = False
 
     def remember(self, memory: Memory) -> None:

@@ -11,13 +11,14 @@ import socket
 import time
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from observatory.http.parser import Refusal, RequestReader
 from observatory.http.responses import refusal_answer
+from observatory.service.fair_queue import FairQueue
 from observatory.service.limits import BYTES_PER_READ, DEADLINE, FOLLOWER_BUFFER, MEMORY
 from observatory.service.poller import READ, WRITE
-from observatory.service.quota import Quota
+from observatory.service.quota import Accounts, Quota
 from observatory.service.states import (
     CLOSE,
     CLOSED,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from observatory.service.event_stream import EventStream
     from observatory.service.notices import Notices
     from observatory.service.poller import Poller
+    from observatory.service.quota import Account
     from observatory.service.states import Occasion, State
 
 # As plain numbers: an `or` of two members of an enumeration takes longer than the system call.
@@ -52,7 +54,7 @@ _TOO_MUCH: Final = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Your user has too mu
 _TOO_LATE: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"The request took more than {DEADLINE:.0f} seconds.")
 _discarded: Final = memoryview(bytearray(BYTES_PER_READ))
 
-_LISTED: Final = frozenset({QUEUED, STREAMING, FOLLOWING})
+_LISTED: Final = frozenset({NEW, QUEUED, STREAMING, FOLLOWING})
 _MOVES: Final = {
     before: {
         occasion: (after, before in _LISTED or after in _LISTED or (before in TIMED and after not in TIMED))
@@ -72,6 +74,10 @@ class Connection(RequestReader, eq=False, kw_only=True):
     sock: socket.socket
     peer: PeerCredentials | None
     uid: int | None
+    account: Account
+    """Whom all is charged to that it holds and costs."""
+    groups_size: int = 0
+    """Bytes of its peer's groups, if these are many."""
     state: State = NEW
     out: bytearray | None = None
     """What is to be sent as soon as the kernel takes it."""
@@ -90,7 +96,14 @@ class Connection(RequestReader, eq=False, kw_only=True):
     watched: int = 0
     """What the poller waits for."""
     charged: int = 0
-    """Bytes that the peer's user holds by this connection."""
+    """Bytes that the peer's account holds by this connection."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it is to be charged with."""
+        stream, out = self.stream, self.out
+        unsent = FOLLOWER_BUFFER if stream is not None and stream.follows else len(out) if out else 0
+        return self.groups_size + unsent + self.held
 
     def send(self, data: bytes) -> None:
         """Send what the kernel takes now and keep the rest. Raises OSError if the peer is gone."""
@@ -148,28 +161,35 @@ class Connections:
     """All open connections of a server. `on_ready` is called whenever one can do what it's watched for."""
 
     def __init__(
-        self, poller: Poller, seats: int, on_ready: Callable[[Connection, int], None], notice: Notices
+        self,
+        poller: Poller,
+        seats: int,
+        on_ready: Callable[[Connection, int], None],
+        notice: Notices,
+        accounts: Accounts | None = None,
     ) -> None:
         self._poller = poller
         self._on_ready = on_ready
         self._notice = notice
-        self.seats = Quota(seats)
-        self.memory = Quota(MEMORY)
+        self.accounts = accounts or Accounts()
+        self.seats = Quota(seats, self.accounts.privileged)
+        self.memory = Quota(MEMORY, self.accounts.privileged)
         self.ending = False
         """No connection is kept for another request."""
         self.open: set[Connection] = set()
         self.pending: list[tuple[Connection, Request, str | None]] = []
         """What WAITING ones have said, in the order of its coming: a request and the name of its event."""
-        self.queued: dict[Connection, None] = {}
-        self.streaming: dict[Connection, None] = {}
-        self.following: dict[Connection, None] = {}
+        self.arrived = FairQueue[Connection]()
+        self.queued = FairQueue[Connection]()
+        self.streaming = FairQueue[Connection]()
+        self.following = FairQueue[Connection]()
         self.deadlines: dict[Connection, float] = {}
         """Of those whose time is limited, the next one first."""
-        self._lists: dict[State, dict[Connection, Any]] = {
+        self._queues: dict[State, FairQueue[Connection]] = {
+            NEW: self.arrived,
             QUEUED: self.queued,
             STREAMING: self.streaming,
             FOLLOWING: self.following,
-            **dict.fromkeys(TIMED, self.deadlines),
         }
 
     def move(self, connection: Connection, occasion: Occasion) -> None:
@@ -181,10 +201,12 @@ class Connections:
             raise LookupError(f"{occasion.name} can't happen to a connection that is {before.name}") from None
         connection.state = after
         if relisted:
-            if before in self._lists:
-                self._lists[before].pop(connection, None)
+            if before in _LISTED:
+                self._queues[before].discard(connection)
+            else:
+                self.deadlines.pop(connection, None)
             if after in _LISTED:
-                self._lists[after][connection] = None
+                self._queues[after].add(connection)
 
     def send(self, connection: Connection, data: bytes) -> bool:
         """Send what the kernel takes and keep the rest; False if the peer has gone: it's closed then."""
@@ -199,9 +221,14 @@ class Connections:
         """All was sent (READING): what was said already comes in the next turn, else there is to be waited for it."""
         said = connection.requests or connection.refusal or (connection.expects_continue and connection.in_request)
         if said and not connection.closing:
-            self.move(connection, DEFER)
+            self.defer(connection)
         else:
             self.rearm(connection)
+
+    def defer(self, connection: Connection) -> None:
+        """What was said already (READING) is for the next turn."""
+        if self.charge(connection):
+            self.move(connection, DEFER)
 
     def rearm(self, connection: Connection) -> None:
         """It's the peer's turn: wait for what it does next, or close the connection if that's nothing of interest."""
@@ -210,14 +237,12 @@ class Connections:
         ):
             self.close(connection)
             return
-        stream, out = connection.stream, connection.out
-        follows = stream is not None and stream.follows
-        held = (FOLLOWER_BUFFER if follows else len(out) if out else 0) + connection.body_size
-        if held != connection.charged and not self.charge(connection, held):
+        if not self.charge(connection):
             return
-        if not follows and connection not in self.deadlines:
+        stream = connection.stream
+        if (stream is None or not stream.follows) and connection not in self.deadlines:
             self.deadlines[connection] = time.monotonic() + DEADLINE
-        wanted = WRITE if out else READ
+        wanted = WRITE if connection.out else READ
         if connection.watched == wanted:
             return
         descriptor = connection.sock.fileno()
@@ -231,19 +256,20 @@ class Connections:
         """Its time begins anew, when it's the peer's turn again (`rearm`)."""
         self.deadlines.pop(connection, None)
 
-    def charge(self, connection: Connection, size: int) -> bool:
-        """Charge a connection's user for the memory that it holds; False if that's too much: it's closed then."""
+    def charge(self, connection: Connection) -> bool:
+        """Charge a connection's account for the memory that it holds; False if that's too much: it's closed then."""
+        size = connection.memory
         more = size - connection.charged
         if more <= 0:
             if more:
-                self.memory.give_back(connection.uid, -more)
+                self.memory.give_back(connection.account, -more)
                 connection.charged = size
             return True
-        if self.memory.take(connection.uid, more):
+        if self.memory.take(connection.account, more):
             connection.charged = size
             return True
         self._notice("memory", f"uid {connection.uid} has too much under way at once: a connection was refused")
-        if not connection.out and connection.stream is None:
+        if connection.state is READING:  # else it's in the middle of an answer, or had its last
             connection.send_last(_TOO_MUCH)
         self.close(connection)
         return False
@@ -273,6 +299,6 @@ class Connections:
         connection.sock.close()
         connection.stream = None
         self.open.discard(connection)
-        self.seats.give_back(connection.uid, 1)
+        self.seats.give_back(connection.account, 1)
         if connection.charged:
-            self.memory.give_back(connection.uid, connection.charged)
+            self.memory.give_back(connection.account, connection.charged)

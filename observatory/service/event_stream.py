@@ -95,6 +95,10 @@ class EventStream:
             self.phase = Phase.DONE
         return self._framed(lines)
 
+    def fall_behind(self) -> None:
+        """It is live, and is not going to be told what comes: `more` has that."""
+        self.phase = Phase.READING
+
     def end(self) -> bytes:
         """End it now, as if there were no more."""
         self.phase = Phase.DONE

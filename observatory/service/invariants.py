@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from observatory.service.connection import Connection, Connections
+    from observatory.service.quota import Account
     from observatory.service.states import State
 
 
@@ -49,24 +50,26 @@ def _of_all(connections: Connections) -> Iterator[str]:
 
     if connections.pending:
         yield f"{len(connections.pending)} events wait for a commit"
-    if connections.queued.keys() != those(QUEUED):
-        yield "`queued` is not those that are QUEUED"
-    if connections.streaming.keys() != those(STREAMING):
-        yield "`streaming` is not those that are STREAMING"
-    if connections.following.keys() != those(FOLLOWING):
-        yield "`following` is not those that are FOLLOWING"
+    for state, queue in (
+        (NEW, connections.arrived),
+        (QUEUED, connections.queued),
+        (STREAMING, connections.streaming),
+        (FOLLOWING, connections.following),
+    ):
+        if set(queue) != those(state) or len(queue) != len(those(state)):
+            yield f"the queue of those that are {state.name} has others, or not all of them"
     if connections.deadlines.keys() != {connection for connection in those(*TIMED) if not _follows(connection)}:
         yield "a deadline is missing, or left over"
     if any(later < sooner for sooner, later in pairwise(connections.deadlines.values())):
         yield "deadlines are out of order"
-    seats = Counter(connection.uid for connection in connections.open)
-    memory: Counter[int | None] = Counter()
+    seats = Counter(connection.account for connection in connections.open)
+    memory: Counter[Account] = Counter()
     for connection in connections.open:
-        memory[connection.uid] += connection.charged
+        memory[connection.account] += connection.charged
     for what, quota, counted in (("seats", connections.seats, seats), ("bytes", connections.memory, memory)):
-        for uid, amount in counted.items():
-            if quota.held(uid) != amount:
-                yield f"uid {uid} is charged with {quota.held(uid)} {what} and has {amount}"
+        for account, amount in counted.items():
+            if quota.held(account) != amount:
+                yield f"account {account} is charged with {quota.held(account)} {what} and has {amount}"
         if quota.left + counted.total() != quota.capacity:
             yield f"{quota.capacity - quota.left} {what} are handed out and {counted.total()} are held"
 
@@ -74,19 +77,22 @@ def _of_all(connections: Connections) -> Iterator[str]:
 def _of_one(connections: Connections, connection: Connection) -> Iterator[str]:
     """What its state means for its fields."""
     state, stream, out = connection.state, connection.stream, len(connection.out or b"")
-    if state in {NEW, WAITING, CLOSED}:
+    if connection.account != connections.accounts.of(connection.uid):
+        yield f"it's charged to account {connection.account} and of uid {connection.uid}"
+    if state in {WAITING, CLOSED}:
         yield "no turn ends so"
         return
     if connection.sock.fileno() < 0:
         yield "its socket is closed"
     if connection.uncommitted or connection.peeked:
         yield f"{connection.uncommitted} events of it are uncommitted, and {connection.peeked} bytes not taken"
-    if state in TIMED | {FOLLOWING}:
-        if connection.watched != (WRITE if out else READ):
-            yield f"with {out} bytes to be sent it's watched for {connection.watched}"
-        held = (FOLLOWER_BUFFER if _follows(connection) else out) + connection.body_size
-        if connection.charged != held:
-            yield f"it's charged with {connection.charged} bytes and holds {held}"
+    if state in TIMED | {FOLLOWING} and connection.watched != (WRITE if out else READ):
+        yield f"with {out} bytes to be sent it's watched for {connection.watched}"
+    held = _kept(connection)
+    if connection.charged != held + connection.groups_size:
+        yield f"it's charged with {connection.charged} bytes and holds {held}, and {connection.groups_size} of groups"
+    if state is NEW and (held or connection.watched or stream is not None):
+        yield "something was done for it"
     if out and state not in {ANSWERING, FOLLOWING}:
         yield f"{out} bytes are to be sent"
     if state is ANSWERING and not out:
@@ -113,6 +119,12 @@ def _of_one(connections: Connections, connection: Connection) -> Iterator[str]:
             yield "it has a stream"
         if stream.phase is Phase.DONE or (stream.phase is Phase.LIVE) != (state is FOLLOWING):
             yield f"its stream is {stream.phase.name}"
+
+
+def _kept(connection: Connection) -> int:
+    """Bytes that are kept of what a connection has said and of what it's to be told."""
+    unsaid = FOLLOWER_BUFFER if _follows(connection) else len(connection.out or b"")
+    return unsaid + connection.held
 
 
 def _follows(connection: Connection) -> bool:

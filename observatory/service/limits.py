@@ -12,18 +12,26 @@ END_GRACE: Final = 2.0
 TURN_BUDGET: Final = 0.005
 """Seconds of a turn that go to readers at most, and to those who have said more than one turn takes."""
 
-ACCEPTS_PER_TURN: Final = 64
-"""Connections accepted in one turn at most."""
+ACCEPTS_PER_TURN: Final = 4096
+"""Connections accepted in one turn at most: all who can wait, where nobody has changed net.core.somaxconn."""
 REQUESTS_PER_TURN: Final = 64
 """Requests of one connection that are taken up in one turn at most."""
 BYTES_PER_READ: Final = 128 * 1024
-"""Bytes read from one connection in one turn at most."""
-USER_BYTES_PER_TURN: Final = 1024 * 1024
-"""Bytes that are read from one user's connections in one turn, and those of one connection more."""
-CONNECTION_COST: Final = 16 * 1024
-"""Bytes for which a connection counts besides."""
-REQUEST_COST: Final = 1024
-"""Bytes for which a request counts besides."""
+"""Bytes of a body read from one connection in one turn at most."""
+BYTES_TO_PARSE: Final = 16 * 1024
+"""Bytes read at once at most of which it isn't known that they are of one body: each few of them may be a request."""
+
+PART_OF_TURN: Final = 1280 * 1024
+"""What one user's connections may cost in a turn, and what one connection costs more. It's counted in bytes, and all
+else as so many bytes as take as long:"""
+CONNECTION_COST: Final = 6 * 1024
+"""looking at a connection,"""
+PARSING_COST: Final = 1024
+"""parsing a request,"""
+REQUEST_COST: Final = 8 * 1024
+"""doing what it asks for,"""
+TELLING_COST: Final = 512
+"""and asking a follower whether it's told of an event."""
 
 MEMORY: Final = 256 * 1024 * 1024
 """Bytes of incomplete requests and unsent answers, of all users together; see `Quota`."""
@@ -31,6 +39,11 @@ FOLLOWER_BUFFER: Final = 1024 * 1024
 """Bytes that a follower may leave unread, besides what the kernel holds."""
 DRAIN_BYTES: Final = 32 * 1024 * 1024
 """Bytes read and thrown away after a refusal, so that a peer which is still sending gets to read why."""
+
+FEW_GROUPS: Final = 32
+"""Groups of a peer that count for nothing."""
+GROUP_SIZE: Final = 40
+"""Bytes for which each of more groups counts."""
 
 RESERVED_DESCRIPTORS: Final = 320
 """Descriptors that connections leave free: the readers' of the output socket, the database's."""

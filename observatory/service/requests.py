@@ -1,7 +1,7 @@
 """Reading what connections say, and taking it up: hooks wait for the commit, the rest is answered at once.
 
 The plain path: `receive` reads what is there, the parser makes requests of it, `_dispatch_requests` takes them up. The
-one exception is `peek_first_request`: most connections bring one event each, which is there as a whole when they are
+one exception is `_peek_first_request`: most connections bring one event each, which is there as a whole when they are
 accepted and begins like others before it.
 """
 
@@ -11,7 +11,7 @@ import contextlib
 import socket
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -20,20 +20,27 @@ from observatory.http.responses import CONTINUE, answer, refusal_answer
 from observatory.service.connection import DONT_WAIT, PEEK
 from observatory.service.limits import (
     BYTES_PER_READ,
+    BYTES_TO_PARSE,
     CONNECTION_COST,
     DRAIN_BYTES,
+    PARSING_COST,
+    PART_OF_TURN,
     REQUEST_COST,
     REQUESTS_PER_TURN,
     TURN_BUDGET,
 )
 from observatory.service.routes import Action, NoRoute, Route, route
-from observatory.service.states import ANSWER, DEFER, DRAIN, HOOK, READ, RESUME, SENT, STREAM, WAITING
+from observatory.service.states import ANSWER, DRAIN, HOOK, READ, RESUME, SENT, STREAM, WAITING
 
 if TYPE_CHECKING:
     from observatory.http.parser import Refusal, Request
     from observatory.identity import PeerCredentials
     from observatory.service.connection import Connection, Connections
+    from observatory.service.quota import Account
     from observatory.service.streaming import Streaming
+
+
+_EVENT_COST: Final = CONNECTION_COST + PARSING_COST + REQUEST_COST
 
 
 class Requests:
@@ -47,33 +54,75 @@ class Requests:
         self._received = bytearray(BYTES_PER_READ)
         self._buffer = memoryview(self._received)
         self._heads = HeadCache()
-        self.spent: dict[int | None, int] = {}
-        """Of its bytes in this turn, by user: what was read, and what counts besides."""
+        self.spent: dict[Account, int] = {}
+        """What each account has had of its part of this turn, in bytes; see `PART_OF_TURN`."""
+
+    # Parts of a turn.
+
+    def begin_turn(self) -> None:
+        """Nobody has had anything of this turn, but for those who have had more than their part of the one before."""
+        spent = self.spent
+        more = [(account, cost - PART_OF_TURN) for account, cost in spent.items() if cost > PART_OF_TURN]
+        spent.clear()
+        spent.update(more)
+
+    def is_served(self, account: Account) -> bool:
+        """Whether an account has had its part of this turn."""
+        return self.spent.get(account, 0) >= PART_OF_TURN
+
+    def _spend(self, connection: Connection, cost: int) -> None:
+        spent, account = self.spent, connection.account
+        spent[account] = spent.get(account, 0) + cost
 
     # Reading.
 
+    def look_at_arrived(self) -> None:
+        """Look at what new connections (NEW) say, as far as it's within their accounts' parts of the turn."""
+        spent = self.spent
+        for account, line in self._connections.arrived.lines():
+            for connection in line:
+                if spent.get(account, 0) >= PART_OF_TURN:
+                    break
+                self._peek_first_request(connection)
+
     def receive(self, connection: Connection, *, first: bool = False) -> None:
         """Read what a connection (READING) says, and take it up."""
+        awaited = connection.awaited
         try:
-            size = connection.sock.recv_into(self._buffer, 0, DONT_WAIT)
+            size = connection.sock.recv_into(self._buffer, _to_read(awaited), DONT_WAIT)
         except BlockingIOError:
+            self._spend(connection, CONNECTION_COST)
             self._connections.rearm(connection)
             return
         except OSError:  # reset by the peer
             size = 0
         if not size:  # the peer says no more, and is owed nothing
+            self._spend(connection, CONNECTION_COST)
             self._connections.close(connection)
             return
         connection.feed(self._buffer[:size])
+        if size == BYTES_TO_PARSE and not awaited and connection.awaited:
+            size += self._receive_rest(connection, size)
         if first:
             self._heads.learn(self._received, size, connection)
-        spent, cost = self.spent, size + CONNECTION_COST + REQUEST_COST * len(connection.requests)
-        spent[connection.uid] = spent.get(connection.uid, 0) + cost
+        self._spend(connection, size + CONNECTION_COST + PARSING_COST * len(connection.requests))
         self._dispatch_requests(connection)
+
+    def _receive_rest(self, connection: Connection, size: int) -> int:
+        """Read on where it has turned out that the rest is of one body: how much."""
+        rest = self._buffer[size : size + connection.awaited]
+        try:
+            more = connection.sock.recv_into(rest, 0, DONT_WAIT)
+        except OSError:  # there is no more now, or it was reset, which is found out when there is to be more
+            return 0
+        if more:
+            connection.feed(rest[:more])
+        return more
 
     def drain(self, connection: Connection) -> None:
         """Throw away what a connection (DRAINING) says, for a while."""
         size = connection.discard()
+        self._spend(connection, (size or 0) + CONNECTION_COST)
         connection.to_drain -= size or 0
         if size == 0 or connection.to_drain <= 0:
             self._connections.close(connection)
@@ -83,11 +132,14 @@ class Requests:
     def resume_queued(self) -> None:
         """Go on with those who had more to say than one turn takes."""
         until = time.monotonic() + TURN_BUDGET
-        for connection in list(self._connections.queued):
-            self._move(connection, RESUME)
-            self._dispatch_requests(connection)
-            if time.monotonic() > until:
-                return
+        for account, line in self._connections.queued.lines():
+            for connection in line:
+                if self.is_served(account):
+                    break
+                self._move(connection, RESUME)
+                self._dispatch_requests(connection)
+                if time.monotonic() > until:
+                    return
 
     def _dispatch_requests(self, connection: Connection) -> None:
         """Take up the requests of a connection (READING): so many in a turn, and only while it takes the answers."""
@@ -103,14 +155,16 @@ class Requests:
                 self._move(connection, HOOK)
                 connection.uncommitted += 1
                 self._pending.append((connection, request, found.name))
+                self._spend(connection, REQUEST_COST)
                 continue
             if connection.uncommitted:
                 return  # what was said before is to be committed first
             if answered == REQUESTS_PER_TURN:
-                self._move(connection, DEFER)
+                self._connections.defer(connection)
                 return
             del requests[0]
             answered += 1
+            self._spend(connection, REQUEST_COST)
             if not self._answer(connection, request, found):
                 return
         if connection.state is WAITING:
@@ -129,6 +183,7 @@ class Requests:
 
     def flush(self, connection: Connection) -> None:
         """Go on with an answer that a connection (ANSWERING) has not taken, and then with what comes next."""
+        self._spend(connection, CONNECTION_COST)
         try:
             sent = connection.flush()
         except OSError:
@@ -196,7 +251,7 @@ class Requests:
 
     # The fast path.
 
-    def peek_first_request(self, connection: Connection) -> None:
+    def _peek_first_request(self, connection: Connection) -> None:
         """Look at what a new connection (NEW) says, and take it up if it's one whole event that begins like others.
 
         It stays on the socket until it's answered; see `PEEK`. All else goes the plain path.
@@ -204,10 +259,12 @@ class Requests:
         try:
             size = connection.sock.recv_into(self._buffer, 0, PEEK)
         except BlockingIOError:
+            self._spend(connection, CONNECTION_COST)
             self._move(connection, READ)
             self._connections.rearm(connection)
             return
         except OSError:  # reset by the peer
+            self._spend(connection, CONNECTION_COST)
             self._connections.close(connection)
             return
         request = self._heads.request(self._received, size)
@@ -220,11 +277,19 @@ class Requests:
         connection.peeked = size
         connection.uncommitted = 1
         self._pending.append((connection, request, found.name))
-        spent = self.spent
-        spent[connection.uid] = spent.get(connection.uid, 0) + size + CONNECTION_COST + REQUEST_COST
+        spent, account = self.spent, connection.account
+        spent[account] = spent.get(account, 0) + size + _EVENT_COST
+
+
+def _to_read(awaited: int) -> int:
+    """How many bytes to read of a connection of whose body so many are to come."""
+    return min(BYTES_PER_READ, max(BYTES_TO_PARSE, awaited))
 
 
 def _described(peer: PeerCredentials | None) -> bytes:
     if peer is None:
         return b'{"pid":null,"uid":null,"gid":null,"groups":null}'
-    return msgspec.json.encode({"pid": peer.pid, "uid": peer.uid, "gid": peer.gid, "groups": peer.groups})
+    said: dict[str, object] = {"pid": peer.pid, "uid": peer.uid, "gid": peer.gid, "groups": peer.groups}
+    if peer.group_count is not None:
+        said["group_count"] = peer.group_count
+    return msgspec.json.encode(said)

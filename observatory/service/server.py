@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from observatory.service.acceptor import Acceptor, seats
 from observatory.service.commit import Committer
 from observatory.service.connection import Connections
-from observatory.service.limits import END_GRACE, USER_BYTES_PER_TURN
+from observatory.service.limits import END_GRACE
 from observatory.service.notices import Notices
 from observatory.service.requests import Requests
 from observatory.service.states import ANSWERING, DRAINING, FOLLOWING, READING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from observatory.listening import Listener
     from observatory.service.connection import Connection
     from observatory.service.loop import Loop
+    from observatory.service.quota import Accounts
     from observatory.service.states import State
     from observatory.sessions.memory import Memory
     from observatory.store import Store
@@ -42,14 +43,14 @@ class Server:
         audience: Audience,
         publish: Sequence[Callable[[list[Event]], None]],
         log: Callable[[str], None],
+        accounts: Accounts | None = None,
     ) -> None:
         notice = Notices(log)
         self._loop = loop
         self._notice = notice
-        self.connections = Connections(loop.poller, seats(), self._on_ready, notice)
+        self.connections = Connections(loop.poller, seats(), self._on_ready, notice, accounts)
         self._streaming = Streaming(self.connections, store, audience, notice)
         self._requests = Requests(self.connections, self._streaming)
-        self._spent = self._requests.spent
         self._acceptors: list[tuple[Listener, Acceptor]] = []
         self.serve_also(listener)
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)
@@ -67,7 +68,7 @@ class Server:
 
     def serve_also(self, listener: Listener) -> None:
         """Serve another socket as well. Before `start`."""
-        acceptor = Acceptor(self._loop, listener, self.connections, self._requests, self._notice)
+        acceptor = Acceptor(self._loop, listener, self.connections, self._notice)
         self._acceptors.append((listener, acceptor))
 
     def start(self) -> None:
@@ -77,16 +78,19 @@ class Server:
 
     def turn(self, seconds: float | None = None) -> None:
         """One turn: whatever is ready, waiting `seconds` for it at most."""
-        connections = self.connections
-        if connections.streaming or connections.queued:
+        connections, requests = self.connections, self._requests
+        if connections.arrived or connections.streaming or connections.queued:
             seconds = 0
         elif connections.deadlines:
             left = next(iter(connections.deadlines.values())) - time.monotonic()
             seconds = max(0.0, left if seconds is None else min(left, seconds))
-        self._spent.clear()
+        requests.begin_turn()
         self._loop.turn(seconds)
+        self._accept()
+        if connections.arrived:
+            requests.look_at_arrived()
         if connections.queued:
-            self._requests.resume_queued()
+            requests.resume_queued()
         self._committer.commit_all()
         if connections.streaming:
             self._streaming.advance()
@@ -104,7 +108,7 @@ class Server:
             if listener.inode is not None:
                 listener.remove()
                 while acceptor.accepting and acceptor.accept():
-                    self._committer.commit_all()
+                    pass
             acceptor.stop()
         self._streaming.end()
         for connection in list(connections.open):
@@ -116,9 +120,19 @@ class Server:
             connections.close(connection)
         self._committer.close()
 
+    def _accept(self) -> None:
+        """Accept whoever waits. With much else to do it isn't waited for the poller to say so, who tells of a thousand
+        descriptors at once.
+        """
+        connections = self.connections
+        busy = bool(self._requests.spent or connections.arrived or connections.queued or connections.streaming)
+        for _, acceptor in self._acceptors:
+            if acceptor.accepting and (acceptor.ready or busy):
+                acceptor.accept(alone=not busy)
+
     def _on_ready(self, connection: Connection, _bits: int) -> None:
         """Called by the poller for a connection that can do what it's watched for."""
-        if self._spent.get(connection.uid, 0) >= USER_BYTES_PER_TURN:
+        if self._requests.is_served(connection.account):
             return  # this user has had its part of this turn: the poller calls again in the next one
         on_ready = self._on_ready_when.get(connection.state)
         if on_ready is not None:

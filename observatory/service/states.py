@@ -6,9 +6,9 @@ can't happen (`Connections.move`). A connection is listed where its state says, 
 ========== =============================== ================== ==========
 state      whose turn it is                listed in          deadline
 ========== =============================== ================== ==========
-NEW        the server's, within the turn
+NEW        the server's                    `arrived`
 READING    the peer's, to say more                            yes
-QUEUED     the server's, in the next turn  `queued`
+QUEUED     the server's                    `queued`
 WAITING    the server's, within the turn   `pending`
 ANSWERING  the peer's, to take more                           yes (1)
 STREAMING  the server's                    `streaming`
@@ -44,7 +44,7 @@ class Occasion:
 
 
 NEW: Final = State("NEW")
-"""It was just accepted."""
+"""It was accepted, and what it says has not been looked at."""
 READING: Final = State("READING")
 """Nothing that it has said is unanswered, but for a request that isn't whole yet."""
 QUEUED: Final = State("QUEUED")
@@ -88,7 +88,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Occasion, State]]] = {
     NEW: {
         READ: READING,  # requests, which goes on by the plain path
         HOOK: WAITING,  # requests, by the fast path
-        CLOSE: CLOSED,  # acceptor: its user has too many; requests: it was reset
+        CLOSE: CLOSED,  # acceptor: its user has too many, or too much; requests: it was reset; the server ends
     },
     READING: {
         HOOK: WAITING,  # requests
@@ -121,7 +121,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[Occasion, State]]] = {
     },
     FOLLOWING: {
         SENT: READING,  # streaming: it has as many as it wanted, or the server ends
-        BLOCKED: ANSWERING,  # streaming: the same, and it hasn't taken them
+        BLOCKED: ANSWERING,  # streaming: the same, or as below, and it hasn't taken what it was told
+        STREAM: STREAMING,  # streaming: its user's followers have been told as much as a turn allows
         CLOSE: CLOSED,  # streaming: it has gone, or leaves too much unread
     },
     DRAINING: {

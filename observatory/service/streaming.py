@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from observatory.audience import scope
 from observatory.http.parser import Refusal
 from observatory.service.event_stream import EventStream, Phase
-from observatory.service.limits import FOLLOWER_BUFFER, TURN_BUDGET
+from observatory.service.limits import FOLLOWER_BUFFER, PART_OF_TURN, TELLING_COST, TURN_BUDGET
 from observatory.service.routes import wish
 from observatory.service.states import ANSWERING, BLOCKED, LIVE, SENT, STREAM, STREAMING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from observatory.http.parser import Request
     from observatory.service.connection import Connection, Connections
     from observatory.service.notices import Notices
+    from observatory.service.quota import Account
     from observatory.service.routes import Route
     from observatory.store import Store
 
@@ -36,13 +37,12 @@ class Streaming:
         wanted = wish(found.parameters, scope(self._audience, connection.peer))
         if isinstance(wanted, Refusal):
             return wanted
-        if wanted.follow and not self._connections.charge(connection, FOLLOWER_BUFFER):
-            return None
         keep_alive = request.keep_alive and request.takes_chunks
         if not keep_alive:
             connection.closing = True
         connection.stream = EventStream(self._store, wanted, keep_alive=keep_alive, chunks=request.takes_chunks)
-        self._connections.move(connection, STREAM)
+        if self._connections.charge(connection):
+            self._connections.move(connection, STREAM)
         return None
 
     def advance(self) -> None:
@@ -50,7 +50,7 @@ class Streaming:
         until = time.monotonic() + TURN_BUDGET
         streaming = self._connections.streaming
         while streaming:
-            connection = next(iter(streaming))
+            connection = streaming.next()
             stream = connection.stream
             assert stream is not None
             if self._connections.send(connection, stream.more()):
@@ -59,11 +59,19 @@ class Streaming:
                 return
 
     def publish(self, events: list[Event]) -> None:
-        """Tell every follower what it has asked for of what was just committed."""
+        """Tell every follower what it has asked for of what was just committed.
+
+        To more of one account's than its part of a turn allows it is said as it is to those who read what is stored.
+        """
+        told: dict[Account, int] = {}
         for connection in list(self._connections.following):
-            stream = connection.stream
+            stream, spent = connection.stream, told.get(connection.account, 0)
             assert stream is not None
+            if spent >= PART_OF_TURN:
+                self._fall_behind(connection, stream)
+                continue
             data = stream.offer(events)
+            told[connection.account] = spent + len(data) + TELLING_COST * (1 + len(events))
             if not data:
                 continue
             if connection.out and len(connection.out) + len(data) > FOLLOWER_BUFFER:
@@ -92,6 +100,15 @@ class Streaming:
             if stream is not None and stream.follows and self._connections.send(connection, stream.end()):
                 self._after_piece(connection, stream)
 
+    def _fall_behind(self, connection: Connection, stream: EventStream) -> None:
+        """A follower (FOLLOWING) is to find by itself what comes next, in the time for readers."""
+        stream.fall_behind()
+        if connection.out:
+            self._connections.move(connection, BLOCKED)
+            self._connections.rearm(connection)
+        else:
+            self._connections.move(connection, STREAM)
+
     def _after_piece(self, connection: Connection, stream: EventStream) -> None:
         """A piece of an answer was said: go on, wait, or go over to what comes next on this connection."""
         connections, phase = self._connections, stream.phase
@@ -108,7 +125,5 @@ class Streaming:
             if connection.state is not ANSWERING:
                 connections.move(connection, BLOCKED)
         else:
-            streaming = connections.streaming
-            streaming[connection] = streaming.pop(connection)  # now the last
             return
         connections.rearm(connection)

@@ -21,6 +21,7 @@ import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -42,7 +43,11 @@ SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "mks
 """What the kernel calls a process that only runs a hook's command (proc(5), `comm`)."""
 
 SESSIONS_A_USER: Final = 256
-"""So many sessions of one user are watched; with one more, the one watched for the longest is forgotten."""
+"""So many sessions of one user are watched; with one more, the one watched for the longest is forgotten. And so many of
+those that have ended are remembered,"""
+
+LATE: Final = 600.0
+"""for so many seconds after their end."""
 
 SHARE_OF_DESCRIPTORS: Final = 4
 """A quarter of the descriptors that this process may have are for sessions, and no more."""
@@ -96,11 +101,11 @@ class _Held:
 
 @dataclass(slots=True)
 class _User:
-    """One user's sessions, oldest first."""
+    """The sessions of one account, by uid and id, oldest first."""
 
-    held: OrderedDict[str, _Held] = field(default_factory=OrderedDict)
-    over: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    """Sessions that have ended: what still comes of them (a hook that outlived its session) opens nothing."""
+    held: OrderedDict[tuple[int, str], _Held] = field(default_factory=OrderedDict)
+    over: OrderedDict[tuple[int, str], float] = field(default_factory=OrderedDict)
+    """Sessions that have ended, and when: what still comes of them (a hook that outlived its session) opens nothing."""
     next_look: float = 0.0
     """The moment of the next look, if there were one every `INTERVAL`."""
 
@@ -109,7 +114,8 @@ class Lifetimes:
     """Watches the processes of sessions for a server's loop.
 
     `watch(descriptor, callback)` and `unwatch(descriptor)` are the loop's; `report` is called once for each session
-    whose process ends without a SessionEnd. Needs no thread and never waits.
+    whose process ends without a SessionEnd. `account_of` says who is charged for a uid's sessions. Needs no thread and
+    never waits.
     """
 
     def __init__(
@@ -117,13 +123,15 @@ class Lifetimes:
         watch: Callable[[int, Callable[[], None]], None],
         unwatch: Callable[[int], None],
         report: Callable[[Ended], None],
+        account_of: Callable[[int], int | None],
     ) -> None:
         self._watch = watch
         self._unwatch = unwatch
         self._report = report
+        self._account_of = account_of
         self._memory: Memory | None = None
         self._here = here()
-        self._users: dict[int, _User] = {}
+        self._users: OrderedDict[int | None, _User] = OrderedDict()
         self._fresh: list[tuple[int, str]] = []
         """Sessions of which nothing has been stored yet."""
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
@@ -138,10 +146,10 @@ class Lifetimes:
         """
         if peer is None or peer.uid is None or session is None or event == "SessionEnd":
             return None
-        user = self._users.setdefault(peer.uid, _User())
-        if session in user.held or (session in user.over and event != "SessionStart"):
+        user, key, now = self._user(peer.uid), (peer.uid, session), time.monotonic()
+        ended = user.over.get(key)
+        if key in user.held or (event != "SessionStart" and ended is not None and now - ended < LATE):
             return None
-        now = time.monotonic()
         if user.next_look - now > AT_ONCE * INTERVAL or self._room <= 0:
             return None
         user.next_look = max(now, user.next_look) + INTERVAL
@@ -155,17 +163,17 @@ class Lifetimes:
         self._fresh.clear()
         if peer is None or peer.uid is None or session is None or event not in _BOUNDS:
             return
-        user = self._users.setdefault(peer.uid, _User())
+        user = self._user(peer.uid)
         if event == "SessionEnd":
-            self._over(user, session, peer.uid)
+            self._over(user, (peer.uid, session))
         else:
-            user.over.pop(session, None)
+            user.over.pop((peer.uid, session), None)
 
     def not_stored(self) -> None:
         """Forget the sessions that were introduced and of which nothing was stored: the next event does it anew."""
-        for uid, session in self._fresh:
-            self._let_go(self._users[uid], session)
-            self._no_more(uid, session)
+        for key in self._fresh:
+            self._let_go(self._user(key[0]), key)
+            self._no_more(key)
         self._fresh.clear()
 
     def remember(self, memory: Memory) -> None:
@@ -177,21 +185,21 @@ class Lifetimes:
         if self._here is None or not hasattr(os, "pidfd_open"):
             return
         for entry in memory.sessions():
-            user = self._users.setdefault(entry.uid, _User())
+            user, key = self._user(entry.uid), (entry.uid, entry.session)
             peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
             pidfd = _open_again(entry) if entry.where == self._here else None
             if pidfd is not None:
-                self._hold(user, entry.session, _Held(pidfd, entry.pid, entry.owner, peer))
+                self._hold(user, key, _Held(pidfd, entry.pid, entry.owner, peer))
                 continue
-            self._over(user, entry.session, entry.uid)
+            self._over(user, key)
             if entry.where == self._here or entry.where.boot != self._here.boot:
                 self._report(Ended(entry.session, entry.pid, entry.owner, peer))
 
     def close(self) -> None:
         """Watch nobody any more. What is remembered stays so."""
         for user in self._users.values():
-            for session in list(user.held):
-                self._let_go(user, session)
+            for key in list(user.held):
+                self._let_go(user, key)
         self._users.clear()
         if self._memory is not None:
             self._memory.close()
@@ -200,43 +208,63 @@ class Lifetimes:
         if len(user.held) >= SESSIONS_A_USER:
             oldest = next(iter(user.held))
             self._let_go(user, oldest)
-            self._no_more(uid, oldest)
+            self._no_more(oldest)
         process = found.details
-        self._hold(user, session, _Held(found.pidfd, process.pid, process.uid, peer))
+        self._hold(user, (uid, session), _Held(found.pidfd, process.pid, process.uid, peer))
         self._fresh.append((uid, session))
         if self._memory is not None and self._here is not None:
             self._memory.began(
                 Remembered(self._here, uid, peer.gid, peer.groups, session, process.pid, process.uid, process.started)
             )
 
-    def _hold(self, user: _User, session: str, held: _Held) -> None:
-        user.held[session] = held
+    def _user(self, uid: int) -> _User:
+        account = self._account_of(uid)
+        user = self._users.get(account)
+        if user is None:
+            self._forget()
+            user = self._users[account] = _User()
+        return user
+
+    def _hold(self, user: _User, key: tuple[int, str], held: _Held) -> None:
+        user.held[key] = held
         self._room -= 1
-        self._watch(held.pidfd, lambda: self._ended(user, session))
+        self._watch(held.pidfd, lambda: self._ended(user, key))
 
-    def _ended(self, user: _User, session: str) -> None:
-        held = user.held[session]
-        assert held.peer.uid is not None
-        self._over(user, session, held.peer.uid)
-        self._report(Ended(session, held.pid, held.owner, held.peer))
+    def _ended(self, user: _User, key: tuple[int, str]) -> None:
+        held = user.held[key]
+        self._over(user, key)
+        self._report(Ended(key[1], held.pid, held.owner, held.peer))
 
-    def _over(self, user: _User, session: str, uid: int) -> None:
-        self._let_go(user, session)
-        self._no_more(uid, session)
-        user.over[session] = None
+    def _over(self, user: _User, key: tuple[int, str]) -> None:
+        self._let_go(user, key)
+        self._no_more(key)
+        user.over.pop(key, None)
+        user.over[key] = time.monotonic()
         if len(user.over) > SESSIONS_A_USER:
             user.over.popitem(last=False)
+        self._forget()
 
-    def _let_go(self, user: _User, session: str) -> None:
-        held = user.held.pop(session, None)
+    def _forget(self) -> None:
+        """Forget what ended long ago, of two users whenever there is something more to remember of one."""
+        now = time.monotonic()
+        for account, user in list(islice(self._users.items(), 2)):
+            while user.over and next(iter(user.over.values())) < now - LATE:
+                user.over.popitem(last=False)
+            if user.held or user.over or user.next_look > now:
+                self._users.move_to_end(account)
+            else:
+                del self._users[account]
+
+    def _let_go(self, user: _User, key: tuple[int, str]) -> None:
+        held = user.held.pop(key, None)
         if held is not None:
             self._unwatch(held.pidfd)
             os.close(held.pidfd)
             self._room += 1
 
-    def _no_more(self, uid: int, session: str) -> None:
+    def _no_more(self, key: tuple[int, str]) -> None:
         if self._memory is not None:
-            self._memory.over(uid, session)
+            self._memory.over(*key)
 
 
 def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, OpenProcess | None]:

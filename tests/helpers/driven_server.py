@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SEATS = 16
 FOLLOWER_BUFFER = 8 * 1024
 REQUESTS_PER_TURN = 3
+PART_OF_TURN = 100 * 1024
 END_GRACE = 0.002
 SMALL = {
     (connection, "MEMORY"): 1024 * 1024,
@@ -47,7 +48,8 @@ SMALL = {
     (invariants, "FOLLOWER_BUFFER"): FOLLOWER_BUFFER,
     (requests, "REQUESTS_PER_TURN"): REQUESTS_PER_TURN,
     (requests, "DRAIN_BYTES"): 4096,
-    (server, "USER_BYTES_PER_TURN"): 100 * 1024,
+    (requests, "PART_OF_TURN"): PART_OF_TURN,
+    (streaming, "PART_OF_TURN"): PART_OF_TURN,
     (server, "END_GRACE"): END_GRACE,
     (database, "SLICE_ROWS"): 2,
 }

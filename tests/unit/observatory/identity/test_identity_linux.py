@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, linux, peer_credentials, peer_label, peer_pidfd
-from observatory.identity.credentials import UNKNOWN
+from observatory.identity.credentials import KEPT_GROUPS, UNKNOWN
 from tests.helpers.answering_socket import answering
 from tests.helpers.presence import present
 
@@ -111,6 +111,27 @@ def test_supplementary_groups_are_complete_however_many(listener: socket.socket,
 
 
 @as_root
+@pytest.mark.parametrize("count", [0, 32, 33, 257, KEPT_GROUPS])
+def test_a_server_keeps_equal_groups_once(listener: socket.socket, count: int) -> None:
+    with (
+        peer(listener, 1500, 1500, 100_000, count) as (first, _),
+        peer(listener, 1600, 7, 100_000, count) as (other, _),
+    ):
+        kept = [present(linux.accepted_credentials(sock)) for sock in (first, other)]
+    assert kept[0].groups == tuple(range(100_000, 100_000 + count))
+    assert kept[0].groups is kept[1].groups
+    assert [each.group_count for each in kept] == [None, None]
+
+
+@as_root
+@pytest.mark.parametrize("count", [KEPT_GROUPS + 1, 65_536])
+def test_of_very_many_groups_a_server_keeps_the_number(listener: socket.socket, count: int) -> None:
+    with peer(listener, 1500, 1500, 100_000, count) as (accepted, process):
+        kept = linux.accepted_credentials(accepted)
+    assert kept == PeerCredentials(process.pid, 1500, 1500, None, count)
+
+
+@as_root
 def test_more_groups_than_can_be_read_are_absent_and_not_cut(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +140,7 @@ def test_more_groups_than_can_be_read_are_absent_and_not_cut(
         assert linux.peer_groups(accepted) is Unavailable.SHORT
         assert present(peer_credentials(accepted)).groups is None
         assert present(peer_credentials(accepted)).uid == 1500
+        assert linux.accepted_credentials(accepted).groups is None
 
 
 def test_the_connecting_side_sees_whoever_called_listen(listener: socket.socket) -> None:

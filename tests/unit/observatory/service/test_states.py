@@ -30,7 +30,7 @@ from observatory.service.states import (
     TRANSITIONS,
     WAITING,
 )
-from tests.helpers.driven_server import END_GRACE, REQUESTS_PER_TURN, DrivenServer, driven_server
+from tests.helpers.driven_server import END_GRACE, PART_OF_TURN, REQUESTS_PER_TURN, DrivenServer, driven_server
 from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
@@ -219,6 +219,15 @@ def has_followed_enough_and_not_taken_it(it: DrivenServer) -> None:
     assert it.states() == ["READING"]
 
 
+def follows_beside_more_than_a_turn_tells(it: DrivenServer) -> None:
+    followers = [it.connect(FOLLOW) for _ in range(2)]
+    it.turn()
+    store(it, b'{"followed":"%b"}' % (b"x" * PART_OF_TURN))
+    for follower in followers:
+        assert it.take_all(follower).count(b'"followed":') == 1
+    assert it.states() == ["FOLLOWING"] * 2
+
+
 SCENARIOS: dict[tuple[object, object], Callable[[DrivenServer], None]] = {
     (NEW, READ): says_nothing,
     (NEW, HOOK): says_what_another_has_said_before,
@@ -243,6 +252,7 @@ SCENARIOS: dict[tuple[object, object], Callable[[DrivenServer], None]] = {
     (STREAMING, LIVE): follows,
     (STREAMING, CLOSE): goes_before_it_reads,
     (FOLLOWING, SENT): follows_until_it_has_enough,
+    (FOLLOWING, STREAM): follows_beside_more_than_a_turn_tells,
     (FOLLOWING, BLOCKED): has_followed_enough_and_not_taken_it,
     (FOLLOWING, CLOSE): follows_and_goes,
     (DRAINING, CLOSE): does_not_take_why_it_is_refused,

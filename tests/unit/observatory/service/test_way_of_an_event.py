@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere identity has another module")
 
-MOST = 14
+MOST = 15
 FAST = [
     "service/acceptor.py",
     "identity/linux.py",
     "service/quota.py",
+    "service/fair_queue.py",
+    "service/server.py",
     "service/requests.py",
     "http/head_cache.py",
     "service/routes.py",
     "service/connection.py",
-    "service/server.py",
     "service/commit.py",
     "events.py",
     "sessions/lifetimes.py",

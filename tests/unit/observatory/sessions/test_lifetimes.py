@@ -14,7 +14,7 @@ import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
 from observatory.sessions import lifetimes
-from observatory.sessions.lifetimes import AT_ONCE, SESSIONS_A_USER, Ended
+from observatory.sessions.lifetimes import AT_ONCE, LATE, SESSIONS_A_USER, Ended
 from tests.helpers.presence import present
 from tests.helpers.session_processes import HOOK, Loop, session
 
@@ -154,6 +154,49 @@ def test_sessions_take_no_more_than_a_part_of_the_descriptors(loop: Loop) -> Non
         process.hook("SessionEnd", "one")
         process.hook("SessionStart", "three")
         assert len(loop.callbacks) == 2
+
+
+def ends(loop: Loop, uid: int, *sessions: str) -> None:
+    for name in sessions:
+        loop.lifetimes.stored(PeerCredentials(1, uid, uid, ()), "SessionEnd", name)
+
+
+def remembered(loop: Loop) -> int:
+    return sum(len(user.held) + len(user.over) for user in loop.lifetimes._users.values())
+
+
+def test_one_user_s_ended_sessions_are_remembered_up_to_a_number_under_whatever_uid(loop: Loop) -> None:
+    for uid in range(100_000, 100_010):
+        ends(loop, uid, *map(str, range(50)))
+    assert remembered(loop) == SESSIONS_A_USER
+    ends(loop, 1500, "s")
+    assert remembered(loop) == SESSIONS_A_USER + 1
+
+
+def test_what_is_remembered_of_ended_sessions_is_given_back(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for uid in range(1000, 1150):
+        ends(loop, uid, *map(str, range(20)))
+    assert remembered(loop) == 150 * 20
+    later = time.monotonic() + LATE + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    for number in range(150):
+        ends(loop, 1500, str(number))
+    assert remembered(loop) == 150
+    assert list(loop.lifetimes._users) == [1500]
+
+
+def test_a_hook_that_is_late_opens_nothing_and_after_a_while_is_another_session_s(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        process.hook("SessionEnd", "s")
+        process.hook("Stop", "s")
+        assert loop.callbacks == {}
+        later = time.monotonic() + LATE + 1
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        process.hook("Stop", "s")
+        assert len(loop.callbacks) == 1
 
 
 def test_nobody_can_make_the_server_look_all_day(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
