@@ -252,7 +252,7 @@ def measure(subject: Subject, clients: int, size: int, limits: Mapping[str, list
 
 def fill(path: str, count: int) -> None:
     """Put so many events into a database, by the server's own store."""
-    from observatory.events import compose, timestamp  # noqa: PLC0415 - where it's not installed, the rest runs
+    from observatory.events import compose, take_apart, timestamp  # noqa: PLC0415 - where it's not installed, the rest runs
     from observatory.identity import PeerCredentials  # noqa: PLC0415
     from observatory.store import open_store  # noqa: PLC0415
 
@@ -265,7 +265,7 @@ def fill(path: str, count: int) -> None:
         for number in range(store.last_id + 1, min(count, store.last_id + 1000) + 1):
             peer = PeerCredentials(1000 + number % 30_000, 1000 + number % 7, 1000, (1000,))
             said = body.replace(b"0f3c2a1e", b"%08x" % (number // 500), 1)
-            events.append(compose(number, now, timestamp(now), names[number % 5], peer, said))
+            events.append(compose(number, now, timestamp(now), names[number % 5], peer, take_apart(said)))
         store.append(events)
         store.index()
         note(f"{store.last_id} events stored")

@@ -36,8 +36,15 @@ has 256, Rust's serde_json 128."""
 SHORT = 4096
 """Bytes of a body in which brackets are counted before it is taken apart."""
 
+LARGE = 256 * 1024
+"""Bytes of a body from which on it is looked at before it is taken apart, since that could take seconds: if there are
+more than"""
+MANY = 200_000
+"""values in it, or escapes that may have to be mended, it is kept as text."""
+
 _SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
+_BEFORE_VALUES = (b",", b"[", b"{")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_DEEPER_OR_LESS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: 1 and -1
 # An escape: half a surrogate pair, standing alone, is the named group.
@@ -81,24 +88,40 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def compose(
-    number: int, time: int, ts: str, name: str | None, peer: PeerCredentials | None, body: bytes | bytearray
-) -> Event:
-    """Make an event of a request's body. Takes every body: what is not JSON, or deeper than `DEEPEST`, is kept as text.
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """A request's body, taken apart: what becomes of it in the event's line, and what else the event has of it."""
+
+    inside: bytes | memoryview
+    """A JSON object without its opening brace."""
+    name: str | None
+    session: str | None
+    tool: str | None
+
+
+def take_apart(body: bytes | bytearray) -> Said:
+    """What a request's body says. Takes every body: what is not JSON, or deeper than `DEEPEST`, or more than `MANY`
+    things, is kept as text.
+    """
+    inside, fields = _read(body)
+    return Said(inside, _text(fields, "hook_event_name"), _text(fields, "session_id"), _text(fields, "tool_name"))
+
+
+def compose(number: int, time: int, ts: str, name: str | None, peer: PeerCredentials | None, said: Said) -> Event:
+    """Make an event of what a peer has said.
 
     `ts` is `timestamp(time)`: it is the same for all events of a turn. A name that is given goes before the one
     that the body gives itself.
     """
-    inside, said = _read(body)
-    name = name[:LONGEST_NAME] if name else _text(said, "hook_event_name") or UNKNOWN_NAME
+    name = name[:LONGEST_NAME] if name else said.name or UNKNOWN_NAME
     head = f'{{"_id":{number},"_ts":"{ts}","_event":{_quoted(name)},{trusted_fields(peer)},'.encode()
+    inside = said.inside
     return Event(
         number,
         time,
         name,
         None if peer is None else peer.uid,
-        _text(said, "session_id"),
-        _text(said, "tool_name"),
+        said.session,
+        said.tool,
         b"".join((head, inside)) if len(inside) > 1 else head[:-1] + inside,
     )
 
@@ -146,6 +169,8 @@ def _read(body: bytes | bytearray) -> tuple[bytes | memoryview, Mapping[str, Any
     together again would be most of the work of the whole server. So only its outermost fields are taken apart; all
     of it is checked to be JSON.
     """
+    if len(body) > LARGE and _are_many(body):
+        return _as_text(body), {}
     try:
         fields = _decode_fields(body)
         if not body.isascii():
@@ -173,8 +198,16 @@ def _read_other(body: bytes | bytearray) -> tuple[bytes, Mapping[str, Any]]:
     return _encode(value)[1:], value
 
 
+def _are_many(body: bytes | bytearray) -> bool:
+    """Whether a JSON text has more than `MANY` values."""
+    if sum(map(body.count, _BEFORE_VALUES)) <= MANY:
+        return False
+    return sum(map(_outside_of_strings(body).count, _BEFORE_VALUES)) > MANY
+
+
 def _as_text(body: bytes | bytearray) -> bytes:
-    return _encode({"_raw": bytes(body).decode(errors="backslashreplace")})[1:]
+    # To show each byte that is no UTF-8 takes a hundred times as long as to replace it.
+    return _encode({"_raw": body.decode(errors="backslashreplace" if len(body) <= LARGE else "replace")})[1:]
 
 
 def _is_too_deep(body: bytes | bytearray, fields: Mapping[str, msgspec.Raw]) -> bool:
@@ -200,12 +233,16 @@ def _inside(container: msgspec.Raw) -> Iterable[msgspec.Raw]:
 
 def _depth(text: bytes | bytearray) -> int:
     """How many arrays and objects a JSON text has within each other."""
+    steps = array("b", _outside_of_strings(text).translate(_ONE_DEEPER_OR_LESS, _NO_BRACKET))
+    return max(accumulate(steps), default=0)
+
+
+def _outside_of_strings(text: bytes | bytearray) -> bytes:
+    """A JSON text without its strings."""
     # Without escapes a quotation mark begins or ends a string, so that every other piece is outside of them.
     if b'\\"' in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside = b"".join(text.split(b'"')[::2])
-    steps = array("b", outside.translate(_ONE_DEEPER_OR_LESS, _NO_BRACKET))
-    return max(accumulate(steps), default=0)
+    return b"".join(text.split(b'"')[::2])
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -226,6 +263,8 @@ def _value(body: bytes | bytearray) -> Any:
         pass
     # JavaScript writes half a surrogate pair as it is, where a text was cut in the middle of a character. No
     # text has such a half (RFC 8259, 8.2), and few readers take it, so it becomes U+FFFD.
+    if body.count(b"\\") > MANY:
+        return _NOT_JSON
     whole = _ESCAPES.sub(_replace_half, body)
     if whole == body:
         return _NOT_JSON

@@ -11,7 +11,15 @@ from observatory.identity.credentials import PeerCredentials, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PeerCredentials", "Unavailable", "accepted_credentials", "peer_credentials", "peer_label", "peer_pidfd"]
+__all__ = [
+    "PeerCredentials",
+    "Unavailable",
+    "accepted_credentials",
+    "accepted_uid",
+    "peer_credentials",
+    "peer_label",
+    "peer_pidfd",
+]
 
 
 def _nothing(sock: socket.socket) -> PeerCredentials | None:  # noqa: ARG001 - the signature is the point
@@ -26,6 +34,7 @@ def _no_option(sock: socket.socket) -> Unavailable:  # noqa: ARG001 - as above
 _platform: str = sys.platform
 _credentials: Callable[[socket.socket], PeerCredentials | None] = _nothing
 _accepted: Callable[[socket.socket], PeerCredentials | None] | None = None
+_uid: Callable[[socket.socket], int | None] | None = None
 _pidfd: Callable[[socket.socket], int | Unavailable] = _no_option
 _label: Callable[[socket.socket], str | Unavailable] = _no_option
 
@@ -33,6 +42,7 @@ if not hasattr(socket, "AF_UNIX"):
     pass  # Windows, Emscripten, WASI. Not SO_PEERCRED: Emscripten's headers define that one.
 elif _platform in {"linux", "android"}:
     from observatory.identity.linux import accepted_credentials as _accepted
+    from observatory.identity.linux import accepted_uid as _uid
     from observatory.identity.linux import peer_credentials as _credentials
     from observatory.identity.linux import peer_label as _label
     from observatory.identity.linux import peer_pidfd as _pidfd
@@ -59,6 +69,15 @@ def peer_credentials(sock: socket.socket) -> PeerCredentials | None:
 
 accepted_credentials: Callable[[socket.socket], PeerCredentials | None] = _accepted or peer_credentials
 """`peer_credentials` of a socket that accept() has just given: what that already says is not asked again."""
+
+
+def _accepted_uid(sock: socket.socket) -> int | None:
+    peer = accepted_credentials(sock)
+    return None if peer is None else peer.uid
+
+
+accepted_uid: Callable[[socket.socket], int | None] = _uid or _accepted_uid
+"""The uid of `accepted_credentials`, where nothing else is wanted."""
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:

@@ -125,6 +125,15 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
     return _credentials(sock, _kept_groups)
 
 
+def accepted_uid(sock: socket.socket) -> int | None:
+    """The effective uid of `accepted_credentials` alone, for half the time."""
+    data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
+    if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
+        return None
+    uid: int = _UCRED.unpack(data)[1]
+    return None if uid == NO_ID else known_uid(uid)
+
+
 def _credentials(
     sock: socket.socket, groups_of: Callable[[socket.socket], tuple[int, ...] | int | Unavailable]
 ) -> PeerCredentials:

@@ -11,11 +11,12 @@ import errno
 import os
 import resource
 import socket
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from observatory.http.parser import Refusal
-from observatory.identity import accepted_credentials
+from observatory.identity import accepted_credentials, accepted_uid
 from observatory.service.connection import Connection
 from observatory.service.limits import (
     ACCEPT_PAUSE,
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from observatory.service.connection import Connections
     from observatory.service.loop import Loop
     from observatory.service.notices import Notices
+    from observatory.service.quota import Account
 
 _LONGEST_HOLD: Final = 64
+_TOLD: Final = 16
 _UNIX, _STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 # The class in C below socket.socket, which needs 4 us less to accept and to close. It has all that is used here.
 _ADOPT: Callable[[int, int, int, int], socket.socket] = socket.SocketType  # type: ignore[assignment]
@@ -87,7 +90,8 @@ class Acceptor:
         """Accept all who wait; how many there were.
 
         To find that nobody else waits costs as much as to accept one. So it's not found out in every turn, where
-        nothing but this is done in it (`alone`), and where lately nobody else did wait.
+        nothing but this is done in it (`alone`), and where lately nobody else did wait. Of an account's connections
+        for which there are no seats a few are told so, and the others are closed.
         """
         self.ready = False
         if alone and self._hold:
@@ -95,6 +99,7 @@ class Acceptor:
             most = 1
         else:
             most = ACCEPTS_PER_TURN
+        told: Counter[Account] = Counter()
         for count in range(most):
             try:
                 descriptor, _ = self._accept()
@@ -106,15 +111,19 @@ class Acceptor:
             except OSError as error:
                 self._cannot_accept(error)
                 return count
-            self._accept_one(descriptor)
+            sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
+            if told and told[self._account_of(accepted_uid(sock))] >= _TOLD:
+                sock.close()
+            else:
+                self._accept_one(sock, told)
         return most
 
-    def _accept_one(self, descriptor: int) -> None:
-        sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
+    def _accept_one(self, sock: socket.socket, told: Counter[Account]) -> None:
         peer = accepted_credentials(sock)
         uid = None if peer is None else peer.uid
         connection = Connection(sock=sock, peer=peer, uid=uid, account=self._account_of(uid))
         if not self._take_seat(connection.account, 1):
+            told[connection.account] += 1
             self._turn_away(connection)
             return
         self._open.add(connection)

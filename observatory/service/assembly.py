@@ -36,6 +36,9 @@ OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
 ENOUGH_WAITING: Final = 4096
 """Connections that may wait to be accepted on Linux since 5.4, where nobody has changed it."""
+PRECEDENCE: Final = -10
+"""The niceness of a server for several users (sched(7)): it has nine times the weight of others."""
+_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if second is not None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)
+        if listener.mode & _OTHERS:
+            _take_precedence()
         server.start()
         _announce(listener, second, output, log)
         if (warning := directory_warning(database)) is not None:
@@ -179,3 +184,27 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
             for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):
                 log(f"warning: {risk}")
     notify("READY=1", os.environ)
+
+
+def _forget(loop: Loop, store: Store, retain: int) -> None:
+    more = store.forget(time.time_ns() // 1000 - retain * 1_000_000)
+
+
+def _take_precedence() -> None:
+    """Get more of the processor than others, where that is allowed (root, CAP_SYS_NICE) and nobody has said otherwise.
+
+    One queue in the kernel is for all who connect. It must be emptied faster than any number of processes fill it, and
+    each of these has as much of the processor as a server without precedence.
+    """
+    if os.getpriority(os.PRIO_PROCESS, 0) == 0:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRECEDENCE)
+
+
+def _fill_standard_streams() -> None:
+    """Where a standard stream is closed, the next file to be opened gets its number: it is not to be the database."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

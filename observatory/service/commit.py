@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from observatory.events import Event
     from observatory.http.parser import Request
-    from observatory.service.connection import Connection, Connections
+    from observatory.service.connection import Connection, Connections, Pending
     from observatory.service.loop import Loop
     from observatory.service.notices import Notices
     from observatory.service.streaming import Streaming
@@ -83,9 +83,9 @@ class Committer:
         ts = timestamp(now)
         number = self._store.last_id
         events = []
-        for connection, request, name in pending:
+        for connection, _, name, said in pending:
             number += 1
-            event = compose(number, now, ts, name, connection.peer, request.body)
+            event = compose(number, now, ts, name, connection.peer, said)
             lineage = self._lifetimes.introduce(connection.sock, connection.peer, event.name, event.session)
             if lineage is not None:
                 event = with_process(event, lineage)
@@ -101,9 +101,9 @@ class Committer:
         self._ended.clear()
         for publish in self._publish:
             publish(events)
-        for (connection, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
+        for (connection, *_), event in zip(pending, events, strict=False):  # those of the ended have no sender
             self._lifetimes.stored(connection.peer, event.name, event.session)
-        for connection, request, _ in pending:
+        for connection, request, *_ in pending:
             connection.uncommitted -= 1
             if connection.state is CLOSED:
                 continue
@@ -124,13 +124,13 @@ class Committer:
             self._idle_timer = True
             self._loop.call_later(INDEX_DELAY, self._index_rest)
 
-    def _not_stored(self, pending: list[tuple[Connection, Request, str | None]], error: NotStored) -> None:
+    def _not_stored(self, pending: list[Pending], error: NotStored) -> None:
         self._notice("store", f"events could not be stored ({error}): {len(pending)} were refused with 503")
         if self._ended:  # these are nobody's to send again
             ended, self._ended[:] = self._ended[:], []
             self._loop.call_later(_AGAIN, lambda: self._ended.extend(ended))
         refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"The event could not be stored: {error}.")
-        for connection, request, _ in pending:
+        for connection, request, *_ in pending:
             data = refusal_answer(refusal, keep_alive=request.keep_alive, fields={"Retry-After": "1"})
             connection.uncommitted -= 1
             if connection.state is not CLOSED and self._connections.send(connection, data):

@@ -11,9 +11,10 @@ import socket
 import time
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from observatory.http.parser import Refusal, RequestReader
+from observatory.events import Said
+from observatory.http.parser import Refusal, Request, RequestReader
 from observatory.http.responses import refusal_answer
 from observatory.service.fair_queue import FairQueue
 from observatory.service.limits import BYTES_PER_READ, DEADLINE, FOLLOWER_BUFFER, MEMORY
@@ -35,7 +36,6 @@ from observatory.service.states import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from observatory.http.parser import Request
     from observatory.identity import PeerCredentials
     from observatory.service.event_stream import EventStream
     from observatory.service.notices import Notices
@@ -157,6 +157,11 @@ class Connection(RequestReader, eq=False, kw_only=True):
             pass
 
 
+Pending: TypeAlias = tuple[Connection, Request, str | None, Said]
+"""A hook whose event is to be committed: whose it is, its request, the event's name if that is in the target, and what
+its body says."""
+
+
 class Connections:
     """All open connections of a server. `on_ready` is called whenever one can do what it's watched for."""
 
@@ -177,8 +182,8 @@ class Connections:
         self.ending = False
         """No connection is kept for another request."""
         self.open: set[Connection] = set()
-        self.pending: list[tuple[Connection, Request, str | None]] = []
-        """What WAITING ones have said, in the order of its coming: a request and the name of its event."""
+        self.pending: list[Pending] = []
+        """What WAITING ones have said, in the order of its coming."""
         self.arrived = FairQueue[Connection]()
         self.queued = FairQueue[Connection]()
         self.streaming = FairQueue[Connection]()

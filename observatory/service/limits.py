@@ -31,7 +31,11 @@ PARSING_COST: Final = 1024
 REQUEST_COST: Final = 8 * 1024
 """doing what it asks for,"""
 TELLING_COST: Final = 512
-"""and asking a follower whether it's told of an event."""
+"""asking a follower whether it's told of an event,"""
+BODY_COST: Final = 64
+"""for each byte, taking a body apart that can't be taken as it was sent,"""
+BYTES_A_SECOND: Final = 640_000_000
+"""and of a longer one what it has really taken of the processor."""
 
 MEMORY: Final = 256 * 1024 * 1024
 """Bytes of incomplete requests and unsent answers, of all users together; see `Quota`."""

@@ -11,14 +11,18 @@ import contextlib
 import socket
 import time
 from http import HTTPStatus
+from time import thread_time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from observatory.events import SHORT, take_apart
 from observatory.http.head_cache import HeadCache
 from observatory.http.responses import CONTINUE, answer, refusal_answer
 from observatory.service.connection import DONT_WAIT, PEEK
 from observatory.service.limits import (
+    BODY_COST,
+    BYTES_A_SECOND,
     BYTES_PER_READ,
     BYTES_TO_PARSE,
     CONNECTION_COST,
@@ -33,6 +37,7 @@ from observatory.service.routes import Action, NoRoute, Route, route
 from observatory.service.states import ANSWER, DRAIN, HOOK, READ, RESUME, SENT, STREAM, WAITING
 
 if TYPE_CHECKING:
+    from observatory.events import Said
     from observatory.http.parser import Refusal, Request
     from observatory.identity import PeerCredentials
     from observatory.service.connection import Connection, Connections
@@ -154,7 +159,7 @@ class Requests:
                 del requests[0]
                 self._move(connection, HOOK)
                 connection.uncommitted += 1
-                self._pending.append((connection, request, found.name))
+                self._pending.append((connection, request, found.name, self._take_apart(connection, request.body)))
                 self._spend(connection, REQUEST_COST)
                 continue
             if connection.uncommitted:
@@ -178,6 +183,18 @@ class Requests:
                 if not self._send(connection, CONTINUE):
                     return
         self._connections.rearm(connection)
+
+    def _take_apart(self, connection: Connection, body: bytes | bytearray) -> Said:
+        """What a hook says, at the cost of its account."""
+        if len(body) <= SHORT:
+            said = take_apart(body)
+            if type(said.inside) is bytes:
+                self._spend(connection, BODY_COST * len(body))
+            return said
+        begun = thread_time()  # not that of a clock: meanwhile the processor may be somebody else's
+        said = take_apart(body)
+        self._spend(connection, int(BYTES_A_SECOND * (thread_time() - begun)))
+        return said
 
     # Answering.
 
@@ -276,7 +293,7 @@ class Requests:
         self._move(connection, HOOK)
         connection.peeked = size
         connection.uncommitted = 1
-        self._pending.append((connection, request, found.name))
+        self._pending.append((connection, request, found.name, self._take_apart(connection, request.body)))
         spent, account = self.spent, connection.account
         spent[account] = spent.get(account, 0) + size + _EVENT_COST
 

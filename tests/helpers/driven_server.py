@@ -168,6 +168,11 @@ class DrivenServer:
         uid = self._uids.pop(0)
         return None if uid is None else PeerCredentials(os.getpid(), uid, uid, ())
 
+    def uid(self, sock: socket.socket) -> int | None:
+        """The same of somebody of whom nothing else is asked, unless it is asked after all."""
+        del sock
+        return self._uids[0]
+
     def _store_or_not(self, events: Sequence[Event]) -> None:
         if self.disk_full:
             raise NotStored("the disk is full")
@@ -197,6 +202,7 @@ def driven_server(seats: int = SEATS) -> Iterator[DrivenServer]:
         for module in (connection, requests, server, streaming):
             patch.setattr(module, "time", SimpleNamespace(monotonic=made.clock))
         patch.setattr(acceptor, "accepted_credentials", made.credentials)
+        patch.setattr(acceptor, "accepted_uid", made.uid)
         move = Connections.move
 
         def seen(self: Connections, moved: Connection, occasion: Occasion) -> None:

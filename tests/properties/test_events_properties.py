@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from observatory import events
-from observatory.events import compose
+from observatory.events import compose, take_apart
 from observatory.identity import PeerCredentials
 
 IDS = st.none() | st.integers(0, 0xFFFF_FFFE)
@@ -27,7 +27,7 @@ OBJECTS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 
 def line_of(body: bytes, peer: PeerCredentials | None, name: str | None = None) -> dict[str, object]:
-    event = compose(1, 2, "now", name, peer, body)
+    event = compose(1, 2, "now", name, peer, take_apart(body))
     assert b"\n" not in event.line
     assert b"\r" not in event.line
     pairs: list[tuple[str, object]] = []

@@ -12,7 +12,7 @@ import atheris
 from atheris import import_hook
 
 with import_hook.instrument_imports(include=["observatory"]):
-    from observatory.events import compose
+    from observatory.events import compose, take_apart
     from observatory.http.parser import RequestReader
     from observatory.http.responses import refusal_answer
     from observatory.identity import PeerCredentials
@@ -34,7 +34,7 @@ def one(data: bytes) -> None:
     for request in reader.requests:
         found = route(request.method, request.target)
         name = found.parameters.get("event") if isinstance(found, Route) else None
-        line = compose(1, 2, "now", name, PEER, request.body).line
+        line = compose(1, 2, "now", name, PEER, take_apart(request.body)).line
         assert b"\n" not in line
         said = json.loads(line.decode())
         assert (said["_id"], said["_peer_uid"], said["_peer_groups"]) == (1, 2, [4])

@@ -40,7 +40,7 @@ FAULTS = {
         "service/commit.py",
         "            self._store.append(events)\n",
         "            self._store.append(events)\n"
-        "            self._store.append([compose(e.id + 100, now, ts, e.name, None, e.line) for e in events])\n",
+        "            self._store.append([compose(e.id + 100, now, ts, e.name, None, p[3]) for e, p in zip(events, pending)])\n",
         "test_crash.py::test_every_event_that_was_acknowledged_is_in_the_database_once",
     ),
     "a request may take for ever": Fault(
@@ -51,7 +51,7 @@ FAULTS = {
     ),
     "one user may have every connection": Fault(
         "service/quota.py",
-        "        if held > left:\n",
+        "        if held > left - self._unshared and not self._is_set_aside(account, held, amount, left):\n",
         "        if left < 0:\n",
         "test_limits.py::test_ten_thousand_half_open_connections_of_one_user_do_not_stop_another",
     ),

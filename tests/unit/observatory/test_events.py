@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from observatory.events import DEEPEST, LONGEST_NAME, Event, compose, timestamp, with_process
+from observatory.events import DEEPEST, LONGEST_NAME, Event, compose, take_apart, timestamp, with_process
 from observatory.identity import PeerCredentials
 from observatory.identity.process import Lineage, ProcessDetails
 
@@ -24,7 +24,7 @@ TRUSTED = {
 
 
 def composed(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
-    return compose(7, 1_748_779_200_000_001, TS, name, peer, body)
+    return compose(7, 1_748_779_200_000_001, TS, name, peer, take_apart(body))
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:
