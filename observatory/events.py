@@ -145,14 +145,16 @@ def trusted_fields(peer: PeerCredentials | None) -> str:
     pid, uid, gid = peer.pid, peer.uid, peer.gid
     return (
         f'"_peer_pid":{"null" if pid is None else pid},"_peer_uid":{"null" if uid is None else uid},'
-        f'"_peer_gid":{"null" if gid is None else gid}{_groups(peer.groups, peer.group_count)}'
+        f'"_peer_gid":{"null" if gid is None else gid}{_group_count(peer) if peer.groups is None else _groups(peer.groups)}'
     )
 
 
+def _group_count(peer: PeerCredentials) -> str:
+    return "" if peer.group_count is None else f',"_peer_group_count":{peer.group_count}'
+
+
 @functools.lru_cache(maxsize=256)
-def _groups(groups: tuple[int, ...] | None, count: int | None) -> str:
-    if groups is None:
-        return "" if count is None else f',"_peer_group_count":{count}'
+def _groups(groups: tuple[int, ...]) -> str:
     return f',"_peer_groups":[{",".join(map(str, groups))}]'
 
 

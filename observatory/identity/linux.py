@@ -122,7 +122,16 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
 
     For a server that keeps these for as long as a connection: of more than `KEPT_GROUPS` groups only the number.
     """
-    return _credentials(sock, _kept_groups)
+    # What nearly all are, straight on: no more than 32 groups, and every id has a number here.
+    try:
+        pid, uid, gid = _UCRED.unpack(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, LINUX_UCRED.size))
+        groups = _shared_group_numbers(sock.getsockopt(SOL_SOCKET, SO_PEERGROUPS, 128))
+    except (OSError, struct.error):
+        return _credentials(sock, _kept_groups)
+    overflow_uid, overflow_gid = _overflow_ids()
+    if isinstance(groups, Unavailable) or overflow_gid in groups or gid == overflow_gid or uid in (overflow_uid, NO_ID):
+        return _credentials(sock, _kept_groups)
+    return PeerCredentials(pid or None, uid, gid, groups)
 
 
 def accepted_uid(sock: socket.socket) -> int | None:

@@ -11,7 +11,6 @@ import errno
 import os
 import resource
 import socket
-from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +69,7 @@ class Acceptor:
         self.accepting = False
         self.ready = False
         """Somebody waits."""
+        self._at_once = 1
         self._hold = self._backoff = 0
 
     def start(self) -> None:
@@ -87,24 +87,23 @@ class Acceptor:
         self.ready = True
 
     def accept(self, *, alone: bool = False) -> int:
-        """Accept all who wait; how many there were.
+        """Accept all who wait; how many there were. Of an account's connections for which there are no seats a few are
+        told so, and the others are closed.
 
-        To find that nobody else waits costs as much as to accept one. So it's not found out in every turn, where
-        nothing but this is done in it (`alone`), and where lately nobody else did wait. Of an account's connections
-        for which there are no seats a few are told so, and the others are closed.
+        To find that nobody waits any more costs as much as to accept one. So where a turn has nothing else to do
+        (`alone`) no more are accepted than there were lately, and it's found out now and then whether there are more.
         """
         self.ready = False
-        if alone and self._hold:
-            self._hold -= 1
-            most = 1
-        else:
-            most = ACCEPTS_PER_TURN
-        told: Counter[Account] = Counter()
+        if not self.accepting:
+            return 0
+        told: dict[Account, int] = {}
+        most = self._at_once if alone else ACCEPTS_PER_TURN
         for count in range(most):
             try:
                 descriptor, _ = self._accept()
             except BlockingIOError:
-                self._hold = self._backoff = min(_LONGEST_HOLD, 2 * self._backoff + 1) if count < 2 else 0
+                self._at_once = count or 1
+                self._hold = self._backoff = min(_LONGEST_HOLD, 2 * self._backoff + 1)
                 return count
             except ConnectionAbortedError:
                 continue
@@ -112,18 +111,23 @@ class Acceptor:
                 self._cannot_accept(error)
                 return count
             sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
-            if told and told[self._account_of(accepted_uid(sock))] >= _TOLD:
+            if told and told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:
                 sock.close()
             else:
                 self._accept_one(sock, told)
+        if self._hold:
+            self._hold -= 1
+        else:
+            self._at_once = min(ACCEPTS_PER_TURN, 2 * most)
+            self._backoff = 0
         return most
 
-    def _accept_one(self, sock: socket.socket, told: Counter[Account]) -> None:
+    def _accept_one(self, sock: socket.socket, told: dict[Account, int]) -> None:
         peer = accepted_credentials(sock)
         uid = None if peer is None else peer.uid
         connection = Connection(sock=sock, peer=peer, uid=uid, account=self._account_of(uid))
         if not self._take_seat(connection.account, 1):
-            told[connection.account] += 1
+            told[connection.account] = told.get(connection.account, 0) + 1
             self._turn_away(connection)
             return
         self._open.add(connection)

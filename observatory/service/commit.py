@@ -101,9 +101,9 @@ class Committer:
         self._ended.clear()
         for publish in self._publish:
             publish(events)
-        for (connection, *_), event in zip(pending, events, strict=False):  # those of the ended have no sender
+        for (connection, _, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
             self._lifetimes.stored(connection.peer, event.name, event.session)
-        for connection, request, *_ in pending:
+        for connection, request, _, _ in pending:
             connection.uncommitted -= 1
             if connection.state is CLOSED:
                 continue
@@ -130,7 +130,7 @@ class Committer:
             ended, self._ended[:] = self._ended[:], []
             self._loop.call_later(_AGAIN, lambda: self._ended.extend(ended))
         refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"The event could not be stored: {error}.")
-        for connection, request, *_ in pending:
+        for connection, request, _, _ in pending:
             data = refusal_answer(refusal, keep_alive=request.keep_alive, fields={"Retry-After": "1"})
             connection.uncommitted -= 1
             if connection.state is not CLOSED and self._connections.send(connection, data):

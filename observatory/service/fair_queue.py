@@ -6,8 +6,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from observatory.service.quota import Account
 
 AT_ONCE: Final = 128
@@ -23,52 +21,45 @@ class Charged(Protocol):
 Queued = TypeVar("Queued", bound=Charged)
 
 
-class FairQueue(Generic[Queued]):
-    """A line for each account, in the order of coming. Whose line was served last is behind all others."""
+class FairQueue(dict["Account", dict[Queued, None]], Generic[Queued]):
+    """A line for each account with anyone in it, in the order of coming. Whose line was served last is the last."""
 
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines: dict[Account, dict[Queued, None]] = {}
+    __slots__ = ()
 
     def add(self, connection: Queued) -> None:
         """Let a connection queue."""
-        line = self._lines.get(connection.account)
+        line = self.get(connection.account)
         if line is None:
-            self._lines[connection.account] = {connection: None}
+            self[connection.account] = {connection: None}
         else:
             line[connection] = None
 
     def discard(self, connection: Queued) -> None:
         """Let a connection leave, wherever it stands. Does nothing if it does not queue."""
-        line = self._lines.get(connection.account)
+        line = self.get(connection.account)
         if line is not None:
             line.pop(connection, None)
             if not line:
-                del self._lines[connection.account]
+                del self[connection.account]
 
     def next(self) -> Queued:
         """Whose turn it is: it and its account are behind all others then. Raises StopIteration if nobody queues."""
-        account, line = next(iter(self._lines.items()))
+        account, line = next(iter(self.items()))
         connection = next(iter(line))
         line[connection] = line.pop(connection)
-        self._lines[account] = self._lines.pop(account)
+        self[account] = self.pop(account)
         return connection
 
-    def lines(self) -> Iterator[tuple[Account, list[Queued]]]:
-        """The first of each account's line, account by account; each account goes behind all others then."""
-        for account in list(self._lines):
-            line = self._lines.pop(account, None)
-            if line is not None:
-                self._lines[account] = line
-                yield account, list(islice(line, AT_ONCE))
+    def serve(self, account: Account) -> list[Queued]:
+        """The first of an account's line, which is behind all others then; nobody if there is no line."""
+        line = self.get(account)
+        if line is None:
+            return []
+        if len(self) > 1:
+            del self[account]
+            self[account] = line
+        return list(line) if len(line) <= AT_ONCE else list(islice(line, AT_ONCE))
 
-    def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
-
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
-    def __iter__(self) -> Iterator[Queued]:
-        for line in self._lines.values():
-            yield from line
+    def everyone(self) -> list[Queued]:
+        """All who queue."""
+        return [connection for line in self.values() for connection in line]

@@ -56,8 +56,10 @@ def _of_all(connections: Connections) -> Iterator[str]:
         (STREAMING, connections.streaming),
         (FOLLOWING, connections.following),
     ):
-        if set(queue) != those(state) or len(queue) != len(those(state)):
+        if sorted(map(id, queue.everyone())) != sorted(map(id, those(state))):
             yield f"the queue of those that are {state.name} has others, or not all of them"
+        if any(each.account != account for account, line in queue.items() for each in line) or not all(queue.values()):
+            yield f"the queue of those that are {state.name} has somebody in another's line, or a line of nobody"
     if connections.deadlines.keys() != {connection for connection in those(*TIMED) if not _follows(connection)}:
         yield "a deadline is missing, or left over"
     if any(later < sooner for sooner, later in pairwise(connections.deadlines.values())):

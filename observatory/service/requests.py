@@ -67,9 +67,11 @@ class Requests:
     def begin_turn(self) -> None:
         """Nobody has had anything of this turn, but for those who have had more than their part of the one before."""
         spent = self.spent
-        more = [(account, cost - PART_OF_TURN) for account, cost in spent.items() if cost > PART_OF_TURN]
-        spent.clear()
-        spent.update(more)
+        if spent:
+            more = [(account, cost - PART_OF_TURN) for account, cost in spent.items() if cost > PART_OF_TURN]
+            spent.clear()
+            if more:
+                spent.update(more)
 
     def is_served(self, account: Account) -> bool:
         """Whether an account has had its part of this turn."""
@@ -83,9 +85,9 @@ class Requests:
 
     def look_at_arrived(self) -> None:
         """Look at what new connections (NEW) say, as far as it's within their accounts' parts of the turn."""
-        spent = self.spent
-        for account, line in self._connections.arrived.lines():
-            for connection in line:
+        spent, arrived = self.spent, self._connections.arrived
+        for account in list(arrived):
+            for connection in arrived.serve(account):
                 if spent.get(account, 0) >= PART_OF_TURN:
                     break
                 self._peek_first_request(connection)
@@ -137,8 +139,9 @@ class Requests:
     def resume_queued(self) -> None:
         """Go on with those who had more to say than one turn takes."""
         until = time.monotonic() + TURN_BUDGET
-        for account, line in self._connections.queued.lines():
-            for connection in line:
+        queued = self._connections.queued
+        for account in list(queued):
+            for connection in queued.serve(account):
                 if self.is_served(account):
                     break
                 self._move(connection, RESUME)

@@ -125,10 +125,10 @@ class Server:
         descriptors at once.
         """
         connections = self.connections
-        busy = bool(self._requests.spent or connections.arrived or connections.queued or connections.streaming)
+        alone = not (self._requests.spent or connections.arrived or connections.queued or connections.streaming)
         for _, acceptor in self._acceptors:
-            if acceptor.accepting and (acceptor.ready or busy):
-                acceptor.accept(alone=not busy)
+            if acceptor.ready or not alone:
+                acceptor.accept(alone=alone)
 
     def _on_ready(self, connection: Connection, _bits: int) -> None:
         """Called by the poller for a connection that can do what it's watched for."""

@@ -64,7 +64,7 @@ class Streaming:
         To more of one account's than its part of a turn allows it is said as it is to those who read what is stored.
         """
         told: dict[Account, int] = {}
-        for connection in list(self._connections.following):
+        for connection in self._connections.following.everyone():
             stream, spent = connection.stream, told.get(connection.account, 0)
             assert stream is not None
             if spent >= PART_OF_TURN:

@@ -146,9 +146,11 @@ class Lifetimes:
         """
         if peer is None or peer.uid is None or session is None or event == "SessionEnd":
             return None
-        user, key, now = self._user(peer.uid), (peer.uid, session), time.monotonic()
-        ended = user.over.get(key)
-        if key in user.held or (event != "SessionStart" and ended is not None and now - ended < LATE):
+        user, key = self._user(peer.uid), (peer.uid, session)
+        if key in user.held:
+            return None
+        now, ended = time.monotonic(), user.over.get(key)
+        if event != "SessionStart" and ended is not None and now - ended < LATE:
             return None
         if user.next_look - now > AT_ONCE * INTERVAL or self._room <= 0:
             return None

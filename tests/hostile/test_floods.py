@@ -23,7 +23,7 @@ from tests.hostile.guards import without
 from tests.hostile.stranger import PATH, keeps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.helpers.observatory_server import ObservatoryServer

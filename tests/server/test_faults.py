@@ -40,7 +40,7 @@ FAULTS = {
         "service/commit.py",
         "            self._store.append(events)\n",
         "            self._store.append(events)\n"
-        "            self._store.append([compose(e.id + 100, now, ts, e.name, None, p[3]) for e, p in zip(events, pending)])\n",
+        "            self._store.append([compose(e.id + 100, now, ts, e.name, None, pending[0][3]) for e in events])\n",
         "test_crash.py::test_every_event_that_was_acknowledged_is_in_the_database_once",
     ),
     "a request may take for ever": Fault(
