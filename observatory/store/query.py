@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 class Query(msgspec.Struct, frozen=True):
     """Which events are asked for; None: any.
 
-    Its fields are fields of an event and columns of the database, the one with the fewest events to a value first.
+    Its fields are fields of an event and columns of the database. The uid comes first: who may read one user's events
+    only learns nothing of another's, not even by how long it takes. Then the one with the fewest events to a value.
     """
 
+    uid: int | None = None
     session: str | None = None
     tool: str | None = None
     name: str | None = None
-    uid: int | None = None
 
     @classmethod
     def of(cls, parameters: Mapping[str, str], uid: int | None) -> Query:
         """What the parameters of `/events` ask for, of the events of this user. An empty one asks for nothing."""
         session, tool, name = (parameters.get(key) or None for key in ("session", "tool", "event"))
-        return cls(session, tool, name, uid)
+        return cls(uid, session, tool, name)
 
     @property
     def conditions(self) -> tuple[tuple[str, str | int], ...]:
@@ -59,9 +60,13 @@ class Query(msgspec.Struct, frozen=True):
         table, sign = ("event", "") if lagging or not conditions else ("facet", "+")
         columns = f"{table}.id, event.line" if lines else f"{table}.id"
         tables = "facet JOIN event ON event.id = facet.id" if lines and table == "facet" else table
-        # One index is used, that of the first column, which is the one with the fewest events to a value. The sign
-        # takes the others out of the choice of the planner, who knows nothing of how many there are.
-        where = [f"{sign if place else ''}{table}.{column} = ?" for place, (column, _) in enumerate(conditions)]
+        # One index is used, that of the first column, or of a uid and a session. The sign takes the others out of the
+        # choice of the planner, who knows nothing of how many events there are to a value.
+        columns_of_index = 2 if [column for column, _ in conditions[:2]] == ["uid", "session"] else 1
+        where = [
+            f"{sign if place >= columns_of_index else ''}{table}.{column} = ?"
+            for place, (column, _) in enumerate(conditions)
+        ]
         where += [f"{table}.id > ?", f"{table}.id <= ?"]
         sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(where)} ORDER BY {table}.id"  # noqa: S608 - no values
         return sql, tuple(value for _, value in conditions)

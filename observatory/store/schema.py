@@ -19,6 +19,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX facet_by_session ON facet (session) WHERE session IS NOT NULL",
         "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
     ),
+    ("CREATE INDEX facet_by_uid_and_session ON facet (uid, session) WHERE session IS NOT NULL",),
 )
 """Statements that take a database from the version that is their place in this list to the next one."""
 
