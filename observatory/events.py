@@ -143,9 +143,10 @@ def trusted_fields(peer: PeerCredentials | None) -> str:
     if peer is None:
         return '"_peer_pid":null,"_peer_uid":null,"_peer_gid":null'
     pid, uid, gid = peer.pid, peer.uid, peer.gid
+    groups = _group_count(peer) if peer.groups is None else _groups(peer.groups)
     return (
         f'"_peer_pid":{"null" if pid is None else pid},"_peer_uid":{"null" if uid is None else uid},'
-        f'"_peer_gid":{"null" if gid is None else gid}{_group_count(peer) if peer.groups is None else _groups(peer.groups)}'
+        f'"_peer_gid":{"null" if gid is None else gid}{groups}'
     )
 
 

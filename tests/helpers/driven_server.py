@@ -71,7 +71,10 @@ class DrivenServer:
         self.tick = TICK
         self.disk_full = False
         self.peers: list[socket.socket] = []
+        self.groups: tuple[int, ...] = ()
+        """Of everyone who connects."""
         self._uids: list[int | None] = []
+        self._asked: tuple[socket.socket | None, int | None] = None, None
         self._path = f"{directory}/s"
         self._loop = Loop()
         self._listener = listen(Specification(self._path, 0o600))
@@ -165,13 +168,13 @@ class DrivenServer:
     def credentials(self, sock: socket.socket) -> PeerCredentials | None:
         """Instead of the kernel's: who it is was said at the connect, and connections are accepted in their order."""
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as the kernel allows
-        uid = self._uids.pop(0)
-        return None if uid is None else PeerCredentials(os.getpid(), uid, uid, ())
+        uid = self._asked[1] if self._asked[0] is sock else self._uids.pop(0)
+        return None if uid is None else PeerCredentials(os.getpid(), uid, uid, self.groups)
 
     def uid(self, sock: socket.socket) -> int | None:
-        """The same of somebody of whom nothing else is asked, unless it is asked after all."""
-        del sock
-        return self._uids[0]
+        """The uid alone; whether the rest is asked for too depends on it."""
+        self._asked = sock, self._uids.pop(0)
+        return self._asked[1]
 
     def _store_or_not(self, events: Sequence[Event]) -> None:
         if self.disk_full:

@@ -18,6 +18,8 @@ MALFORMED: Final[dict[str, bytes]] = {
     "no method": b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
     "no target": b"GET  HTTP/1.1\r\nHost: x\r\n\r\n",
     "no version": b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
+    "HTTP/0.9 by its number": b"GET /health HTTP/0.9\r\nHost: x\r\n\r\n",
+    "HTTP/0.9 as it was": b"GET /health\r\n\r\n",
     "a space after the version": b"GET /health HTTP/1.1 \r\nHost: x\r\n\r\n",
     "a space in the target": b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
     "a control character in the target": b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -87,7 +87,7 @@ def deliver(server: ObservatoryServer, pieces: list[bytes], *, to_end: bool = Tr
     return answer
 
 
-STATUSES = {b"100", b"200", b"400", b"404", b"405", b"408", b"411", b"413", b"417", b"431", b"503"}
+STATUSES = {b"100", b"200", b"400", b"404", b"405", b"408", b"411", b"413", b"417", b"431", b"503", b"505"}
 
 
 def is_sound(answer: bytes) -> None:

@@ -159,6 +159,34 @@ def test_what_is_no_request_is_refused(request_: bytes) -> None:
     assert "\n" not in reader.refusal.sentence
 
 
+@pytest.mark.parametrize("line", [b"GET / HTTP/2.0", b"POST /hook HTTP/2.0"])
+def test_a_version_that_is_one_and_not_spoken_is_505(line: bytes) -> None:
+    reader = read(line + b"\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    assert reader.refusal is not None
+    assert reader.refusal.status == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    assert reader.requests == []
+
+
+def test_all_that_is_kept_of_what_was_said_is_counted() -> None:
+    reader = RequestReader()
+    assert reader.held == 0
+    reader.feed(b"POST /hook HTTP/1.1\r\nHost: x\r\nX: ")
+    assert reader.held >= 33
+    reader.feed(b"y" * 10_000)
+    assert reader.held >= 10_033
+    reader.feed(b"\r\nContent-Length: 5000\r\n\r\n" + b"x" * 4000)
+    assert reader.held >= 4000
+    assert reader.awaited == 1000
+    reader.feed(b"x" * 1000 + b"GET /" + b"a" * 3000)
+    assert reader.held >= 8000
+    assert reader.awaited == 0
+    reader.requests.clear()
+    assert reader.held >= 3000
+    reader.feed(b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    reader.requests.clear()
+    assert reader.held == 0
+
+
 def test_what_was_complete_before_a_fault_is_still_there() -> None:
     reader = read(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n\0")
     assert [request.target for request in reader.requests] == [b"/a"]

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from observatory.events import Event
 from observatory.store import NotStored, Query, Store, Sync, open_store
 from observatory.store.checkpoints import EVERY, Checkpoints
 from tests.helpers.events import SECOND, event
@@ -105,10 +106,12 @@ def test_queries_find_what_they_ask_for_whether_it_is_indexed_or_not(store: Stor
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (Query(session="s", tool="t", name="n", uid=1), "session"),
-        (Query(tool="t", name="n", uid=1), "tool"),
-        (Query(name="n", uid=1), "name"),
+        (Query(session="s", tool="t", name="n", uid=1), r"uid_and_session \(uid=\? AND session=\?"),
+        (Query(tool="t", name="n", uid=1), "uid"),
         (Query(uid=1), "uid"),
+        (Query(session="s", tool="t", name="n"), "session"),
+        (Query(tool="t", name="n"), "tool"),
+        (Query(name="n"), "name"),
     ],
 )
 def test_a_query_uses_one_index_and_neither_looks_through_a_table_nor_sorts(
@@ -121,6 +124,40 @@ def test_a_query_uses_one_index_and_neither_looks_through_a_table_nor_sorts(
     steps = [row[3] for row in plan]
     assert re.match(rf"SEARCH facet USING (COVERING )?INDEX facet_by_{index} .*rowid>\? AND rowid<\?", steps[0]), steps
     assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps), steps
+
+
+def steps_of(store: Store, sql: str, values: tuple[str | int, ...]) -> int:
+    """How many instructions SQLite's machine runs to find everything, and that it finds nothing."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    store._connection.set_progress_handler(count, 1)
+    found = store._connection.execute(sql, (*values, 0, 10_000)).fetchall()
+    store._connection.set_progress_handler(None, 0)
+    assert found == []
+    return steps
+
+
+@pytest.mark.parametrize("field", ["session", "tool", "name"])
+def test_a_reader_can_t_tell_by_the_time_it_takes_what_another_user_has(store: Store, field: str) -> None:
+    hers = {"session": "hers", "tool": "Hers", "name": "Hers"}
+    rows = [Event(n, n, "Stop", 1, "his", "Bash", b"{}") for n in range(1, 50)]
+    rows += [Event(n, n, hers["name"], 2, hers["session"], hers["tool"], b"{}") for n in range(50, 3000)]
+    store.append(rows)
+    while store.unindexed:
+        store.index()
+    of_nobody, of_another = (
+        Query.of({f"{'event' if field == 'name' else field}": value}, 1) for value in ("none", hers[field])
+    )
+    one, other = (steps_of(store, *query.selection(lines=True, lagging=False)) for query in (of_nobody, of_another))
+    assert one == other
+    sql, values = of_another.selection(lines=True, lagging=False)
+    by_its_value = sql.replace("facet.uid =", "+facet.uid =").replace(f"+facet.{field} =", f"facet.{field} =")
+    assert steps_of(store, by_its_value, values) > 10 * other
 
 
 def test_a_slice_is_bounded_in_rows_and_in_bytes(store: Store) -> None:
