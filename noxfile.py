@@ -107,6 +107,16 @@ def endurance(session: nox.Session) -> None:
 
 
 @nox.session
+def hostile(session: nox.Session) -> None:
+    """Another user of the machine attacks for real; floods by themselves, ten seconds each, with what they did."""
+    install(session, "harness")
+    floods = "tests/hostile/test_floods.py"
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-s", floods, env={"OBSERVATORY_FLOOD": "10"})
+    pytest(session, "tests/hostile", f"--ignore={floods}")
+
+
+@nox.session
 def integration(session: nox.Session) -> None:
     """Several users in a real place try to reach real servers; `-- --engine docker,namespace` chooses where."""
     install(session, "harness")

@@ -37,11 +37,18 @@ SOON = 0.05
 FLOODS = {"pipelined": 50, "large": 50, "json": 50, "small": 50, "half-open": 1250, "followers": 100}
 """Each, and how many connections a process of it holds open at once."""
 NO_PARTS = (
-    ("PART_OF_TURN: Final = 1280 * 1024", "PART_OF_TURN: Final = 1 << 60"),
-    ("BYTES_TO_PARSE: Final = 16 * 1024", "BYTES_TO_PARSE: Final = 128 * 1024"),
-    ("ACCEPTS_PER_TURN: Final = 4096", "ACCEPTS_PER_TURN: Final = 64"),
+    "service/limits.py",
+    (
+        ("PART_OF_TURN: Final = 1280 * 1024", "PART_OF_TURN: Final = 1 << 60"),
+        ("BYTES_TO_PARSE: Final = 16 * 1024", "BYTES_TO_PARSE: Final = 128 * 1024"),
+        ("ACCEPTS_PER_TURN: Final = 4096", "ACCEPTS_PER_TURN: Final = 64"),
+    ),
 )
-"""The guards: what one user gets of a turn."""
+"""The guard in general: what one user gets of a turn."""
+NO_SHARES = "service/quota.py", (("not self._is_set_aside(account, held, amount, left):", "left < 0:"),)
+"""The guard against those who only hold connections, of which there are fewer here than they want: what one user gets
+of them."""
+FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ def flooded(server: ObservatoryServer, kind: str) -> Hooks:
 def test_no_hook_of_another_user_is_lost(
     kind: str, serve: Callable[..., ObservatoryServer], record_property: Callable[[str, object], None]
 ) -> None:
-    server = serve("--mode", "0666")
+    server = serve("--mode", "0666", prefix=FEW_DESCRIPTORS)
     found = flooded(server, kind)
     print(f"{kind}: {found}", file=sys.stderr)
     record_property(kind, str(found))
@@ -107,10 +114,11 @@ def test_no_hook_of_another_user_is_lost(
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_without_parts_of_a_turn_the_flood_bites(
+def test_without_a_user_s_part_the_flood_bites(
     kind: str, serve: Callable[..., ObservatoryServer], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    server = serve("--mode", "0666", **without(tmp_path, "service/limits.py", *NO_PARTS))
+    module, changes = NO_SHARES if kind == "half-open" else NO_PARTS
+    server = serve("--mode", "0666", prefix=FEW_DESCRIPTORS, **without(tmp_path, module, *changes))
     found = flooded(server, kind)
     print(f"{kind}, unguarded: {found}", file=sys.stderr)
     record_property(kind, str(found))

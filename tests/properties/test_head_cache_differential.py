@@ -15,37 +15,15 @@ CASES = 4_000_000 if os.environ.get("OBSERVATORY_FULL", "") not in {"", "0"} els
 """Of which a third or so are known to the cache."""
 LINES = [
     *(b"POST /hook?event=Stop HTTP/1.1", b"POST /hook?event=PreToolUse HTTP/1.1", b"POST /hook HTTP/1.0"),
-    *(
-        b"GET /health HTTP/1.1",
-        b"PUT / HTTP/1.1",
-        b"POST /hook HTTP/2.0",
-        b"POST /hook HTTP/0.9",
-        b"POST  /hook HTTP/1.1",
-    ),
+    *(b"GET /health HTTP/1.1", b"PUT / HTTP/1.1", b"POST /hook HTTP/2.0", b"POST /hook HTTP/0.9"),
+    b"POST  /hook HTTP/1.1",
 ]
 FIELDS = [
     *(b"Host: x", b"Host: localhost", b"Accept: */*", b"User-Agent: curl/8.5.0", b"Content-Type: application/json"),
     *(b"Connection: close", b"Connection: keep-alive", b"Expect: 100-continue", b"Transfer-Encoding: chunked"),
     *(b"content-length: 3", b"X: \r", b"Connection: upgrade", b"Upgrade: h2c", b" folded", b"Content-Length : 2"),
 ]
-BYTES = [
-    b"\r\n",
-    b"\r",
-    b"\n",
-    b" ",
-    b":",
-    b"0",
-    b"9",
-    b"-",
-    b"+",
-    b",",
-    b"\t",
-    b"\0",
-    b"\xff",
-    b"x",
-    b"\r\n\r\n",
-    b"POST ",
-]
+BYTES = [b"\r\n", b"\r", b"\n", b" ", b":", b"0", b"9", b"-", b"+", b",", b"\t", b"\0", b"\xff", b"\r\n\r\n"]
 
 
 def request(draw: random.Random) -> bytes:

@@ -245,6 +245,33 @@ def test_a_really_full_disk_is_503_until_there_is_room(
 
 
 @linux
+@pytest.mark.usefixtures("root")
+def test_a_server_for_others_takes_precedence_and_one_for_its_own_user_does_not(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
+    def niceness(server: ObservatoryServer) -> int:
+        return os.getpriority(os.PRIO_PROCESS, server.process.pid)
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    if own != 0:
+        pytest.skip("this process has another niceness, which a server leaves as it is")
+    assert niceness(serve("--mode", "0600", name="own")) == 0
+    assert niceness(serve("--mode", "0666", name="all")) == -10
+    assert niceness(serve("--mode", "0666", name="less", prefix=["nice", "-n", "5"])) == 5
+
+
+@pytest.mark.usefixtures("root")
+def test_that_few_may_wait_is_said(serve: Callable[..., ObservatoryServer], need: Callable[[str, str], str]) -> None:
+    unshare = need("unshare", "util-linux")
+    if subprocess.run([unshare, "-n", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("may not make a network namespace here, which has a setting of its own")
+    few = [unshare, "-n", "sh", "-c", 'echo 128 >/proc/sys/net/core/somaxconn && exec "$@"', "sh"]
+    server = serve(prefix=few)
+    server.wait_for("warning: only 128 connections of all users may wait at once")
+    assert server.send() == 200
+
+
+@linux
 def test_memory_is_not_taken_by_those_who_send_nothing(server: ObservatoryServer) -> None:
     def resident() -> int:
         return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from observatory.events import DEEPEST, LONGEST_NAME, Event, compose, take_apart, timestamp, with_process
+from observatory.events import DEEPEST, LARGE, LONGEST_NAME, MANY, Event, compose, take_apart, timestamp, with_process
 from observatory.identity import PeerCredentials
 from observatory.identity.process import Lineage, ProcessDetails
 
@@ -25,6 +25,41 @@ TRUSTED = {
 
 def composed(body: bytes | bytearray, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> Event:
     return compose(7, 1_748_779_200_000_001, TS, name, peer, take_apart(body))
+
+
+def test_of_very_many_groups_the_number_is_told() -> None:
+    line = json.loads(composed(b"{}", peer=PeerCredentials(1, 2, 3, None, 65_536)).line)
+    assert line["_peer_group_count"] == 65_536
+    assert "_peer_groups" not in line
+    assert "_peer_group_count" not in json.loads(composed(b"{}", peer=PeerCredentials(1, 2, 3, None)).line)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"[],", b'{"a":1},', b"1,", b'"","",'],
+)
+def test_a_large_body_with_very_many_values_is_kept_as_text(unit: bytes) -> None:
+    few, many = (b'{"_x":1,"session_id":"s","y":[%b0]}' % (unit * count) for count in (MANY // 3, MANY + 1))
+    assert composed(few).session == "s"
+    assert json.loads(composed(many).line)["_raw"] == many.decode()
+
+
+def test_a_large_text_may_have_very_many_commas_and_brackets() -> None:
+    body = json.dumps({"session_id": "s", "x": '[{"a",' * MANY}).encode()
+    event = composed(body)
+    assert event.session == "s"
+    assert event.line.endswith(body[1:])
+
+
+def test_in_a_large_body_with_very_many_escapes_no_half_of_a_character_is_mended() -> None:
+    few, many = (b'{"h":"\\ud800","x":"%b"}' % (b"\\n" * count) for count in (MANY - 1, MANY))
+    assert json.loads(composed(few).line)["h"] == "\ufffd"
+    assert json.loads(composed(many).line)["_raw"] == many.decode()
+
+
+def test_bytes_that_are_no_text_are_shown_and_of_very_many_it_is_shown_that_they_were() -> None:
+    assert json.loads(composed(b"\xff" * 2).line)["_raw"] == r"\xff\xff"
+    assert json.loads(composed(b"\xff" * (LARGE + 1)).line)["_raw"] == "\ufffd" * (LARGE + 1)
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:

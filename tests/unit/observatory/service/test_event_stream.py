@@ -174,5 +174,5 @@ def test_parameters_that_make_no_sense_are_refused_with_a_sentence() -> None:
 
 def test_all_parameters_are_understood() -> None:
     asked = {"after": "5", "limit": "6", "event": "Stop", "session": "s", "tool": "Bash", "follow": "1", "other": "x"}
-    assert wish(asked, Scope(uid=1)) == Wish(Query("s", "Bash", "Stop", 1), 5, 6, True)
+    assert wish(asked, Scope(uid=1)) == Wish(Query(1, "s", "Bash", "Stop"), 5, 6, True)
     assert wish({"follow": "0", "event": "", "user": ""}, Scope(everything=True)) == Wish(Query())
