@@ -89,12 +89,12 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         store = open_store(database, settings.sync)
         undo.callback(store.close)
         audience = Audience(os.geteuid(), settings.readers)
+        accounts = Accounts(subordinate_ids())
         outputs: list[DescriptorOutput | SocketOutput] = []
         if printed is not None:
             outputs.append(printed)
         if output is not None:
-            outputs.append(SocketOutput(loop, output, audience, log))
-        accounts = Accounts(subordinate_ids())
+            outputs.append(SocketOutput(loop, output, audience, accounts, log))
         server = Server(loop, listener, store, audience, [output.publish for output in outputs], log, accounts)
         if second is not None:
             server.serve_also(second)

@@ -150,6 +150,44 @@ def test_with_nothing_set_aside_a_newcomer_and_root_are_refused(
         assert [sent_by(server, uid) for uid in (0, 4343)] == ["503"] * 2
 
 
+READ = """
+import select, socket, sys
+held = [socket.socket(socket.AF_UNIX) for _ in range(int(sys.argv[2]))]
+for sock in held:
+    sock.connect(sys.argv[1])
+print("ready", flush=True)
+print(select.select(held, [], [], 20)[0][0].recv(20).decode(), flush=True)
+sys.stdin.readline()
+"""
+"""Becomes a reader of the output socket, or many, and says what one of them reads."""
+
+
+def told_to_root(server: ObservatoryServer) -> str:
+    """What root reads at the output socket when an event comes, while many uids hold all places that they get."""
+    with ExitStack() as stack:
+        for uid in range(FIRST, FIRST + 40):
+            many = "140" if uid < FIRST + MANY else "1"
+            assert said(stack.enter_context(running(uid, READ, f"{server.path[:-1]}readers", many))) == "ready"
+        root = stack.enter_context(running(0, READ, f"{server.path[:-1]}readers", "1"))
+        assert said(root) == "ready"
+        assert sent_by(server, 4343) == "200"
+        return said(root)
+
+
+def test_root_reads_events_whoever_else_does(shared: Path, serve: Callable[..., ObservatoryServer]) -> None:
+    server = serve("--mode", "0666", "--output-socket", f"{shared}/readers", "--tee")
+    assert told_to_root(server).startswith('{"_id":')
+
+
+def test_with_no_reserve_root_finds_no_place_among_the_readers(
+    shared: Path, serve: Callable[..., ObservatoryServer], tmp_path: Path
+) -> None:
+    no_reserve = ("Quota(READERS, accounts.privileged)", "Quota(READERS)")
+    unguarded = without(tmp_path, "service/outputs/output_socket.py", no_reserve)
+    server = serve("--mode", "0666", "--output-socket", f"{shared}/readers", "--tee", **unguarded)
+    assert told_to_root(server) == ""
+
+
 def resident(server: ObservatoryServer) -> int:
     """Kilobytes of a server's memory."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from observatory.events import Event
     from observatory.listening import Listener
     from observatory.service.loop import Loop
+    from observatory.service.quota import Accounts
 
 READER_BUFFER: Final = 1024 * 1024
 """Bytes that wait for one reader of the output socket at most, besides what the kernel holds."""
@@ -34,12 +35,13 @@ READERS: Final = 256
 class _Reader:
     """Someone connected to the output socket."""
 
-    __slots__ = ("out", "scope", "sock", "uid")
+    __slots__ = ("account", "out", "scope", "sock", "uid")
 
-    def __init__(self, sock: socket.socket, audience: Audience) -> None:
+    def __init__(self, sock: socket.socket, audience: Audience, accounts: Accounts) -> None:
         peer = peer_credentials(sock)
         self.sock = sock
         self.uid = None if peer is None else peer.uid
+        self.account = accounts.of(self.uid)
         self.scope = scope(audience, peer)
         self.out = b""
 
@@ -47,13 +49,16 @@ class _Reader:
 class SocketOutput:
     """Events as JSON lines for everyone who connects, from then on, as far as they may read them."""
 
-    def __init__(self, loop: Loop, listener: Listener, audience: Audience, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, loop: Loop, listener: Listener, audience: Audience, accounts: Accounts, log: Callable[[str], None]
+    ) -> None:
         self._loop = loop
         self._listener = listener
         self._audience = audience
         self._notice = Notices(log)
         self._readers: dict[int, _Reader] = {}
-        self._seats = Quota(READERS)
+        self._accounts = accounts
+        self._seats = Quota(READERS, accounts.privileged)
         loop.watch(listener.sock.fileno(), self._accept)
 
     def publish(self, events: list[Event]) -> None:
@@ -81,8 +86,8 @@ class SocketOutput:
             sock, _ = self._listener.sock.accept()
         except OSError:  # gone again, or no descriptor is left just now: who waits still waits
             return
-        reader = _Reader(sock, self._audience)
-        if not self._seats.take(reader.uid, 1):
+        reader = _Reader(sock, self._audience, self._accounts)
+        if not self._seats.take(reader.account, 1):
             sock.close()
             return
         self._readers[sock.fileno()] = reader
@@ -131,4 +136,4 @@ class SocketOutput:
         self._loop.poller.forget(descriptor)
         reader.sock.close()
         reader.out = b""
-        self._seats.give_back(reader.uid, 1)
+        self._seats.give_back(reader.account, 1)

@@ -17,6 +17,7 @@ from observatory.service.loop import Loop
 from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
+from observatory.service.quota import Accounts
 from tests.helpers.directories import short_directory
 from tests.helpers.events import event
 
@@ -254,7 +255,7 @@ def readers_path() -> Iterator[str]:
 @contextmanager
 def readers(loop: Loop, path: str, audience: Audience, log: list[str]) -> Iterator[SocketOutput]:
     listener = listen(Specification(path))
-    out = SocketOutput(loop, listener, audience, log.append)
+    out = SocketOutput(loop, listener, audience, Accounts(), log.append)
     try:
         yield out
     finally:
