@@ -20,8 +20,8 @@ from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
 from observatory.service.outputs.standard_streams import StandardStreams
-from observatory.service.retention import Retention
 from observatory.service.quota import Accounts
+from observatory.service.retention import Retention
 from observatory.service.server import Server
 from observatory.service.subordinate_ids import subordinate_ids
 from observatory.sessions.memory import Memory
@@ -184,10 +184,6 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
             for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):
                 log(f"warning: {risk}")
     notify("READY=1", os.environ)
-
-
-def _forget(loop: Loop, store: Store, retain: int) -> None:
-    more = store.forget(time.time_ns() // 1000 - retain * 1_000_000)
 
 
 def _take_precedence() -> None:

@@ -220,12 +220,12 @@ def has_followed_enough_and_not_taken_it(it: DrivenServer) -> None:
 
 
 def follows_beside_more_than_a_turn_tells(it: DrivenServer) -> None:
-    followers = [it.connect(FOLLOW) for _ in range(2)]
-    it.turn()
-    store(it, b'{"followed":"%b"}' % (b"x" * PART_OF_TURN))
+    followers = [it.connect(FOLLOW) for _ in range(5)]
+    it.turn(5)
+    store(it, b'{"followed":"%b"}' % (b"x" * (PART_OF_TURN // 3)))
     for follower in followers:
         assert it.take_all(follower).count(b'"followed":') == 1
-    assert it.states() == ["FOLLOWING"] * 2
+    assert it.states() == ["FOLLOWING"] * 5
 
 
 SCENARIOS: dict[tuple[object, object], Callable[[DrivenServer], None]] = {
