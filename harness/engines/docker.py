@@ -148,7 +148,7 @@ class DockerEngine:
             raise PlaceError(f"the {self.name} engine could not make a place of {name}: {_why(error)}") from None
         entrance = [*self.command(), "exec", "--interactive", *_terminal(), transport.container]
         try:
-            agent = bundle.delivery("harness.inside.agent.main", guarded=True)
+            agent = bundle.delivery("harness.inside.agent.main", brought=[bind.target for bind in binds])
             return AttachedPlace(self.name, AgentConnection(transport, agent), entrance)
         except BaseException:
             transport.close()

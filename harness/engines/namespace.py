@@ -27,7 +27,8 @@ from harness.world.standard import STANDARD_DIRECTORIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMESPACES = ("--mount", "--pid", "--ipc", "--net", "--propagation", "private", "--fork", "--kill-child")
+NAMESPACES = ("--mount", "--pid", "--propagation", "private", "--fork", "--kill-child")
+"""The rest is the place's own user namespace's (harness.inside.agent.entrance)."""
 PYTHON = Path("/opt/python")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 """What of the host makes its programs run: hier(7). A symlink there is a symlink in the place."""
@@ -110,10 +111,16 @@ def _user_namespace() -> tuple[str, ...]:
 
 
 def _entrance(unshare: int) -> list[str]:
-    """The nsenter(1) command into the namespaces of unshare's child, the place's first process."""
-    first = Path(f"/proc/{unshare}/task/{unshare}/children").read_text("ascii").split()
-    user = () if os.geteuid() == 0 else ("--user",)
-    return ["nsenter", "--target", first[0], *user, "--mount", "--pid", "--ipc", "--net"]
+    """The nsenter(1) commands into the namespaces of unshare's child, the place's first process.
+
+    The user namespace comes last: it owns the others, but for that of processes.
+    """
+    first = Path(f"/proc/{unshare}/task/{unshare}/children").read_text("ascii").split()[0]
+    outer = () if os.geteuid() == 0 else (f"--user=/proc/{unshare}/ns/user",)
+    own = os.readlink(f"/proc/{first}/ns/user") != os.readlink(f"/proc/{unshare}/ns/user")
+    inner = ("--user",) if own else ()
+    target = ("nsenter", "--target", first)
+    return [*target, *outer, "--pid", *target, *inner, "--mount", "--ipc", "--net"]
 
 
 def _system() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -7,8 +7,10 @@ import os
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 """linux/mount.h."""
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
+"""linux/sched.h."""
 MNT_DETACH = 2
 
 
@@ -29,6 +31,11 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, data: s
 def unmount(target: str) -> None:
     """umount2(2), whoever is in there. Raises OSError with the target."""
     called(LIBC.umount2(os.fsencode(target), MNT_DETACH), target)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2). Raises OSError."""
+    called(LIBC.unshare(flags))
 
 
 def prctl(option: int, *arguments: int) -> None:

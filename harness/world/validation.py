@@ -227,6 +227,15 @@ class _Tree:
         self.made: set[str] = {""}
         self.mounts: dict[_Spot, _Spot] = {}
 
+    def has_made(self, at: str) -> bool:
+        """Whether the world has made what is there, or the format: what else stands in the paths of nodes is a parent,
+
+        which outside of the standard directories may be the machine's own, such as /usr.
+        """
+        if at in self.made or at in STANDARD_DIRECTORIES:
+            return True
+        return at in self.kinds and any(at.startswith(f"{top}/") for top in STANDARD_DIRECTORIES)
+
     def spot(self, path: str) -> _Spot:
         """Where a path leads; the topmost mount counts."""
         mount, at = 0, ""
@@ -348,7 +357,7 @@ def _mounted(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
     if node.fs == "bind":
         source = next((option[len("from=") :] for option in node.options if option.startswith("from=")), "")
         root = (index + 1, tree.spot(source)[1])
-        if any(_node_path(source)) or root[1] not in tree.kinds:
+        if any(_node_path(source)) or not tree.has_made(root[1]):
             yield "options", f"from={source} is made by no node before this one"
             return
     kind = tree.kinds[root[1]]

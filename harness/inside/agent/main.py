@@ -7,6 +7,8 @@ import resource
 import socket
 import time
 
+from harness.inside import libc
+from harness.inside.agent import mounts
 from harness.inside.agent.guard import NAME
 from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
@@ -14,19 +16,22 @@ from harness.inside.agent.outside import Outside
 from harness.inside.agent.scratch import SCRATCH, make_anew, remove
 
 
-def main(guarded: bool = False, base: str | None = None) -> None:
+def main(brought: list[str] | None = None, base: str | None = None) -> None:
     """Serve until the input ends.
 
-    `guarded`: in a container, beside its first process, which is the guard. `base`: on a machine without namespaces, in
-    this directory, which goes away in the end.
+    `brought`: in a container, beside its first process, which is the guard, with the machine's own at these paths.
+    `base`: on a machine without namespaces, in this directory, which goes away in the end.
     """
     os.umask(0)
     os.chdir("/")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if guarded:
+    if brought is not None:
         with _join_guard():
+            for path in brought:  # of what is mounted below them the engine has left writable what was
+                mounts.restrict(path, libc.MS_RDONLY, recursive=True)
+            mounts.protect_proc()
             for path in SCRATCH:
                 if os.path.isdir(path) and not os.path.islink(path):
                     make_anew(path)

@@ -64,7 +64,7 @@ class Builder:
             wanted = mounts.flags(node["options"]) if node["kind"] == "mount" else 0
             try:
                 if wanted:
-                    mounts.change(node["path"], wanted)
+                    mounts.restrict(node["path"], wanted)
             except OSError as error:
                 raise RefusalError(f"the mount {node['path']} cannot get its options: {error.strerror}") from None
 
@@ -157,6 +157,8 @@ class Builder:
     def _mount(self, node: EncodedNode) -> None:
         path = node["path"]
         source = mounts.source(path, node["options"])
+        if node["fs"] == "bind":
+            self._expect_own(path, source)
         if not os.path.lexists(path):
             self._forget_later(path)
             if node["fs"] == "tmpfs" or os.path.isdir(source):
@@ -167,6 +169,15 @@ class Builder:
             mount(source, path, None, MS_BIND)
         else:
             mount("tmpfs", path, "tmpfs", 0)
+
+    def _expect_own(self, path: str, source: str) -> None:
+        """Raises RefusalError for a source that was brought into the place: a world binds what a world has made."""
+        number, at = mounts.shown_by(source)
+        if number in self._mounted and at != "/":
+            raise RefusalError(
+                f"the mount {path} cannot be made here: its source {source} was brought into the place at {at}; bind "
+                "what a node has made"
+            )
 
     def _hold(self, node: EncodedNode, path: str) -> None:
         held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")

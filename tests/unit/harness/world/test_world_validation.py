@@ -109,6 +109,28 @@ def test_a_mount_wants_the_same_kind_on_both_sides_and_no_symlink() -> None:
     assert said(socket, bind("run", "/srv/x")) == ["nodes.1.options: from=run is made by no node before this one"]
 
 
+def test_a_mount_shows_only_what_the_world_has_made() -> None:
+    """A tmpfs in the machine's /usr makes /usr a node's parent, and no source."""
+
+    def bind(source: str) -> Node:
+        return Node("/mnt/u", "mount", fs="bind", options=(f"from={source}", "nodev"))
+
+    def refused(index: int, source: str) -> list[str]:
+        return [f"nodes.{index}.options: from={source} is made by no node before this one"]
+
+    below_usr = Node("/usr/share/doc", "mount", fs="tmpfs")
+    for source in ("/usr", "/usr/share", "/proc", "/dev", "/usr/../usr", "/srv/../usr", "/"):
+        assert said(below_usr, bind(source))[:1] == refused(1, source)
+    assert said(below_usr, bind("/usr/share/doc")) == []
+    link = Node("/srv/link", "symlink", target="/usr")
+    assert said(below_usr, link, bind("/srv/link/share"))[:1] == refused(2, "/srv/link/share")
+    # A parent that is missing is made by the world: in the standard directories, where nothing is the machine's.
+    assert said(Node("/srv/app/run/s", "socket"), bind("/srv/app")) == []
+    assert said(Node("/data/run/s", "socket"), bind("/data"))[:1] == refused(1, "/data")
+    assert said(Node("/data", "directory"), Node("/data/run/s", "socket"), bind("/data")) == []
+    assert said(bind("/home")) == []
+
+
 def test_a_name_stands_for_one_number_wherever_it_is_asked_for() -> None:
     world = complete(World("w", groups={"web": 7}, users=(ALICE, User("bob", 1001, "web", ("alice",)))))
     assert (world.uid("alice"), world.uid(5), world.gid("web"), world.gid("alice"), world.gid(9)) == (
