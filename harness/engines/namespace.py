@@ -1,7 +1,7 @@
 """The namespace engine: Linux namespaces through util-linux's unshare(1), without any daemon or image.
 
-A place gets a mount, pid, ipc and network namespace of its own and a tmpfs as its root, with the programs of the host
-(/usr and what belongs to it, and the Python that runs the harness) brought in read-only.
+A place gets a user, mount, pid, ipc and network namespace of its own and a tmpfs as its root, with the programs of the
+host (/usr and what belongs to it, and the Python that runs the harness) brought in read-only.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from harness.world.standard import STANDARD_DIRECTORIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMESPACES = ("--mount", "--pid", "--propagation", "private", "--fork", "--kill-child")
-"""The rest is the place's own user namespace's (harness.inside.agent.entrance)."""
+NAMESPACES = ("--mount", "--propagation", "private")
+"""The others are made inside (`harness.inside.agent.entrance`)."""
 PYTHON = Path("/opt/python")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 """What of the host makes its programs run: hier(7). A symlink there is a symlink in the place."""
@@ -110,17 +110,12 @@ def _user_namespace() -> tuple[str, ...]:
     return () if os.geteuid() == 0 else ("--user", "--map-root-user", "--map-auto")
 
 
-def _entrance(unshare: int) -> list[str]:
-    """The nsenter(1) commands into the namespaces of unshare's child, the place's first process.
-
-    The user namespace comes last: it owns the others, but for that of processes.
-    """
-    first = Path(f"/proc/{unshare}/task/{unshare}/children").read_text("ascii").split()[0]
-    outer = () if os.geteuid() == 0 else (f"--user=/proc/{unshare}/ns/user",)
-    own = os.readlink(f"/proc/{first}/ns/user") != os.readlink(f"/proc/{unshare}/ns/user")
-    inner = ("--user",) if own else ()
-    target = ("nsenter", "--target", first)
-    return [*target, *outer, "--pid", *target, *inner, "--mount", "--ipc", "--net"]
+def _entrance(process: int) -> list[str]:
+    """The nsenter(1) command into the namespaces of this process's last child, the place's first process."""
+    first = Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()[-1]
+    own = os.readlink(f"/proc/{first}/ns/user") != os.readlink("/proc/self/ns/user")
+    user = ("--user",) if own else ()
+    return ["nsenter", "--target", first, *user, "--mount", "--pid", "--ipc", "--net"]
 
 
 def _system() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
