@@ -22,7 +22,10 @@ EXIT_STATUS = (
     ("1", "failed; a sentence on standard error says why"),
     ("2", "the command line is invalid (usage error)"),
     ("69", "no server is there, or it does not answer (EX_UNAVAILABLE)"),
+    ("74", "standard output can't be written: it is closed, or its disk is full (EX_IOERR)"),
     ("77", "not permitted, or the server is a user's who is not trusted (EX_NOPERM)"),
+    ("130", "interrupted (SIGINT)"),
+    ("141", "nobody reads standard output any more (SIGPIPE), which is not said"),
 )
 ENVIRONMENT = (
     ("CLAUDE_UNIX_HOOK_WATCHER", "the path of the socket, for every command, where --socket is not given"),

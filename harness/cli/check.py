@@ -63,10 +63,12 @@ def run(options: argparse.Namespace) -> int:
     """Check it; 0 if nothing is broken, 1 if anything is."""
     from harness.checks.runner import CheckError, Configuration, check
     from harness.report.checks_terminal import print_result, print_summary
+    from harness.report.output_file import expect_writable, write_output
     from harness.report.text import visible
 
     if not options.words:
         return _list()
+    expect_writable(options.html)
     try:
         subject = _subject(options)
         unknown = _unknown_checks(options.only)
@@ -95,7 +97,6 @@ def run(options: argparse.Namespace) -> int:
             print_summary(results, place.facts, sys.stdout)
         if options.html:
             from harness.report.checks_html import Section, html_page
-            from harness.report.output_file import write_output
 
             section = Section(subject.name, subject.about, tuple(results))
             write_output(options.html, html_page(f"{subject.name}, checked", [section], place.facts))

@@ -1,4 +1,4 @@
-"""The exit statuses of the `harness` command."""
+"""The exit statuses of the `harness` command, beside those of `harness.cli.ending`."""
 
 from __future__ import annotations
 

@@ -36,11 +36,11 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         parts = read_parts(options.files)
+        sys.stdout.write(text(parts))
         for file, content in ((options.html, html_page), (options.junit, junit)):
             if file is not None:
                 write_output(file, content(parts))
     except MergeError as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
-    sys.stdout.write(text(parts))
     return DISAGREE if any(part.failed for part in parts) else AGREE

@@ -35,8 +35,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Run it; 0 if all agree, 1 if anything does not."""
+    from harness.report.output_file import expect_writable
     from harness.trials.run import run_world
 
+    expect_writable(options.html, options.junit)
     scenario = find(options.world)
     engine = choose(options.engine)
     reproduce = shlex.join(
@@ -47,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     )
     with engine.open(image=options.image) as place:
         done = run_world(scenario.world, place, reproduce, scenario.story)
-        _write(done, options)
         _print(done, options)
+        _write(done, options)
         if options.keep:
             _wait(place)
     return AGREE if done.agree else DISAGREE

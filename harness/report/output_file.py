@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from harness.live.lookup import PATH_ONLY, open_below
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -22,20 +23,42 @@ class OutputError(Exception):
     """A file can't be written, or is refused: one sentence."""
 
 
+class WriteError(OutputError):
+    """The system does not let a file be written, which was not refused: the disk is full, for example."""
+
+
+def expect_writable(*files: Path | None) -> None:
+    """Look whether these can be written, before there is anything to write. Raises OutputError."""
+    for file in files:
+        if file is not None:
+            with _directory(file) as directory:
+                _before(file, directory)
+
+
 def write_output(file: Path, text: str) -> None:
     """Write a file, new or in the place of a regular file of our own. Raises OutputError.
 
     On the way to it no symlink is followed but root's and our own, and at its end none at all.
     """
+    with _directory(file) as directory:
+        before = _before(file, directory)
+        try:
+            _replace(file.name, directory, text, before)
+        except OSError as error:
+            raise WriteError(f"{file} can't be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _directory(file: Path) -> Iterator[int]:
+    """The directory of a file, open. Raises OutputError."""
     try:
         directory = _open_directory(file)
-        try:
-            before = _before(file, directory)
-            _replace(file.name, directory, text, before)
-        finally:
-            os.close(directory)
     except OSError as error:
         raise OutputError(f"{file} can't be written: {error.strerror}") from error
+    try:
+        yield directory
+    finally:
+        os.close(directory)
 
 
 def _open_directory(file: Path) -> int:
@@ -58,6 +81,8 @@ def _before(file: Path, directory: int) -> os.stat_result | None:
         found = os.stat(file.name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise OutputError(f"{file} can't be written: {error.strerror}") from error
     if stat.S_ISLNK(found.st_mode):
         raise OutputError(f"{file} is not written: it is a symlink, which is not followed")
     if not stat.S_ISREG(found.st_mode):

@@ -70,7 +70,7 @@ def _read(file: Path) -> list[Part]:
         if not parts:
             raise ValueError(f"{file} has no test suite")
         return parts
-    except (ElementTree.ParseError, ValueError, KeyError, TypeError, IndexError):
+    except (ElementTree.ParseError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise MergeError(
             f"{file} is neither a JUnit file of `pytest --shard` nor what `harness sweep --json` wrote to its end"
         ) from None

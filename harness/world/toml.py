@@ -49,6 +49,13 @@ def load(path: str | Path) -> World:
 def loads(text: str, name: str = "world") -> World:
     """The world in a TOML text; `name` stands for the file in what is said of errors. Raises WorldError."""
     try:
+        return _loads(text, name)
+    except RecursionError:  # of the parser, or of Python where it would say what it found
+        raise WorldError(f"{name}: arrays or tables are nested too deep to be read") from None
+
+
+def _loads(text: str, name: str) -> World:
+    try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = re.sub(r" \(at line (\d+), column (\d+)\)$", r"", str(error))

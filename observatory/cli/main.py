@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import socket
 import sys
-from typing import TYPE_CHECKING
 
-from observatory.errors import ExitStatus, ObservatoryError
-from observatory.text import printable
+from observatory.cli.ending import ended
+
+TYPE_CHECKING = False
+"""As in `typing`: what is imported here is imported before an interrupt ends the command in silence."""
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
     from types import ModuleType
 
@@ -40,6 +39,8 @@ def _commands() -> tuple[ModuleType, ...]:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+    import argparse
+
     top = argparse.ArgumentParser(prog="observatory", description=sys.modules["observatory"].__doc__)
     top.set_defaults(parser=top)
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -50,26 +51,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand. Each sets `run` on its options: a function of the options that returns the exit status."""
+    return ended("observatory", lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    import socket
+
+    from observatory.errors import ExitStatus, ObservatoryError
+    from observatory.text import printable
+
     options = parser().parse_args(arguments)
     if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):
         sentence = f"this platform ({sys.platform}) has no Unix sockets, so there is no server here"
         print(f"observatory {options.command}: {sentence}", file=sys.stderr)
         return ExitStatus.UNAVAILABLE
-    try:
-        status = _run(options)
-        if sys.stdout is not None:  # it may have been closed from the start
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Nobody reads the output any more (`| head`). Python would try once more to write what is left, and complain.
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.DONE
-    return status
-
-
-def _run(options: argparse.Namespace) -> int:
     try:
         status: int = options.run(options)
     except ObservatoryError as error:

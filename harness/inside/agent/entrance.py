@@ -5,7 +5,7 @@ changed: all of it happens in the private mount namespace, on a tmpfs.
 
 The place has a user namespace of its own, with the numbers of users that there were. For its root the mounts that were
 made before are locked (mount_namespaces(7)): whatever runs there as root can neither make them writable nor take them
-away, and can make no device nodes. All other namespaces of the place belong to that one, so that its root is root there.
+away, and can make no device nodes. The place's other namespaces belong to that one, so that its root is root there.
 So there are three processes for a moment: this one goes into the user namespace, its first child stays outside of it
 and does there what only the machine's root may, and its second child is the place's first process.
 """

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from pathlib import Path
 
 import pytest
 
-from harness.report.output_file import OutputError, write_output
+from harness.report.output_file import OutputError, WriteError, expect_writable, write_output
 
 
 def names(folder: Path) -> list[str]:
@@ -102,3 +103,24 @@ def test_what_could_not_be_written_to_its_end_leaves_everything_as_it_was(
     with pytest.raises(OutputError, match=f"^{file} can't be written: No space left on device$"):
         write_output(file, "new")
     assert (names(tmp_path), file.read_text()) == (["x"], "old")
+
+
+def test_a_file_for_which_there_is_no_room_is_named_and_what_was_there_stays(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(WriteError, match=rf"^{file} can't be written: File too large$"):
+            write_output(file, "x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (names(tmp_path), file.read_text()) == (["page.html"], "before")
+
+
+def test_where_nothing_can_be_written_is_said_beforehand(tmp_path: Path) -> None:
+    expect_writable(None, tmp_path / "new")
+    assert names(tmp_path) == []
+    for wrong in (tmp_path / "none" / "x", tmp_path):
+        with pytest.raises(OutputError):
+            expect_writable(wrong)

@@ -234,3 +234,12 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(TEXT, encoding="utf-8")
     assert load(tmp_path / "w.toml") == loads(TEXT)
+
+
+@pytest.mark.parametrize("key", ["about", "groups", "sysctls", "nodes", "users"])
+@pytest.mark.parametrize(("opening", "closing"), ["[]", ("{a=", "}")], ids=["arrays", "tables"])
+def test_what_is_nested_too_deep_is_said(key: str, opening: str, closing: str) -> None:
+    for depth in (200_000, 2_000):
+        text = f'name = "deep"\n{key} = {opening * depth}{closing * depth}\n'
+        with pytest.raises(WorldError, match=r"^w\.toml: arrays or tables are nested too deep to be read$"):
+            loads(text, "w.toml")

@@ -149,8 +149,30 @@ def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == ""
-    assert process.wait(10) == 0
+    assert process.wait(10) == 141
     process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("arguments", [["events"], ["events", "--json"], ["events", "--follow"], ["sessions"]])
+def test_an_output_that_takes_nothing_is_said(commands: Commands, arguments: list[str]) -> None:
+    commands.say("Stop", session_id="a")
+    with Path("/dev/full").open("wb") as full:
+        process = commands.start(*arguments, stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate(timeout=10)[1]
+    assert (process.returncode, said) == (
+        74,
+        "observatory: standard output can't be written: No space left on device\n",
+    )
+
+
+def test_no_output_at_all_is_said(commands: Commands) -> None:
+    commands.say("Stop", session_id="a")
+    process = commands.start("events", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
+    assert process.communicate(timeout=10)[1] == (
+        "observatory: standard output can't be written: Bad file descriptor\n"
+    )
+    assert process.returncode == 74
 
 
 def test_sessions_tell_their_states(commands: Commands) -> None:
