@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import struct
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from harness.engines import bundle
+from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
 from harness.engines.cache import images
@@ -38,6 +39,9 @@ CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")
 DEFAULT = "unix:///var/run/docker.sock"
 """Where Docker's API is unless DOCKER_HOST says otherwise."""
 MARK = "io.github.claude-observatory.harness"
+"""The label of every container that is a place."""
+CLAIM = f"{MARK}.claim"
+"""The label that says which claim it was made under (`harness.engines.leftovers`)."""
 
 
 class DockerEngine:
@@ -85,7 +89,6 @@ class DockerEngine:
             "auto_remove": True,
             "cap_add": list(CAPABILITIES),
             "entrypoint": [],
-            "labels": {MARK: "place"},
             "network_mode": "none",
             "security_opt": list(CONFINEMENT),
             "user": "0:0",
@@ -131,6 +134,7 @@ class DockerEngine:
         binds = [parse(mount) for mount in mounts]
         with self.connected() as client:
             name = self._image(client, image)
+            self._clear(client)
         # Our containers end by themselves; Ryuk would be one more image to pull.
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
@@ -139,12 +143,16 @@ class DockerEngine:
         container.with_command(["python3", *OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
         for bind in binds:
             container.with_volume_mapping(bind.source, bind.target, "ro")
-        container.with_kwargs(**self.options())
+        token = secrets.token_hex(8)
+        container.with_kwargs(**self.options(), labels={MARK: "place", CLAIM: token})
+        # From creation until the agent is there, the container does not end with this process.
+        claim = leftovers.claim(self._kind(), token)
         try:
             container.start()
             transport = Attachment(container)
         except (APIError, DockerException) as error:
             _discard(container)
+            claim.release()
             raise PlaceError(f"the {self.name} engine could not make a place of {name}: {_why(error)}") from None
         entrance = [*self.command(), "exec", "--interactive", *_terminal(), transport.container]
         try:
@@ -153,6 +161,24 @@ class DockerEngine:
         except BaseException:
             transport.close()
             raise
+        finally:
+            claim.release()
+
+    def _kind(self) -> str:
+        """What claims say: containers of the engine at this address."""
+        return f"container {self.environment().get('DOCKER_HOST', DEFAULT)}"
+
+    def _clear(self, client: docker.DockerClient) -> None:
+        """Take away the containers that a harness made which was killed before it could start them."""
+        for left in leftovers.dead(self._kind()):
+            found = client.containers.list(all=True, filters={"label": f"{CLAIM}={left.which}"})
+            for container in found:
+                with contextlib.suppress(NotFound, APIError):  # it is on its way out by itself
+                    container.remove(force=True, v=True)
+            if found or left.is_late():
+                left.release()
+            else:
+                os.close(left.descriptor)  # the engine may still be making it
 
     def _image(self, client: docker.DockerClient, image: str | None) -> str:
         if image is None or image in images.SUITES:

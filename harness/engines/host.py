@@ -2,21 +2,22 @@
 
 Nothing is isolated. A world is made in a directory of its own, which the users who try have as their root directory
 (chroot(2)); commands are run outside of it, so paths of the place are translated on their way in and out. Users
-have no names here, only numbers: the machine's accounts stay as they are. What was made is taken away at the end.
+have no names here, only numbers: the machine's accounts stay as they are. What was made is taken away at the end, or by
+the next start. On Linux the mounts of a world are in a mount namespace of the place's own, and end with it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.engines import bundle
+from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import MountOption, parse
@@ -28,6 +29,7 @@ from harness.world.standard import STANDARD_DIRECTORIES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.engines.leftovers import Claim
     from harness.engines.protocol import Process
     from harness.world import Principal, World
 
@@ -74,26 +76,35 @@ class HostEngine:
         if image is not None:
             raise PlaceError(f"the host engine has no images, so it can't use {image}: take --engine docker")
         brought = [parse(mount) for mount in mounts]
+        leftovers.clear_directories()
         # A short one: paths of sockets in it must fit into sun_path.
-        base = Path(tempfile.mkdtemp(prefix="h", dir="/tmp")).resolve()
-        base.chmod(0o755)
+        base = Path("/tmp").resolve() / f"h{secrets.token_hex(4)}"
+        claim = leftovers.claim("directory", str(base))
         try:
+            base.mkdir(0o755)
+            base.chmod(0o755)
             for mount in brought:
                 _copy(mount, base)
+            pipes = Pipes([sys.executable, *OPTIONS, bundle.START], [claim.descriptor])
+            agent = bundle.delivery("harness.inside.agent.main", base=str(base))
+            return HostPlace(claim, pipes.pid, AgentConnection(pipes, agent))
         except OSError as error:
-            shutil.rmtree(base)
+            leftovers.remove(claim)
             raise PlaceError(f"{error.filename} could not be brought into the place: {error.strerror}") from None
-        pipes = Pipes([sys.executable, *OPTIONS, bundle.START])
-        agent = bundle.delivery("harness.inside.agent.main", base=str(base))
-        return HostPlace(str(base), AgentConnection(pipes, agent))
+        except BaseException:
+            leftovers.remove(claim)
+            raise
 
 
 class HostPlace(AttachedPlace):
     """A place in a directory of this machine."""
 
-    def __init__(self, base: str, connection: AgentConnection) -> None:
+    def __init__(self, claim: Claim, agent: int, connection: AgentConnection) -> None:
         super().__init__("host", connection)
-        self._translation = Translation(base, TOPS)
+        self._claim: Claim | None = claim
+        base = claim.which
+        # The world's mounts are in the agent's mount namespace, and its root directory is the place's.
+        self._translation = Translation(base, TOPS, f"/proc/{agent}/root" if sys.platform == "linux" else base)
         own = str(Path(_python()).parent)
         self.environment = {"PATH": f"{_tools(base)}{own}:{SYSTEM_PATH}:/usr/sbin:/sbin"}
 
@@ -101,7 +112,7 @@ class HostPlace(AttachedPlace):
         """Make the world; see `harness.engines.protocol.Place.build`."""
         super().build(world)
         tops = frozenset(node.path.split("/")[1] for node in world.nodes if node.path.startswith("/"))
-        self._translation = Translation(self._translation.base, TOPS | tops - {"etc"})
+        self._translation = Translation(self._translation.base, TOPS | tops - {"etc"}, self._translation.seen)
 
     def start(
         self,
@@ -123,12 +134,23 @@ class HostPlace(AttachedPlace):
         )
         return TranslatedProcess(process, translation)
 
+    def close(self) -> None:
+        """End everything in the place and the place itself."""
+        super().close()
+        if self._claim is not None:
+            leftovers.remove(self._claim)
+            self._claim = None
+
 
 class Translation:
-    """From paths of the place to those of the machine and back, wherever they stand in a text."""
+    """From paths of the place to those of the machine and back, wherever they stand in a text.
 
-    def __init__(self, base: str, tops: frozenset[str]) -> None:
+    `base` is the place's directory as its commands see it, `seen` as this process does.
+    """
+
+    def __init__(self, base: str, tops: frozenset[str], seen: str) -> None:
         self.base = base
+        self.seen = seen
         names = "|".join(sorted(map(re.escape, tops)))
         self._path = re.compile(rf"(?<![\w./-])/(?:{names})(?![\w.-])[^\s:\"',;)\]]*")
 
@@ -137,9 +159,9 @@ class Translation:
         return self._path.sub(self._inward, text)
 
     def _inward(self, match: re.Match[str]) -> str:
-        path, inside = match[0], self.base + match[0]
-        known = os.path.lexists(inside) or os.path.isdir(os.path.dirname(inside))
-        return inside if known or not os.path.lexists(path) else path
+        path, seen = match[0], self.seen + match[0]
+        known = os.path.lexists(seen) or os.path.isdir(os.path.dirname(seen))
+        return self.base + path if known or not os.path.lexists(path) else path
 
     def outward(self, text: str) -> str:
         """A text of a command: paths of the machine become the place's."""

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Pipes:
     """A command's standard streams as a `harness.engines.agent_connection.Transport`.
 
-    The command's session is its own, so that an interrupt at the terminal reaches the harness alone.
+    The command's session is its own, so that an interrupt at the terminal reaches the harness alone. `kept` are
+    descriptors that it inherits.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], kept: Sequence[int] = ()) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
             command,
@@ -27,6 +28,7 @@ class Pipes:
             stdout=subprocess.PIPE,
             stderr=self._said,
             start_new_session=True,
+            pass_fds=kept,
         )
         self._final_words = ""
 

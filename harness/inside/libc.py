@@ -12,6 +12,8 @@ MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
 """linux/sched.h."""
 MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
+"""linux/prctl.h."""
 
 
 def called(result: int, path: str | None = None) -> int:

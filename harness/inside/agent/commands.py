@@ -6,12 +6,14 @@ import contextlib
 import os
 import selectors
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.agent.children import become_or_refuse
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
+from harness.inside.libc import PR_SET_PDEATHSIG, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,6 +181,8 @@ def _execute(request: CommandRequest, streams: tuple[int, int, int], report: int
         os.umask(request["umask"])
         os.chdir(request["directory"])
         become_or_refuse(request["principal"])
+        if sys.platform == "linux":  # where no namespace ends with the agent, its commands do
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.execvpe(command[0], command, request["environment"])
     except RefusalError as failure:
         os.write(3, str(failure).encode())

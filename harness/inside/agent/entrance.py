@@ -26,13 +26,13 @@ from harness.inside.libc import (
     CLONE_NEWUSER,
     LIBC,
     MS_RDONLY,
+    PR_SET_PDEATHSIG,
     called,
     prctl,
     unshare,
 )
 from harness.inside.loopback import raise_loopback
 
-PR_SET_PDEATHSIG = 1
 DONE, WITHOUT = b"d", b"w"
 """What is said when the namespaces are made, and when no user namespace is among them; and when the mounts are made."""
 

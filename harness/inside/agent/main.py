@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
+import sys
 import time
 
 from harness.inside import libc
@@ -37,6 +39,7 @@ def main(brought: list[str] | None = None, base: str | None = None) -> None:
                     make_anew(path)
             Agent().serve()
     elif base is not None:
+        _leave_mounts()
         Outside.leave(base)
         agent = Agent()
         agent.serve()
@@ -46,6 +49,14 @@ def main(brought: list[str] | None = None, base: str | None = None) -> None:
     else:
         Agent().serve()
     os._exit(0)  # whoever is left here has nothing to say
+
+
+def _leave_mounts() -> None:
+    """Go into a mount namespace that ends with the agent and those whom it starts, where there is such a thing."""
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            libc.unshare(libc.CLONE_NEWNS)
+            libc.mount(None, "/", None, libc.MS_REC | libc.MS_PRIVATE)
 
 
 def _join_guard() -> socket.socket:
