@@ -228,13 +228,11 @@ class _Tree:
         self.mounts: dict[_Spot, _Spot] = {}
 
     def has_made(self, at: str) -> bool:
-        """Whether the world has made what is there, or the format: what else stands in the paths of nodes is a parent,
+        """Whether a node or the format has made what is there.
 
-        which outside of the standard directories may be the machine's own, such as /usr.
+        What only stands in the paths of nodes may be the machine's own, such as /usr, or brought into the place.
         """
-        if at in self.made or at in STANDARD_DIRECTORIES:
-            return True
-        return at in self.kinds and any(at.startswith(f"{top}/") for top in STANDARD_DIRECTORIES)
+        return at in self.made or at in STANDARD_DIRECTORIES
 
     def spot(self, path: str) -> _Spot:
         """Where a path leads; the topmost mount counts."""

@@ -18,7 +18,7 @@ import pytest
 from harness.engines.docker import MARK, DockerEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.engines.protocol import Engine
 
@@ -135,3 +135,87 @@ def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
         assert time.monotonic() - begun < LIMIT, f"still there {LIMIT:.0f} s after kill -9: {named(left)}"
         time.sleep(0.1)  # nobody announces that the kernel has taken a namespace apart
     print(f"gone {time.monotonic() - begun:.1f} s after kill -9")
+
+
+LEAVES = """
+import os, signal, sys
+from harness.engines.registry import engine
+from harness.world import ROOT, World, User, Node
+
+def instead(*_: object) -> None:
+    print("made", flush=True)
+    sys.stdin.readline()
+
+if sys.argv[1] == "host":
+    place = engine("host").open()
+    place.build(World("w", users=(User("root", 0, 0),), nodes=(Node("/srv/m", "mount", fs="tmpfs"),)))
+    place.start(["sleep", "1000"], ROOT)
+    print(os.getpid(), place._claim.which, flush=True)
+else:
+    from docker.models.containers import Container
+    Container.start = instead
+    from testcontainers.core.docker_client import DockerClient
+    DockerClient.start = instead
+    engine(sys.argv[1]).open()
+sys.stdin.readline()
+"""
+"""A harness that comes as far as it gets, and says so."""
+
+
+@pytest.fixture
+def leaving(engine: Engine) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "HARNESS_THROWAWAY": "1"}
+    command = [sys.executable, "-c", LEAVES, engine.name]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        yield process
+        process.kill()
+
+
+def created() -> set[str]:
+    """The containers of places that were never started."""
+    listed = ["ps", "--all", "--quiet", "--filter", f"label={MARK}", "--filter", "status=created"]
+    return set(subprocess.check_output(["docker", *listed], text=True).split())
+
+
+def test_a_container_that_was_never_started_goes_with_the_next_start(
+    engine: Engine, leaving: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = created()
+    assert leaving.stdout is not None
+    assert leaving.stdout.readline() == "made\n"
+    (left,) = created() - before
+    with engine.open():
+        assert left in created()  # its harness lives
+    leaving.kill()
+    leaving.wait()
+    with monkeypatch.context() as unguarded:
+        unguarded.setattr(DockerEngine, "_clear", lambda *_: None)
+        with engine.open():
+            assert left in created()
+    with engine.open():
+        assert left not in created()
+
+
+def test_a_directory_of_the_machine_goes_with_the_next_start(engine: Engine, leaving: subprocess.Popen[str]) -> None:
+    assert leaving.stdout is not None
+    harness, left = leaving.stdout.readline().split()
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert left not in mounts  # the world's mounts are nobody else's
+    came = descended(int(harness))
+    assert len(came) == 2
+    with engine.open():
+        assert Path(left, "srv").exists()  # its harness lives
+    for pid in (int(harness), *came):
+        with contextlib.suppress(ProcessLookupError):  # the command has ended with the agent
+            if pid == int(harness) or b"sleep" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+    leaving.wait()
+    begun = time.monotonic()
+    while came & processes().keys():
+        assert time.monotonic() - begun < LIMIT, named(sorted(came & processes().keys()))
+        time.sleep(0.05)  # nobody announces that the kernel has ended them
+    assert Path(left).exists()
+    with engine.open():
+        assert not Path(left).exists()

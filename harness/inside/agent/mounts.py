@@ -67,8 +67,8 @@ def restrict(path: str, wanted: int, *, recursive: bool = False) -> None:
 def protect_proc() -> None:
     """Make what /proc tells of the whole machine read-only, so that root can't change modes and settings there.
 
-    A mode in there is the entry's own, on every mount of it (fs/proc/generic.c, proc_notify_change): what a world's
-    root does to /proc/cpuinfo would be done to the machine's. Processes' directories stay as they are.
+    A mode in there is the entry's own, on every mount that comes after (fs/proc/generic.c, proc_notify_change): what a
+    world's root does to /proc/cpuinfo would be done to the machine's. Processes' directories stay as they are.
     """
     if os.stat("/proc/version").st_uid != 0:
         return  # the machine's root is nobody in this user namespace

@@ -131,6 +131,7 @@ def test_a_bind_mount_shows_the_same_thing_under_another_path() -> None:
 
 def test_a_mount_below_a_bind_mounts_source_is_not_seen_through_it() -> None:
     nodes = (
+        Node("/srv/a", "directory"),
         Node("/srv/a/m", "mount", fs="tmpfs"),
         socket("/srv/a/m/s", 0o666),
         Node("/srv/b", "mount", fs="bind", options=("from=/srv/a",)),

@@ -216,7 +216,8 @@ def test_options_of_a_mount_that_another_one_hides_are_refused() -> None:
 
 
 def test_a_mounts_two_sides_are_one_place() -> None:
-    base = loads('name = "w"\n[[nodes]]\npath = "/srv/a/s"\nkind = "socket"\n')
+    nodes = '[[nodes]]\npath = "/srv/a"\nkind = "directory"\n[[nodes]]\npath = "/srv/a/s"\nkind = "socket"\n'
+    base = loads('name = "w"\n' + nodes)
     bind = Node("/srv/b", "mount", fs="bind", options=("from=/srv/a",))
     world = dataclasses.replace(base, nodes=(*base.nodes, bind, Node("/srv/b/s", "socket")))
     with pytest.raises(WorldError, match="/srv/b/s is there already, as a socket"):
