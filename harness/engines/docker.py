@@ -178,7 +178,7 @@ class DockerEngine:
             if found or left.is_late():
                 left.release()
             else:
-                os.close(left.descriptor)  # the engine may still be making it
+                left.leave()  # the engine may still be making it
 
     def _image(self, client: docker.DockerClient, image: str | None) -> str:
         if image is None or image in images.SUITES:

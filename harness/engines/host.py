@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -76,16 +75,14 @@ class HostEngine:
         if image is not None:
             raise PlaceError(f"the host engine has no images, so it can't use {image}: take --engine docker")
         brought = [parse(mount) for mount in mounts]
-        leftovers.clear_directories()
         # A short one: paths of sockets in it must fit into sun_path.
-        base = Path("/tmp").resolve() / f"h{secrets.token_hex(4)}"
-        claim = leftovers.claim("directory", str(base))
+        claim = leftovers.make_directory("h", "/tmp")
+        base = Path(claim.which)
         try:
-            base.mkdir(0o755)
             base.chmod(0o755)
             for mount in brought:
                 _copy(mount, base)
-            pipes = Pipes([sys.executable, *OPTIONS, bundle.START], [claim.descriptor])
+            pipes = Pipes([sys.executable, *OPTIONS, bundle.START], [claim.lock.fileno()])
             agent = bundle.delivery("harness.inside.agent.main", base=str(base))
             return HostPlace(claim, pipes.pid, AgentConnection(pipes, agent))
         except OSError as error:
@@ -101,7 +98,7 @@ class HostPlace(AttachedPlace):
 
     def __init__(self, claim: Claim, agent: int, connection: AgentConnection) -> None:
         super().__init__("host", connection)
-        self._claim: Claim | None = claim
+        self._claim = claim
         base = claim.which
         # The world's mounts are in the agent's mount namespace, and its root directory is the place's.
         self._translation = Translation(base, TOPS, f"/proc/{agent}/root" if sys.platform == "linux" else base)
@@ -137,9 +134,7 @@ class HostPlace(AttachedPlace):
     def close(self) -> None:
         """End everything in the place and the place itself."""
         super().close()
-        if self._claim is not None:
-            leftovers.remove(self._claim)
-            self._claim = None
+        leftovers.remove(self._claim)
 
 
 class Translation:

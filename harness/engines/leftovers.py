@@ -15,8 +15,10 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.engines.cache.directory import cache
@@ -26,59 +28,88 @@ from harness.inside.libc import unmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from typing import BinaryIO
 
 LATE = 60.0
 """Seconds after which nothing comes any more of what was asked for by a process that is dead."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
-    """What this process may leave behind: `what` kind of thing, and `which`. `descriptor` holds the lock."""
+    """What this process may leave behind: `what` kind of thing, and `which`. `lock` is the open file that is locked."""
 
     file: Path
     what: str
     which: str
-    descriptor: int
+    lock: BinaryIO
 
     def release(self) -> None:
         """It is gone, or takes care of itself from now on."""
-        with contextlib.suppress(FileNotFoundError):
-            self.file.unlink()
-        os.close(self.descriptor)
+        if not self.lock.closed:
+            self.file.unlink(missing_ok=True)
+            self.lock.close()
+
+    def leave(self) -> None:
+        """It stays for the next start."""
+        self.lock.close()
 
     def is_late(self) -> bool:
         """Whether all that was asked for under this claim has come by now."""
-        return time.time() - os.fstat(self.descriptor).st_mtime > LATE
+        return time.time() - os.fstat(self.lock.fileno()).st_mtime > LATE
 
 
 def claim(what: str, which: str) -> Claim:
     """Say that this will be made. Raises PlaceError where there is no directory for it."""
     file = _folder() / f"{secrets.token_hex(8)}.json"
     hidden = file.with_suffix(".new")  # a claim has its name when it is locked and whole
-    descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.write(descriptor, json.dumps([what, which]).encode())
+    lock = hidden.open("xb", buffering=0)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock.write(json.dumps([what, which]).encode())
     hidden.rename(file)
-    return Claim(file, what, which, descriptor)
+    return Claim(file, what, which, lock)
 
 
 def dead(what: str) -> Iterator[Claim]:
     """The claims to such a thing whose processes have all ended, each locked while it is looked at.
 
-    Whoever has taken away what it tells of releases it.
+    Whoever has taken away what it tells of releases it, and else leaves it.
     """
     for file in _folder().glob("*.json"):
         with contextlib.suppress(OSError, ValueError):  # another start was faster
-            descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            lock = file.open("rb", buffering=0)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(descriptor).st_uid == os.geteuid() and os.fstat(descriptor).st_nlink == 1:
-                    kind, which = json.loads(os.pread(descriptor, 4096, 0))
-                    if kind == what:
-                        yield Claim(file, kind, which, os.dup(descriptor))
-            finally:
-                os.close(descriptor)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                kind, which = json.loads(lock.read())
+                ours = os.fstat(lock.fileno()).st_uid == os.geteuid() and os.fstat(lock.fileno()).st_nlink == 1
+            except BaseException:
+                lock.close()
+                raise
+            if ours and kind == what:
+                yield Claim(file, kind, which, lock)
+            else:
+                lock.close()
+
+
+def make_directory(prefix: str, parent: str | None = None, mode: int = 0o700) -> Claim:
+    """Make a directory for temporary files, after taking away those of dead ones; the claim's `which` is its path."""
+    clear_directories()
+    made = claim("directory", f"{Path(parent or tempfile.gettempdir()).resolve()}/{prefix}{secrets.token_hex(4)}")
+    try:
+        os.mkdir(made.which, mode)
+    except BaseException:
+        made.release()  # whatever is there is another's
+        raise
+    return made
+
+
+@contextlib.contextmanager
+def temporary_directory(prefix: str) -> Iterator[Path]:
+    """A directory that goes away with the block, or at the next start."""
+    made = make_directory(prefix)
+    try:
+        yield Path(made.which)
+    finally:
+        remove(made)
 
 
 def clear_directories() -> None:
@@ -89,20 +120,24 @@ def clear_directories() -> None:
 
 def remove(left: Claim) -> None:
     """Take away the directory of a claim, if it is still there and this user's; the claim stays if that fails."""
-    try:
+    if left.lock.closed:
+        return
+    with contextlib.suppress(FileNotFoundError):
         found = os.lstat(left.which)
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
-            if sys.platform == "linux":
-                below = [path for path in mounted().values() if path.startswith(f"{left.which}/")]
-                for path in reversed(below):
-                    unmount(path)
-            shutil.rmtree(left.which)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        os.close(left.descriptor)  # something in there is still in use: the next start tries again
-        return
+            try:
+                _take_away(left.which)
+            except OSError:
+                left.leave()  # something in there is still in use: the next start tries again
+                return
     left.release()
+
+
+def _take_away(directory: str) -> None:
+    if sys.platform == "linux":
+        for path in reversed([path for path in mounted().values() if path.startswith(f"{directory}/")]):
+            unmount(path)
+    shutil.rmtree(directory)
 
 
 def _folder() -> Path:

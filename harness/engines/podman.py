@@ -11,12 +11,12 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from docker.types import Ulimit
 
+from harness.engines import leftovers
 from harness.engines.docker import DockerEngine
 from harness.engines.protocol import PlaceError
 
@@ -69,6 +69,10 @@ class PodmanEngine(DockerEngine):
         """Where the API is, as docker's library reads it from the environment."""
         return {"DOCKER_HOST": os.environ["CONTAINER_HOST"] if self._service is None else self._service.address}
 
+    def _kind(self) -> str:
+        """What claims say. A service of one's own has a new address each time, and the same containers."""
+        return f"container podman {os.environ.get('CONTAINER_HOST', '')}"
+
     def command(self) -> list[str]:
         """The command-line client for the same service."""
         return ["podman", "--url", self.environment()["DOCKER_HOST"]]
@@ -83,7 +87,8 @@ class Service:
             raise PlaceError("podman is not installed here")
         # crun refuses machines with both versions of cgroups mounted; runc takes them.
         runtime = ["--runtime", "runc"] if shutil.which("runc") else []
-        socket = f"{tempfile.mkdtemp(prefix='podman-')}/s"
+        self._claim = leftovers.make_directory("podman-")
+        socket = f"{self._claim.which}/s"
         self.address = f"unix://{socket}"
         self._process = subprocess.Popen(
             ["sh", "-c", SERVICE, "sh", podman, *runtime],
@@ -92,6 +97,7 @@ class Service:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=[self._claim.lock.fileno()],
         )
         atexit.register(self.end)
         self._wait(podman, socket)
@@ -99,6 +105,7 @@ class Service:
     def end(self) -> None:
         """End the service."""
         self._process.communicate()
+        leftovers.remove(self._claim)
 
     def _wait(self, podman: str, socket: str) -> None:
         """Until the service answers: podman's own client tries for a while, and says what is wrong if it does not."""

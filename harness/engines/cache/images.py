@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.engines.cache.directory import UNUSED, cache, debian, last_line, locked, say
+from harness.engines.leftovers import temporary_directory
 from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
 
 def tree_of(packages: Sequence[str], engine: Engine, *, image: str | None = None) -> Path:
     """Such a directory with these packages, each `NAME==VERSION`. Raises PlaceError if it can't be made."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
-        requirements = Path(temporary) / f"{packages[0].partition('==')[0]}.txt"
+    with temporary_directory("harness-") as temporary:
+        requirements = temporary / f"{packages[0].partition('==')[0]}.txt"
         requirements.write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
         return tree(requirements, engine, image=image)
 
@@ -113,8 +114,8 @@ def _base(client: docker.DockerClient, suite: str) -> str:
     else:
         return official
     base = f"{REPOSITORY}-base:{name_of(suite).partition(':')[2]}"
-    with tempfile.TemporaryDirectory(prefix="harness-") as temporary:
-        archive = Path(temporary) / "base.tar"
+    with temporary_directory("harness-") as temporary:
+        archive = temporary / "base.tar"
         debian(suite, archive, "minbase", PACKAGES)
         repository, _, tag = base.partition(":")
         said = client.api.import_image_from_file(str(archive), repository=repository, tag=tag)

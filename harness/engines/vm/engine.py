@@ -10,12 +10,11 @@ import os
 import select
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.engines import bundle
+from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
 from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import parse
@@ -83,7 +82,8 @@ class Machine(Pipes):
     """A virtual machine's first serial line as a `harness.engines.agent_connection.Transport`."""
 
     def __init__(self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes]) -> None:
-        directory = Path(tempfile.mkdtemp(prefix="harness-vm-"))
+        self._claim = leftovers.make_directory("harness-vm-")
+        directory = Path(self._claim.which)
         initrd = directory / "initrd"
         with initrd.open("wb") as file:
             for archive in archives:
@@ -99,7 +99,8 @@ class Machine(Pipes):
                 *(sys.executable, "-I", str(Path(__file__).with_name("relay.py")), str(directory)),
                 *(QEMU, *MACHINE, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", KERNEL_OPTIONS),
                 *("-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent", "-serial", f"file:{log}"),
-            ]
+            ],
+            [self._claim.lock.fileno()],
         )
 
     def wait_until_it_is_there(self) -> None:
@@ -116,6 +117,7 @@ class Machine(Pipes):
     def close(self) -> None:
         """End the machine and forget it."""
         super().close()
+        leftovers.remove(self._claim)
         self._log.close()
 
     def diagnosis(self) -> str:

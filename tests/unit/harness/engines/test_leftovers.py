@@ -68,8 +68,8 @@ def test_what_a_killed_process_has_made_is_taken_away_once(
 def test_whoever_inherits_the_lock_lives_too(tmp_path: Path) -> None:
     claim = leftovers.claim("directory", str(tmp_path / "left"))
     (tmp_path / "left").mkdir()
-    heir = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[claim.descriptor])
-    os.close(claim.descriptor)
+    heir = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[claim.lock.fileno()])
+    claim.leave()
     leftovers.clear_directories()
     assert (tmp_path / "left").exists()
     heir.communicate()
@@ -80,7 +80,7 @@ def test_whoever_inherits_the_lock_lives_too(tmp_path: Path) -> None:
 def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "left").symlink_to("precious")
-    os.close(leftovers.claim("directory", str(tmp_path / "left")).descriptor)
+    leftovers.claim("directory", str(tmp_path / "left")).leave()
     leftovers.clear_directories()
     assert (tmp_path / "precious").exists()
     assert list(folder.iterdir()) == []
@@ -90,7 +90,7 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path, fold
 def test_another_users_directory_of_that_name_stays(tmp_path: Path) -> None:
     (tmp_path / "left").mkdir()
     os.chown(tmp_path / "left", 1234, 1234)
-    os.close(leftovers.claim("directory", str(tmp_path / "left")).descriptor)
+    leftovers.claim("directory", str(tmp_path / "left")).leave()
     leftovers.clear_directories()
     assert (tmp_path / "left").exists()
 
