@@ -31,7 +31,5 @@ def run(options: argparse.Namespace) -> int:
     actor, seen = found
     judgement = find(actor, seen)
     lines = explain(actor, seen, judgement)
-    text = coloured(lines) if wants_colour(sys.stdout) else plain(lines)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
     return AGREE if judgement.allowed else DISAGREE
