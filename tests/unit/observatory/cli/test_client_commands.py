@@ -159,7 +159,7 @@ def test_an_output_that_takes_nothing_is_said(commands: Commands, arguments: lis
     commands.say("Stop", session_id="a")
     with Path("/dev/full").open("wb") as full:
         process = commands.start(*arguments, stdout=full, stderr=subprocess.PIPE)
-        said = process.communicate(timeout=10)[1]
+        said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (
         74,
         "observatory: standard output can't be written: No space left on device\n",
@@ -169,7 +169,7 @@ def test_an_output_that_takes_nothing_is_said(commands: Commands, arguments: lis
 def test_no_output_at_all_is_said(commands: Commands) -> None:
     commands.say("Stop", session_id="a")
     process = commands.start("events", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
-    assert process.communicate(timeout=10)[1] == (
+    assert process.communicate(timeout=60)[1] == (
         "observatory: standard output can't be written: Bad file descriptor\n"
     )
     assert process.returncode == 74
