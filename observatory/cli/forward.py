@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
-from observatory.cli.origin import lacking
+from observatory.cli.origin import lacking, nats_access
 from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from observatory.feed.source import DatabaseSource
     from observatory.forward.cursor import Cursor
     from observatory.forward.forwarder import Forwarder
 
@@ -42,9 +43,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         required=True,
         help="nats://HOST:PORT or tls://HOST:PORT (several, with commas), or otlp+http://HOST:PORT or otlp+https://...",
     )
-    parser.add_argument("--host", metavar="NAME", help="this machine's name among the others (default: its hostname)")
+    parser.add_argument(
+        "--host", metavar="NAME", help="this machine's name among the others (default: its full hostname)"
+    )
     parser.add_argument("--creds", metavar="FILE", help="NATS credentials: a file of nsc's, or the seed of a key")
-    parser.add_argument("--ca", metavar="FILE", help="who may have signed the other side's certificate (PEM)")
+    parser.add_argument(
+        "--ca",
+        metavar="FILE",
+        help="who may have signed the other side's certificate (PEM); nothing is sent in the open then",
+    )
     parser.add_argument("--cursor", metavar="FILE", help="where to keep how far it is (default: the state directory)")
     parser.add_argument("--once", action="store_true", help="end when all that there is now has arrived")
     parser.add_argument(
@@ -81,14 +88,14 @@ def run(options: argparse.Namespace) -> int:
     scheme = servers[0].partition("://")[0]
     for url in servers:
         _check_url(url, scheme)
-    for file in (options.creds, options.ca):
-        _check_file(file)
     if options.retain is not None and options.make_stream is None:
         raise ObservatoryError("--retain says what the stream keeps, and so goes with --make-stream", ExitStatus.USAGE)
     if scheme in {"nats", "tls"}:
         return _to_nats(options, servers, host)
     if options.make_stream is not None or options.creds is not None:
         raise ObservatoryError("--make-stream and --creds are for NATS", ExitStatus.USAGE)
+    if options.ca is not None and scheme != "otlp+https":
+        raise ObservatoryError(f"{options.to} is not encrypted: --ca is for otlp+https://", ExitStatus.USAGE)
     return _to_otlp(options, host)
 
 
@@ -102,41 +109,27 @@ def _check_url(url: str, scheme: str) -> None:
         )
 
 
-def _check_file(path: str | None) -> None:
-    if path is None:
-        return
-    try:
-        with Path(path).open("rb"):
-            pass
-    except OSError as error:
-        raise ObservatoryError(f"can't read {path}: {error.strerror}") from error
-
-
 def _host(options: argparse.Namespace) -> str:
-    """This machine's name as a token of a subject. Raises ObservatoryError."""
-    from observatory.forward.nats_subject import token
-
-    name = options.host if options.host is not None else socket.gethostname().partition(".")[0]
+    """This machine's name among the others. Raises ObservatoryError."""
+    name = options.host if options.host is not None else socket.gethostname()
     if not name or len(name) > 64:
         raise ObservatoryError("the host's name must have 1 to 64 characters; say it by --host", ExitStatus.USAGE)
-    return token(name)
+    return str(name)
 
 
 def _to_nats(options: argparse.Namespace, servers: list[str], host: str) -> int:
     import asyncio
 
-    try:
-        from observatory.forward.nats import NatsForwarder, make_stream
-        from observatory.forward.nats_connection import Access
-        from observatory.forward.nats_subject import STREAM
-    except ImportError as error:
-        raise lacking(error, "fleet") from None
-    access = Access(tuple(servers), host, options.creds, options.ca)
+    access = nats_access(options, servers, host, _log)
+    from observatory.forward.nats import NatsForwarder
+    from observatory.forward.nats_stream import make_stream
+    from observatory.forward.nats_subject import STREAM
+
     if options.make_stream is not None:
         asyncio.run(make_stream(access, options.make_stream, options.retain))
         _log(f"the stream {STREAM} is there, in {options.make_stream} copies")
         return ExitStatus.DONE
-    return _forward(options, host, lambda cursor: NatsForwarder(access, cursor, _log))
+    return _forward(options, host, lambda source, cursor: NatsForwarder(access, source, cursor, _log))
 
 
 def _to_otlp(options: argparse.Namespace, host: str) -> int:
@@ -144,18 +137,29 @@ def _to_otlp(options: argparse.Namespace, host: str) -> int:
         from observatory.forward.otlp import OtlpForwarder
     except ImportError as error:
         raise lacking(error, "otlp") from None
+    from observatory.forward.dead_letters import DeadLetters
+    from observatory.forward.encryption import tls_context
+
+    if options.ca is not None:
+        tls_context(options.ca)  # whoever names something else is told now
     endpoint = options.to.removeprefix("otlp+").rstrip("/")
     if not urlsplit(endpoint).path:
         endpoint += "/v1/logs"
-    return _forward(options, host, lambda cursor: OtlpForwarder(endpoint, host, cursor, _log, options.ca))
+
+    def make(_source: DatabaseSource, cursor: Cursor) -> OtlpForwarder:
+        dead_letters = DeadLetters(cursor.path.with_name(cursor.path.name + ".refused"))
+        return OtlpForwarder(endpoint, host, cursor, _log, options.ca, dead_letters)
+
+    return _forward(options, host, make)
 
 
-def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Forwarder]) -> int:
+def _forward(options: argparse.Namespace, host: str, make: Callable[[DatabaseSource, Cursor], Forwarder]) -> int:
     import asyncio
 
     from observatory.feed.source import ServerSource
     from observatory.forward.cursor import Cursor, default_path
-    from observatory.forward.forwarder import check, forward
+    from observatory.forward.forwarder import forward
+    from observatory.forward.history import begin
 
     server = client(options)
     server.whoami()  # whoever may not ask is told now
@@ -164,9 +168,9 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[Cursor], Fo
     name = options.socket or os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
     path = Path(options.cursor) if options.cursor else default_path(name, options.to, host)
     with Cursor(path) as cursor:
-        check(source, cursor, _log)
+        cursor.position = begin(source, cursor.position, _log)
         _log(f"forwarding what comes after event {cursor.position.id} of {source.name} to {options.to} as {host}")
-        asyncio.run(forward(lambda: make(cursor), source, cursor, _log, once=options.once))
+        asyncio.run(forward(lambda: make(source, cursor), source, cursor, _log, once=options.once))
     return ExitStatus.DONE
 
 

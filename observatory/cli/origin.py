@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from observatory.cli.server_options import client
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
     from observatory.feed.source import Source
+    from observatory.forward.nats_connection import Access
     from observatory.forward.nats_source import NatsSource
 
 
@@ -36,20 +39,34 @@ def lacking(error: ImportError, extra: str) -> ObservatoryError:
     return ObservatoryError(f"{package} is missing; install claude-observatory[{extra}]")
 
 
+def nats_access(options: argparse.Namespace, servers: Sequence[str], host: str, warn: Callable[[str], None]) -> Access:
+    """How to get in to a NATS by these options, which are looked at now. Raises ObservatoryError."""
+    try:
+        from observatory.forward.nats_connection import Access
+        from observatory.forward.nats_credentials import warn_of_readers
+        from observatory.forward.nats_subject import token
+    except ImportError as error:
+        raise lacking(error, "fleet") from None
+    if options.creds is not None:
+        warn_of_readers(options.creds, warn)
+    access = Access(tuple(servers), token(host), options.creds, options.ca)
+    access.options()
+    return access
+
+
+def _warn(sentence: str) -> None:
+    print(f"observatory: {printable(sentence)}", file=sys.stderr, flush=True)
+
+
 def nats_source(options: argparse.Namespace) -> NatsSource:
     """The hosts on the NATS that `--from` names. Raises ObservatoryError."""
     servers = tuple(options.origin.split(","))
     if not all(server.startswith(("nats://", "tls://")) for server in servers):
         raise ObservatoryError(f"{options.origin!r} is not nats://HOST:PORT or tls://HOST:PORT", ExitStatus.USAGE)
-    for path in (options.creds, options.ca):
-        if path is not None and not os.access(path, os.R_OK):
-            raise ObservatoryError(f"can't read {Path(path)}")
-    try:
-        from observatory.forward.nats_connection import Access
-        from observatory.forward.nats_source import NatsSource
-    except ImportError as error:
-        raise lacking(error, "fleet") from None
-    return NatsSource(Access(servers, f"reader-{os.getpid()}", options.creds, options.ca))
+    access = nats_access(options, servers, f"reader-{os.getpid()}", _warn)
+    from observatory.forward.nats_source import NatsSource
+
+    return NatsSource(access)
 
 
 def source(options: argparse.Namespace) -> Source:

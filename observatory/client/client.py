@@ -67,14 +67,11 @@ class Client:
 
     def whoami(self) -> dict[str, Any]:
         """The caller's credentials as the server sees them: `pid`, `uid`, `gid`, `groups`. Raises ObservatoryError."""
-        with self._get("/whoami", {}) as response, self._clear():
-            try:
-                answer = json.loads(response.read())
-            except ValueError:
-                answer = None
-        if not isinstance(answer, dict):
-            raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
-        return answer
+        return self._object("/whoami")
+
+    def database(self) -> str:
+        """What tells the server's database from every other one. Raises ObservatoryError."""
+        return str(self._object("/database").get("id"))
 
     def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, one JSON object each, as they come.
@@ -105,6 +102,16 @@ class Client:
             if not isinstance(event, dict):
                 raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
             yield event
+
+    def _object(self, target: str) -> dict[str, Any]:
+        with self._get(target, {}) as response, self._clear():
+            try:
+                answer = json.loads(response.read())
+            except ValueError:
+                answer = None
+        if not isinstance(answer, dict):
+            raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
+        return answer
 
     @contextmanager
     def _get(self, target: str, parameters: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:

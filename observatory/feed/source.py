@@ -38,6 +38,18 @@ class Source(Protocol):
         ...
 
 
+class DatabaseSource(Source, Protocol):
+    """Events of one server, which may come back with another database, whose ids begin at 1 again."""
+
+    def database(self) -> str:
+        """What tells its database from every other one. Raises SourceError."""
+        ...
+
+    def since(self, database: str, after: int) -> Iterator[tuple[int, bytes]]:
+        """Events of that database after that id, and then what comes. Raises SourceError if it's another one now."""
+        ...
+
+
 class ServerSource:
     """The events of one server, as far as the kernel lets its client see them. Their place is their `_id`."""
 
@@ -53,6 +65,17 @@ class ServerSource:
         """Events after that id, or the newest, and then what comes."""
         start = {"limit": str(limit)} if after is None else {"after": str(after)}
         return self._lines({**start, "follow": "1"})
+
+    def database(self) -> str:
+        """What tells its database from every other one."""
+        try:
+            return self._client.database()
+        except ObservatoryError as error:
+            raise SourceError(str(error)) from error
+
+    def since(self, database: str, after: int) -> Iterator[tuple[int, bytes]]:
+        """Events of that database after that id, and then what comes."""
+        return self._lines({"database": database, "after": str(after), "follow": "1"})
 
     def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
         """The events of these ids."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from observatory.feed.source import SourceError
 from observatory.forward.backoff import Backoff
+from observatory.forward.cursor import Position
+from observatory.forward.history import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from observatory.feed.source import Source
+    from observatory.feed.source import DatabaseSource
 
 ROOM: Final = 1024
 """Events that are read ahead, at most."""
@@ -20,25 +25,52 @@ ROOM_BYTES: Final = 16 * 1024 * 1024
 """Their size, at most; a single one may be larger."""
 
 
-class Backlog:
-    """What comes after an event. `on_more` is called by the thread when there is something to take again."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event's line, and the database that it is of."""
 
-    def __init__(self, source: Source, after: int, on_more: Callable[[], None], log: Callable[[str], None]) -> None:
+    database: str
+    line: bytes
+
+    @property
+    def position(self) -> Position:
+        """Where it is."""
+        head = _decode(self.line)
+        return Position(self.database, head.id, head.ts)
+
+
+class _Head(msgspec.Struct):
+    id: int = msgspec.field(name="_id")
+    ts: str = msgspec.field(name="_ts")
+
+
+_decode = msgspec.json.Decoder(_Head).decode
+
+
+class Backlog:
+    """What comes after a position, of whatever database the server has.
+
+    `on_more` is called by the thread when there is something to take again.
+    """
+
+    def __init__(
+        self, source: DatabaseSource, after: Position, on_more: Callable[[], None], log: Callable[[str], None]
+    ) -> None:
         self._source = source
-        self._after = after
+        self._reached = after
         self._on_more = on_more
         self._log = log
-        self._events: deque[bytes] = deque()
+        self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         threading.Thread(target=self._run, name="backlog", daemon=True).start()
 
-    def take(self, most: int) -> list[bytes]:
-        """The next lines, `most` at most; none if there are none just now."""
+    def take(self, most: int) -> list[Entry]:
+        """The next events, `most` at most; none if there are none just now."""
         with self._changed:
-            taken = [self._events.popleft() for _ in range(min(most, len(self._events)))]
-            self._bytes -= sum(map(len, taken))
+            taken = [self._entries.popleft() for _ in range(min(most, len(self._entries)))]
+            self._bytes -= sum(len(entry.line) for entry in taken)
             self._changed.notify()
         return taken
 
@@ -52,11 +84,13 @@ class Backlog:
         backoff, trouble = Backoff(), ""
         while not self._stopping.is_set():
             try:
-                for place, line in self._source.follow(self._after, 0):
+                self._reached = begin(self._source, self._reached, self._log)
+                for _, line in self._source.since(self._reached.database, self._reached.id):
                     backoff.reset()
                     trouble = ""
-                    self._put(line)
-                    self._after = place
+                    entry = Entry(self._reached.database, line)
+                    self._put(entry)
+                    self._reached = entry.position
                     if self._stopping.is_set():
                         return
                 said = f"{self._source.name} has ended; waiting for it to come back"
@@ -67,14 +101,15 @@ class Backlog:
                 trouble = said
             self._stopping.wait(backoff.seconds())
 
-    def _put(self, line: bytes) -> None:
+    def _put(self, entry: Entry) -> None:
+        size = len(entry.line)
         with self._changed:
-            while self._events and (len(self._events) >= ROOM or self._bytes + len(line) > ROOM_BYTES):
+            while self._entries and (len(self._entries) >= ROOM or self._bytes + size > ROOM_BYTES):
                 self._changed.wait()
                 if self._stopping.is_set():
                     return
-            first = not self._events
-            self._events.append(line)
-            self._bytes += len(line)
+            first = not self._entries
+            self._entries.append(entry)
+            self._bytes += size
         if first:
             self._on_more()

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last event that the other side has acknowledged, and all before it: its id and time; (0, "") is none."""
+    """The last event that the other side has acknowledged, and all before it: whose database's, its id and its time.
 
+    An id of 0 is none of that database.
+    """
+
+    database: str = ""
     id: int = 0
     ts: str = ""
 
@@ -32,6 +36,8 @@ class Cursor:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.position = Position()
+        self.former = ""
+        """The database that it was of when it was read; "" if it was of none."""
         self._saved = Position()
         self._lock = -1
 
@@ -57,6 +63,7 @@ class Cursor:
         except (OSError, msgspec.DecodeError) as error:
             os.close(self._lock)
             raise ObservatoryError(f"can't read the cursor {self.path}: {error}; remove it to begin anew") from error
+        self.former = self.position.database
         return self
 
     def __exit__(

@@ -3,11 +3,12 @@
 Why each is there once, though connections break and this process may be killed at any moment:
 
 - An event counts as delivered when JetStream has acknowledged it, and the cursor moves over those that have been, as
-  far as there is no gap. Whatever was under way when a connection broke is sent again, in the same order; JetStream
-  drops those that it has, by their message id, for as long as its `duplicate_window`.
-- After a start the cursor may be behind, and the window may be over. So the stream itself is asked for the last event
-  under each of the subjects of what is to be sent next, until a whole window of them has been found missing. A host
-  needs to be allowed to read its own subjects for that, and no others.
+  far as there is no gap.
+- Whatever was not acknowledged when a connection broke, and whatever comes after a start, is looked up in the stream
+  before it's sent (`nats_stream.Held`): until that was possible, it's not sent. A host needs to be allowed to read its
+  own subjects for that, and no others.
+- What was still on its way when it was looked up, JetStream drops by its message id when it comes a second time, for
+  as long as its `duplicate_window`.
 
 Why the order is kept: everything goes over one connection in order, and no more than `WINDOW` events are under way. If
 the stream's leader dies, all of those wait for it; the new one gets them again from the first that it does not have.
@@ -19,46 +20,58 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import nats.errors
-from nats.js.api import Header, StorageType, StreamConfig
-from nats.js.errors import BadRequestError
+from nats.js.api import Header
 
 from observatory.forward.backoff import Backoff
 from observatory.forward.cursor import Position
 from observatory.forward.nats_connection import CONNECT_PATIENCE, NatsConnectionError, connect, drop
-from observatory.forward.nats_subject import ROOT, STREAM, address
+from observatory.forward.nats_stream import Held, note, noted, refusal
+from observatory.forward.nats_subject import address, text
+from observatory.forward.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    from nats.aio.client import Client as Nats
     from nats.aio.msg import Msg
 
-    from observatory.forward.backlog import Backlog
+    from observatory.feed.source import DatabaseSource
+    from observatory.forward.backlog import Backlog, Entry
     from observatory.forward.cursor import Cursor
-    from observatory.forward.nats_connection import Access
+    from observatory.forward.nats_connection import Access, NatsConnection
+    from observatory.forward.nats_stream import Note
     from observatory.forward.nats_subject import Address
 
 WINDOW: Final = 512
 """Events that may be under way."""
 WINDOW_BYTES: Final = 8 * 1024 * 1024
 """Their size, at most; a single one may be larger."""
+PORTION: Final = 64
+"""Events that are looked up and sent together, at most."""
 ACK_PATIENCE: Final = 5.0
 """Seconds to wait for the oldest acknowledgement before the connection is given up."""
+END_PATIENCE: Final = 2.0
+"""Seconds to wait for what is under way when it is told to stop."""
 SAVE: Final = 0.2
 """Seconds between two writings of the cursor."""
+LOOK_AROUND: Final = 10.0
+"""Seconds between two looks at who else forwards as this host."""
 HEADROOM: Final = 4096
 """Bytes of a message besides its payload."""
+_PREFIX_TOKENS: Final = 3
+"""Tokens of an inbox before the message id: `_INBOX`, the host, and one of its own."""
 
 
 @dataclass(slots=True)
 class _Item:
     line: bytes
+    database: str
     to: Address
     sent: float = 0.0
     acknowledged: bool = False
@@ -67,80 +80,86 @@ class _Item:
 class NatsForwarder:
     """Sends what a backlog gives. `log` takes sentences."""
 
-    def __init__(self, access: Access, cursor: Cursor, log: Callable[[str], None]) -> None:
+    def __init__(self, access: Access, source: DatabaseSource, cursor: Cursor, log: Callable[[str], None]) -> None:
         self._access = access
+        self._source = source
         self._cursor = cursor
         self._log = log
         self._items: dict[str, _Item] = {}
-        """What is under way or to be sent again, oldest first, by message id."""
+        """What is under way, to be looked up or to be sent again, oldest first, by message id."""
         self._bytes = 0
         self._move = asyncio.Event()
         self._trouble = ""
-        self._unchecked = WINDOW
-        """So many events are still to be found missing in the stream before no more are looked for."""
+        self._troubles = Troubles(log, "connected again")
+        self._found = 0
+        """Events that the stream had already, and of which nothing has been said yet."""
+        self._own = {cursor.position.database, cursor.former}
+        """Databases that are known to be this forwarder's."""
+        self._noted = ""
+        """The database that this connection's stream has a note of."""
+        self._looked = 0.0
         self.delivered = 0
-        """Events acknowledged since the start."""
+        self.remarks = ""
 
     def more(self) -> None:
         """There is something to take from the backlog. For the loop's thread."""
         self._move.set()
 
     async def run(self, backlog: Backlog, stopping: asyncio.Event) -> None:
-        """Send until `stopping` is set and what is under way has arrived, or could not for a while."""
-        backoff, said = Backoff(), ""
-        until: float | None = None
-        while not stopping.is_set() or (self._items and (until is None or time.monotonic() < until)):
-            if stopping.is_set() and until is None:
-                until = time.monotonic() + ACK_PATIENCE
+        """Send until `stopping` is set and what is under way has arrived, or has not for a while."""
+        backoff = Backoff()
+        while not stopping.is_set():
             before = self.delivered
             try:
-                nc = await connect(self._access, f"_INBOX.{self._access.host}")
-                try:
-                    if said:
-                        self._log("connected again")
-                        said = ""
-                    await self._session(nc, backlog, stopping)
-                finally:
-                    await drop(nc)
+                await _until_stopped(self._connected(backlog, stopping), stopping)
             except NatsConnectionError as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._log(f"{said}; trying again")
+                self._troubles.add(str(error))
                 if self.delivered > before:
                     backoff.reset()
                 await backoff.pause(stopping)
+        self._say_what_was_found()
         self._cursor.save()
 
-    async def _session(self, nc: Nats, backlog: Backlog, stopping: asyncio.Event) -> None:
+    async def _connected(self, backlog: Backlog, stopping: asyncio.Event) -> None:
+        nc = await connect(self._access, f"_INBOX.{self._access.host}")
+        try:
+            await self._session(nc, backlog, stopping)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise NatsConnectionError(f"lost the connection: {nc.reason(error)}") from error
+        finally:
+            await drop(nc)
+
+    async def _session(self, nc: NatsConnection, backlog: Backlog, stopping: asyncio.Event) -> None:
         """One connection's life. Raises NatsConnectionError at its end, unless all is done."""
         prefix = nc.new_inbox()
-        self._trouble = ""
+        self._trouble = self._noted = ""
+        held = Held(nc, self._access.host, self._source)
         await nc.subscribe(f"{prefix}.>", cb=self._on_ack)
         await nc.flush(int(CONNECT_PATIENCE))
-        try:
-            for item in list(self._items.values()):
-                if not item.acknowledged:
-                    await self._publish(nc, prefix, item)
-            saved = time.monotonic()
-            while not (stopping.is_set() and not self._items):
-                self._move.clear()
-                while not stopping.is_set() and (room := self._room()) and (lines := backlog.take(room)):
-                    if self._unchecked > 0:
-                        lines = await self._missing(nc, lines)
-                    for line in lines:
-                        await self._publish(nc, prefix, self._remember(line))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._move.wait(), SAVE)
-                if time.monotonic() - saved >= SAVE:
-                    saved = time.monotonic()
-                    self._cursor.save()
-                self._watch(nc)
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise NatsConnectionError(f"lost the connection: {str(error) or type(error).__name__}") from error
+        waiting = [item for item in self._items.values() if not item.acknowledged]
+        for start in range(0, len(waiting), PORTION):
+            await self._send(nc, prefix, held, waiting[start : start + PORTION])
+        saved = time.monotonic()
+        while not (stopping.is_set() and not self._items):
+            self._move.clear()
+            while not stopping.is_set() and (room := self._room()) and (entries := backlog.take(room)):
+                await self._send(nc, prefix, held, [self._remember(entry) for entry in entries])
+            if not self._items:
+                self._troubles.end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._move.wait(), SAVE)
+            if time.monotonic() - saved >= SAVE:
+                saved = time.monotonic()
+                self._cursor.save()
+            self._watch(nc)
+            if self._noted and time.monotonic() - self._looked >= LOOK_AROUND:
+                await self._look_around(nc)
 
-    def _watch(self, nc: Nats) -> None:
+    def _watch(self, nc: NatsConnection) -> None:
         if self._trouble:
             raise NatsConnectionError(self._trouble)
+        if nc.refusals:
+            raise NatsConnectionError(nc.refusals[0])
         if not nc.is_connected:
             raise NatsConnectionError("lost the connection")
         oldest = next(iter(self._items.values()), None)
@@ -150,15 +169,59 @@ class NatsForwarder:
     def _room(self) -> int:
         if self._items and self._bytes >= WINDOW_BYTES:
             return 0
-        return min(64, WINDOW - len(self._items))
+        return min(PORTION, WINDOW - len(self._items))
 
-    def _remember(self, line: bytes) -> _Item:
-        item = _Item(line, address(self._access.host, line))
+    def _remember(self, entry: Entry) -> _Item:
+        item = _Item(entry.line, entry.database, address(self._access.host, entry.database, entry.line))
         self._items[item.to.message] = item
-        self._bytes += len(line)
+        self._bytes += len(item.line)
         return item
 
-    async def _publish(self, nc: Nats, prefix: str, item: _Item) -> None:
+    async def _send(self, nc: NatsConnection, prefix: str, held: Held, items: list[_Item]) -> None:
+        """Send those of them that the stream does not have. They are remembered, whatever goes wrong."""
+        there = await held.has([item.to for item in items])
+        for item, is_there in zip(items, there, strict=True):
+            if is_there:
+                self._found += not item.sent
+                self.delivered += bool(item.sent)
+                item.acknowledged = True
+                self._advance()
+                continue
+            self._say_what_was_found()
+            if item.database != self._noted:
+                await self._introduce(nc, item.database)
+            await self._publish(nc, prefix, item)
+
+    def _say_what_was_found(self) -> None:
+        if self._found:
+            self._log(f"the stream has {self._found} events already that were not yet known to have arrived")
+            self._found = 0
+
+    async def _introduce(self, nc: NatsConnection, database: str) -> None:
+        """Note which database is forwarded as this host from now on."""
+        self._own.add(database)
+        there = await self._look_around(nc)
+        if there is None or there.database != database:
+            await note(nc, self._access.host, database)
+        self._noted = database
+
+    async def _look_around(self, nc: NatsConnection) -> Note | None:
+        """Say it if somebody else forwards as this host too; what is noted."""
+        self._looked = time.monotonic()
+        there = await noted(nc, self._access.host)
+        if there is None or there.database in self._own:
+            return there
+        self._own.add(there.database)  # once is enough
+        name = text(self._access.host)
+        here = there.machine == socket.gethostname()
+        self._log(
+            f"as {name} there are events of another database too, from {there.machine} since {there.since}: "
+            + ("of this machine's former one, or of another" if here else "of another")
+            + f" forwarder; where two machines forward as {name}, give one of them another --host"
+        )
+        return there
+
+    async def _publish(self, nc: NatsConnection, prefix: str, item: _Item) -> None:
         payload = item.line
         if len(payload) + HEADROOM > nc.max_payload:
             payload = _cut(payload)
@@ -180,21 +243,21 @@ class NatsForwarder:
         if item is None or item.acknowledged:
             return
         if message.headers and message.headers.get("Status") == "503":
-            self._trouble = f"no stream takes {item.to.subject}: there is none, or it has no leader just now"
+            trouble = "no stream takes events: there is none, or it has no leader just now"
+        else:
+            trouble = refusal(message.data)
+        if trouble:
+            self._trouble = trouble
             self._move.set()
             return
-        if b'"error"' in message.data:
-            answer = msgspec.json.decode(message.data)
-            self._trouble = f"JetStream refuses: {answer.get('error', {}).get('description', 'no reason given')}"
-            self._move.set()
-            return
+        self._troubles.end()
         item.acknowledged = True
         self.delivered += 1
         self._advance()
 
     def _advance(self) -> None:
         """Move the cursor over what has been acknowledged, as far as there is no gap."""
-        last: Address | None = None
+        last: _Item | None = None
         while self._items:
             key = next(iter(self._items))
             item = self._items[key]
@@ -202,54 +265,25 @@ class NatsForwarder:
                 break
             del self._items[key]
             self._bytes -= len(item.line)
-            last = item.to
+            last = item
         if last is not None:
-            self._cursor.position = Position(last.id, last.ts)
+            self._cursor.position = Position(last.database, last.to.id, last.to.ts)
             self._move.set()
 
-    async def _missing(self, nc: Nats, lines: list[bytes]) -> list[bytes]:
-        """Those that the stream does not have: the others had arrived, and the cursor was not yet written."""
-        try:
-            addresses = [address(self._access.host, line) for line in lines]
-            last = {subject: await _last(nc, subject) for subject in {to.subject for to in addresses}}
-        except NatsConnectionError:
-            for line in lines:  # they are not lost: what the stream has of them, it drops
-                self._remember(line)
-            raise
-        missing = []
-        for line, to in zip(lines, addresses, strict=True):
-            there = last[to.subject]
-            if there is None or to.id > there.id or to.ts > there.ts:
-                missing.append(line)
-            elif not self._items and not missing:
-                self._cursor.position = Position(to.id, to.ts)
-        found = len(lines) - len(missing)
-        self._unchecked = WINDOW if found else self._unchecked - len(lines)
-        if found:
-            self._log(f"the stream has {found} events already that were not yet known to have arrived")
-        return missing
 
-
-_PREFIX_TOKENS: Final = 3
-"""Tokens of an inbox before the message id: `_INBOX`, the host, and one of its own."""
-
-
-async def _last(nc: Nats, subject: str) -> Position | None:
-    """The last event that the stream has under a subject; `None` if it has none. Raises NatsConnectionError."""
+async def _until_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Do work that ends by itself soon after `stopping` is set, if it can; else it's ended."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
     try:
-        answer = await nc.request(f"$JS.API.DIRECT.GET.{STREAM}.{subject}", timeout=CONNECT_PATIENCE)
-    except nats.errors.NoRespondersError:
-        raise NatsConnectionError(f"there is no stream {STREAM} that can be asked what it has") from None
-    except (nats.errors.Error, TimeoutError) as error:
-        raise NatsConnectionError(
-            f"the stream {STREAM} doesn't say what it has: {str(error) or type(error).__name__}"
-        ) from error
-    if answer.headers and "Status" in answer.headers:
-        if answer.headers["Status"] == "404":
-            return None
-        raise NatsConnectionError(f"the stream {STREAM} doesn't say what it has: {answer.headers}")
-    to = address("", answer.data)
-    return Position(to.id, to.ts)
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait((task,), timeout=END_PATIENCE)
+        if task.done():
+            await task
+    finally:
+        stop.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _cut(line: bytes) -> bytes:
@@ -260,27 +294,3 @@ def _cut(line: bytes) -> bytes:
         if isinstance(value := event.get(key), str) and len(value) <= HEADROOM:
             kept[key] = value
     return msgspec.json.encode({**kept, "_cut": len(line)})
-
-
-async def make_stream(access: Access, replicas: int, retain: float | None) -> None:
-    """Make the stream, or change it to this; `retain` in seconds. Raises NatsConnectionError."""
-    nc = await connect(access, "_INBOX")
-    jetstream = nc.jetstream(timeout=CONNECT_PATIENCE * 2)
-    config = StreamConfig(
-        name=STREAM,
-        subjects=[f"{ROOT}.>"],
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        max_age=retain or 0,
-        duplicate_window=120,
-        allow_direct=True,
-    )
-    try:
-        try:
-            await jetstream.add_stream(config)
-        except BadRequestError:  # it's there, and is another one
-            await jetstream.update_stream(config)
-    except (nats.errors.Error, TimeoutError) as error:
-        raise NatsConnectionError(f"can't make the stream {STREAM}: {str(error) or type(error).__name__}") from error
-    finally:
-        await drop(nc)

@@ -1,27 +1,32 @@
-"""A connection to NATS: how it is made, and how nothing of it is left when it's given up."""
+"""A connection to NATS: how it is made, that it says nothing in the open, and how nothing of it is left in the end.
+
+Whether a connection is encrypted is in NATS's protocol a word of the server's (`tls_required` in its INFO), which comes
+in the open: whoever sits in between can take it away. So where encryption is asked for, nothing is said before the
+connection is encrypted and the other side's certificate has been verified.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import importlib.metadata
+import re
 import socket
 import ssl
 import struct
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import nats
 import nats.errors
+from nats.aio.client import Client
 
 from observatory.errors import ExitStatus, ObservatoryError
-
-if TYPE_CHECKING:
-    from nats.aio.client import Client as Nats
+from observatory.forward.encryption import tls_context
+from observatory.forward.nats_credentials import credential_options
 
 CONNECT_PATIENCE: Final = 5.0
 """Seconds for a connection to be made."""
+_VIOLATION: Final = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 
 
 class NatsConnectionError(ObservatoryError):
@@ -44,24 +49,74 @@ class Access:
     credentials: str | None = None
     ca: str | None = None
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether nothing may be said in the open."""
+        return self.ca is not None or any(server.startswith("tls://") for server in self.servers)
 
-async def connect(access: Access, inbox: str) -> Nats:
+    def options(self) -> dict[str, Any]:
+        """What nats-py is to be told. Raises ObservatoryError if a file is not what it should be."""
+        options = {} if self.credentials is None else credential_options(self.credentials)
+        if self.encrypted:
+            options["tls"] = tls_context(self.ca)
+        return options
+
+
+class NatsConnection(Client):
+    """A client of nats-py that says who it is only where that is encrypted, and keeps what it's not permitted to do."""
+
+    def __init__(self, *, encrypted: bool) -> None:
+        super().__init__()
+        self._encrypted = encrypted
+        self.refusals: list[str] = []
+        """What NATS did not permit, in words; each once."""
+
+    def reason(self, error: BaseException) -> str:
+        """Why something failed: what was not permitted, if there is such a thing, or else the error's own words."""
+        return self.refusals[-1] if self.refusals else str(error) or type(error).__name__
+
+    def check_encryption(self) -> None:
+        """Raise NatsConnectionError unless the connection is as private as it was asked to be."""
+        if not self._encrypted:
+            return
+        tls = writer(self).get_extra_info("ssl_object")
+        if tls is None:
+            raise NatsConnectionError(
+                "the connection is not encrypted: this NATS, or somebody in between, offers no TLS; nothing was sent"
+            )
+        if tls.context.verify_mode is not ssl.CERT_REQUIRED or not tls.context.check_hostname or not tls.getpeercert():
+            raise NatsConnectionError("the certificate of this NATS has not been verified; nothing was sent")
+
+    def _connect_command(self) -> bytes:
+        # The first that is said, with the credentials in it.
+        self.check_encryption()
+        return super()._connect_command()
+
+    async def note(self, error: Exception) -> None:
+        """Keep what was not permitted. What else goes wrong is seen where it matters: no answer comes."""
+        found = _VIOLATION.search(str(error))
+        if found and len(self.refusals) < 100:
+            verb = "publish to" if found[1].lower() == "publish" else "subscribe to"
+            sentence = f"NATS does not permit this account to {verb} {found[2]}"
+            if sentence not in self.refusals:
+                self.refusals.append(sentence)
+
+
+async def connect(access: Access, inbox: str) -> NatsConnection:
     """A connection that is never taken up again by itself.
 
     Raises NatsConnectionError, and ObservatoryError where nats-py is one with which no connection can be dropped.
     """
-
-    async def quiet(_error: Exception) -> None:
-        """What goes wrong is seen where it matters: no acknowledgement comes."""
-
-    options: dict[str, Any] = {}
-    if access.credentials is not None:
-        options["user_credentials" if _has_token(access.credentials) else "nkeys_seed"] = access.credentials
-    if any(server.startswith("tls://") for server in access.servers):
-        options["tls"] = ssl.create_default_context(cafile=access.ca)
     try:
-        nc = await asyncio.wait_for(
-            nats.connect(
+        options = access.options()
+    except ObservatoryError as error:
+        raise NatsConnectionError(str(error)) from error
+    if not hasattr(Client, "_connect_command"):
+        raise _other_library("says who one is in another place than it used to, so that it might do so in the open")
+    nc = NatsConnection(encrypted=access.encrypted)
+    try:
+        await asyncio.wait_for(
+            nc.connect(
                 list(access.servers),
                 name=f"observatory {access.host}",
                 inbox_prefix=inbox,
@@ -69,55 +124,61 @@ async def connect(access: Access, inbox: str) -> Nats:
                 connect_timeout=int(CONNECT_PATIENCE),
                 ping_interval=2,
                 max_outstanding_pings=3,
-                error_cb=quiet,
+                error_cb=nc.note,
                 **options,
             ),
             CONNECT_PATIENCE * (1 + len(access.servers)),
         )
-        try:
-            # When it's closed, by whatever, the kernel throws away what it has not delivered; see `drop`.
-            sock = _writer(nc).get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except (ObservatoryError, OSError):
-            await nc.close()
-            raise
-    except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError, ValueError) as error:
+        nc.check_encryption()
+        # When it's closed, by whatever, the kernel throws away what it has not delivered; see `drop`.
+        sock = writer(nc).get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except (OSError, nats.errors.Error, TimeoutError, ValueError, NatsConnectionError) as error:
+        await _abandon(nc)
         raise NatsConnectionError(
             f"can't connect to {' or '.join(access.servers)}: {str(error) or type(error).__name__}"
         ) from error
+    except BaseException:
+        await _abandon(nc)
+        raise
     return nc
 
 
-def _has_token(path: str) -> bool:
-    """Whether a credentials file has a token in it. Raises NatsConnectionError."""
-    try:
-        return b"NATS USER JWT" in Path(path).read_bytes()
-    except OSError as error:
-        raise NatsConnectionError(f"can't read {path}: {error.strerror}") from error
-
-
-async def drop(nc: Nats) -> None:
+async def drop(nc: NatsConnection) -> None:
     """Close a connection, whatever state it is in, and leave nothing of it that could still arrive.
 
     What was written to a connection that is given up would otherwise be delivered by this process or its kernel as soon
     as the link is there again: after the same events' predecessors had been lost with a leader, and before those are
     sent anew.
     """
-    _writer(nc).transport.abort()
+    writer(nc).transport.abort()
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
 
 
-def _writer(nc: Nats) -> asyncio.StreamWriter:
+async def _abandon(nc: NatsConnection) -> None:
+    """Close what may have been half made, or not at all."""
+    with contextlib.suppress(ObservatoryError):
+        writer(nc).transport.abort()
+    with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+        await asyncio.wait_for(nc.close(), 1.0)
+
+
+def writer(nc: Client) -> asyncio.StreamWriter:
     """What the connection is written to. Raises ObservatoryError if it is not where nats-py has it today.
 
     No public name leads to it, and without it `drop` could not keep its promise: so whoever has a nats-py that names it
     otherwise is told so, and forwards nothing, rather than forward out of order after the next broken connection.
     """
-    writer = getattr(nc._transport, "_io_writer", None)
-    if not isinstance(writer, asyncio.StreamWriter):
-        raise ObservatoryError(
-            f"nats-py {importlib.metadata.version('nats-py')} does not show what it writes to, so that a connection "
-            "could not be given up without events arriving out of order; install another version of it, such as 2.16"
+    found = getattr(nc._transport, "_io_writer", None)
+    if not isinstance(found, asyncio.StreamWriter):
+        raise _other_library(
+            "does not show what it writes to, so that a connection could not be given up without events arriving out "
+            "of order"
         )
-    return writer
+    return found
+
+
+def _other_library(what: str) -> ObservatoryError:
+    version = importlib.metadata.version("nats-py")
+    return ObservatoryError(f"nats-py {version} {what}; install another version of it, such as 2.16")

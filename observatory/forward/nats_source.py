@@ -21,16 +21,13 @@ from observatory.errors import ExitStatus, ObservatoryError
 from observatory.events import Event
 from observatory.feed.source import SourceError
 from observatory.forward.nats_connection import CONNECT_PATIENCE, connect, drop
-from observatory.forward.nats_subject import ROOT, STREAM, host_of
+from observatory.forward.nats_subject import ROOT, STREAM, host_of, is_event
 from observatory.store.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from nats.aio.client import Client as Nats
-    from nats.js.client import JetStreamContext
-
-    from observatory.forward.nats_connection import Access
+    from observatory.forward.nats_connection import Access, NatsConnection
 
 AHEAD: Final = 4096
 """Events that are read ahead of whoever takes them, at most."""
@@ -135,55 +132,57 @@ class NatsSource:
     async def _newest(self) -> int:
         nc = await self._connect()
         try:
-            return (await self._stream(nc.jetstream(timeout=CONNECT_PATIENCE)))[1]
+            return (await self._stream(nc))[1]
         finally:
             await drop(nc)
 
-    async def _connect(self) -> Nats:
+    async def _connect(self) -> NatsConnection:
         try:
             return await connect(self._access, f"_INBOX.{self._access.host}")
         except ObservatoryError as error:
             raise SourceError(str(error)) from error
 
-    async def _stream(self, jetstream: JetStreamContext) -> tuple[int, int]:
+    async def _stream(self, nc: NatsConnection) -> tuple[int, int]:
         """The first and the last sequence number of the stream. Raises SourceError."""
         try:
-            state = (await jetstream.stream_info(STREAM)).state
+            state = (await nc.jetstream(timeout=CONNECT_PATIENCE).stream_info(STREAM)).state
         except NotFoundError:
             raise SourceError(
                 f"{self.name} has no stream {STREAM}: `observatory forward --make-stream` makes it"
             ) from None
         except (nats.errors.Error, TimeoutError) as error:
-            raise SourceError(
-                f"{self.name} doesn't tell of the stream {STREAM}: {str(error) or type(error).__name__}"
-            ) from error
+            raise SourceError(f"{self.name} doesn't tell of the stream {STREAM}: {nc.reason(error)}") from error
         return state.first_seq, state.last_seq
 
     async def _messages(self, after: int | None, limit: int, through: int | None) -> AsyncIterator[tuple[int, bytes]]:
         nc = await self._connect()
         try:
-            jetstream = nc.jetstream(timeout=CONNECT_PATIENCE)
-            first, last = await self._stream(jetstream)
+            first, last = await self._stream(nc)
             start = max(first, (last - limit if after is None else after) + 1)
             if through is not None:
                 through = min(through, last)
                 if start > through:
                     return
             config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(1, start))
-            subscription = await jetstream.subscribe(f"{ROOT}.>", stream=STREAM, ordered_consumer=True, config=config)
+            subscription = await nc.jetstream(timeout=CONNECT_PATIENCE).subscribe(
+                f"{ROOT}.>", stream=STREAM, ordered_consumer=True, config=config
+            )
             while nc.is_connected:
                 try:
                     message = await subscription.next_msg(timeout=1.0)
                 except TimeoutError:
+                    if nc.refusals:
+                        raise SourceError(f"{self.name}: {nc.refusals[0]}") from None
                     continue
                 place = message.metadata.sequence.stream
                 if through is not None and place > through:
                     return
-                yield place, named(host_of(message.subject), message.data)
+                if is_event(message.subject):
+                    yield place, named(host_of(message.subject), message.data)
                 if place == through:
                     return
         except (nats.errors.Error, OSError) as error:
-            raise SourceError(f"lost {self.name}: {str(error) or type(error).__name__}") from error
+            raise SourceError(f"lost {self.name}: {nc.reason(error)}") from error
         finally:
             await drop(nc)
 

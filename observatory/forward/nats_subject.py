@@ -33,7 +33,9 @@ _decode = msgspec.json.Decoder(_Head).decode
 class Address:
     """Where an event goes: its id and time at its server, its subject, and the id by which JetStream drops repeats.
 
-    The message id has the time in it too: a server that was given a new database counts from 1 again.
+    The database is in both: the next one at the same server counts from 1 again, and so does another machine's. The
+    time is in the message id too: a database that lost its last events (in a power cut, or restored from a copy) gives
+    their ids again.
     """
 
     id: int
@@ -42,13 +44,27 @@ class Address:
     message: str
 
 
-def address(host: str, line: bytes) -> Address:
-    """The address of an event's line. Raises msgspec.DecodeError for what is none."""
+def address(host: str, database: str, line: bytes) -> Address:
+    """The address of a line of a database. Raises msgspec.DecodeError for what is no event."""
     head = _decode(line)
     uid = UNKNOWN if head.uid is None else str(head.uid)
     return Address(
-        head.id, head.ts, f"{ROOT}.{host}.{uid}.{token(head.event[:LONGEST])}", f"{host}.{head.id}.{head.ts}"
+        head.id,
+        head.ts,
+        f"{ROOT}.{host}.{uid}.{token(head.event[:LONGEST])}.{database}",
+        f"{host}.{database}.{head.id}.{head.ts}",
     )
+
+
+def note_subject(host: str) -> str:
+    """Where a forwarder notes which database it forwards as that host; no event goes there."""
+    return f"{ROOT}.{host}.forwarder"
+
+
+def is_event(subject: str) -> bool:
+    """Whether what is published there is an event, and no note of a forwarder."""
+    parts = subject.split(".")
+    return len(parts) != 3 or parts[2] != "forwarder"
 
 
 @functools.lru_cache(maxsize=1024)

@@ -234,11 +234,16 @@ class Requests:
                 return False
             data = refusal_answer(refusal, keep_alive=request.keep_alive)
         else:
-            body = b'{"status":"ok"}' if found.action is Action.HEALTH else _described(connection.peer)
+            body = self._body(found.action, connection)
             data = answer(HTTPStatus.OK, body, keep_alive=request.keep_alive, content_type="application/json")
             if request.method == b"HEAD":
                 data = data[: -len(body)]
         return self._send(connection, data)
+
+    def _body(self, action: Action, connection: Connection) -> bytes:
+        if action is Action.WHOAMI:
+            return _described(connection.peer)
+        return msgspec.json.encode({"status": "ok"} if action is Action.HEALTH else {"id": self._streaming.database})
 
     def _send(self, connection: Connection, data: bytes) -> bool:
         """Say something; whether all of it was taken, and the connection can go on (READING)."""

@@ -31,6 +31,7 @@ class Action(Enum):
     HOOK = "/hook"
     HEALTH = "/health"
     WHOAMI = "/whoami"
+    DATABASE = "/database"
     EVENTS = "/events"
 
 
@@ -38,6 +39,7 @@ _METHODS = {
     Action.HOOK: (b"POST",),
     Action.HEALTH: (b"GET", b"HEAD"),
     Action.WHOAMI: (b"GET", b"HEAD"),
+    Action.DATABASE: (b"GET", b"HEAD"),
     Action.EVENTS: (b"GET",),
 }
 _ACTIONS = {action.value.encode(): action for action in Action}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from observatory.audience import scope
@@ -32,8 +33,15 @@ class Streaming:
         self._audience = audience
         self._notice = notice
 
+    @property
+    def database(self) -> str:
+        """What tells the database that is read from every other one."""
+        return self._store.identity
+
     def begin(self, connection: Connection, found: Route, request: Request) -> Refusal | None:
         """Begin an answer (from READING to STREAMING), or close the connection; or say what to refuse it with."""
+        if found.parameters.get("database", self.database) != self.database:
+            return Refusal(HTTPStatus.CONFLICT, f"The events here are those of another database, {self.database}.")
         wanted = wish(found.parameters, scope(self._audience, connection.peer))
         if isinstance(wanted, Refusal):
             return wanted

@@ -93,6 +93,8 @@ class Store:
         self.last_id = self._number("SELECT max(id) FROM event")
         """The newest committed event; 0 if there was none."""
         self._indexed = self._number("SELECT max(id) FROM facet")
+        self.identity: str = connection.execute("SELECT database FROM identity").fetchone()[0]
+        """What tells this database from every other one: 16 random hexadecimal digits."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""

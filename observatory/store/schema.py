@@ -20,6 +20,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
     ),
     ("CREATE INDEX facet_by_uid_and_session ON facet (uid, session) WHERE session IS NOT NULL",),
+    (
+        # What tells this database from every other one, also from the next at the same path.
+        "CREATE TABLE identity (database TEXT NOT NULL)",
+        "INSERT INTO identity VALUES (lower(hex(randomblob(8))))",
+    ),
 )
 """Statements that take a database from the version that is their place in this list to the next one."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observatory.forward.otlp import record, resource_of
+from observatory.forward.otlp_record import record, resource_of
 from tests.fleet.collector import Collector
 from tests.fleet.conftest import environment, run
 from tests.helpers.observatory_command import command
@@ -58,7 +58,7 @@ def test_an_event_is_a_log_record_by_the_semantic_conventions(
     assert said["observatory.process.groups"] == sorted(os.getgroups())
     assert said["session.id"] == said["gen_ai.conversation.id"] == "s1"
     assert (said["gen_ai.tool.name"], said["gen_ai.tool.call.id"]) == ("Bash", "t1")
-    assert said["log.record.uid"].startswith("web1.1.20")
+    assert re.fullmatch(r"web1\.[0-9a-f]{16}\.1\.20.*Z", said["log.record.uid"])
     body = {pair.key: pair.value for pair in first.body.kvlist_value.values}
     assert body["tool_input"].kvlist_value.values[0].value.string_value == "ls"
     assert not [key for key in body if key.startswith("_")]
@@ -79,7 +79,7 @@ def test_what_the_kernel_did_not_know_is_absent_and_not_zero() -> None:
         "_peer_pid": None,
         "_raw": "?",
     }
-    made = record(event, "h", resource_of("h")).log_record
+    made = record(event, "h", "da7a", resource_of("h")).log_record
     assert made.attributes is not None
     assert not [key for key in made.attributes if key.startswith("process.")]
     assert made.body == "?"
@@ -135,6 +135,6 @@ def test_the_documentation_names_every_attribute(folder: Path) -> None:
         "tool_name": "t",
         "tool_use_id": "u",
     }
-    made = record(event, "h", resource_of("h"))
+    made = record(event, "h", "da7a", resource_of("h"))
     assert made.log_record.attributes is not None
     assert named == {*made.log_record.attributes, "host.name"}

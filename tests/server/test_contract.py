@@ -122,6 +122,27 @@ def test_whoami_is_what_the_kernel_says_of_the_caller(server: ObservatoryServer)
     assert said == {"pid": os.getpid(), "uid": os.geteuid(), "gid": os.getegid()}
 
 
+def test_a_database_is_told_from_the_next_one_at_the_same_path(server: ObservatoryServer) -> None:
+    def identity() -> str:
+        status, body = server.get("/database")
+        assert status == 200
+        return str(json.loads(body)["id"])
+
+    first = identity()
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    server.send()
+    server.restart()
+    assert identity() == first
+    assert server.get(f"/events?database={first}&after=0")[0] == 200
+    server.end()
+    server.delete_database()
+    server.start()
+    assert identity() != first
+    status, body = server.get(f"/events?database={first}&after=0")
+    assert status == 409
+    assert identity() in body.decode()
+
+
 def test_whoami_is_whoever_connected_and_not_whoever_speaks(server: ObservatoryServer) -> None:
     speak = "import os, sys; os.write(int(sys.argv[1]), b'GET /whoami HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')"
     with server.connect() as sock:
