@@ -31,7 +31,7 @@ def credential_options(path: str) -> dict[str, Any]:
             content = file.read(LONGEST + 1)
     except OSError as error:
         raise ObservatoryError(
-            f"can't read the credentials {path}: {error.strerror}",
+            f"can't read {path}: {error.strerror}",
             ExitStatus.NOT_PERMITTED if isinstance(error, PermissionError) else ExitStatus.FAILED,
         ) from error
     found = _SEED.search(content)

@@ -93,4 +93,5 @@ class Operator:
             "------END NATS USER JWT------\n\n"
             f"-----BEGIN USER NKEY SEED-----\n{key.seed.decode()}\n------END USER NKEY SEED------\n"
         )
+        path.chmod(0o600)
         return str(path)

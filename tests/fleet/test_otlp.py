@@ -1,20 +1,37 @@
-"""Forwarding to a collector: a stand-in that speaks OTLP over HTTP; the exporter is the official one."""
+"""Forwarding to a collector: one of the tests' own, faithful to the protocol; the exporter is the official one."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from observatory.forward.otlp_record import record, resource_of
-from tests.fleet.collector import Collector
+from tests.fleet.collector import (
+    PROTOBUF,
+    Collector,
+    drop,
+    event_id,
+    garbage,
+    never,
+    refusing,
+    refusing_events,
+    rejecting,
+    saying,
+    slowly,
+    take,
+)
 from tests.fleet.conftest import environment, run
+from tests.helpers.deadline import until
 from tests.helpers.observatory_command import command
 
 if TYPE_CHECKING:
@@ -29,6 +46,7 @@ def collector() -> Iterator[Collector]:
         thread = threading.Thread(target=made.serve_forever)
         thread.start()
         yield made
+        made.ended.set()
         made.shutdown()
         thread.join()
 
@@ -86,33 +104,226 @@ def test_what_the_kernel_did_not_know_is_absent_and_not_zero() -> None:
     assert made.timestamp == 1_767_225_600_000_001_000
 
 
-def test_a_collector_that_refuses_for_a_while_gets_everything_in_order(
-    server: ObservatoryServer, collector: Collector, folder: Path
-) -> None:
-    collector.refusals = 2
-    server.hooks().say_all(("Stop", {"session_id": "s", "n": n}) for n in range(600))
+def forwarded(server: ObservatoryServer, collector: Collector, folder: Path) -> str:
+    """Forward what there is; what was said."""
     done = run("forward", "--socket", server.path, "--to", collector.url, "--once", state=folder)
     assert done.returncode == 0, done.stderr
-    assert "it takes events again" in done.stderr
-    ids = [attributes(entry)["observatory.event.id"] for entry in collector.records()]
-    assert ids == list(range(1, 601))
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def ids(collector: Collector) -> list[int]:
+    return [event_id(entry) for entry in collector.records()]
+
+
+def set_aside(folder: Path) -> list[dict[str, Any]]:
+    """What is in the dead-letter file, which is its owner's alone."""
+    (path,) = (folder / "claude-observatory").glob("forward-*.json.refused")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+LATER = {
+    "401": (refusing(401, "who are you?"), "it answers 401 Unauthorized: who are you?"),
+    "403": (refusing(403, "not you"), "it answers 403 Forbidden: not you"),
+    "404": (saying(404, b"no such page", "text/plain"), "it answers 404 Not Found: no such page"),
+    "302": (
+        saying(302, b"", "", Location="http://127.0.0.1:1/login"),
+        "it answers 302 Found to http://127.0.0.1:1/log",
+    ),
+    "429": (refusing(429, "slower", Retry_After="7"), "it answers 429 Too Many Requests: slower"),
+    "502": (saying(502, b"<html>", "text/html"), "it answers 502 Bad Gateway;"),
+    "503": (refusing(503, "closed"), "it answers 503 Service Unavailable: closed"),
+    "never": (never, "it has not answered for 5 seconds"),
+    "garbage": (garbage, "it ended the connection without an answer"),
+    "a page": (saying(200, b"<html>Log in</html>", "text/html"), "no collector: it answers 200 and text/html"),
+    "no answer of the protocol's": (
+        saying(200, b"\xff\xff", PROTOBUF),
+        "no collector: it answers 200 and application/x",
+    ),
+    "closed": (drop, "it ended the connection without an answer"),
+}
+"""In which ways a collector may refuse for a while, and what is said of each."""
+
+
+@pytest.mark.parametrize("way", LATER)
+def test_a_collector_that_refuses_for_a_while_gets_everything_in_order(
+    server: ObservatoryServer, collector: Collector, folder: Path, way: str
+) -> None:
+    answer, words = LATER[way]
+    # The exporter tries some of them again by itself, within its five seconds.
+    collector.plan.extend([answer] * 8)
+    server.hooks().say_all(("Stop", {"session_id": "s", "n": n}) for n in range(600))
+    with Forwarding(server, collector, folder) as forwarding:
+        forwarding.wait_for(words)
+        collector.plan.clear()
+        collector.ended.set()
+        forwarding.wait_for("it takes events again")
+        until(lambda: len(collector.records()) >= 600, forwarding.said, 60, 0.05)
+    assert ids(collector) == list(range(1, 601))
+    assert forwarding.said().count("does not take events just now") == 1
+    assert "Traceback" not in forwarding.said()
+    assert forwarding.said().splitlines()[-1].endswith("forwarded 600 events; lag 0")
+
+
+def test_a_collector_that_says_when_is_not_asked_before(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.plan.append(refusing(429, Retry_After="6"))
+    server.send()
+    forwarded(server, collector, folder)
+    (first, _), (second, _) = collector.seen
+    assert second - first >= 6
+    assert ids(collector) == [1]
+
+
+def test_a_collector_that_answers_byte_by_byte_is_waited_for(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.plan.append(slowly)
+    server.send()
+    assert forwarded(server, collector, folder).endswith("forwarded 1 events; lag 0\n")
+    assert ids(collector) == [1]
+
+
+def test_what_a_collector_rejects_is_counted_and_named_and_not_sent_again(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.plan.append(rejecting(49, "the log store is full"))
+    server.hooks().say_all(("Stop", {"session_id": "s"}) for _ in range(50))
+    said = forwarded(server, collector, folder)
+    assert "has rejected 49 of the events 1 to 50: the log store is full" in said
+    assert said.endswith("forwarded 1 events; lag 0; 49 rejected by the collector\n")
+    assert ids(collector) == [1]
+    server.send()
+    assert forwarded(server, collector, folder).endswith("forwarded 1 events; lag 0\n")
+    assert ids(collector) == [1, 51]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_an_event_that_is_refused_is_set_aside_and_all_others_go_on(
+    server: ObservatoryServer, collector: Collector, folder: Path, status: int
+) -> None:
+    collector.always = refusing_events(status, 13, 14, 290)
+    server.hooks().say_all(("Stop", {"session_id": "s", "n": n}) for n in range(1, 301))
+    said = forwarded(server, collector, folder)
+    assert ids(collector) == [n for n in range(1, 301) if n not in {13, 14, 290}]
+    aside = set_aside(folder)
+    assert [entry["event"]["n"] for entry in aside] == [13, 14, 290]
+    assert f"{status} " in aside[0]["refused"]
+    assert aside[0]["refused"].endswith("record 13 is bad")
+    assert "event 13 is refused, and set aside in" in said
+    assert "forwarded 297 events; lag 0; 3 set aside in" in said.splitlines()[-1]
+    assert len(collector.seen) < 60, "halves, not one by one"
+
+
+def test_a_request_that_is_too_large_is_sent_in_parts(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.largest = 20_000
+    server.hooks().say_all(
+        ("Stop", {"session_id": "s", "filling": "x" * (30_000 if n == 70 else 1000)}) for n in range(1, 101)
+    )
+    forwarded(server, collector, folder)
+    assert ids(collector) == [n for n in range(1, 101) if n != 70]
+    assert [entry["event"]["_id"] for entry in set_aside(folder)] == [70]
+
+
+def test_what_finds_no_room_in_the_file_waits_and_is_not_lost(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.always = refusing_events(400, 2)
+    server.hooks().say_all(("Stop", {"session_id": "s"}) for _ in range(3))
+    cursor = folder / "cursor"
+    full = folder / "cursor.refused"
+    full.touch(0o600)
+    os.truncate(full, 64 * 1024 * 1024 - 10)
+    with Forwarding(server, collector, folder, "--cursor", str(cursor)) as forwarding:
+        forwarding.wait_for("has no room for another event")
+        assert ids(collector) == [1]
+        full.unlink()
+        until(lambda: ids(collector) == [1, 3], forwarding.said, 60, 0.05)
+    assert [json.loads(line)["event"]["_id"] for line in full.read_bytes().splitlines()] == [2]
+
+
+def test_a_forwarder_ends_at_once_though_a_collector_never_answers(
+    server: ObservatoryServer, collector: Collector, folder: Path
+) -> None:
+    collector.always = never
+    server.send()
+    with Forwarding(server, collector, folder) as forwarding:
+        assert collector.asked.wait(30)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 3
+    assert "forwarded 0 events; lag 1 events, " in forwarding.said()
+
+
+def test_lag_is_told_while_the_collector_is_away(server: ObservatoryServer, collector: Collector, folder: Path) -> None:
+    server.send()
+    with Forwarding(server, collector, folder) as forwarding:
+        forwarding.wait_for("forwarded 1 events; lag 0")
+        collector.always = refusing(503)
+        server.hooks().say_all(("Stop", {}) for _ in range(500))
+        forwarding.wait_for("forwarded 1 events; lag 500 events, ")
+
+
+class Forwarding:
+    """A forwarder that runs, for as long as it's entered."""
+
+    def __init__(self, server: ObservatoryServer, collector: Collector, folder: Path, *arguments: str) -> None:
+        self._log = folder / "log"
+        self._command = command("forward", "--socket", server.path, "--to", collector.url, *arguments)
+        self._environment = environment(folder)
+
+    def __enter__(self) -> Forwarding:
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(self._command, stderr=log, env=self._environment)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0
+
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, words: str) -> None:
+        until(lambda: words in self.said(), lambda: f"{words!r} is said:\n{self.said()}", 60, 0.05)
 
 
 def test_a_forwarder_killed_before_it_delivered_begins_where_it_was(
     server: ObservatoryServer, collector: Collector, folder: Path
 ) -> None:
-    to = ("forward", "--socket", server.path, "--to", collector.url)
     server.hooks().say("Stop", session_id="one")
-    assert run(*to, "--once", state=folder).returncode == 0
-    collector.refusals = 1_000_000
+    forwarded(server, collector, folder)
+    collector.asked.clear()
+    collector.always = refusing(503)
     server.hooks().say("Stop", session_id="two")
-    process = subprocess.Popen(command(*to), stderr=subprocess.DEVNULL, env=environment(folder))
-    assert collector.refused.wait(30)
+    to = command("forward", "--socket", server.path, "--to", collector.url)
+    process = subprocess.Popen(to, stderr=subprocess.DEVNULL, env=environment(folder))
+    assert collector.asked.wait(30)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    collector.refusals = 0
-    assert run(*to, "--once", state=folder).returncode == 0
+    collector.always = take
+    forwarded(server, collector, folder)
     assert [attributes(entry)["session.id"] for entry in collector.records()] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--to", "otlp+http://127.0.0.1:1", "--ca", "/dev/null"], 2, "is not encrypted: --ca is for otlp+https://"),
+        (["--to", "otlp+https://127.0.0.1:1", "--ca", "/dev/null"], 1, "/dev/null has no certificates in it"),
+        (["--to", "otlp+https://127.0.0.1:1", "--ca", "/nowhere"], 1, "can't read /nowhere: No such file"),
+    ],
+)
+def test_a_certificate_that_makes_no_sense_is_told_at_once(
+    server: ObservatoryServer, folder: Path, arguments: list[str], status: int, words: str
+) -> None:
+    done = run("forward", "--socket", server.path, *arguments, state=folder)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_documentation_names_every_attribute(folder: Path) -> None:
