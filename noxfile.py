@@ -173,8 +173,9 @@ def web(session: nox.Session) -> None:
 
 @nox.session
 def fleet(session: nox.Session) -> None:
-    """Forwarding to a real NATS cluster and to a collector."""
+    """Forwarding to a real NATS cluster and to a collector: 200,000 events, unless $FLEET_EVENTS says otherwise."""
     install(session, "harness")
+    session.env.setdefault("FLEET_EVENTS", "200000")
     pytest(session, "tests/fleet")
 
 

@@ -113,6 +113,7 @@ async def connect(access: Access, inbox: str) -> NatsConnection:
         raise NatsConnectionError(str(error)) from error
     if not hasattr(Client, "_connect_command"):
         raise _other_library("says who one is in another place than it used to, so that it might do so in the open")
+    asyncio.get_running_loop().set_exception_handler(_leave_to_whoever_waits)
     nc = NatsConnection(encrypted=access.encrypted)
     try:
         await asyncio.wait_for(
@@ -142,6 +143,12 @@ async def connect(access: Access, inbox: str) -> NatsConnection:
         await _abandon(nc)
         raise
     return nc
+
+
+def _leave_to_whoever_waits(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of what a connection's own tasks come to when it breaks: whoever uses it finds it broken."""
+    if not isinstance(context.get("exception"), (OSError, nats.errors.Error, TimeoutError)):
+        loop.default_exception_handler(context)
 
 
 async def drop(nc: NatsConnection) -> None:

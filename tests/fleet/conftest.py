@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fleet.bus import running
 from tests.fleet.cluster import Cluster, network
 from tests.helpers.directories import short_directory
-from tests.helpers.observatory_command import command
 from tests.helpers.observatory_server import ObservatoryServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.fleet.bus import Bus
 
 
 @pytest.fixture
@@ -49,12 +51,7 @@ def cluster(nats_server: str) -> Iterator[Cluster]:
             running.end_all()
 
 
-def environment(state: Path) -> dict[str, str]:
-    return {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONUNBUFFERED": "1"}
-
-
-def run(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, env=environment(state), check=False, timeout=120
-    )
+@pytest.fixture
+def bus(folder: Path, nats_server: str, need: Callable[[str, str], str]) -> Iterator[Bus]:
+    with running(folder, nats_server, need("openssl", "openssl")) as made:
+        yield made

@@ -30,7 +30,7 @@ from tests.fleet.collector import (
     slowly,
     take,
 )
-from tests.fleet.conftest import environment, run
+from tests.fleet.command import environment, run
 from tests.helpers.deadline import until
 from tests.helpers.observatory_command import command
 
