@@ -145,6 +145,7 @@ class NatsForwarder:
             while not stopping.is_set() and (room := self._room()) and (entries := backlog.take(room)):
                 await self._send(nc, prefix, held, [self._remember(entry) for entry in entries])
             if not self._items:
+                self._say_what_was_found()
                 self._troubles.end()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._move.wait(), SAVE)

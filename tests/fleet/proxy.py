@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PAYLOAD = re.compile(rb"(?:H?PUB|H?MSG) .*?(\d+)\r\n", re.IGNORECASE)
 """A line after which so many bytes follow."""
@@ -69,7 +69,7 @@ class Proxy:
 
     def __init__(self, port: int, tls: bool = False) -> None:
         self.upstream = port
-        self.fault: Fault = Fault()
+        self.fault: Callable[[], Fault] = Fault
         """What is done to connections that come from now on."""
         self.refusing = False
         """Whether connections are ended as soon as they come."""
@@ -86,7 +86,7 @@ class Proxy:
 
     def next_fault(self) -> Fault:
         """What is done to a new connection."""
-        return self.fault
+        return self.fault()
 
     def cut(self) -> None:
         """Cut all connections that there are."""

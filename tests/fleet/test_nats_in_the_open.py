@@ -29,7 +29,7 @@ REFUSED = "the connection is not encrypted"
 def between(bus: Bus) -> Iterator[Proxy]:
     """Somebody in between who says that there is no TLS."""
     with proxy(bus.port) as made:
-        made.fault = Strip()
+        made.fault = Strip
         yield made
 
 

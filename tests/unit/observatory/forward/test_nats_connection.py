@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 from nats.aio import client
 from nats.aio.transport import TcpTransport
 
 from observatory.errors import ObservatoryError
-from observatory.forward.nats_connection import Access, NatsConnectionError, connect, drop
+from observatory.forward.nats_connection import Access, NatsConnection, NatsConnectionError, connect, drop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,11 +31,13 @@ class Nats:
         self.listens.set()
         self.received = 0
         """Bytes after the handshake."""
+        self.handshake = b""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(INFO)
         try:
             while line := await reader.readline():
+                self.handshake += line
                 if line == b"PING\r\n":
                     writer.write(b"PONG\r\n")
                     break
@@ -81,6 +85,40 @@ def test_what_a_dropped_connection_has_not_even_handed_to_the_kernel_is_thrown_a
     end, received = beside_a_server(dropped)
     assert end == "reset"
     assert received < WRITTEN / 2
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+@pytest.mark.parametrize("ca", [True, False])
+def test_nothing_is_said_to_a_nats_that_offers_no_encryption_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, guarded: bool, ca: bool
+) -> None:
+    if not guarded:  # then the attack bites
+        monkeypatch.setattr(NatsConnection, "check_encryption", lambda _self: None)
+    (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+
+    async def refused(access: Access, nats: Nats) -> bytes:
+        url = access.servers[0] if ca else access.servers[0].replace("nats://", "tls://")
+        private = Access((url,), "web1", ca=str(tmp_path / "ca.pem") if ca else None)
+        if guarded:
+            with pytest.raises(NatsConnectionError, match="the connection is not encrypted"):
+                await connect(private, "_INBOX")
+        else:
+            await drop(await connect(private, "_INBOX"))
+        await asyncio.wait_for(nats.end, 5)
+        return nats.handshake
+
+    assert beside_a_server(refused).startswith(b"CONNECT ") is not guarded
+
+
+def test_a_nats_py_that_says_who_it_is_in_another_place_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(access: Access, nats: Nats) -> bytes:
+        with pytest.raises(ObservatoryError, match="says who one is in another place") as caught:
+            await connect(access, "_INBOX")
+        assert not isinstance(caught.value, NatsConnectionError), "a forwarder would try again for ever"
+        return nats.handshake
+
+    monkeypatch.delattr(client.Client, "_connect_command")
+    assert beside_a_server(refused) == b""
 
 
 class Hidden:
