@@ -118,7 +118,7 @@ def hostile(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Several users in a real place try to reach real servers; `-- --engine docker,namespace` chooses where."""
+    """Several users in a real place try to reach real servers; `-- --harness-engine docker,namespace` chooses where."""
     install(session, "harness")
     pytest(session, *INTEGRATION)
 

@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.engines.protocol import Engine
+    from harness.pytest_plugin.fixtures import Tally
+
 
 with contextlib.suppress(ModuleNotFoundError):  # it has a native part, which platforms without sockets lack
     from hypothesis import HealthCheck, settings
@@ -42,3 +45,15 @@ def need() -> Callable[[str, str], str]:
 def curl(need: Callable[[str, str], str]) -> str:
     """The program that hooks' commands run."""
     return need("curl", "curl")
+
+
+@pytest.fixture(scope="session")
+def engine(harness_engine: Engine) -> Engine:
+    """The plugin's engine, by a shorter name here."""
+    return harness_engine
+
+
+@pytest.fixture
+def tally(harness_tally: Tally) -> Tally:
+    """The plugin's tally, by a shorter name here."""
+    return harness_tally

@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="+",
         metavar="FILE",
         type=Path,
-        help="a JUnit file of pytest with --shard, or what `harness sweep --shard K/N --json` wrote",
+        help="a JUnit file of pytest with --harness-shard, or what `harness sweep --shard K/N --json` wrote",
     )
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")

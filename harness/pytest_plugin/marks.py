@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from harness.world import World
 
 MARKS = (
-    "world(what): the world of the test: a TOML file beside the test file, or a harness.world.World",
-    "server(*command, speaks=, user=, group=, socket=): the server of the test, {socket} and {mode} in its command",
-    "socket_modes(*modes): run the test once with each mode of the socket",
-    "users(*names): run the test once for each user; without names for every user of the world",
-    "checks(*names): run the test once for each check; without names for all",
+    "harness_world(what): the world of the test: a TOML file beside the test file, or a harness.world.World",
+    "harness_server(*command, speaks=, user=, group=, socket=): the test's server, {socket} and {mode} in its command",
+    "harness_socket_modes(*modes): run the test once with each mode of the socket",
+    "harness_users(*names): run the test once for each user; without names for every user of the world",
+    "harness_checks(*names): run the test once for each check; without names for all",
 )
 
 
@@ -24,7 +24,7 @@ def world_of(item: pytest.Item) -> World:
     from harness.testbed.cast import cast, lay
     from harness.world import World, load
 
-    marker = item.get_closest_marker("world")
+    marker = item.get_closest_marker("harness_world")
     if marker is None:
         return lay(cast("alice", None), "own", "alice")
     what = marker.args[0]
@@ -35,9 +35,9 @@ def subject_of(item: pytest.Item) -> Subject:
     """The server that a test's mark describes."""
     from harness.subjects.command import CommandSubject
 
-    marker = item.get_closest_marker("server")
+    marker = item.get_closest_marker("harness_server")
     if marker is None:
-        raise pytest.UsageError(f"{item.nodeid} needs @pytest.mark.server(COMMAND, ..., '{{socket}}', ...)")
+        raise pytest.UsageError(f"{item.nodeid} needs @pytest.mark.harness_server(COMMAND, ..., '{{socket}}', ...)")
     given = dict(marker.kwargs)
     return CommandSubject(
         name=str(marker.args[0]),

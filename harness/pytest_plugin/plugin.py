@@ -22,7 +22,8 @@ from harness.trials.shards import Shard, shard_argument
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-pytest_plugins = ("harness.pytest_plugin.fixtures",)
+ENGINE, IMAGE, SHARD = "--harness-engine", "--harness-image", "--harness-shard"
+"""The options."""
 COUNTED = "harness counted "
 """What the names of the properties begin with in which tests keep their counts."""
 REPRODUCTION = pytest.StashKey[str]()
@@ -31,18 +32,18 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--engine`, `--image` and `--shard`."""
+    """Add the options."""
     group = parser.getgroup("harness", "places with users, for servers on Unix sockets")
     group.addoption(
-        "--engine",
+        ENGINE,
         default=os.environ.get("HARNESS_ENGINE", "auto"),
         metavar="NAME[,NAME...]",
         help="the engines to run in, each test once in each; default: $HARNESS_ENGINE or auto (docker if an engine "
         "answers, else namespace)",
     )
-    group.addoption("--image", default=None, metavar="NAME", help="the image for engines that have images")
+    group.addoption(IMAGE, default=None, metavar="NAME", help="the image for engines that have images")
     group.addoption(
-        "--shard",
+        SHARD,
         type=shard_argument,
         default=Shard(),
         metavar="K/N",
@@ -59,15 +60,15 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     if (junit := config.stash.get(xml_key, None)) is not None:
-        junit.add_global_property("shard", str(config.getoption("--shard")))
-        junit.add_global_property("engine", str(config.getoption("--engine")))
+        junit.add_global_property("shard", str(config.getoption(SHARD)))
+        junit.add_global_property("engine", str(config.getoption(ENGINE)))
     if hasattr(config, "workerinput") and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker takes 5 s to notice by itself
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests of the other parts out. Which those are depends on the tests' names alone, not on their order."""
-    shard: Shard = config.option.shard
+    shard: Shard = config.getoption(SHARD)
     chosen = set(shard.of(sorted({item.nodeid for item in items})))
     others = [item for item in items if item.nodeid not in chosen]
     if others:
@@ -77,12 +78,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs an engine once in each of the engines asked for."""
-    if "engine" in metafunc.fixturenames:
-        names = str(metafunc.config.getoption("--engine")).split(",")
-        metafunc.parametrize("engine", names, indirect=True, scope="session")
-    _parametrize(metafunc, "socket_mode", "socket_modes", lambda given: given, lambda mode: f"{mode:04o}")
-    _parametrize(metafunc, "user", "users", lambda given: given or _user_names(metafunc), str)
-    _parametrize(metafunc, "check", "checks", lambda given: given or _check_names(), str)
+    if "harness_engine" in metafunc.fixturenames:
+        names = str(metafunc.config.getoption(ENGINE)).split(",")
+        metafunc.parametrize("harness_engine", names, indirect=True, scope="session")
+    _parametrize(
+        metafunc, "harness_socket_mode", "harness_socket_modes", lambda given: given, lambda mode: f"{mode:04o}"
+    )
+    _parametrize(metafunc, "harness_user", "harness_users", lambda given: given or _user_names(metafunc), str)
+    _parametrize(metafunc, "harness_check", "harness_checks", lambda given: given or _check_names(), str)
 
 
 def _parametrize(
@@ -114,10 +117,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say of a test that failed in a place how to see it again."""
     report = yield
-    engine = getattr(item, "funcargs", {}).get("engine")
+    engine = getattr(item, "funcargs", {}).get("harness_engine")
     if report.failed and engine is not None:
-        image = item.config.getoption("--image")
-        words = ["pytest", item.nodeid, "--engine", engine.name, *(("--image", image) if image else ())]
+        image = item.config.getoption(IMAGE)
+        words = ["pytest", item.nodeid, ENGINE, engine.name, *((IMAGE, image) if image else ())]
         again = [shlex.join(words), *((item.stash[REPRODUCTION],) if REPRODUCTION in item.stash else ())]
         report.sections.append(("to see it again", "\n".join(again)))
     return report

@@ -1,6 +1,6 @@
 """What several machines found, each in its part, put together: is it the whole, and what went wrong in it?
 
-Parts are JUnit files of pytest with `--shard`, and what `harness sweep --shard --json` wrote.
+Parts are JUnit files of pytest with `--harness-shard`, and what `harness sweep --shard --json` wrote.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def _read(file: Path) -> list[Part]:
         return parts
     except (ElementTree.ParseError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise MergeError(
-            f"{file} is neither a JUnit file of `pytest --shard` nor what `harness sweep --json` wrote to its end"
+            f"{file} is neither a JUnit file of `pytest --harness-shard` nor what `harness sweep --json` wrote "
+            "to its end"
         ) from None
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def opened(engine: Engine, request: pytest.FixtureRequest, *mounts: str) -> AbstractContextManager[Place]:
-    """A place with these mounts, in the image that `--image` names."""
-    return engine.open(image=request.config.getoption("--image"), mounts=mounts)
+    """A place with these mounts, in the image that `--harness-image` names."""
+    return engine.open(image=request.config.getoption("--harness-image"), mounts=mounts)
 
 
 def place_fixture(*mounts: str, scope: Literal["session", "package"] = "session") -> Any:

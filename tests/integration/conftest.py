@@ -49,7 +49,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the engines that were asked for can't show."""
-    asked = str(config.getoption("--engine")).split(",")
+    asked = str(config.getoption("--harness-engine")).split(",")
     return [
         f"not in {limit.engine}: {', '.join(limit.cases)}: {limit.why} ({limit.source})"
         for limit in LIMITS
@@ -91,7 +91,7 @@ def _is_left_out(item: pytest.Item) -> bool:
 
 def _engine(item: pytest.Item) -> str:
     called = getattr(item, "callspec", None)
-    name = "" if called is None else str(called.params.get("engine", ""))
+    name = "" if called is None else str(called.params.get("harness_engine", ""))
     return _automatic() if name == "auto" else name
 
 

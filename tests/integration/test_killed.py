@@ -27,7 +27,8 @@ import os, pytest
 from harness.world import Principal, User, World
 
 @pytest.mark.parametrize("number", range(2))
-def test_never_ends(place, number) -> None:
+def test_never_ends(harness_place, number) -> None:
+    place = harness_place
     place.build(World(name="killed", users=(User("root", 0, 0), User("alice", 1500, 1500))))
     sleeper = place.start(["sleep", "infinity"], Principal(1500, 1500))
     where = place.run(["sh", "-c", "readlink /proc/self/ns/mnt; uname -n"], Principal(0, 0)).stdout.split()
@@ -35,6 +36,7 @@ def test_never_ends(place, number) -> None:
         report.write(" ".join(where) + "\\n")
     sleeper.wait(timeout=600)
 """
+PLUGIN = "harness.pytest_plugin"
 LIMIT = 10.0
 """Seconds until everything must be gone."""
 
@@ -102,7 +104,21 @@ def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
     os.mkfifo(report)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     killed = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-n", workers, "-p", "no:randomly", "--engine", engine.name, "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            workers,
+            "-p",
+            "no:randomly",
+            "-p",
+            PLUGIN,
+            "--harness-engine",
+            engine.name,
+            ".",
+        ],
         cwd=tmp_path,
         env={**environment, "REPORT": str(report)},
         stdin=subprocess.DEVNULL,

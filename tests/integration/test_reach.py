@@ -104,4 +104,4 @@ def test_two_processes_of_one_user_that_are_treated_differently_are_told(
 def reproduce(request: pytest.FixtureRequest) -> str:
     """The one command that runs this very case again."""
     engine = request.getfixturevalue("engine").name
-    return f"./noxw -s integration -- --engine {engine} {request.node.nodeid!r}"
+    return f"./noxw -s integration -- --harness-engine {engine} {request.node.nodeid!r}"

@@ -55,7 +55,7 @@ class Project:
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the project's tests in the engine of this run."""
-        return self.command("pytest", "--engine", self.engine, "-p", "no:cacheprovider", *arguments)
+        return self.command("pytest", "--harness-engine", self.engine, "-p", "no:cacheprovider", *arguments)
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,11 @@ def test_the_example_of_the_documentation_passes_as_it_is_on_two_workers_in_rand
     done = project.pytest("-n", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{CASES} passed" in done.stdout
-    assert "harness" in project.command("pytest", "--version", "--version").stdout
 
 
 def test_the_plugin_of_the_wheel_is_the_one_that_runs(project: Project) -> None:
     done = project.command("pytest", "--markers")
-    assert "@pytest.mark.checks(*names)" in done.stdout
+    assert "@pytest.mark.harness_checks(*names)" in done.stdout
     where = project.command("inspect", "harness.pytest_plugin.plugin", "--details").stdout
     assert str(project.python.parents[1]) in where
 
@@ -51,11 +50,11 @@ def test_a_failing_test_of_a_world_says_how_to_see_it_again(
     change("guestbook.py", "os.umask(0o777 & ~int(mode, 8))", "os.umask(0)")
     done = project.pytest("-k", "eve")
     assert done.returncode == 1
-    assert f"--engine {project.engine}" in done.stdout.partition("to see it again")[2]
+    assert f"--harness-engine {project.engine}" in done.stdout.partition("to see it again")[2]
 
 
 def test_a_test_without_a_server_is_told_what_is_missing(project: Project) -> None:
-    (project.directory / "test_guestbook.py").write_text("def test_it(server):\n    pass\n", encoding="utf-8")
+    (project.directory / "test_guestbook.py").write_text("def test_it(harness_server):\n    pass\n", encoding="utf-8")
     done = project.pytest()
     assert done.returncode != 0
-    assert "needs @pytest.mark.server(" in done.stdout
+    assert "needs @pytest.mark.harness_server(" in done.stdout

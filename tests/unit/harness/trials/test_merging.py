@@ -1,4 +1,4 @@
-"""`pytest --shard` and `harness merge`: the parts are the whole, and whoever lacks one hears of it."""
+"""`pytest --harness-shard` and `harness merge`: the parts are the whole, and whoever lacks one hears of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,18 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     (folder / "test_suite.py").write_text(SUITE)
     files = [folder / f"{part}.xml" for part in range(1, PARTS + 1)]
     for part, file in enumerate(files, 1):
-        words = ["-q", "-p", "randomly", "--engine", "docker", "--shard", f"{part}/{PARTS}", f"--junitxml={file}"]
+        words = [
+            "-q",
+            "-p",
+            "randomly",
+            "-p",
+            "harness.pytest_plugin",
+            "--harness-engine",
+            "docker",
+            "--harness-shard",
+            f"{part}/{PARTS}",
+            f"--junitxml={file}",
+        ]
         subprocess.run([sys.executable, "-m", "pytest", *words], cwd=folder, capture_output=True, check=False)
     return files
 
@@ -125,7 +136,7 @@ def test_a_file_that_is_no_part_gets_one_sentence(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.endswith(
-        "is neither a JUnit file of `pytest --shard` nor what `harness sweep --json` wrote to its end\n"
+        "is neither a JUnit file of `pytest --harness-shard` nor what `harness sweep --json` wrote to its end\n"
     )
     assert main(["merge", str(tmp_path / "nothing")]) == 2
     assert "nothing can't be read: No such file or directory" in capsys.readouterr().err
