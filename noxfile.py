@@ -229,6 +229,7 @@ PROGRAMS = {
     "chromium": ["chromium"],
     "curl": ["curl"],
     "dockerd": ["docker.io", "iptables"],
+    "fish": ["fish"],
     "ip": ["iproute2"],
     "mandoc": ["mandoc"],
     "mmdebstrap": ["mmdebstrap"],

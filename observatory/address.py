@@ -4,6 +4,9 @@ In /tmp anybody may take a name that is free, and a server's is free whenever it
 `$XDG_RUNTIME_DIR` is the user's alone, a server for this user listens there; at the well-known name it listens as well.
 And a server whose socket is in a directory in which others may make some has a second one, in a directory of its own
 beside it: hooks send there.
+
+The system's server has an account of its own, and its socket in a directory in which root alone makes names: so whoever
+owns that socket there is whom the administrator chose.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_SOCKET: Final = "/tmp/claude-observatory.sock"
+SYSTEM_SOCKET: Final = "/run/claude-observatory/observatory.sock"
+"""Where the units for the system listen."""
 SOCKET_VARIABLE: Final = "CLAUDE_UNIX_HOOK_WATCHER"
 SOCKET_DEFAULT: Final = (
     f"${SOCKET_VARIABLE}, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user's alone, else "
-    f"{DEFAULT_SOCKET}"
+    f"{DEFAULT_SOCKET}, else the system's, {SYSTEM_SOCKET}"
 )
 """The same for people."""
 
@@ -43,12 +48,28 @@ def default_socket(server_uids: Iterable[int] = ()) -> str:
     """Where to look for a server if nobody says.
 
     That is the environment's; else the first of those that are there now, if it was made by this user, by root or by
-    one of `server_uids`; else where this user's own will be.
+    one of `server_uids`; else the system's, if it is there; else where this user's own will be.
     """
     if named := os.environ.get(SOCKET_VARIABLE):
         return named
     own, trusted = own_socket(), {0, *_own_uid(), *server_uids}
-    return next((path for path in (own, DEFAULT_SOCKET) if _is_socket_of(path, trusted)), own)
+    there = [path for path in (own, DEFAULT_SOCKET) if _is_socket_of(path, trusted)]
+    there += [SYSTEM_SOCKET] if system_uids() else []
+    return there[0] if there else own
+
+
+def system_uids() -> frozenset[int]:
+    """Whose the system's socket is; empty if it is not there, or if anybody but root could have put it there."""
+    with suppress(OSError):
+        found = os.lstat(SYSTEM_SOCKET)
+        above = SYSTEM_SOCKET
+        while above != "/" and stat.S_ISSOCK(found.st_mode):
+            above = os.path.dirname(above)
+            directory = os.lstat(above)
+            if not stat.S_ISDIR(directory.st_mode) or directory.st_uid != 0 or directory.st_mode & 0o022:
+                return frozenset()
+        return frozenset({found.st_uid}) if above == "/" else frozenset()
+    return frozenset()
 
 
 def private_socket(path: str) -> str:

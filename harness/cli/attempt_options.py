@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import posixpath
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from harness.engines.protocol import PlaceError
+from harness.engines.error import PlaceError
 from harness.report.text import visible
 from harness.world import Operation, SocketType
 
@@ -87,6 +86,8 @@ def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
     Raises PlaceError on a system whose kernel does not tell as Linux does.
     """
     if sys.platform != "linux":
+        import platform
+
         raise PlaceError(
             f"{options.command} reads what Linux tells of mounts and processes, and this is {platform.system()}: write "
             "a world, and `harness run` it"

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness capture PATH -o FILE`."""
-    parser = subparsers.add_parser("capture", help="write what decides over a path on this machine as a world file")
     attempt_options.add_options(parser)
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the world file to write")
     parser.set_defaults(run=run)

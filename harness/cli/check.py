@@ -23,14 +23,10 @@ if TYPE_CHECKING:
 PLACEHOLDERS = ("{socket}", "{directory}")
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness check SUBJECT` and `harness check -- COMMAND {socket} {mode}`."""
-    parser = subparsers.add_parser(
-        "check",
-        help="attack a server, and say what holds and what is broken",
-        description="Attack a server in a place with users: a subject that the harness knows, or any command.",
-        usage="harness check [OPTIONS] SUBJECT | -- COMMAND ... {socket} ... {mode} ...",
-    )
+    parser.description = "Attack a server in a place with users: a subject that the harness knows, or any command."
+    parser.usage = "harness check [OPTIONS] SUBJECT | -- COMMAND ... {socket} ... {mode} ..."
     parser.add_argument(
         "words",
         nargs="*",
@@ -77,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     except CheckError as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
-    engine = choose(options.engine)
+    engine = choose(options.engine, options.image)
     configuration = Configuration(options.mode, options.owner or subject.owner, options.group or subject.group)
     image = options.image or engine.image_with(subject.suite, subject.packages)
     mounts = (*options.mount, *subject.install(engine, image))

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness explain PATH`."""
-    parser = subparsers.add_parser("explain", help="say why somebody may or may not use a path on this machine")
     attempt_options.add_options(parser)
     parser.set_defaults(run=run)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE
 from harness.engines.cache.images import SUITES, name_of, present
-from harness.engines.protocol import PlaceError
+from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.subjects import SUBJECTS
 
@@ -19,9 +19,8 @@ IMAGES = {suite: (suite, ()) for suite in SUITES} | {
 """The Debian release and the packages of each image, by the name of the release or of the subject that needs it."""
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness images [NAME ...]`."""
-    parser = subparsers.add_parser("images", help="make the images for engines that have images, or list them")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"make those of {', '.join(IMAGES)}; none: list all")
     parser.add_argument("--engine", choices=("docker",), default="docker", help="default: docker")
     parser.set_defaults(run=run)

@@ -1,4 +1,4 @@
-"""The `harness` command: one module for each subcommand."""
+"""The `harness` command: one module for each subcommand, which is imported when it is the one that was called."""
 
 from __future__ import annotations
 
@@ -12,39 +12,66 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from types import ModuleType
+
+COMMANDS = {
+    "run": "run a world or a scenario, and compare it with the oracle",
+    "check": "attack a server, and say what holds and what is broken",
+    "scenarios": "list the scenarios that `harness run NAME` takes",
+    "explain": "say why somebody may or may not use a path on this machine",
+    "capture": "write what decides over a path on this machine as a world file",
+    "shell": "open a shell in a world, as one of its users",
+    "sweep": "compare the oracle with the kernel in every mode, then in random worlds",
+    "merge": "put the parts of a sharded suite or sweep together",
+    "images": "make the images for engines that have images, or list them",
+    "completion": "print a shell's completion script",
+}
+"""Each subcommand and its summary. Its module `harness.cli.NAME` has `add_options(parser)`, which sets `run`."""
 
 
-def _commands() -> tuple[ModuleType, ...]:
-    from harness.cli import capture, check, explain, images, merge, run, scenarios, shell, sweep
-
-    return run, check, scenarios, explain, capture, shell, sweep, merge, images
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+def parser(*commands: str) -> argparse.ArgumentParser:
+    """The command line with the options of these subcommands; the others are there by name and summary only."""
     import argparse
+    import importlib
+
+    class Version(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+            from harness.cli.version import versions
+
+            print(versions())
+            parser.exit()
 
     top = argparse.ArgumentParser(prog="harness", description=sys.modules["harness"].__doc__)
+    top.add_argument(
+        "--version",
+        action=Version,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        help="print versions and the engines found here, and end",
+    )
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in _commands():
-        command.add_parser(subparsers)
+    for name, summary in COMMANDS.items():
+        each = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name in commands:
+            importlib.import_module(f"harness.cli.{name}").add_options(each)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; what a person must know is one sentence on standard error."""
-    return ended("harness", lambda: _run(arguments))
+    return ended("harness", lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(words: Sequence[str]) -> int:
+    # The options before a subcommand take no value, so the first other word is its name.
+    command = next((word for word in words if not word.startswith("-")), "")
+    options = parser(command).parse_args(words)
+
     from harness.cli.exit_status import UNAVAILABLE, USAGE
-    from harness.engines.protocol import PlaceError
+    from harness.engines.error import PlaceError
     from harness.report.output_file import OutputError, WriteError
     from harness.report.text import visible
-    from harness.world import WorldError
+    from harness.world.error import WorldError
 
-    options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except (PlaceError, OutputError, WorldError) as error:
@@ -52,4 +79,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         if isinstance(error, WriteError):
             return OUTPUT_LOST
         return UNAVAILABLE if isinstance(error, PlaceError) else USAGE
+    except ModuleNotFoundError as error:
+        from harness.engines.extras import EXTRAS, lacking
+
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            raise
+        print(f"harness: harness {options.command} {lacking(library)}", file=sys.stderr)
+        return UNAVAILABLE
     return status

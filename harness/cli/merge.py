@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness merge FILE...`."""
-    parser = subparsers.add_parser("merge", help="put the parts of a sharded suite or sweep together")
     parser.add_argument(
         "files",
         nargs="+",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import place_options
 from harness.cli.exit_status import AGREE, DISAGREE
-from harness.engines.protocol import PlaceError
+from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.scenarios import find
 from harness.world import ROOT
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from harness.trials.run import Run
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness run WORLD`."""
-    parser = subparsers.add_parser("run", help="run a world or a scenario, and compare it with the oracle")
     parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
     place_options.add_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object for each attempt, and a summary last")
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     expect_writable(options.html, options.junit)
     scenario = find(options.world)
-    engine = choose(options.engine)
+    engine = choose(options.engine, options.image)
     reproduce = shlex.join(
         [
             *("harness", "run", scenario.source, "--engine", engine.name),

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness scenarios`."""
-    parser = subparsers.add_parser("scenarios", help="list the scenarios that `harness run NAME` takes")
     parser.set_defaults(run=run)
 
 

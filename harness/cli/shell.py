@@ -6,18 +6,17 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from harness.cli import place_options
-from harness.engines.protocol import PlaceError
+from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.scenarios import find
-from harness.world import WorldError
+from harness.world.error import WorldError
 
 if TYPE_CHECKING:
     import argparse
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness shell WORLD --as USER`."""
-    parser = subparsers.add_parser("shell", help="open a shell in a world, as one of its users")
     parser.add_argument("world", metavar="WORLD", help="a world's TOML file, or the name of a scenario")
     parser.add_argument("--as", dest="user", metavar="USER", required=True, help="a user of the world")
     place_options.add_options(parser)
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     names = [user.name for user in scenario.world.users]
     if options.user not in names:
         raise WorldError(f"{scenario.source}: no user is named {options.user!r}; there are {', '.join(names)}")
-    with choose(options.engine).open(image=options.image) as place:
+    with choose(options.engine, options.image).open(image=options.image) as place:
         place.build(scenario.world)
         command = place.interactive(scenario.world.principal(options.user))
         try:

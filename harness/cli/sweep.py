@@ -30,11 +30,8 @@ SHOWN = 20
 """How many disagreements are said and saved; all are counted."""
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness sweep`."""
-    parser = subparsers.add_parser(
-        "sweep", help="hold the oracle against the kernel in every mode, then in random worlds"
-    )
     place_options.add_options(parser)
     parser.add_argument("--worlds", type=_count, default=1000, metavar="N", help="random worlds after the grid (1000)")
     parser.add_argument(
@@ -65,7 +62,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
     found = Found(as_json=options.json)
-    with choose(options.engine).open(image=options.image) as place, _bar() as bar:
+    with choose(options.engine, options.image).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
         began = time.monotonic()
         _grid(place, options.shard, bar, found)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from harness.engines.error import PlaceError as PlaceError  # noqa: PLC0414 - a part of the protocol
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
@@ -198,7 +200,3 @@ class Engine(Protocol):
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> Place:
         """Make a place. `mounts` are `HOST` or `HOST:PLACE`: read-only inside. Raises PlaceError with a sentence."""
         ...
-
-
-class PlaceError(Exception):
-    """Something that a person must know about an engine or a place: one sentence, what, where and what to do."""

@@ -26,7 +26,7 @@ def harness_engine(request: pytest.FixtureRequest) -> Engine:
     """The engine of this run. An engine that was asked for and does not work here is an error, never a skip."""
     from harness.engines.registry import choose
 
-    return choose(request.param)
+    return choose(request.param, request.config.getoption(IMAGE))
 
 
 @pytest.fixture(scope="session")

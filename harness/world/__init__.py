@@ -1,4 +1,12 @@
-"""A world: users, groups, nodes and attempts as frozen data, in TOML and back."""
+"""A world: users, groups, nodes and attempts as frozen data, in TOML and back.
+
+What reads and writes files is imported when it is asked for: `harness explain` has no world file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from harness.world.error import WorldError
 from harness.world.model import (
@@ -15,8 +23,10 @@ from harness.world.model import (
     User,
     World,
 )
-from harness.world.toml import dumps, load, loads
-from harness.world.validation import complete, problems
+
+if TYPE_CHECKING:
+    from harness.world.toml import dumps, load, loads
+    from harness.world.validation import complete, problems
 
 __all__ = [
     "DEFAULT_MODES",
@@ -38,3 +48,14 @@ __all__ = [
     "loads",
     "problems",
 ]
+
+_WHEN_ASKED_FOR = {
+    **dict.fromkeys(("dumps", "load", "loads"), "harness.world.toml"),
+    **dict.fromkeys(("complete", "problems"), "harness.world.validation"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHEN_ASKED_FOR[name]), name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from observatory.address import LONGEST_PATH, default_socket
-from observatory.cli.server_options import SOCKET_HELP, server_uids
+from observatory.address import LONGEST_PATH
+from observatory.cli.server_options import SOCKET_HELP, server_uids, socket_path
 from observatory.cli.settings_scope import add_scope_options, settings_directory, show
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from observatory.hooks.program import client_version
 
     uids = server_uids(options)
-    recipient = Recipient(_absolute(options.socket or default_socket(uids)), tuple(sorted(uids)))
+    recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(uids)))
     path = files.settings_path(settings_directory(options.everywhere))
     version = client_version()
     wanted = settings.handlers(event_names.listened(version), recipient)

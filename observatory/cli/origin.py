@@ -36,7 +36,7 @@ def add_origin_options(parser: argparse.ArgumentParser) -> None:
 def lacking(error: ImportError, extra: str) -> ObservatoryError:
     """What to say where an extra is not installed."""
     package = (error.name or "a package").partition(".")[0]
-    return ObservatoryError(f"{package} is missing; install claude-observatory[{extra}]")
+    return ObservatoryError(f"this needs {package}, which is not installed: pip install 'claude-observatory[{extra}]'")
 
 
 def nats_access(options: argparse.Namespace, servers: Sequence[str], host: str, warn: Callable[[str], None]) -> Access:

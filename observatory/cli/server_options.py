@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.address import SOCKET_DEFAULT, default_socket
+from observatory.address import SOCKET_DEFAULT, SYSTEM_SOCKET, default_socket, system_uids
 
 if TYPE_CHECKING:
     import argparse
@@ -22,18 +22,25 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         metavar="USER",
         action="append",
         default=[],
-        help="also trust a server of this user (name or uid); may be given again. One's own, and root's, are trusted "
-        "always; another user's is refused",
+        help="also trust a server of this user (name or uid); may be given again. One's own, root's, and the "
+        "system's at its own socket are trusted always; another user's is refused",
     )
 
 
 def socket_path(options: argparse.Namespace) -> str:
     """The path of the server's socket. Raises ObservatoryError for a user who doesn't exist."""
-    return str(options.socket or default_socket(server_uids(options)))
+    return str(options.socket or default_socket(_named(options)))
 
 
 def server_uids(options: argparse.Namespace) -> frozenset[int]:
-    """The uids of `--server-user`. Raises ObservatoryError for a user who doesn't exist."""
+    """Whose server is trusted beside one's own and root's: that of `--server-user`, and at its own socket the system's.
+
+    Raises ObservatoryError for a user who doesn't exist.
+    """
+    return _named(options) | (system_uids() if socket_path(options) == SYSTEM_SOCKET else frozenset())
+
+
+def _named(options: argparse.Namespace) -> frozenset[int]:
     from observatory.identity.names import uid_of
 
     return frozenset(uid_of(user) for user in options.server_user)

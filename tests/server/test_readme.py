@@ -21,14 +21,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_two_commands_name_sessions_that_exist() -> None:
     sessions = re.findall(r"^def (\w+)\(session: nox.Session\)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
-    asked = re.findall(r"^\./noxw -s (.+)$", code_blocks(README, "sh")[0], re.MULTILINE)
+    asked = re.findall(r"^\./noxw -s (.+)$", code_blocks(README, "sh")[1], re.MULTILINE)
     assert len(asked) == 2
     assert {name for names in asked for name in names.split()} <= set(sessions)
 
 
 def test_the_server_part_works_as_it_is_written(need: Callable[[str, str], str], tmp_path: Path) -> None:
     need("curl", "curl")
-    serve, visit = code_blocks(README, "sh")[1:3]
+    serve, visit = code_blocks(README, "sh")[2:4]
     programs = tmp_path / "bin"
     programs.mkdir()
     command = programs / "observatory"

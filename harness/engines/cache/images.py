@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.engines.cache.directory import UNUSED, cache, debian, last_line, locked, say
+from harness.engines.extras import lacking
 from harness.engines.leftovers import temporary_directory
 from harness.engines.protocol import PlaceError
 
@@ -82,13 +84,12 @@ def tree_of(packages: Sequence[str], engine: Engine, *, image: str | None = None
 
 
 def _install(requirements: Path, version: str, platform: str | None, made: Path) -> None:
-    from uv import find_uv_bin  # noqa: PLC0415 - only who makes a tree needs it
-
+    uv = _uv()
     say(f"installing {requirements.name} for Python {version}")
     made.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
         target = Path(temporary) / "tree"
-        command = [find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target)]
+        command = [uv, "pip", "install", "--quiet", "--no-config", "--target", str(target)]
         command += ["--python-version", version, "--only-binary", ":all:", "--requirement", str(requirements)]
         command += [] if platform is None else ["--python-platform", platform]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -98,6 +99,19 @@ def _install(requirements: Path, version: str, platform: str | None, made: Path)
             )
         target.chmod(0o755)
         target.rename(made)
+
+
+def _uv() -> str:
+    """The program uv: the library's, else the one on the path. Raises PlaceError."""
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415 - only who makes a tree needs it
+
+        return find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+        if found is None:
+            raise PlaceError(f"packages for the Python of a place: this {lacking('uv')}") from None
+        return found
 
 
 def _base(client: docker.DockerClient, suite: str) -> str:

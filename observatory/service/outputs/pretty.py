@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 16 * 1024
 """Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
 it pretty would take so long that standard output would miss the events after it."""
+_MISSING = ", which is not installed: pip install 'claude-observatory[pretty]'"
 
 
 def terminal_line(line: bytes) -> bytes:
@@ -38,7 +39,9 @@ def pretty_yaml(*, colours: bool) -> Callable[[bytes], bytes]:
     try:
         import yaml  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ImportError("--pretty-yaml needs PyYAML: install claude-observatory[pretty]") from None
+        raise ImportError(
+            "--pretty-yaml needs PyYAML, which is not installed: pip install 'claude-observatory[pretty]'"
+        ) from None
     paint = _painter("yaml") if colours else None
 
     def render(line: bytes) -> str:
@@ -70,7 +73,9 @@ def _painter(language: str) -> Callable[[str], str]:
         from pygments.formatters import TerminalFormatter  # noqa: PLC0415
         from pygments.lexers import JsonLexer, YamlLexer  # noqa: PLC0415
     except ImportError:
-        raise ImportError("colours need Pygments: install claude-observatory[pretty]") from None
+        raise ImportError(
+            "colours need Pygments, which is not installed: pip install 'claude-observatory[pretty]'"
+        ) from None
     lexer = JsonLexer() if language == "json" else YamlLexer()
     formatter: Any = TerminalFormatter()
     return lambda text: str(highlight(text, lexer, formatter))

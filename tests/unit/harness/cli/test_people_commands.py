@@ -58,7 +58,7 @@ class Obedient:
 def obedient(monkeypatch: pytest.MonkeyPatch) -> Obedient:
     made = Obedient()
     for command in ("run", "shell"):
-        monkeypatch.setattr(f"harness.cli.{command}.choose", lambda _name="auto": made)
+        monkeypatch.setattr(f"harness.cli.{command}.choose", lambda *_asked: made)
     return made
 
 

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 import harness.engines.registry
+from harness.engines.extras import is_installed
 from harness.engines.mount_option import MountOption, parse
+from harness.engines.namespace import NamespaceEngine
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
 class Fake:
-    def __init__(self, name: str, reason: str | None) -> None:
+    def __init__(self, name: str, reason: str | None, no_image: str | None) -> None:
         self.name = name
         self.reason = reason
+        self.no_image = no_image
 
     def available(self) -> str | None:
         return self.reason
 
+    def image_with(self, suite: str, packages: Sequence[str]) -> str:
+        if self.no_image is not None:
+            raise PlaceError(self.no_image)
+        return suite
+
 
 @pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+def imageless() -> dict[str, str]:
+    """Why an engine can't give an image, if it can't."""
+    return {}
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch, imageless: dict[str, str]) -> dict[str, str | None]:
     """Why each engine does not work here; change it before choosing."""
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     reasons: dict[str, str | None] = {"docker": None, "namespace": None}
-    monkeypatch.setattr(harness.engines.registry, "engine", lambda name: Fake(name, reasons[name]))
+    monkeypatch.setattr(harness.engines.registry, "engine", lambda name: Fake(name, reasons[name], imageless.get(name)))
     return reasons
 
 
@@ -49,6 +67,52 @@ def test_auto_takes_namespace_else_and_says_why(
         assert choose("auto").name == "namespace"
     assert "namespace" in caplog.text
     assert "nothing answers at the socket" in caplog.text
+
+
+def test_auto_goes_on_where_docker_answers_and_can_give_no_image(
+    engines: dict[str, str | None], imageless: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    imageless["docker"] = "no registry, no mmdebstrap"
+    with caplog.at_level(logging.WARNING):
+        assert choose("auto").name == "namespace"
+    assert "no registry, no mmdebstrap" in caplog.text
+    assert choose("docker").name == "docker"  # whoever asked for it hears of it when a place is made
+    assert choose("auto", "an image of one's own").name == "docker"
+
+
+def test_auto_goes_on_where_docker_is_another_machine_s(
+    engines: dict[str, str | None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://far")
+    with caplog.at_level(logging.WARNING):
+        assert choose("auto").name == "namespace"
+    assert "DOCKER_HOST is ssh://far" in caplog.text
+    assert choose("docker").name == "docker"
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
+    assert choose("auto").name == "docker"
+
+
+@pytest.mark.parametrize("library", ["docker", "testcontainers"])
+def test_auto_goes_on_without_the_libraries_of_docker_and_says_how_to_get_them(
+    library: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(harness.engines.registry, "is_installed", lambda name: name != library)
+    monkeypatch.setattr(NamespaceEngine, "available", lambda _self: None)
+    why = f"the docker engine needs {library}, which is not installed: pip install 'claude-observatory[docker]'"
+    with caplog.at_level(logging.WARNING):
+        assert choose("auto").name == "namespace"
+    assert why in caplog.text
+    with pytest.raises(PlaceError, match=re.escape(why)):
+        choose("docker")
+
+
+def test_a_directory_that_bears_the_name_of_a_library_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lookalike").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not is_installed("lookalike")
+    (tmp_path / "lookalike" / "__init__.py").touch()
+    importlib.invalidate_caches()
+    assert is_installed("lookalike")
 
 
 def test_no_engine_at_all_is_one_sentence_with_every_reason(engines: dict[str, str | None]) -> None:

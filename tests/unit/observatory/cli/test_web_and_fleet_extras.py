@@ -51,7 +51,10 @@ def run(absent: list[str], arguments: list[str]) -> tuple[int, str]:
 def test_a_missing_extra_is_named_and_how_to_get_it(absent: list[str], arguments: list[str], extra: str) -> None:
     status, said = run(absent, arguments)
     assert status == 1
-    assert said.rstrip() == f"observatory {arguments[0]}: {absent[0]} is missing; install claude-observatory[{extra}]"
+    assert said.rstrip() == (
+        f"observatory {arguments[0]}: this needs {absent[0]}, which is not installed: "
+        f"pip install 'claude-observatory[{extra}]'"
+    )
 
 
 def test_the_other_commands_need_none_of_them() -> None:
