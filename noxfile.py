@@ -57,12 +57,14 @@ CLAUDE_CODE = "2.1.197"
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
+    "all": ["pyproject.toml", "--all-extras"],
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
     "endurance": [*HARNESS, "--group", "fuzz"],
     "types": [*HARNESS, "--group", "types", "--group", "nox"],
     "platforms": [*HARNESS, "--group", "platforms"],
     "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
+    "release": [*HARNESS, "--group", "release"],
     "lint": ["--group", "lint"],
     "nox": ["--group", "nox"],
 }
@@ -138,6 +140,28 @@ def plugin(session: nox.Session) -> None:
 
 
 @nox.session
+def packaging(session: nox.Session) -> None:
+    """What is published: every command from every install, the files of wheel and sdist, installs from an index."""
+    install(session, "release")
+    pytest(session, "tests/packaging")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is published into dist, twice and alike, with SBOM and notes, and test what was built."""
+    install(session, "release")
+    session.run("python", "-m", "release.build", "dist")
+    session.env["RELEASE"] = str(ROOT / "dist")
+    pytest(session, "tests/packaging")
+
+
+@nox.session(python=False)
+def bump(session: nox.Session) -> None:
+    """Write the next version where it stands and into the changelog: `-- major`, `-- minor` or `-- patch`."""
+    session.run("python3", "-m", "release.version", *session.posargs, external=True)
+
+
+@nox.session
 def survey(session: nox.Session) -> None:
     """Write docs/survey.md and artifacts/survey.html: every check of every server; then paste what it says."""
     install(session, "harness")
@@ -198,6 +222,13 @@ def abi(session: nox.Session) -> None:
     """Every number and layout of identity against the headers of every platform."""
     install(session, "platforms")
     pytest(session, "tests/platforms/abi")
+
+
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """The main suite on Python 3.11, 3.13 and 3.14: in roots of Debian bookworm, trixie and sid."""
+    install(session, "harness")
+    pytest(session, "tests/platforms/pythons")
 
 
 @nox.session

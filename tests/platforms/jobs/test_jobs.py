@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
 import pytest
 
 from harness.engines.cache import images
+from tests.helpers.clean_machine import clean_machine, way_to_packages
 from tests.helpers.containers import run
 from tests.platforms.jobs.workflow import WORKFLOW, Job, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from docker.models.containers import Container
 
@@ -24,13 +25,19 @@ ROOT = WORKFLOW.parents[2]
 JOBS = jobs(WORKFLOW.read_text(encoding="utf-8"))
 LIKE_A_RUNNER = ("ca-certificates", "git", "nodejs", "python3-venv", "sudo")
 """Debian packages for what GitHub's runners have and the workflow relies on."""
-WAY_TO_PACKAGES = re.compile(
-    r"(https?|no|all)_proxy|SSL_CERT_FILE|(CURL|REQUESTS)_CA_BUNDLE|NODE_EXTRA_CA_CERTS"
-    r"|PIP_(CERT|INDEX_URL|DEFAULT_TIMEOUT)|UV_(DEFAULT_INDEX|INDEX_URL)|NPM_CONFIG_REGISTRY",
-    re.IGNORECASE,
-)
-"""Variables that say how this machine reaches the package registries: they hold in the container too."""
-LONG = ["kernels", "architectures", "oracle", "endurance", "mutants", "plugin", "client", "web", "fleet"]
+LONG = [
+    "kernels",
+    "architectures",
+    "oracle",
+    "endurance",
+    "mutants",
+    "plugin",
+    "packaging",
+    "pythons",
+    "client",
+    "web",
+    "fleet",
+]
 COLLECTED = {
     **dict.fromkeys(("integration", "host"), "an engine inside of a container is not the one on the runner"),
     **dict.fromkeys(
@@ -50,30 +57,13 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Containe
     tmp_path.chmod(0o755)
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(checkout)], check=True)
-    way = {name: value for name, value in os.environ.items() if WAY_TO_PACKAGES.fullmatch(name)}
-    files = {value for value in way.values() if Path(value).is_file()}
-    client = docker.from_env(timeout=600)
-    container = client.containers.run(
-        images.ensure(client, "bookworm", LIKE_A_RUNNER),
-        ["sleep", "infinity"],
-        cap_add=["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH"],
-        detach=True,
-        entrypoint=[],
-        environment={**way, "CI": "true", **job.environment, "LANG": "C.UTF-8"},
-        init=True,
-        network_mode="host",
-        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
-        volumes=[f"{checkout}:/checkout", *(f"{Path(file).resolve()}:{file}:ro" for file in files)],
-        working_dir="/checkout",
-    )
     # sudo is set up on the runners such that the variables which are to be preserved are not the only ones.
-    keep = f'Defaults env_keep += "{" ".join([*way, "PYTEST_ADDOPTS"])}"\n'
-    try:
+    keep = f'Defaults env_keep += "{" ".join([*way_to_packages(), "PYTEST_ADDOPTS"])}"\n'
+    with contextlib.closing(docker.from_env(timeout=600)) as client:
+        image = images.ensure(client, "bookworm", LIKE_A_RUNNER)
+    with clean_machine(image, checkout, "/checkout", {"CI": "true", **job.environment}) as container:
         said(container, f"printf '%s' '{keep}' >/etc/sudoers.d/way; git config --global --add safe.directory /checkout")
         yield container
-    finally:
-        container.remove(force=True)
-        client.close()
 
 
 def said(container: Container, command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:

@@ -1,0 +1,1 @@
+"""How a version is made: `nox -s bump` and `nox -s release`."""
