@@ -85,8 +85,8 @@ def environment(everybodys: Path, wheel: Path) -> Callable[[str], Path]:
                 subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, made], check=True)
                 extras = f"[{','.join(INSTALLS[install])}]" if INSTALLS[install] else ""
                 # The versions are those of the lock; what is not in the lock is not installed.
-                command = [uv, "pip", "install", "--quiet", "--python", made / "bin" / "python"]
-                command += ["--constraint", ROOT / "locks" / "harness.txt", f"{wheel}{extras}"]
+                command = [uv, "pip", "install", "--quiet", "--python", str(made / "bin" / "python")]
+                command += ["--constraint", str(ROOT / "locks" / "harness.txt"), f"{wheel}{extras}"]
                 subprocess.run(command, check=True)
                 (made / "installed").touch()
         return made

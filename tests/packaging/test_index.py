@@ -53,7 +53,7 @@ def test_the_two_main_commands_run_as_they_are_installed_from_an_index(index: st
 
     uv = find_uv_bin()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, made], check=True)
-    install = [uv, "pip", "install", "--python", made / "bin" / "python", "--index", index, "--no-cache"]
+    install = [uv, "pip", "install", "--python", str(made / "bin" / "python"), "--index", index, "--no-cache"]
     name = f"claude-observatory[harness]=={observatory.__version__}"
     said = subprocess.run([*install, name], check=True, capture_output=True, text=True).stderr
     assert f"claude-observatory=={observatory.__version__}" in said
