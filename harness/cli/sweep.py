@@ -61,6 +61,8 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
+    import harness.trials.random_sweep  # noqa: F401 - who lacks what it needs hears of it now, not after the grid
+
     found = Found(as_json=options.json)
     with choose(options.engine, options.image).open(image=options.image) as place, _bar() as bar:
         facts = place.facts

@@ -38,7 +38,7 @@ SERVER = ("python3", "-c", LISTEN, "{socket}")
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: what it needs, what is wrong and right for it, and how it then ends.
+    """A subcommand: the library that it needs beyond the core's, what is wrong and right for it, and how it then ends.
 
     `nothing` is how it ends when it is given nothing, or else `least`; `stays` is what it says when it is there to
     stay; `asks` is whether it is for a server that runs.
@@ -46,7 +46,7 @@ class Command:
 
     program: str
     name: str
-    extra: str = ""
+    needs: str = ""
     nothing: tuple[int, ...] = (0,)
     wrong: tuple[str, ...] = ("--nonsense",)
     right: tuple[str, ...] = ()
@@ -67,19 +67,21 @@ COMMANDS = (
     Command("observatory", "whoami", right=("--json",), asks=True),
     # Without a terminal it says that it needs one, whatever is installed.
     Command("observatory", "watch", nothing=(1, 2), ends=(1, 2), asks=True),
-    Command("observatory", "web", "web", wrong=("--port", "none"), stays="http://127.0.0.1:", asks=True),
-    Command("observatory", "forward", "fleet", nothing=(2,), right=FORWARD, asks=True),
+    Command("observatory", "web", "starlette", wrong=("--port", "none"), stays="http://127.0.0.1:", asks=True),
+    Command("observatory", "forward", "nats", nothing=(2,), right=FORWARD, asks=True),
     Command("observatory", "doctor", nothing=(0, 1), ends=(0, 1), asks=True),
     Command("observatory", "install-hooks", nothing=(2,), right=("--global", "--dry-run")),
     Command("observatory", "uninstall-hooks", nothing=(2,), right=("--global", "--dry-run")),
     Command("observatory", "completion", nothing=(2,), wrong=("ash",), right=("fish",)),
-    Command("harness", "run", "harness", (2,), ("no-such-world",), ("home-0750", *NAMESPACE)),
-    Command("harness", "check", "harness", (0,), ("no-such-server",), (*NAMESPACE, "--only", "mode", "--", *SERVER)),
-    Command("harness", "scenarios", "harness"),
+    Command("harness", "run", "rich", (2,), ("no-such-world",), ("home-0750", *NAMESPACE)),
+    Command("harness", "check", "rich", (0,), ("no-such-server",), (*NAMESPACE, "--only", "mode", "--", *SERVER)),
+    Command("harness", "scenarios", "rich"),
     Command("harness", "explain", "", (2,), ("/", "--uid", "x"), ("{home}/s", "--user", "root"), asks=True),
-    Command("harness", "capture", "harness", (2,), ("/",), ("{home}/s", "-o", "{home}/world.toml"), asks=True),
+    Command("harness", "capture", "tomlkit", (2,), ("/",), ("{home}/s", "-o", "{home}/world.toml"), asks=True),
     Command("harness", "shell", "", (2,), ("home-0750",), ("home-0750", "--as", "ali", *NAMESPACE)),
-    Command("harness", "sweep", "sweep", wrong=("--worlds", "x"), right=SWEEP, least=SWEEP),  # all of it takes a minute
+    Command(
+        "harness", "sweep", "hypothesis", wrong=("--worlds", "x"), right=SWEEP, least=SWEEP
+    ),  # all of it takes a minute
     Command("harness", "merge", "", (2,), ("/nowhere",), ("{home}/sweep.jsonl",)),
     Command("harness", "images", "docker", (0, 69), ("sarge",), (), (0, 69)),
     Command("harness", "completion", "", (2,), ("ash",), ("zsh",)),
@@ -102,6 +104,10 @@ class Environment:
 
     place: Path
     home: Path
+
+    def has(self, library: str) -> bool:
+        """Whether it is installed there, by one extra or another."""
+        return any(self.place.glob(f"lib/python*/site-packages/{library}"))
 
     def start(self, program: str, *words: str) -> subprocess.Popen[str]:
         variables = {"CLAUDE_UNIX_HOOK_WATCHER": f"{self.home}/s", "HOME": str(self.home), "PATH": os.environ["PATH"]}
@@ -163,7 +169,7 @@ def cases(command: Command) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], 
 def test_a_command_works_or_says_what_it_lacks(there: Environment, install: str, command: Command) -> None:
     if command.program == "harness" and (why := NamespaceEngine().available()) is not None:
         pytest.skip(why)
-    lacks = bool(command.extra) and command.extra not in brings(install)
+    lacks = bool(command.needs) and not there.has(command.needs)
     said = ""
     with served(there) if command.asks else contextlib.nullcontext():
         for words, ends, stays in cases(command):
