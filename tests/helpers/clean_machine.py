@@ -29,21 +29,27 @@ def way_to_packages() -> dict[str, str]:
 
 
 @contextmanager
-def clean_machine(image: str, directory: Path, inside: str, environment: Mapping[str, str]) -> Iterator[Container]:
-    """A container of that image with `directory` at `inside`, and with this machine's network and way to packages."""
+def clean_machine(
+    image: str, directory: Path, inside: str, environment: Mapping[str, str], *, plain: bool = False
+) -> Iterator[Container]:
+    """A container of that image with `directory` at `inside`, and with this machine's network and way to packages.
+
+    It may make namespaces, unless it is `plain`, as Docker makes them.
+    """
     way = way_to_packages()
     files = {value for value in way.values() if Path(value).is_file()}
     client = docker.from_env(timeout=600)
+    capabilities = [] if plain else ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH"]
     container = client.containers.run(
         image,
         ["sleep", "infinity"],
-        cap_add=["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH"],
+        cap_add=capabilities,
         detach=True,
         entrypoint=[],
         environment={**way, **environment, "LANG": "C.UTF-8"},
         init=True,
         network_mode="host",
-        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        security_opt=[] if plain else ["seccomp=unconfined", "apparmor=unconfined"],
         volumes=[f"{directory}:{inside}", *(f"{Path(file).resolve()}:{file}:ro" for file in files)],
         working_dir=inside,
     )
