@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 16 * 1024
 """Bytes of a line that is made pretty. A longer one, or one that is nested too deeply, is written as it is: to make
 it pretty would take so long that standard output would miss the events after it."""
-_MISSING = ", which is not installed: pip install 'claude-observatory[pretty]'"
 
 
 def terminal_line(line: bytes) -> bytes:
