@@ -37,25 +37,24 @@ def _commands() -> tuple[ModuleType, ...]:
     return serve, events, sessions, watch, web, forward, whoami, doctor, install_hooks, uninstall_hooks, completion
 
 
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
-        import platform
-
-        from observatory import __version__
-
-        python = f"{platform.python_implementation()} {platform.python_version()}"
-        print(f"observatory {__version__}, {python}, {platform.system()} {platform.release()} {platform.machine()}")
-        parser.exit()
-
-
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
     import argparse
 
+    class Version(argparse.Action):
+        def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+            import platform
+
+            from observatory import __version__
+
+            python = f"{platform.python_implementation()} {platform.python_version()}"
+            print(f"observatory {__version__}, {python}, {platform.system()} {platform.release()} {platform.machine()}")
+            parser.exit()
+
     top = argparse.ArgumentParser(prog="observatory", description=sys.modules["observatory"].__doc__)
     top.add_argument(
         "--version",
-        action=_Version,
+        action=Version,
         nargs=0,
         dest=argparse.SUPPRESS,
         help="print the versions of it and of Python, and end",
