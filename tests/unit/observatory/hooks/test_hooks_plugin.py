@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import observatory
 from observatory.hooks import event_names
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.plugin import hooks_json
@@ -36,4 +37,4 @@ def test_each_event_that_the_oldest_client_knows_has_one_hook() -> None:
 def test_the_manifest_names_this_version_and_this_licence() -> None:
     manifest = json.loads((PLUGIN / ".claude-plugin" / "plugin.json").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert (manifest["version"], manifest["license"]) == (project["version"], project["license"])
+    assert (manifest["version"], manifest["license"]) == (observatory.__version__, project["license"])

@@ -57,7 +57,7 @@ def test_every_suite_that_is_named_exists_and_the_figures_are_right() -> None:
     declared = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     for name in sessions:
         assert f"\ndef {name}(session" in declared, name
-    engines = re.findall(r"--engine (\w+)", PLATFORMS)
+    engines = re.findall(r"--harness-engine (\w+)", PLATFORMS)
     assert set(engines) == set(ENGINES)
     from tests.platforms.abi.assertions import TARGETS, source
 

@@ -97,5 +97,5 @@ def test_what_is_missing_is_named_with_what_to_install(
     pretty: Callable[..., Callable[[bytes], bytes]], missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r"install claude-observatory\[pretty\]"):
+    with pytest.raises(ImportError, match=r"install 'claude-observatory\[pretty\]'"):
         pretty(colours=True)
