@@ -21,10 +21,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="the path, or @NAME for an abstract socket")
     who = parser.add_argument_group("who (default: this process itself)")
     one = who.add_mutually_exclusive_group()
-    one.add_argument("--user", metavar="NAME", help="a user of this machine, as after a new login")
+    who.add_argument(
+        "--user",
+        metavar="NAME",
+        help="a user of this machine, as after a new login; with --as-container of that",
+    )
     one.add_argument("--uid", metavar="N", type=int, help="a uid; with --gid and --groups")
     one.add_argument("--pid", metavar="PID", type=int, help="a running process, with the groups it has now")
-    one.add_argument("--as-container", metavar="NAME", help="the first process of a running container")
+    one.add_argument(
+        "--as-container", metavar="NAME", help="the first process of a running container; with --user, its docker exec"
+    )
     who.add_argument("--gid", metavar="N", type=int, help="the gid that goes with --uid")
     who.add_argument("--groups", metavar="GROUP", nargs="+", help="supplementary groups that go with --uid")
     what = parser.add_argument_group("what")
@@ -40,10 +46,13 @@ def _actor(options: argparse.Namespace) -> Actor:
     """Who is meant. Raises ActorError or ProcessError."""
     from harness.live import actor
     from harness.live.actor import ActorError
-    from harness.live.process import container_process
 
     if options.uid is None and (options.gid is not None or options.groups):
         raise ActorError("--gid and --groups go with --uid")
+    if options.user is not None and (options.uid is not None or options.pid is not None):
+        raise ActorError("--user goes with neither --uid nor --pid")
+    if options.as_container is not None:
+        return actor.in_container(options.as_container, options.user)
     if options.user is not None:
         return actor.user(options.user)
     if options.uid is not None:
@@ -51,8 +60,6 @@ def _actor(options: argparse.Namespace) -> Actor:
         return actor.numbers(options.uid, options.gid, groups)
     if options.pid is not None:
         return actor.process(options.pid)
-    if options.as_container is not None:
-        return actor.process(container_process(options.as_container))
     return actor.myself()
 
 

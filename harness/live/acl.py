@@ -20,21 +20,23 @@ _NAMED: Final[Mapping[int, Literal["user", "group"]]] = {0x02: "user", 0x08: "gr
 _UNNAMED: Final[Mapping[int, Literal["group", "mask"]]] = {0x04: "group", 0x10: "mask"}
 """Tags of include/uapi/linux/posix_acl.h. ACL_USER_OBJ (0x01) and ACL_OTHER (0x20) only repeat mode bits."""
 
-_ABSENT: Final = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS} if hasattr(errno, "ENODATA") else ())
+_UNKNOWN: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def read_acl(path: str) -> tuple[AclEntry, ...]:
-    """The entries beside owner and other, with numeric ids; empty where there is no list. A symlink is not followed.
+def read_acl(path: str) -> tuple[AclEntry, ...] | None:
+    """The entries beside owner and other, with numeric ids; empty where there is no list, None where there can be none.
 
     Raises OSError, with EBADMSG where a file system answers with what is no list.
     """
     if sys.platform != "linux":
         return ()
     try:
-        return parse_acl(os.getxattr(path, ATTRIBUTE, follow_symlinks=False))
+        return parse_acl(os.getxattr(path, ATTRIBUTE))
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno == errno.ENODATA:
             return ()
+        if error.errno in _UNKNOWN:
+            return None
         raise
     except ValueError as error:
         raise OSError(errno.EBADMSG, str(error), path) from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.live.accounts import Account, Accounts, SystemAccounts, accounts_below
-from harness.live.process import ALL_IDS, RunningProcess, running
+from harness.live.process import ALL_IDS, OVERFLOW, RunningProcess, container, named, outside, running
 from harness.world import Principal
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ class Actor:
     """Somebody whose attempt is to be explained, and the tree that they see.
 
     `name` is what the user database calls them. `database` is the user of that uid there, with the groups that a
-    new login would get. `process` is set where a running process is meant: its mounts and root directory count.
+    new login would get. `process` is set where a running process is meant: its mounts and root directory count, and
+    its ids unless `entering` is set, for a process that is to be started beside it. `container` is the name by which
+    `docker exec` knows that place.
     """
 
     name: str
@@ -31,6 +33,37 @@ class Actor:
     accounts: Accounts
     database: Account | None = None
     process: RunningProcess | None = None
+    entering: bool = False
+    container: str | None = None
+
+    @property
+    def all_ids(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Real, effective, saved and file system's uids, and gids."""
+        if self.process is not None and not self.entering:
+            return self.process.ids
+        return frozenset({self.principal.uid}), frozenset({self.principal.gid})
+
+    @property
+    def capabilities(self) -> int:
+        """Their effective capabilities as bits; those of uid 0 in a place are what its first process may have."""
+        if self.process is not None and not self.entering:
+            return self.process.effective
+        if self.principal.uid != 0:
+            return 0
+        return (self.process or running(os.getpid())).bounding
+
+    @property
+    def pid(self) -> int:
+        """Which process /proc/self means: theirs, else this one."""
+        return os.getpid() if self.process is None else self.process.pid
+
+    @property
+    def namespace(self) -> str | None:
+        """The user namespace that they are in, None where it may not be known."""
+        try:
+            return os.readlink(f"/proc/{self.pid}/ns/user")
+        except OSError:
+            return None
 
     @property
     def root(self) -> str:
@@ -45,10 +78,6 @@ class Actor:
             if not whole and (number == OVERFLOW or all(number not in known for known in ranges)):
                 return False
         return True
-
-
-OVERFLOW = 65534
-"""What an id that is not mapped in the reader's user namespace reads as (kernel.overflowuid)."""
 
 
 def user(name: str) -> Actor:
@@ -89,6 +118,42 @@ def process(pid: int) -> Actor:
     account = accounts.user(found.principal.uid)
     name = f"uid-{found.principal.uid}" if account is None else account.name
     return Actor(name, found.principal, accounts, account, found)
+
+
+def in_container(name: str, who: str | None) -> Actor:
+    """The first process of a running container, or whom `docker exec --user WHO` would start in it.
+
+    `who` is as Docker takes it: a user's name or uid, and after a colon a group's name or gid instead of their own.
+    Raises ProcessError, and ActorError where the container has nobody like that.
+    """
+    found = container(name)
+    first = replace(process(found.pid), container=name)
+    if who is None or first.process is None:
+        return first
+    user_name, _, group = who.partition(":")
+    account = first.accounts.user(_number(user_name))
+    uid = account.uid if account is not None else _number(user_name)
+    gid = _gid(group, first.accounts) if group else 0 if account is None else account.gid
+    if not isinstance(uid, int) or gid is None:
+        raise ActorError(f"the container {name} has nobody named {who}; for numbers take UID:GID")
+    # With a group, Docker gives that one alone, and those of --group-add (GetExecUser in moby/sys/user).
+    own = account.groups if account is not None and not group else ()
+    added = [number for text in found.groups if (number := _gid(text, first.accounts)) is not None]
+    uids = outside(uid, found.pid, "uid_map")
+    gids = [outside(number, found.pid, "gid_map") for number in (gid, *own, *added)]
+    held = named(first.process.bounding, 0) if uid == 0 else None
+    principal = Principal(uids, gids[0], tuple(sorted(set(gids[1:]))), held)
+    shown = f"uid-{uid}" if account is None else account.name
+    return replace(first, name=shown, principal=principal, database=None, entering=True)
+
+
+def _number(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _gid(text: str, accounts: Accounts) -> int | None:
+    number = _number(text)
+    return number if isinstance(number, int) else accounts.gid(number)
 
 
 def myself() -> Actor:

@@ -1,7 +1,8 @@
-"""A path of the live machine, component by component, as lstat(2) tells of it. Nothing is opened but directories.
+"""A path of the live machine, component by component, as fstat(2) tells of it. Nothing is opened to be read.
 
-Each directory is held by a descriptor that gives no access (O_PATH), so that a component is looked up in the directory
-that was looked at before, and a path may be longer than one call takes.
+Each component is held by a descriptor that gives no access (O_PATH), so that all that is told of it is told of one
+thing, the next component is looked up in the directory that was looked at before, and a path may be longer than one
+call takes. A process of its own looks, since a file system may never answer.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import errno
 import os
 import posixpath
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.live.acl import read_acl
 from harness.live.kernel_text import read_lines
+from harness.live.limits import items_of_child
 from harness.live.lookup import LINKS, PATH_ONLY
+from harness.live.mounts import read_mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.world import AclEntry
 
@@ -29,14 +32,15 @@ _KINDS: Final[Mapping[int, ComponentKind]] = {
     stat.S_IFSOCK: "socket",
     stat.S_IFLNK: "symlink",
 }
+SECONDS: Final = 0.6
+"""Time for all components of one path; a file system that takes longer counts as one that does not answer."""
 
-
-@dataclass(frozen=True, slots=True)
-class OpenFile:
-    """What /proc/self/fdinfo tells of a file that is held open (proc_pid_fdinfo(5)): its mount, its inode's number."""
-
-    mount: int
-    inode: int
+_ENDS: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+"""What a lookup that is over says: nothing is hidden there."""
+_MAGIC: Final = frozenset({"root", "cwd", "exe"})
+_MAGIC_FOLDERS: Final = frozenset({"fd", "map_files", "ns"})
+"""The links of a process's folder that lead to a thing and not where their text says (proc_pid_get_link, fs/proc)."""
+_SELF: Final = frozenset({"self", "thread-self"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,89 +48,126 @@ class Component:
     """One thing on the way.
 
     `path` is absolute with symlinks resolved up to it. What is no directory, socket or symlink counts as a file.
-    `target` is a symlink's text. `open_file` is what the kernel told of a socket, where it did.
+    `target` is a symlink's text. `acl` is None where the file system knows no such lists. `mount` and `inode` are what
+    /proc/self/fdinfo tells of it (proc_pid_fdinfo(5)), where the kernel does. `process` is set where a link of that
+    process's folder in /proc leads to it: its ptrace check was passed.
     """
 
     path: str
     kind: ComponentKind
     status: os.stat_result
-    acl: tuple[AclEntry, ...]
+    acl: tuple[AclEntry, ...] | None
     target: str | None
-    open_file: OpenFile | None = None
+    mount: int | None = None
+    inode: int | None = None
+    process: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A component that could not be looked at: its path, the errno, and its mount where the kernel told that."""
+
+    path: str
+    error: int
+    mount: int | None = None
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What could be seen. `hidden` is the first component that we were not allowed to look at."""
+    """What could be seen, and what not."""
 
     components: tuple[Component, ...]
-    hidden: str | None
+    hidden: Hidden | None
 
 
-def look(path: str, *, root: str = "/", follow: bool = True) -> Sight:
+def look(path: str, *, root: str = "/", follow: bool = True, pid: int | None = None) -> Sight:
     """Look at every component of an absolute path below a root directory, as far as there is something and we may.
 
-    `follow` says whether a symlink at the path's very end is followed. Raises OSError only where the root itself
-    can't be opened.
+    `follow` says whether a symlink at the path's very end is followed. `pid` is the process that /proc/self means,
+    where it means one that we know. Raises OSError only where the root itself can't be opened.
     """
-    walk = _Walk(root)
+    seen: dict[str, Component] = {}
+    reached = "/"
     try:
-        return walk.to(path, follow=follow)
-    finally:
-        walk.close()
+        for item in items_of_child(lambda: _Walk(root, pid).to(path, follow=follow), SECONDS):
+            if isinstance(item, Component):
+                seen.setdefault(item.path, item)
+            elif isinstance(item, Hidden):
+                return Sight(tuple(seen.values()), item)
+            else:
+                reached = item
+    except TimeoutError:
+        return Sight(tuple(seen.values()), Hidden(reached, errno.ETIMEDOUT))
+    return Sight(tuple(seen.values()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """An entry that the walk has gone into; `magic` if it was a link of /proc that leads to a thing."""
+
+    text: str
+    magic: bool = False
 
 
 class _Walk:
-    def __init__(self, root: str) -> None:
+    """Yields the path of each component before it is looked at, then the component; at last what is hidden, if any."""
+
+    def __init__(self, root: str, pid: int | None) -> None:
         self._root = root
-        self._here: list[str] = []
-        self._directory = self._open_root()
-        self._seen: dict[str, Component] = {}
+        self._pid = pid
+        self._here: list[_Name] = []
+        self._mount: int | None = None
+        self._proc: frozenset[int] | None = None
+        self._directory = os.open(root, PATH_ONLY | os.O_DIRECTORY)
 
-    def close(self) -> None:
-        os.close(self._directory)
-
-    def to(self, path: str, *, follow: bool) -> Sight:
+    def to(self, path: str, *, follow: bool) -> Iterator[str | Component | Hidden]:
         with contextlib.suppress(OSError):
-            self._add("/", self._directory, ".")
+            yield self._look("/", self._directory)
         names = [name for name in path.split("/") if name not in {"", "."}][::-1]
         links = 0
         while names:
             name = names.pop()
-            if name == "..":
+            if name == ".." and not any(one.magic for one in self._here):
                 if self._here:
                     self._here.pop()
                     self._reopen()
                 continue
-            here = posixpath.join("/", *self._here, name)
+            here = posixpath.join("/", *(one.text for one in self._here), name)
+            yield here
+            self._mount = process = None
             try:
-                component = self._add(here, self._directory, name)
+                if name == "..":
+                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+                component = self._look(here, self._directory, name)
+                process = self._process_of_link(component)
+                if process is not None and (names or follow):
+                    component = self._through_link(component, process)
+                if component.kind == "symlink":
+                    component = self._own(component)
+                yield component
                 if component.kind == "symlink" and (names or follow or path.endswith("/")):
                     links += 1
                     if links > LINKS:
-                        break
+                        return
                     target = component.target or ""
                     names += [part for part in target.split("/") if part not in {"", "."}][::-1]
                     if target.startswith("/"):
                         self._here.clear()
                         self._reopen()
                 elif component.kind == "directory":
-                    self._enter(name)
+                    self._enter(_Name(name, magic=process is not None))
                 else:
-                    break
-            except PermissionError:
-                return Sight(tuple(self._seen.values()), here)
+                    return
             except OSError as error:
-                if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}:
-                    break
-                return Sight(tuple(self._seen.values()), here)
-        return Sight(tuple(self._seen.values()), None)
+                number = error.errno or errno.EIO
+                if number not in _ENDS:
+                    yield Hidden(here, number, self._mount, process)
+                return
 
-    def _open_root(self) -> int:
-        return os.open(self._root, PATH_ONLY | os.O_DIRECTORY)
-
-    def _enter(self, name: str) -> None:
-        inner = os.open(name, PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._directory)
+    def _enter(self, name: _Name) -> None:
+        flags = PATH_ONLY | os.O_DIRECTORY | (0 if name.magic else os.O_NOFOLLOW)
+        inner = os.open(name.text, flags, dir_fd=self._directory)
         os.close(self._directory)
         self._directory = inner
         self._here.append(name)
@@ -135,29 +176,74 @@ class _Walk:
         """Go to `_here` from the root, never through `..`, which could leave a root that is only a chroot."""
         names, self._here = self._here, []
         os.close(self._directory)
-        self._directory = self._open_root()
+        self._directory = os.open(self._root, PATH_ONLY | os.O_DIRECTORY)
         for name in names:
             self._enter(name)
 
-    def _add(self, path: str, directory: int, name: str) -> Component:
-        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
-        target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
-        acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{directory}/{name}")
-        open_file = _open_file(directory, name) if kind == "socket" else None
-        component = Component(path, kind, status, acl, target, open_file)
-        self._seen.setdefault(path, component)
-        return component
+    def _look(self, path: str, directory: int, name: str = ".", *, follow: bool = False) -> Component:
+        flags = PATH_ONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        descriptor = os.open(name, flags, dir_fd=directory)
+        try:
+            self._mount, inode = _numbers(descriptor)
+            status = self._status(descriptor)
+            kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
+            target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
+            acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{descriptor}")
+            return Component(path, kind, status, acl, target, self._mount, inode)
+        finally:
+            os.close(descriptor)
+
+    def _status(self, descriptor: int) -> os.stat_result:
+        try:
+            return os.fstat(descriptor)
+        except PermissionError:
+            if not self._become_who_mounted():
+                raise
+            return os.fstat(descriptor)
+
+    def _become_who_mounted(self) -> bool:
+        """Look on as the only one whom a FUSE mount without allow_other lets in; root may become that one."""
+        fuse = next((mount.fuse for mount in read_mounts() if mount.number == self._mount), None)
+        if fuse is None or os.geteuid() != 0:
+            return False
+        os.setgroups([])
+        os.setresgid(fuse.gid, fuse.gid, fuse.gid)
+        os.setresuid(fuse.uid, fuse.uid, fuse.uid)
+        return True
+
+    def _process_of_link(self, component: Component) -> int | None:
+        """The process whose root directory, working directory or open file a link of /proc leads to."""
+        if component.kind != "symlink" or not self._is_proc(component):
+            return None
+        texts = [one.text for one in self._here]
+        folder = texts[:-1] if texts and texts[-1] in _MAGIC_FOLDERS else texts
+        name = posixpath.basename(component.path)
+        if name not in _MAGIC and folder == texts:
+            return None
+        return next((int(text) for text in reversed(folder) if text.isdecimal()), None)
+
+    def _through_link(self, link: Component, process: int) -> Component:
+        """What such a link leads to, with the ptrace check that the kernel makes of us."""
+        name = posixpath.basename(link.path)
+        return replace(self._look(link.path, self._directory, name, follow=True), process=process)
+
+    def _own(self, component: Component) -> Component:
+        """/proc/self with the process that is meant, which is not the one that looks."""
+        if posixpath.basename(component.path) not in _SELF or not self._is_proc(component):
+            return component
+        if self._pid is None or component.target != str(os.getpid()):
+            raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
+        return replace(component, target=str(self._pid))
+
+    def _is_proc(self, component: Component) -> bool:
+        if self._proc is None:
+            known = [*read_mounts(), *([] if self._pid is None else read_mounts(str(self._pid)))]
+            self._proc = frozenset(mount.number for mount in known if mount.filesystem == "proc")
+        return component.mount in self._proc
 
 
-def _open_file(directory: int, name: str) -> OpenFile | None:
-    """The numbers of a file that is only looked at. Kernels before 5.14 do not tell the inode's."""
-    descriptor = os.open(name, PATH_ONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        lines = read_lines(f"/proc/self/fdinfo/{descriptor}")
-    finally:
-        os.close(descriptor)
-    fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
-    if b"mnt_id" not in fields or b"ino" not in fields:
-        return None
-    return OpenFile(int(fields[b"mnt_id"]), int(fields[b"ino"]))
+def _numbers(descriptor: int) -> tuple[int | None, int | None]:
+    """The mount and the inode of what a descriptor is open on. Kernels before 5.14 do not tell the inode's number."""
+    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/self/fdinfo/{descriptor}") if b":\t" in line)
+    mount, inode = (fields.get(name) for name in (b"mnt_id", b"ino"))
+    return None if mount is None else int(mount), None if inode is None else int(inode)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from harness.live.advice import Advice, advise, after_login, lacking, renewals
+from harness.live.elsewhere import elsewhere
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.live.actor import Actor
+    from harness.live.obstacle import Obstacle
     from harness.live.scene import Scene
-    from harness.oracle import Change, Decision, Rules
+    from harness.oracle import Decision, Rules
     from harness.world import World
 
+DEPTH: Final = 3
+"""How many refusals behind the first are told of."""
 BY_THE_SOCKET: Final = frozenset({"ok", "EPROTOTYPE", "EADDRINUSE"})
 """Outcomes that are taken from the socket itself, after all permissions: another socket there, or none, turns them."""
 
@@ -24,17 +31,14 @@ class Judgement:
     """A decision on the live machine. `conclusive` is False if it turns on what we may not look at, or can't be told.
 
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
+    `advice` is what would help, best first, as it works where it is read.
     """
 
     decision: Decision
     conclusive: bool
     remedies: tuple[str, ...]
     notes: tuple[str, ...]
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """The decision's changes, without memberships where those that there are only have to be taken up."""
-        return tuple(change for change in self.decision.changes if not self.remedies or change.what != "membership")
+    advice: Advice = field(default_factory=Advice)
 
     @property
     def allowed(self) -> bool:
@@ -45,11 +49,14 @@ class Judgement:
 def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
-    decision = _decide(actor, scene, rules)
+    decision, obstacle = _first(actor, scene, rules)
     seen = {"/", *(node.path for node in scene.world.nodes)}
-    conclusive = scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
+    conclusive = obstacle is not None or scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
     notes = list(scene.doubts)
-    if scene.unknown is not None and decision.outcome in BY_THE_SOCKET:
+    if obstacle is not None and obstacle.outcome is None:
+        conclusive = False
+        notes.append(obstacle.why)
+    elif scene.unknown is not None and decision.outcome in BY_THE_SOCKET and obstacle is None:
         conclusive = False
         notes.append(scene.unknown)
     elif not conclusive:
@@ -63,18 +70,103 @@ def find(actor: Actor, scene: Scene) -> Judgement:
             f"the owner or the group of {decision.at} has no number in {actor.name}'s user namespace: "
             "nobody there is its owner, and no capability counts for it"
         )
-    remedies: list[str] = []
-    fresh = _after_login(actor)
+    passed = [path for path in scene.way if path in scene.modeless and path in scene.titles]
+    notes += [
+        f"the modes below {path} are not the kernel's: its server is asked instead, and sshfs's does not heed who asks"
+        for path in passed
+    ]
+    if conclusive and decision.outcome != "ok":
+        waiting = _behind(actor, scene, rules, decision, obstacle)
+        decision = _with_what_helps_behind(decision, waiting)
+        notes += [f"past that waits {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
+    remedies: tuple[str, ...] = ()
+    fresh = after_login(actor)
     if fresh is not None:
-        now = {*actor.principal.groups, actor.principal.gid}
-        lacking = ", ".join(f"{actor.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in now)
         who = f"process {actor.process.pid} ({actor.process.name})" if actor.process else "this process"
-        notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {lacking}")
-        if decision.outcome != "ok" and _decide(actor, _with_groups(scene, fresh), rules).outcome == "ok":
-            remedies.append(f"log in again, or restart it: with the group {lacking} the answer is ok")
+        groups = ", ".join(lacking(actor, fresh))
+        notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {groups}")
+        if decision.outcome != "ok" and _first(actor, _with_groups(scene, fresh), rules)[0].outcome == "ok":
+            remedies = renewals(actor, fresh)
     if decision.outcome == "ok":
         notes += _other_powers()
-    return Judgement(decision, conclusive, tuple(remedies), tuple(notes))
+    else:
+        notes += elsewhere(actor, scene, decision)
+    advice = advise(actor, scene, decision, remedies) if conclusive else Advice()
+    return Judgement(decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice)
+
+
+def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle | None]:
+    """What refuses first: the permissions, or an obstacle, which comes before those of its own component."""
+    decision = _decide(actor, _modeless(scene), rules)
+    places = {path: place for place, path in enumerate(scene.way)}
+    place = places.get(decision.at, len(places))
+    if decision.outcome == "EINVAL" or len(scene.attempt.path) >= rules.path_max:
+        place = -1  # the path itself, before anything is looked up
+    for obstacle in sorted(scene.obstacles, key=lambda one: places.get(one.at, len(places))):
+        earlier = places.get(obstacle.at, len(places)) <= place
+        if decision.outcome == "ok" or (earlier and not obstacle.last):
+            return _refusal(obstacle, decision), obstacle
+    if decision.outcome == "ok" and decision.at in scene.modeless:
+        why = f"{actor.name} may {scene.attempt.operation} {decision.at}: the kernel holds nobody to the modes there."
+        return replace(decision, applied=None, because="", needs="", has="", why=why), None
+    return decision, None
+
+
+def _refusal(obstacle: Obstacle, decision: Decision) -> Decision:
+    return replace(
+        decision,
+        outcome=obstacle.outcome or "ok",
+        at=obstacle.at,
+        applied=None,
+        because="",
+        needs="",
+        has="",
+        why=f"{obstacle.why}.",
+        changes=obstacle.changes,
+    )
+
+
+def _modeless(scene: Scene) -> Scene:
+    """The scene without the modes that nobody is held to."""
+    return _opened(scene, scene.modeless) if scene.modeless else scene
+
+
+def _opened(scene: Scene, paths: frozenset[str]) -> Scene:
+    nodes = tuple(
+        replace(node, mode=0o777, acl=()) if node.path in paths and node.kind != "symlink" else node
+        for node in scene.world.nodes
+    )
+    return replace(scene, world=replace(scene.world, nodes=nodes))
+
+
+def _behind(
+    actor: Actor, scene: Scene, rules: Rules, refusal: Decision, obstacle: Obstacle | None
+) -> list[tuple[Decision, Obstacle | None]]:
+    """What would refuse then, one after the other, if each refusal before it were taken away."""
+    found: list[tuple[Decision, Obstacle | None]] = []
+    passed = {refusal.at}
+    while len(found) < DEPTH:
+        if obstacle is not None:
+            scene = replace(scene, obstacles=tuple(one for one in scene.obstacles if one != obstacle))
+        elif refusal.needs and refusal.at != "/":
+            scene = _opened(scene, frozenset({refusal.at}))
+        else:
+            break
+        refusal, obstacle = _first(actor, scene, rules)
+        if refusal.outcome == "ok" or refusal.at == scene.hidden or (obstacle is not None and obstacle.outcome is None):
+            break
+        if obstacle is None and refusal.at in passed and refusal.needs:
+            break
+        passed.add(refusal.at)
+        found.append((refusal, obstacle))
+    return found
+
+
+def _with_what_helps_behind(decision: Decision, waiting: Sequence[tuple[Decision, Obstacle | None]]) -> Decision:
+    """The changes with those that obstacles behind ask for, of which the rules of permission know nothing."""
+    after = [obstacle.changes[0].text for _, obstacle in waiting if obstacle is not None and obstacle.changes]
+    changes = (replace(change, text="; then ".join([change.text, *after])) for change in decision.changes)
+    return replace(decision, changes=tuple(changes))
 
 
 def _decide(actor: Actor, scene: Scene, rules: Rules) -> Decision:
@@ -121,15 +213,6 @@ def _without_capabilities(scene: Scene) -> World:
         for user in scene.world.users
     )
     return replace(scene.world, users=users)
-
-
-def _after_login(actor: Actor) -> tuple[int, ...] | None:
-    """The groups that a new login would have, if the running process lacks any of them."""
-    if actor.database is None or actor.principal.uid == 0:
-        return None
-    fresh = {*actor.database.groups, actor.database.gid}
-    now = {*actor.principal.groups, actor.principal.gid}
-    return tuple(sorted(fresh | now - {actor.principal.gid})) if fresh - now else None
 
 
 def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:

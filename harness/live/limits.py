@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
+import select
+import signal
+import struct
 import threading
-from typing import TYPE_CHECKING, Final, TypeVar
+import time
+import warnings
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Result = TypeVar("Result")
 
 _PIECE: Final = 1 << 16
+_SIZE: Final = struct.Struct("=I")
+_ENDED: Final = "a process that looked at something ended too early"
 
 
 def read_up_to(descriptor: int, limit: int) -> bytes:
@@ -30,8 +38,8 @@ def read_up_to(descriptor: int, limit: int) -> bytes:
 def in_thread(work: Callable[[], Result], seconds: float) -> Result:
     """Do one thing in a thread of its own, which ends with it: what setns(2) does there stays there.
 
-    Raises what the work raises, and TimeoutError if it takes longer: then the thread is left alone, and ends at the
-    latest with this process, as one that waits for a file system that never answers.
+    Raises what the work raises, and TimeoutError if it takes longer: then the thread is left alone. It must be nothing
+    that may wait for a file system for ever, since a process ends only with all its threads.
     """
     results: list[Result] = []
     failures: list[BaseException] = []
@@ -50,3 +58,93 @@ def in_thread(work: Callable[[], Result], seconds: float) -> Result:
     if not results:
         raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
     return results[0]
+
+
+def in_child(work: Callable[[], Result], seconds: float) -> Result:
+    """Do one thing in a process of its own; what it returns or raises must be known to pickle.
+
+    Raises what the work raises, and TimeoutError if it takes longer.
+    """
+    for result in list(items_of_child(lambda: iter((work(),)), seconds)):
+        return result
+    raise EOFError(_ENDED)
+
+
+def items_of_child(work: Callable[[], Iterator[Result]], seconds: float) -> Iterator[Result]:
+    """What a process of its own yields, which can wait for a file system that never answers as long as it likes.
+
+    Raises what the work raises, and TimeoutError if it takes longer: then the process is killed and not waited for,
+    since one that the server of a FUSE mount keeps waiting dies only when that answers or is gone.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Since Python 3.12 a fork beside other threads is warned of. This child takes no lock that they may hold.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _serve(work, writing)
+    os.close(writing)
+    ended = False
+    try:
+        for item in _pickled(reading, time.monotonic() + seconds):
+            if isinstance(item, _Failure):
+                raise item.error
+            yield cast("Result", item)
+        ended = True
+    finally:
+        os.close(reading)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0 if ended else os.WNOHANG)
+
+
+class _Failure:
+    """What the work raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _serve(work: Callable[[], Iterator[object]], writing: int) -> None:
+    """The child: nothing of it is left when this ends, and it holds none of the parent's streams."""
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        try:
+            for item in work():
+                _write(writing, pickle.dumps(item))
+        except BaseException as error:
+            _write(writing, pickle.dumps(_Failure(error)))
+    finally:
+        os._exit(0)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    data = _SIZE.pack(len(data)) + data
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _pickled(descriptor: int, until: float) -> Iterator[object]:
+    """Objects that our own child wrote. Raises TimeoutError, and EOFError where it ended in the midst of one."""
+    while head := _read(descriptor, _SIZE.size, until):
+        (size,) = _SIZE.unpack(head)
+        yield pickle.loads(_read(descriptor, size, until))  # noqa: S301  from our own child
+
+
+def _read(descriptor: int, size: int, until: float) -> bytes:
+    data = b""
+    while len(data) < size:
+        left = until - time.monotonic()
+        ready = select.poll()
+        ready.register(descriptor, select.POLLIN)
+        if left <= 0 or not ready.poll(left * 1000):
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        piece = os.read(descriptor, size - len(data))
+        if not piece:
+            if data:
+                raise EOFError(_ENDED)
+            return b""
+        data += piece
+    return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from harness.live.limits import in_thread
+from harness.live.mounts import read_mounts
 from harness.live.sock_diag import LARGEST, NETLINK_SOCK_DIAG, MalformedError, dump_request, parse
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC
 """PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
+_NS_GET_NSTYPE: Final = 0xB703  # linux/nsfs.h
 _SEQUENCE: Final = 1
 
 
@@ -85,38 +88,73 @@ def _dump(kernel: socket.socket, until: float) -> Iterator[UnixSocket]:
 
 
 class OtherNamespaces:
-    """The network namespaces in which processes are, but for this one's own, as descriptors that the loop closes.
+    """The network namespaces that processes are in or that are mounted somewhere here, but for this one's own, as
+    descriptors that the loop closes.
 
-    `hidden` tells after the loop whether there may be more: some process can't be looked at, or this pid namespace
-    does not show all of them.
+    `hidden` is after the loop why there may be more, as half a sentence, or None if every process is in one that was
+    seen. A namespace that only a descriptor keeps, with no process in it, is not found by anybody.
     """
 
     def __init__(self) -> None:
-        self.hidden = False
+        self.hidden: str | None = None
 
     def __iter__(self) -> Iterator[int]:
         try:
-            self.hidden = os.stat("/proc/self/ns/pid").st_ino != FIRST_PID_NAMESPACE
-            seen = {_identity(os.stat("/proc/self/ns/net"))}
+            own = _identity(os.stat("/proc/self/ns/net"))
+            shown = {_shown("self")}
+            self.hidden = _why_unseen()
             processes = [name for name in os.listdir("/proc") if name.isdecimal()]
-        except OSError:
-            self.hidden = True
+            mounted = [mount.path for mount in read_mounts() if mount.filesystem == "nsfs"]
+        except OSError as error:
+            self.hidden = f"/proc can't be read ({error.strerror})"
             return
-        for process in processes:
+        ways = [(f"/proc/{process}/ns/net", process) for process in processes]
+        unseen: dict[tuple[int, int], str] = {}
+        seen = {own}
+        for path, process in (*ways, *((path, None) for path in mounted)):
             try:
-                namespace = open_namespace(process)
+                known = None if process is None else _shown(process)
+                if known in shown:
+                    continue
+                namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, ProcessLookupError):
                 continue
             except OSError:
-                self.hidden = True
+                whose = f"the namespace mounted on {path}" if process is None else f"that of process {process}"
+                unseen.setdefault(known or (0, len(unseen)), whose)
                 continue
             try:
+                shown |= set() if known is None else {known}
                 identity = _identity(os.fstat(namespace))
-                if identity not in seen:
+                if identity not in seen and fcntl.ioctl(namespace, _NS_GET_NSTYPE) == CLONE_NEWNET:
                     seen.add(identity)
                     yield namespace
             finally:
                 os.close(namespace)
+        closed = [whose for known, whose in unseen.items() if known not in shown]
+        if closed and self.hidden is None:
+            self.hidden = f"this process may not ask every network namespace, such as {closed[0]}"
+
+
+def _why_unseen() -> str | None:
+    """Why /proc may not show every process."""
+    if os.stat("/proc/self/ns/pid").st_ino != FIRST_PID_NAMESPACE:
+        return "processes outside of this pid namespace are not to be seen"
+    for mount in read_mounts():
+        if mount.path == "/proc" and any(
+            setting.startswith(("hidepid=", "subset=")) and setting not in {"hidepid=0", "hidepid=off"}
+            for setting in mount.settings
+        ):
+            return "/proc is mounted so that it hides processes"
+    return None
+
+
+def _shown(process: str) -> tuple[int, int]:
+    """What tells one network namespace from another without the ptrace check that its own link takes.
+
+    Each has files of its own below /proc/PID/net, which anybody may stat (get_proc_task_net in fs/proc/proc_net.c).
+    """
+    return _identity(os.stat(f"/proc/{process}/net/unix"))
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

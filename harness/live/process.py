@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ CAPABILITIES = {
 
 
 ALL_IDS = 2**32
+OVERFLOW = 65534
+"""What an id that is not mapped in the reader's user namespace reads as (kernel.overflowuid)."""
 
 
 class ProcessError(Exception):
@@ -37,7 +40,8 @@ class RunningProcess:
     """A process. `root` is the directory below which its files are found from here, `/` where it shares ours.
 
     `uids` and `gids` are the ids that exist in its user namespace, as ranges in our numbers; capabilities count only
-    for what belongs to such ids.
+    for what belongs to such ids. `ids` are its real, effective, saved and file system's uids, then the gids.
+    `effective` and `bounding` are sets of capabilities as bits.
     """
 
     pid: int
@@ -46,6 +50,9 @@ class RunningProcess:
     root: str
     uids: tuple[range, ...]
     gids: tuple[range, ...]
+    ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+    effective: int = 0
+    bounding: int = 0
 
 
 def running(pid: int) -> RunningProcess:
@@ -53,24 +60,54 @@ def running(pid: int) -> RunningProcess:
     if not Path("/proc/self/status").exists():
         raise ProcessError("the machine is read by /proc as Linux has it, and here there is none")
     try:
-        name, principal = parse_status(read_lines(f"/proc/{pid}/status"))
+        lines = read_lines(f"/proc/{pid}/status")
     except OSError as error:
         if isinstance(error, FileNotFoundError | ProcessLookupError):
             raise ProcessError(f"no process has pid {pid}") from error
         raise ProcessError(f"process {pid} can't be read: {error.strerror}") from error
-    return RunningProcess(pid, name, principal, _root(pid), _ranges(pid, "uid_map"), _ranges(pid, "gid_map"))
+    name, principal = parse_status(lines)
+    fields = _fields(lines)
+    uids, gids = (frozenset(map(int, fields[key].split())) for key in (b"Uid", b"Gid"))
+    held = (int(fields[b"CapEff"], 16), int(fields[b"CapBnd"], 16))
+    ranges = (_ranges(pid, "uid_map"), _ranges(pid, "gid_map"))
+    return RunningProcess(pid, name, principal, _root(pid), *ranges, (uids, gids), *held)
 
 
 def parse_status(lines: Sequence[bytes]) -> tuple[str, Principal]:
     """A process's name, and the ids, groups and capabilities that count for its files."""
-    fields = {key: value for key, _, value in (line.partition(b":\t") for line in lines)}
+    fields = _fields(lines)
     uid, gid = (int(fields[key].split()[3]) for key in (b"Uid", b"Gid"))  # real, effective, saved, file system
-    held = int(fields[b"CapEff"], 16)
+    groups = tuple(sorted(map(int, fields[b"Groups"].split())))
+    return unescaped_name(fields[b"Name"]), Principal(uid, gid, groups, named(int(fields[b"CapEff"], 16), uid))
+
+
+def named(held: int, uid: int) -> frozenset[str] | None:
+    """The capabilities of a set of bits that can turn an attempt; None where they are what the uid gives by itself."""
     capabilities = frozenset(name for number, name in CAPABILITIES.items() if held >> number & 1)
     natural = frozenset(CAPABILITIES.values()) if uid == 0 else frozenset[str]()
-    groups = tuple(sorted(map(int, fields[b"Groups"].split())))
-    name = unescaped_name(fields[b"Name"])
-    return name, Principal(uid, gid, groups, None if capabilities == natural else capabilities)
+    return None if capabilities == natural else capabilities
+
+
+def _fields(lines: Sequence[bytes]) -> dict[bytes, bytes]:
+    return {key: value for key, _, value in (line.partition(b":\t") for line in lines)}
+
+
+def unit_of(pid: int) -> str | None:
+    """The systemd unit that a process belongs to, as its control group is named (proc_pid_cgroup(5))."""
+    try:
+        lines = read_lines(f"/proc/{pid}/cgroup")
+    except OSError:
+        return None
+    names = (os.fsdecode(name) for line in lines for name in reversed(line.split(b"/")))
+    return next((name for name in names if name.endswith(".service")), None)
+
+
+def in_login(pid: int) -> bool:
+    """Whether a process descends from a login, by the uid that pam_loginuid(8) gave it."""
+    try:
+        return int(read_lines(f"/proc/{pid}/loginuid")[0]) < ALL_IDS - 1
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 def _root(pid: int) -> str:
@@ -107,20 +144,42 @@ def _ranges(pid: int, name: str) -> tuple[range, ...]:
     return tuple(range(row[column], row[column] + row[2]) for row in rows)
 
 
-def container_process(container: str) -> int:
-    """The pid of a container's first process, by what Docker or Podman says, else by the control groups.
+def outside(number: int, pid: int, name: str) -> int:
+    """An id of a process's user namespace by our number for it; the overflow id where it has none."""
+    try:
+        if os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user"):
+            return number
+        rows = [[int(field) for field in line.split()] for line in read_lines(f"/proc/{pid}/{name}")]
+    except OSError:
+        return number
+    return next((row[1] + number - row[0] for row in rows if row[0] <= number < row[0] + row[2]), OVERFLOW)
 
-    Raises ProcessError if no running container has that name or id.
+
+@dataclass(frozen=True, slots=True)
+class RunningContainer:
+    """A running container: the pid of its first process, and the groups that each of its processes gets beside its own
+    (`--group-add`).
     """
+
+    pid: int
+    groups: tuple[str, ...]
+
+
+def container(name: str) -> RunningContainer:
+    """A container by what Docker or Podman says. Raises ProcessError if no running one has that name or id."""
     for command in ("docker", "podman"):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
             said = subprocess.run(
-                [command, "inspect", "--type", "container", "--format", "{{.State.Pid}}", "--", container],
+                [command, "inspect", "--type", "container", "--format", _FORMAT, "--", name],
                 capture_output=True,
                 text=True,
                 check=False,
                 timeout=20,
             )
-            if said.returncode == 0 and said.stdout.strip().isdecimal() and int(said.stdout) > 0:
-                return int(said.stdout)
-    raise ProcessError(f"neither docker nor podman knows a running container {container!r}")
+            pid, _, groups = said.stdout.strip().partition(" ")
+            if said.returncode == 0 and pid.isdecimal() and int(pid) > 0:
+                return RunningContainer(int(pid), tuple(map(str, json.loads(groups) or ())))
+    raise ProcessError(f"neither docker nor podman knows a running container {name!r}")
+
+
+_FORMAT = "{{.State.Pid}} {{json .HostConfig.GroupAdd}}"

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.live.components import look
+from harness.live import filesystems, ptrace
+from harness.live.components import Component, Hidden, look
 from harness.live.mounts import read_mounts
+from harness.live.nodes import Names, mounted_upon, node
+from harness.live.obstacle import Obstacle
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
-from harness.world import AclEntry, Attempt, Node, User, World, complete
+from harness.oracle import Change
+from harness.world import Attempt, Node, World, complete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
-    from harness.live.components import Component
     from harness.live.mounts import MountPoint
     from harness.world import Operation, SocketType
 
 FOLLOWING = frozenset({"connect", "stat", "chmod"})
 """Operations that follow a symlink at the end of their path."""
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class Scene:
     `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known.
     `unmapped` are the paths over which the actor's capabilities don't count. `unknown` is a sentence where the kernel
     did not say who holds the socket; the world has a listener there then, so that everything else can be judged.
+    `way` are the paths in the order in which a lookup passes them, `obstacles` what may refuse beside permission bits,
+    and `modeless` the paths whose modes are not the kernel's. `titles` say what is mounted upon a path. `components`,
+    `mounts` (of each component) and `listener` are what was seen.
     """
 
     world: World
@@ -55,33 +58,38 @@ class Scene:
     doubts: tuple[str, ...]
     unmapped: frozenset[str]
     unknown: str | None = None
+    way: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    modeless: frozenset[str] = frozenset()
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    components: Mapping[str, Component] = field(default_factory=dict[str, "Component"])
+    mounts: Mapping[str, MountPoint] = field(default_factory=dict[str, "MountPoint"])
+    listener: FoundSocket | None = None
 
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:
     """Look at everything that decides what an actor wants. Raises OSError where the root directory is closed."""
-    paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
-    components: dict[str, Component] = {}
-    hidden: str | None = None
-    follow = wanted.operation in FOLLOWING
-    for path in paths if not wanted.path.startswith("@") else []:
-        sight = look(posixpath.join(wanted.cwd or "/", path), root=actor.root, follow=follow)
-        components.update({component.path: component for component in sight.components})
-        hidden = hidden or sight.hidden
+    components, hidden = _seen(actor, wanted)
     root = components.pop("/", None)
-    process = "self" if actor.process is None else str(actor.process.pid)
     doubts: list[str] = []
-    known = _known_mounts(process, doubts)
-    mounts = _mounts(known, components)
-    # A chroot's own directory may be no mount that its processes are told of.
-    all_known = known if process == "self" else (*known, *_known_mounts("self", doubts))
-    listeners, unknown = _listeners(wanted, components, all_known, doubts)
-    names = _Names(actor, components.values())
-    nodes = [_node(component, mounts.get(path), listeners.get(path), names) for path, component in components.items()]
+    known = _known_mounts(actor, components.values(), doubts)
+    above = {path: known.get(one.mount) for path, one in components.items() if one.mount is not None}
+    on = {path: mount for path, mount in above.items() if mount is not None}
+    if hidden is not None and hidden.mount is None:
+        hidden = replace(
+            hidden, mount=next((mount.number for mount in known.values() if mount.path == hidden.path), None)
+        )
+    points = _mount_points(components, on, root, known)
+    listeners, unknown, beyond = _listeners(wanted, components, on, known.values())
+    names = Names(actor, components.values())
+    nodes = [node(one, points.get(path), listeners.get(path), names) for path, one in components.items()]
     if wanted.operation in {"unlink", "rename"}:
-        nodes = [bound for node in nodes for bound in _mounted_upon(node, mounts)]
+        nodes = [bound for each in nodes for bound in mounted_upon(each, points)]
+    listener = next(iter(listeners.values()), None)
     if wanted.path.startswith("@"):
-        node, unknown = _abstract_node(wanted, process)
-        nodes += [] if node is None else [node]
+        listener, unknown = _abstract_listener(wanted, actor)
+        if listener is not None:
+            nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
     attempt = Attempt(
         names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes), wanted.cwd
     )
@@ -97,48 +105,177 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         )
     )
     unmapped = frozenset(
-        path
-        for path, component in components.items()
-        if not actor.maps(component.status.st_uid, component.status.st_gid)
+        path for path, one in components.items() if not actor.maps(one.status.st_uid, one.status.st_gid)
     )
-    return Scene(world, attempt, hidden, root, tuple(doubts), unmapped, unknown)
+    first_root = () if root is None else (root,)
+    way = (*first_root, *components.values(), *(() if hidden is None else (hidden,)))
+    return Scene(
+        world,
+        attempt,
+        None if hidden is None else hidden.path,
+        root,
+        tuple(doubts),
+        unmapped,
+        unknown,
+        tuple(dict.fromkeys(one.path for one in way)),
+        (*_obstacles(actor, wanted, way, known, listener), *beyond),
+        frozenset(path for path, mount in on.items() if not filesystems.modes_count(mount)),
+        _titles(points, hidden, known, actor),
+        components,
+        on,
+        listener,
+    )
 
 
-def _known_mounts(process: str, doubts: list[str]) -> tuple[MountPoint, ...]:
-    try:
-        return read_mounts(process)
-    except OSError as error:
-        doubts.append(f"the mounts can't be read ({error.strerror}): one that is read-only is not seen")
-        return ()
+def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | None]:
+    """The components of the path, and of rename's second, in the order of a lookup."""
+    components: dict[str, Component] = {}
+    hidden: Hidden | None = None
+    paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
+    for path in paths if not wanted.path.startswith("@") else []:
+        sight = look(
+            posixpath.join(wanted.cwd or "/", path),
+            root=actor.root,
+            follow=wanted.operation in FOLLOWING,
+            pid=actor.pid,
+        )
+        for component in sight.components:
+            components.setdefault(component.path, component)
+        hidden = hidden or sight.hidden
+    return components, hidden
+
+
+def _known_mounts(actor: Actor, components: Iterable[Component], doubts: list[str]) -> dict[int, MountPoint]:
+    """The mounts that we, the actor and the processes on the way see, by their numbers, which are the machine's."""
+    processes = {str(one.process) for one in components if one.process is not None}
+    known: dict[int, MountPoint] = {}
+    for process in ("self", *(() if actor.process is None else (str(actor.process.pid),)), *sorted(processes)):
+        try:
+            known |= {mount.number: mount for mount in read_mounts(process)}
+        except OSError as error:
+            doubts.append(f"the mounts of process {process} can't be read ({error.strerror}), so they are not known")
+    return known
+
+
+def _mount_points(
+    components: Mapping[str, Component],
+    on: Mapping[str, MountPoint],
+    root: Component | None,
+    known: Mapping[int, MountPoint],
+) -> dict[str, MountPoint]:
+    """The mount on each component that is a mount point: one that is on another mount than what it is in.
+
+    The root directory's own mount no world can make; if it is read-only, that is told of the first component instead.
+    """
+    found: dict[str, MountPoint] = {}
+    top = known.get(root.mount) if root is not None and root.mount is not None else None
+    for path, component in components.items():
+        parent = posixpath.dirname(path)
+        outer = top if parent == "/" else on.get(parent)
+        mount = on.get(path)
+        if mount is not None and outer is not None and mount.number != outer.number and component.process is None:
+            found[path] = mount
+    first = next((path for path, one in components.items() if one.kind == "directory"), None)
+    if first is not None and first not in found and top is not None and "ro" in top.options:
+        found[first] = replace(top, path=first)
+    return found
+
+
+def _titles(
+    points: Mapping[str, MountPoint], hidden: Hidden | None, known: Mapping[int, MountPoint], actor: Actor
+) -> dict[str, str]:
+    """What is mounted upon each mount point, that which could not be looked at too."""
+    titles = {path: filesystems.title(mount, actor) for path, mount in points.items()}
+    mount = known.get(hidden.mount) if hidden is not None and hidden.mount is not None else None
+    if hidden is not None and mount is not None and mount.path == hidden.path:
+        titles[hidden.path] = filesystems.title(mount, actor)
+    return titles
+
+
+def _obstacles(
+    actor: Actor,
+    wanted: Wanted,
+    way: Sequence[Component | Hidden],
+    known: Mapping[int, MountPoint],
+    listener: FoundSocket | None,
+) -> Iterator[Obstacle]:
+    yield from _links(actor, way)
+    yield from filesystems.obstacles(way, known, actor)
+    last = way[-1] if way else None
+    if isinstance(last, Component) and wanted.operation == "bind" and last.kind == "directory":
+        yield from filesystems.obstacles_to_bind(last, None if last.mount is None else known.get(last.mount))
+    if wanted.operation == "connect" and listener is not None and listener.full:
+        at = last.path if last is not None else wanted.path
+        yield _queue(at, listener)
+
+
+def _queue(at: str, listener: FoundSocket) -> Obstacle:
+    change = Change("elsewhere", at, "look why its server accepts nobody, or restart it with a longer backlog", 0)
+    return Obstacle(
+        at,
+        "EAGAIN",
+        f"the queue of {at} is full: {listener.waiting} wait where {listener.room} may, so a client that does not "
+        "block is told EAGAIN, and one that does hangs until the server accepts",
+        (change,),
+        last=True,
+    )
+
+
+def _links(actor: Actor, way: Iterable[Component | Hidden]) -> Iterator[Obstacle]:
+    """The links of /proc that lead to a thing, each with the ptrace check that the kernel makes of the actor."""
+    for one in way:
+        if one.process is None or one.process == actor.pid:
+            continue
+        try:
+            process = ptrace.traced(one.process)
+        except OSError as error:
+            yield Obstacle(one.path, None, f"whether {actor.name} may follow {one.path} is not known: {error.strerror}")
+            continue
+        why = ptrace.why_not(process, actor.principal, actor.capabilities, alike=process.namespace == actor.namespace)
+        if why is not None:
+            yield Obstacle(
+                one.path,
+                "EACCES",
+                f"{actor.name} may not follow {one.path}, a link of process {one.process} that takes the ptrace check: "
+                f"{why}, and {actor.name} lacks CAP_SYS_PTRACE",
+                (Change("elsewhere", one.path, "ask as root, who has CAP_SYS_PTRACE", 0),),
+            )
 
 
 def _listeners(
-    wanted: Wanted, components: Mapping[str, Component], mounts: Iterable[MountPoint], doubts: list[str]
-) -> tuple[dict[str, FoundSocket], str | None]:
-    """The socket behind each component that is one, and the `unknown` of a `Scene`."""
+    wanted: Wanted, components: Mapping[str, Component], on: Mapping[str, MountPoint], mounts: Iterable[MountPoint]
+) -> tuple[dict[str, FoundSocket], str | None, tuple[Obstacle, ...]]:
+    """The socket behind each component that is one, the `unknown` of a `Scene`, and where it is known to be elsewhere.
+
+    There the world has a listener, so that everything before the obstacle can be judged.
+    """
     listeners: dict[str, FoundSocket] = {}
     unknown = None
+    beyond: tuple[Obstacle, ...] = ()
     for path, component in components.items():
         if component.kind != "socket":
             continue
         try:
-            listeners[path] = behind(socket_file(component, mounts))
+            listeners[path] = behind(socket_file(component, mounts), path)
         except SocketsUnknownError as error:
             listeners[path] = FoundSocket(wanted.type or "stream", "listening")
             if wanted.operation == "connect":
                 unknown = f"whether anybody listens at {path} is not known: {error}"
             continue
-        if listeners[path].doubt is not None:
-            doubts.append(f"{path}: {listeners[path].doubt}")
-    return listeners, unknown
+        obstacle = filesystems.out_of_reach(component, on.get(path))
+        if listeners[path].state == "stale" and obstacle is not None and wanted.operation == "connect":
+            listeners[path] = FoundSocket(wanted.type or "stream", "listening")
+            beyond = (obstacle,)
+    return listeners, unknown, beyond
 
 
-def _abstract_node(wanted: Wanted, process: str) -> tuple[Node | None, str | None]:
+def _abstract_listener(wanted: Wanted, actor: Actor) -> tuple[FoundSocket | None, str | None]:
     """The socket that an attempt on an abstract name meets, and the `unknown` of a `Scene`.
 
     Sockets of each type have names of their own.
     """
     unknown = None
+    process = "self" if actor.process is None else str(actor.process.pid)
     try:
         held = [one for one in abstract(wanted.path, process) if one.state != "stale"]
     except SocketsUnknownError as error:
@@ -146,116 +283,14 @@ def _abstract_node(wanted: Wanted, process: str) -> tuple[Node | None, str | Non
         unknown = f"whether anybody holds the name {wanted.path} is not known: {error}"
     if wanted.type is not None or wanted.operation != "connect":
         held = [one for one in held if one.type == (wanted.type or "stream")]
-    met = next((one for one in held if one.state == "listening"), held[0] if held else None)
-    return None if met is None else Node(wanted.path, "socket", type=met.type, state=met.state), unknown
+    return next((one for one in held if one.state == "listening"), held[0] if held else None), unknown
 
 
 def _type(wanted: Wanted, nodes: Iterable[Node]) -> SocketType:
     """The type of the socket that is tried: the one wanted, else for a connection the listener's."""
     if wanted.type is not None:
         return wanted.type
-    for node in nodes:
-        if node.kind == "socket" and wanted.operation == "connect":
-            return node.type
+    for each in nodes:
+        if each.kind == "socket" and wanted.operation == "connect":
+            return each.type
     return "stream"
-
-
-class _Names:
-    """Names for the ids that matter, and for no others: the actor's, and those of the components."""
-
-    def __init__(self, actor: Actor, components: Iterable[Component]) -> None:
-        self.groups: dict[str, int] = {}
-        self._accounts = actor.accounts
-        self._users: dict[int, User] = {}
-        components = list(components)
-        principal = actor.principal
-        for gid in (principal.gid, *principal.groups, *(component.status.st_gid for component in components)):
-            self.group(gid)
-        for entry in (entry for component in components for entry in component.acl):
-            if isinstance(entry.who, int):
-                self.group(entry.who) if entry.tag == "group" else self.user(entry.who)
-        for component in components:
-            self.user(component.status.st_uid)
-        self.subject = User(
-            actor.name if _NAME.fullmatch(actor.name) else f"uid-{principal.uid}",
-            principal.uid,
-            self.group(principal.gid),
-            tuple(self.group(gid) for gid in principal.groups),
-            principal.capabilities,
-        )
-
-    def group(self, gid: int) -> str:
-        """The group's name, else `gid-N`; it belongs to the world from now on."""
-        for known, number in self.groups.items():
-            if number == gid:
-                return known
-        name = "root" if gid == 0 else self._accounts.group(gid)
-        if name is None or not _NAME.fullmatch(name) or name in self.groups or (name == "root" and gid != 0):
-            name = f"gid-{gid}"
-        self.groups[name] = gid
-        return name
-
-    def user(self, uid: int) -> str | int:
-        """The user's name, which belongs to the world from now on; the number where nobody has it."""
-        if uid == 0:
-            return "root"
-        if uid in self._users:
-            return self._users[uid].name
-        account = self._accounts.user(uid)
-        if account is None or not _NAME.fullmatch(account.name) or account.name == "root":
-            return uid
-        self._users[uid] = User(account.name, uid, self.group(account.gid))
-        return account.name
-
-    def users(self) -> tuple[User, ...]:
-        """The actor, and the users who own something or whom an ACL names."""
-        others = (user for user in self._users.values() if user.name != self.subject.name)
-        if self.subject.name == "root":
-            return (self.subject, *others)
-        return (User("root", 0, "root"), self.subject, *others)
-
-    def label(self, path: str) -> str:
-        """A name for the world."""
-        return f"{self.subject.name}-{posixpath.basename(path.rstrip('/')) or 'root'}"
-
-
-def _mounts(known: Iterable[MountPoint], components: Mapping[str, Component]) -> dict[str, MountPoint]:
-    """The topmost mount on each component that is a mount point.
-
-    The root directory's own mount no world can make; if it is read-only, that is told of the first component instead.
-    """
-    points = {mount.path: mount for mount in known}
-    found = {path: points[path] for path in components if path in points}
-    top = next((path for path in components if components[path].kind == "directory"), None)
-    if top is not None and top not in found and "/" in points and "ro" in points["/"].options:
-        found[top] = replace(points["/"], path=top)
-    return found
-
-
-def _node(component: Component, mount: MountPoint | None, listener: FoundSocket | None, names: _Names) -> Node:
-    status = component.status
-    owner, group = names.user(status.st_uid), names.group(status.st_gid)
-    if component.kind == "symlink":
-        return Node(component.path, "symlink", owner, group, 0o777, target=component.target)
-    acl = tuple(_named(entry, names) for entry in component.acl)
-    mode = status.st_mode & 0o7777
-    if component.kind == "directory" and mount is not None:
-        return Node(component.path, "mount", owner, group, mode, acl=acl, fs="tmpfs", options=mount.options)
-    if listener is None:
-        return Node(component.path, component.kind, owner, group, mode, acl=acl)
-    return Node(component.path, "socket", owner, group, mode, acl=acl, type=listener.type, state=listener.state)
-
-
-def _mounted_upon(node: Node, mounts: Mapping[str, MountPoint]) -> tuple[Node, ...]:
-    """A node that something is mounted upon, such as a socket that was brought into a container, as a bind mount."""
-    if node.path not in mounts or node.kind == "mount":
-        return (node,)
-    source = f"/.mounted{node.path}"
-    options = (f"from={source}", *mounts[node.path].options)
-    return replace(node, path=source), Node(node.path, "mount", fs="bind", options=options)
-
-
-def _named(entry: AclEntry, names: _Names) -> AclEntry:
-    if not isinstance(entry.who, int):
-        return entry
-    return replace(entry, who=names.group(entry.who) if entry.tag == "group" else names.user(entry.who))

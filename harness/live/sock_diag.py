@@ -18,8 +18,8 @@ NETLINK_SOCK_DIAG: Final = 4
 SOCK_DIAG_BY_FAMILY: Final = 20
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x001, 0x300, 0x010
 NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
-UDIAG_SHOW_NAME, UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN = 0x01, 0x02, 0x10
-UNIX_DIAG_NAME, UNIX_DIAG_VFS, UNIX_DIAG_RQLEN = 0, 1, 4
+UDIAG_SHOW_NAME, UDIAG_SHOW_VFS, UDIAG_SHOW_RQLEN, UDIAG_SHOW_UID = 0x01, 0x02, 0x10, 0x40
+UNIX_DIAG_NAME, UNIX_DIAG_VFS, UNIX_DIAG_RQLEN, UNIX_DIAG_UID = 0, 1, 4, 7
 ALL_STATES: Final = 0xFFFFFFFF
 TCP_ESTABLISHED, TCP_CLOSE, TCP_LISTEN = 1, 7, 10
 """net/tcp_states.h, whose names Unix sockets borrow: connected; neither connected nor listening; listening."""
@@ -33,6 +33,7 @@ _SOCKET: Final = struct.Struct("=BBBBIII")  # struct unix_diag_msg: family, type
 _ATTRIBUTE: Final = struct.Struct("=HH")  # struct nlattr: length, type
 _PAIR: Final = struct.Struct("=II")  # struct unix_diag_vfs: inode, device; struct unix_diag_rqlen: waiting, room
 _ERROR: Final = struct.Struct("=i")
+_ID: Final = struct.Struct("=I")
 _TYPE_OF_ATTRIBUTE: Final = 0x3FFF  # NLA_TYPE_MASK: above it are two flags
 
 
@@ -48,7 +49,7 @@ class UnixSocket:
     `name` is its address as `sun_path` has it: an abstract one begins with NUL, one in the file system may end with
     one; None for a socket without a name. `file` is the kernel's own device number and the low 32 bits of the inode of
     the file that it was bound on. `waiting` and `room` are, of a listener, the connections that nobody has accepted and
-    how many may wait.
+    how many may wait. `uid` is whose process made the socket, which kernels before 5.3 do not tell.
     """
 
     type: int
@@ -58,6 +59,7 @@ class UnixSocket:
     file: tuple[int, int] | None = None
     waiting: int | None = None
     room: int | None = None
+    uid: int | None = None
 
     @property
     def abstract(self) -> bytes | None:
@@ -80,7 +82,7 @@ class Answer:
 
 def dump_request(sequence: int) -> bytes:
     """Ask for every Unix socket of a network namespace, with its name, its file and its queue."""
-    show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN
+    show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID
     body = _REQUEST.pack(AF_UNIX, 0, 0, ALL_STATES, 0, show, 0, 0)
     flags = NLM_F_REQUEST | NLM_F_DUMP
     return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, sequence, 0) + body
@@ -128,7 +130,8 @@ def _socket(body: bytes) -> UnixSocket:
         file = (device, file_inode)
     if UNIX_DIAG_RQLEN in known and state == TCP_LISTEN:
         waiting, room = _unpack(_PAIR, known[UNIX_DIAG_RQLEN])
-    return UnixSocket(kind, state, inode, known.get(UNIX_DIAG_NAME), file, waiting, room)
+    uid = _unpack(_ID, known[UNIX_DIAG_UID])[0] if UNIX_DIAG_UID in known else None
+    return UnixSocket(kind, state, inode, known.get(UNIX_DIAG_NAME), file, waiting, room, uid)
 
 
 def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -7,9 +7,10 @@ compared for abstract sockets alone, byte by byte.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live.mounts import device_of
@@ -17,7 +18,7 @@ from harness.live.network_namespace import OtherNamespaces, open_namespace, unix
 from harness.live.sock_diag import TCP_CLOSE, TCP_LISTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.live.components import Component
     from harness.live.mounts import MountPoint
@@ -31,30 +32,30 @@ _TYPES: Final[Mapping[int, SocketType]] = {1: "stream", 5: "seqpacket", 2: "dgra
 _INODE_BITS: Final = 0xFFFFFFFF  # sock_diag tells no more of an inode's number
 
 
-OUT_OF_SIGHT: Final = (
-    "no open socket is to be seen there; its server may run where this process can't look (the host, another "
-    "container, or any of them without root), so it is taken to be there"
-)
-UNTOLD: Final = (
-    "no open socket is to be seen there; but this kernel does not tell by which numbers it knows the file, so its "
-    "server is taken to be there"
-)
-AMBIGUOUS: Final = (
-    "its file system may give the numbers of this file to another one, so the open socket that has them may be another"
-)
-
-
 class SocketsUnknownError(Exception):
     """The kernel did not say which sockets there are: one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSocket:
-    """What is known of the socket behind a file or a name. `doubt` is why it may be otherwise, as half a sentence."""
+    """What is known of the socket behind a file or a name.
+
+    `inode` is the number of the socket itself, `uid` whose process made it, `waiting` and `room` are a listener's
+    queue: the connections that nobody has accepted, and how many may wait. `name` is what it was bound by.
+    """
 
     type: SocketType
     state: SocketState
-    doubt: str | None = None
+    inode: int | None = None
+    uid: int | None = None
+    waiting: int | None = None
+    room: int | None = None
+    name: str | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether its queue takes nobody else now (unix_recvq_full in net/unix/af_unix.c)."""
+        return self.type != "dgram" and None not in {self.waiting, self.room} and (self.waiting or 0) > (self.room or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +75,65 @@ class SocketFile:
 def socket_file(component: Component, mounts: Iterable[MountPoint]) -> SocketFile:
     """The numbers of a component that is a socket, given the mounts of the process that sees it."""
     shown = device_of(component.status)
-    if component.open_file is not None:
+    if component.inode is not None:
         for mount in mounts:
-            if mount.number == component.open_file.mount:
-                return SocketFile(mount.device, component.open_file.inode, unique=mount.device == shown)
+            if mount.number == component.mount:
+                return SocketFile(mount.device, component.inode, unique=mount.device == shown)
     return SocketFile(shown, component.status.st_ino, told=False)
 
 
-def behind(file: SocketFile) -> FoundSocket:
-    """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError."""
+def behind(file: SocketFile, path: str) -> FoundSocket:
+    """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError where that can't be known."""
     until = time.monotonic() + SECONDS
     numbers = (file.device, file.inode & _INODE_BITS)
-    matches = [one for one in _of_process("self", until) if one.file == numbers]
+    matches: list[UnixSocket] = []
     unasked: OSError | None = None
     others = OtherNamespaces()
-    for namespace in () if matches else others:
-        try:
-            matches = [one for one in unix_sockets(namespace, until) if one.file == numbers]
-        except OSError as error:
-            unasked = error
+    for sockets in _of_all(others, until):
+        if isinstance(sockets, OSError):
+            unasked = sockets
+            continue
+        matches = [one for one in sockets if one.file == numbers]
         if matches:
             break
+    if matches and (file.unique or any(_is_named(one, path) for one in matches)):
+        return _summary(matches)
     if matches:
-        found = _summary(matches)
-        return found if file.unique else replace(found, doubt=AMBIGUOUS)
+        raise SocketsUnknownError(
+            "its file system may give the numbers of this file to another one, so the open socket that has them may be "
+            "that one's"
+        )
     if unasked is not None:
-        raise SocketsUnknownError(f"the sockets of another network namespace are not known: {unasked.strerror}")
-    if others.hidden or not file.told:
-        return FoundSocket("stream", "listening", OUT_OF_SIGHT if others.hidden else UNTOLD)
+        raise SocketsUnknownError(f"the sockets of another network namespace are not known ({unasked.strerror})")
+    if others.hidden is not None:
+        raise SocketsUnknownError(f"no open socket is to be seen there, but {others.hidden}")
+    if not file.told:
+        raise SocketsUnknownError(
+            "no open socket is to be seen there, but this kernel does not tell by which numbers it knows the file"
+        )
     return FoundSocket("stream", "stale")
+
+
+def everywhere(until: float) -> Iterator[UnixSocket]:
+    """Every socket of each network namespace that may be asked, this one's first."""
+    with contextlib.suppress(SocketsUnknownError):
+        for sockets in _of_all(OtherNamespaces(), until):
+            if not isinstance(sockets, OSError):
+                yield from sockets
+
+
+def _of_all(others: OtherNamespaces, until: float) -> Iterator[tuple[UnixSocket, ...] | OSError]:
+    """The sockets of each network namespace, or why they are not to be had. Raises SocketsUnknownError of our own."""
+    yield _of_process("self", until)
+    for namespace in others:
+        try:
+            yield unix_sockets(namespace, until)
+        except OSError as error:
+            yield error
+
+
+def _is_named(one: UnixSocket, path: str) -> bool:
+    return one.name is not None and one.name.rstrip(b"\0") == os.fsencode(path)
 
 
 def abstract(name: str, process: str = "self") -> tuple[FoundSocket, ...]:
@@ -132,6 +163,10 @@ def _of_process(process: str, until: float) -> tuple[UnixSocket, ...]:
 def _summary(matches: Sequence[UnixSocket]) -> FoundSocket:
     """Accepted connections carry their listener's file too: they alone are a socket that is listening no more."""
     kind = _TYPES[matches[0].type]
-    if kind == "dgram" or any(one.state == TCP_LISTEN for one in matches):
-        return FoundSocket(kind, "listening")
-    return FoundSocket(kind, "bound" if any(one.state == TCP_CLOSE for one in matches) else "stale")
+    states = (TCP_LISTEN, TCP_CLOSE)
+    best = min(matches, key=lambda one: states.index(one.state) if one.state in states else len(states))
+    state: SocketState = "listening" if kind == "dgram" or best.state == TCP_LISTEN else "bound"
+    if kind != "dgram" and best.state not in states:
+        return FoundSocket(kind, "stale")
+    name = None if best.name is None else os.fsdecode(best.name.rstrip(b"\0"))
+    return FoundSocket(kind, state, best.inode, best.uid, best.waiting, best.room, name)

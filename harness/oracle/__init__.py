@@ -3,6 +3,7 @@
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
+from harness.oracle.quoting import quoted
 from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, rules_of, xnu
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "grid",
     "linux",
     "predict",
+    "quoted",
     "rules_of",
     "xnu",
 ]

@@ -104,10 +104,14 @@ def _sentence(
         return f"{refused.why[0].upper() if first.isalpha() else refused.why[0]}{refused.why[1:]}."
     if refused is not None:
         missing = "".join(letter for letter in needs if letter not in has)
-        return f"{attempt.user} lacks {missing} on {there}: {clause}, and has {has or 'nothing'} there."
+        return f"{attempt.user} lacks {missing} on {there}. {_class(applied, clause, has)}"
     may = f"{attempt.user} may {attempt.operation} {at}"
     if not clause:
         return f"{may}: no permission is asked for."
     if applied == "capability":
         return f"{may}: {clause}."
-    return f"{may}: {clause}, and has {has} on {there}."
+    return f"{may}. {_class(applied, clause, has, '' if there == at else f' on {there}')}"
+
+
+def _class(applied: Class | None, clause: str, has: str, where: str = "") -> str:
+    return f"The class {applied} applies{where}: {clause}. It grants {has or 'nothing'}."

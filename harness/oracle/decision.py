@@ -14,13 +14,15 @@ class Change:
 
     `what` names its kind (`chmod`, `chgrp`, `chown`, `acl`, `membership`, `listen`, ...), `path` the node (or
     `None` for a membership), `text` a command or sentence for a person, `widens` how many of the world's other
-    principals gain access by it: the smaller, the better.
+    principals gain access by it: the smaller, the better. `admits` says who that is: `everybody`, or users by name and
+    `all of the group NAME`.
     """
 
     what: str
     path: str | None
     text: str
     widens: int
+    admits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Decision:
     `outcome` is `ok` or an errno's name. `at` is the path component that decides (for `ok`, the object itself):
     an absolute path with symlinks resolved up to that component. `applied` is the class whose bits counted there and
     `because` why that class ("uid 1500 is not the owner 0; gid 1001 is not the group 999"). `needs` and `has`
-    are permission letters such as `x` or `w`, empty where no permission was at stake. `why` is one sentence.
+    are permission letters such as `x` or `w`, empty where no permission was at stake. `why` is in sentences.
     """
 
     outcome: str

@@ -7,8 +7,7 @@ the attempt is run again by the same rules. If something else refuses then, that
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.oracle.decision import Change
@@ -16,6 +15,7 @@ from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.lookup import STICKY, Refused
 from harness.oracle.permission import member, permission
+from harness.oracle.quoting import quoted
 from harness.oracle.reasons import letters
 from harness.world import Principal
 
@@ -84,21 +84,41 @@ def remedies(system: FileSystem, world: World, attempt: Attempt, rules: Rules, n
         (_widening(system, world, attempt, rules, edits), len(edits), number, edits)
         for number, edits in enumerate(solved)
     )
-    return tuple(_change(edits, widens[0]) for widens, _, _, edits in ranked[:SHOWN])
+    return tuple(_change(edits, widening) for widening, _, _, edits in ranked[:SHOWN])
 
 
 def _same(one: Refused, other: Refused) -> bool:
     return (one.outcome, one.at, one.answer) == (other.outcome, other.at, other.answer)
 
 
-def _change(edits: tuple[_Edit, ...], widens: int) -> Change:
+@dataclass(frozen=True, slots=True, order=True)
+class _Widening:
+    """Who gains access by a change: of those whom the world names, somebody unknown, members of how many groups.
+
+    `names` and `opens` tell of the permissions alone: who, and whether everybody.
+    """
+
+    users: int
+    strangers: bool
+    groups: int
+    names: tuple[str, ...] = field(compare=False)
+    opens: bool = field(compare=False)
+
+    @property
+    def admits(self) -> tuple[str, ...]:
+        """In words."""
+        return ("everybody",) if self.opens else self.names
+
+
+def _change(edits: tuple[_Edit, ...], widening: _Widening) -> Change:
     kinds = list(dict.fromkeys(edit.what for edit in edits))
     joins = "membership" in kinds
     return Change(
         what=kinds[0] if len(kinds) == 1 else " and ".join(kinds),
         path=next((edit.path for edit in edits if edit.path is not None), None),
         text=" && ".join(edit.text for edit in _without_repeats(edits)) + ("  # and log in again" if joins else ""),
-        widens=widens,
+        widens=widening.users,
+        admits=widening.admits,
     )
 
 
@@ -108,25 +128,33 @@ def _without_repeats(edits: tuple[_Edit, ...]) -> list[_Edit]:
     return [edit for number, edit in enumerate(edits) if edit.what != "acl" or last[edit.what, edit.path] == number]
 
 
-def _widening(
-    before: FileSystem, world: World, attempt: Attempt, rules: Rules, edits: tuple[_Edit, ...]
-) -> tuple[int, int, int]:
-    """How many others gain access; whether somebody unknown does, and one who shares the thing's group.
-
-    Only the first is told; the others order what lets in equally many of those whom the world names.
-    """
+def _widening(before: FileSystem, world: World, attempt: Attempt, rules: Rules, edits: tuple[_Edit, ...]) -> _Widening:
+    """How many others gain access; whether somebody unknown does, and one who shares a group."""
     after = edits[-1].system
     tried = edits[-1].attempt
 
-    def gains(principal: Principal) -> bool:
-        had = run(before, principal, attempt, rules)[1] is None
+    def gains(principal: Principal, then: FileSystem = before) -> bool:
+        had = run(then, principal, attempt, rules)[1] is None
         return not had and run(after, principal, tried, rules)[1] is None
 
-    others = {world.principal(user.name) for user in world.users if user.name != attempt.user}
-    others.discard(edits[-1].principal)
-    groups = sorted(set(world.groups.values()))
-    members = [dataclasses.replace(STRANGER, groups=(gid,)) for gid in groups[:32]]
-    return sum(map(gains, others)), int(gains(STRANGER)), sum(map(gains, members))
+    own = {edits[-1].principal, world.principal(attempt.user)}
+    others = {user.name: world.principal(user.name) for user in world.users if user.name != attempt.user}
+    users = {principal for principal in others.values() if principal not in own and gains(principal)}
+    members = {name: dataclasses.replace(STRANGER, groups=(gid,)) for name, gid in sorted(world.groups.items())[:32]}
+    groups = [name for name, member in members.items() if gains(member)]
+    # By the permissions alone: who had to wait for the server alone is let in by nothing else.
+    served = _served(before) if any(edit.what == "listen" for edit in edits) else before
+    names = [name for name, principal in others.items() if principal in users and gains(principal, served)]
+    names += [f"all of the group {name}" for name in groups if gains(members[name], served)]
+    return _Widening(len(users), gains(STRANGER), len(groups), tuple(names), gains(STRANGER, served))
+
+
+def _served(system: FileSystem) -> FileSystem:
+    """The file system with a listener behind every socket."""
+    for number, inode in system.inodes.items():
+        if inode.kind == "socket":
+            system = system.with_inode(number, dataclasses.replace(inode, state="listening"))
+    return system
 
 
 def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
@@ -166,7 +194,7 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
     trial, refused = situation.trial, situation.refused
     answer = refused.answer
     assert answer is not None
-    system, inode, path = trial.lookup.system, trial.lookup.system.inodes[number], shlex.quote(refused.at)
+    system, inode, path = trial.lookup.system, trial.lookup.system.inodes[number], quoted(refused.at)
     applied = answer.entitlement.applied
     missing = answer.wanted & ~answer.entitlement.bits
     principal = trial.principal
@@ -241,7 +269,7 @@ def _name_taken(situation: _Situation, user: str) -> Iterator[_Edit]:
     number = trial.entry(trial.ending)
     if number is not None and trial.lookup.system.inodes[number].kind != "directory":
         system = trial.lookup.system.without_entry(trial.ending.directory.inode, trial.ending.name)
-        yield _edit(situation, "unlink", at, f"rm {shlex.quote(at)}", system=system)
+        yield _edit(situation, "unlink", at, f"rm {quoted(at)}", system=system)
 
 
 def _not_owned(situation: _Situation, user: str) -> Iterator[_Edit]:
@@ -254,7 +282,7 @@ def _not_owned(situation: _Situation, user: str) -> Iterator[_Edit]:
             continue
         yield _owned(situation, number, user)
         directory = system.inodes[ending.directory.inode]
-        path = shlex.quote(ending.directory.path)
+        path = quoted(ending.directory.path)
         loose = system.with_inode(ending.directory.inode, dataclasses.replace(directory, mode=directory.mode & ~STICKY))
         yield _edit(situation, "chmod", ending.directory.path, f"chmod -t {path}", system=loose)
     if trial.found is not None:
@@ -265,7 +293,7 @@ def _owned(situation: _Situation, number: int, user: str) -> _Edit:
     trial, at = situation.trial, situation.refused.at
     inode = dataclasses.replace(trial.lookup.system.inodes[number], uid=trial.principal.uid)
     option = "-h " if inode.kind == "symlink" else ""
-    text = f"chown {option}{user} {shlex.quote(at)}"
+    text = f"chown {option}{user} {quoted(at)}"
     return _edit(situation, "chown", at, text, system=trial.lookup.system.with_inode(number, inode))
 
 
@@ -285,7 +313,7 @@ def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
     mounts = list(trial.lookup.system.mounts)
     mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], read_only=False)
     system = dataclasses.replace(trial.lookup.system, mounts=tuple(mounts))
-    text = f"mount -o remount,bind,rw {shlex.quote(top.path)}"
+    text = f"mount -o remount,bind,rw {quoted(top.path)}"
     yield _edit(situation, "remount", top.path, text, system=system)
 
 

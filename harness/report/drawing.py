@@ -94,10 +94,18 @@ def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduc
     return lines
 
 
-def tree(world: World, steps: Sequence[Step], decision: Decision, *, hidden: str | None = None) -> list[Line]:
+def tree(
+    world: World,
+    steps: Sequence[Step],
+    decision: Decision,
+    *,
+    hidden: str | None = None,
+    titles: Mapping[str, str] | None = None,
+) -> list[Line]:
     """The steps of a path, one a line: mode, owner, group, name; the deciding component is marked.
 
-    `hidden` is the component that could not be looked at, if it is one of them.
+    `hidden` is the component that could not be looked at, if it is one of them. `titles` say what is mounted upon a
+    path where that is known better than a world can say it.
     """
     refused = decision.outcome != "ok"
     deciding = max(
@@ -126,7 +134,7 @@ def tree(world: World, steps: Sequence[Step], decision: Decision, *, hidden: str
                 *(
                     [Span("  (may not be looked at)", "warning")]
                     if step.path == hidden
-                    else _aside(step, decision, here)
+                    else _aside(step, decision, here, (titles or {}).get(step.path))
                 ),
             )
         )
@@ -147,14 +155,18 @@ def _shown(count: int, deciding: int | None) -> list[int]:
     return sorted(index for index in wanted if 0 <= index < count)
 
 
-def _aside(step: Step, decision: Decision, here: bool) -> list[Span]:
-    """What stands to the right of a component: a symlink's target, a socket's state, the refusal."""
+def _aside(step: Step, decision: Decision, here: bool, title: str | None) -> list[Span]:
+    """What stands to the right of a component: a symlink's target, a socket's state, a mount, the refusal."""
     aside: list[Span] = []
     node = step.node
-    if node is None:
+    if node is None and title is not None:
+        aside.append(Span(f"  ({visible(title)} mounted here)", "dim"))
+    elif node is None:
         aside.append(Span(f"  ({_absence(step, decision, here)})", "dim"))
     elif node.kind == "symlink":
         aside.append(Span(f" -> {visible(node.target or '')}", "dim"))
+    elif title is not None:
+        aside.append(Span(f"  ({visible(title)} mounted here)", "dim"))
     elif node.kind == "mount":
         options = " ".join(visible(option) for option in (node.fs or "", *node.options) if option)
         aside.append(Span(f"  ({options} mounted here)", "dim"))
@@ -174,7 +186,16 @@ def _absence(step: Step, decision: Decision, here: bool) -> str:
         return "nobody holds this name" if decision.outcome != "ok" else "not there at first"
     if not here:
         return "not there"
-    return {"ENOENT": "does not exist", "ok": "not there at first"}.get(decision.outcome, "made by an earlier attempt")
+    return _ABSENT.get(decision.outcome, "made by an earlier attempt")
+
+
+_ABSENT: Mapping[str, str] = {
+    "EINVAL": "not looked up",
+    "ENAMETOOLONG": "not looked up",
+    "ENOENT": "does not exist",
+    "ok": "not there at first",
+}
+"""What is said of a component that was not there when the world was built, by what became of the attempt."""
 
 
 def _refusal(decision: Decision) -> str:
@@ -185,21 +206,18 @@ def _refusal(decision: Decision) -> str:
     return f"{decision.outcome}: needs {needs}, has {has}"
 
 
-def reason(decision: Decision, *, remedies: Sequence[str] = (), widening: bool = True) -> list[Line]:
-    """Why the component decided so, and the smallest changes that would turn a refusal, best first.
-
-    `remedies` are better than any change; `widening` says whether to tell whom else of the world a change lets in.
-    """
+def reason(decision: Decision) -> list[Line]:
+    """Why the component decided so, and the smallest changes that would turn a refusal, best first."""
     lines: list[Line] = [(Span("  why    ", "dim"), Span(visible(decision.why)))]
-    if decision.applied:
+    if decision.applied and f"The class {decision.applied} applies" not in decision.why:
         because = "" if decision.because in decision.why else f": {visible(decision.because)}"
         lines.append((Span("  class  ", "dim"), Span(decision.applied + because)))
-    fixes: list[Line] = [(Span(visible(remedy), "strong"),) for remedy in remedies]
-    fixes += [_fix(change) if widening else _fix(change)[:1] for change in decision.changes]
+    fixes = [_fix(change) for change in decision.changes]
     lines += [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
     return lines
 
 
 def _fix(change: Change) -> tuple[Span, ...]:
+    """With how many others get in, of those whom a world names."""
     count = {0: "no other user", 1: "one more user"}.get(change.widens, f"{change.widens} more users")
     return Span(visible(change.text), "strong"), Span(f"  (lets in {count} of this world)", "dim")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.report.drawing import operation_and_path, reason, tree
 from harness.report.text import Line, Span, visible
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from harness.live.actor import Actor
     from harness.live.judgement import Judgement
     from harness.live.scene import Scene
+
+SHOWN: Final = 4
+"""Of those whom a change lets in too."""
 
 
 def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
@@ -30,21 +33,47 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
     trails = Trails(scene.world)
     lines: list[Line] = [
         (Span(f"{_who(actor)} {operation_and_path(scene.attempt)}: ", "strong"), *outcome),
-        *tree(scene.world, trails.deciding(scene.attempt, decision.at), decision, hidden=scene.hidden),
+        *tree(
+            scene.world,
+            trails.deciding(scene.attempt, decision.at),
+            decision,
+            hidden=None if judgement.conclusive and decision.at == scene.hidden else scene.hidden,
+            titles=scene.titles,
+        ),
     ]
     if judgement.conclusive:
-        spoken = tuple(replace(change, text=_spoken(change.text, actor)) for change in judgement.changes)
-        lines += reason(replace(decision, changes=spoken), remedies=judgement.remedies, widening=False)
+        lines += reason(replace(decision, changes=()))
+        lines += _fixes(judgement)
+    lines += _server(scene, judgement)
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in judgement.notes]
     return lines
 
 
-def _spoken(text: str, actor: Actor) -> str:
-    """A change as a command of this machine, where a uid without a name can't be called by one."""
-    if actor.database is None:
-        text = re.sub(r"usermod -aG (\S+) \S+( && )?", r"give the process the supplementary group \1\2", text)
-        text = text.removesuffix("  # and log in again")
-    return re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)
+def _fixes(judgement: Judgement) -> list[Line]:
+    fixes: list[Line] = [(Span(visible(remedy), "strong"),) for remedy in judgement.remedies]
+    for change in judgement.advice.changes:
+        admitted = f"  (lets in {' and '.join(map(visible, change.admits[:SHOWN]))} too)" if change.admits else ""
+        fixes.append((Span(visible(change.text), "strong"), Span(admitted, "dim")))
+    return [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
+
+
+def _server(scene: Scene, judgement: Judgement) -> list[Line]:
+    """Who holds the socket, since when, and its queue."""
+    listener = scene.listener
+    if listener is None or listener.inode is None or not judgement.conclusive:
+        return []
+    facts = [
+        f"process {one.pid} ({one.name}), uid {one.uid}, since {time.strftime('%F %T', time.localtime(one.since))}"
+        for one in judgement.advice.holders[:1]
+    ]
+    if not facts:
+        owner = "" if listener.uid is None else f" of uid {listener.uid}"
+        facts.append(f"a process{owner} that can't be seen from here")
+    if len(judgement.advice.holders) > 1:
+        facts[0] += " and others"
+    if listener.room is not None and listener.state == "listening":
+        facts.append(f"{listener.waiting} of {listener.room} that may wait do")
+    return [(Span("  server ", "dim"), Span(visible("; ".join(facts))))]
 
 
 def _who(actor: Actor) -> str:

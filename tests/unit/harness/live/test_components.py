@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.live.components import Sight, look
+from harness.live.components import Hidden, Sight, look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def test_what_may_not_be_looked_at_is_named(folder: Path) -> None:
         sight = look(f"{folder}/closed/s/t")
     finally:
         (folder / "closed").chmod(0o700)
-    assert sight.hidden == f"{folder}/closed/s"
+    assert sight.hidden == Hidden(f"{folder}/closed/s", errno.EACCES)
 
 
 def test_no_descriptor_is_left_open(folder: Path) -> None:

@@ -25,9 +25,13 @@ def scene(*nodes: Node, user: User, path: str = "/run/s", hidden: str | None = N
     return Scene(world, Attempt(user.name, "connect", path), hidden, None, (), frozenset(unmapped.split()))
 
 
+NO_PROCESS = 2**22 + 7
+"""No process has a pid above PID_MAX_LIMIT."""
+
+
 def actor(user: User, *, groups: tuple[int, ...] = (), database: Account | None = None) -> Actor:
     principal = Principal(user.uid, 0 if user.uid == 0 else 1000, groups, user.capabilities)
-    running = RunningProcess(7, "app", principal, "/", ALL, ALL)
+    running = RunningProcess(NO_PROCESS, "app", principal, "/", ALL, ALL)
     return Actor(user.name, principal, ACCOUNTS, database, running)
 
 
@@ -58,9 +62,9 @@ def test_a_root_directory_that_others_may_not_search_refuses_all_that_is_below()
     closed = replace(scene(SOCKET, user=ALI), root=root)
     judgement = judged(closed, ALI)
     assert (judgement.decision.outcome, judgement.decision.at) == ("EACCES", "/")
-    assert "ali lacks x on /:" in judgement.decision.why
+    assert "ali lacks x on /. " in judgement.decision.why
     text = plain(explain(actor(ALI), closed, judgement))
-    assert "ali lacks x on /:" in text
+    assert "ali lacks x on /. " in text
 
 
 def test_capabilities_count_for_what_is_mapped_and_for_nothing_else() -> None:
@@ -82,8 +86,9 @@ def test_old_groups_are_told_only_where_a_login_would_give_more() -> None:
     socket = Node("/run/s", "socket", "root", 999, 0o660)
     database = Account("ali", 1000, 1000, (999,))
     old = find(actor(ALI, database=database), scene(socket, user=ALI))
-    assert old.remedies == ("log in again, or restart it: with the group docker (999) the answer is ok",)
-    assert old.notes == ("process 7 (app) does not have all the groups that the user database gives ali: docker (999)",)
+    assert old.remedies == ("runuser -u ali -- COMMAND  # with the group docker (999) the answer is ok",)
+    lacking = "does not have all the groups that the user database gives ali: docker (999)"
+    assert old.notes[0] == f"process {NO_PROCESS} (app) {lacking}"
     member = User("ali", 1000, 1000, (999,))
     new = find(actor(member, groups=(999,), database=database), scene(socket, user=member))
     assert (new.remedies, new.notes, new.allowed) == ((), (), True)
@@ -102,8 +107,8 @@ def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
     here = scene(socket, user=nobody)
     text = plain(explain(actor(nobody), here, judged(here, nobody)))
     assert "usermod" not in text
-    assert "uid-5000" not in text.partition("  fix ")[2]
-    assert "setfacl -m u:5000:" in text
+    assert "setpriv --reuid 5000 --regid 1000 --groups 999 COMMAND" in text.partition("  fix ")[2]
+    assert "setfacl -m u:5000:w /run/s" in text
 
 
 def test_where_the_kernel_did_not_say_who_listens_only_a_refusal_by_permission_is_known() -> None:

@@ -54,19 +54,22 @@ def test_a_file_without_a_list_has_none(tmp_path: Path) -> None:
     assert read_acl(str(file)) == ()
 
 
-def test_a_symlink_is_not_asked_for_its_targets_list(tmp_path: Path) -> None:
+def test_a_file_has_the_list_that_it_was_given(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("access control lists are written on Linux alone")
-    file, link = tmp_path / "file", tmp_path / "link"
+    file = tmp_path / "file"
     file.touch()
-    link.symlink_to(file)
     rows = ((1, 6, NOBODY), (2, 6, 1001), (4, 0, NOBODY), (16, 6, NOBODY), (32, 0, NOBODY))
     try:
         os.setxattr(file, ATTRIBUTE, attribute(*rows))
     except OSError as error:
         pytest.skip(f"the file system of {tmp_path} keeps no ACLs: {error.strerror}")
     assert read_acl(str(file)) == (AclEntry("user", 1001, 6), AclEntry("group", None, 0), AclEntry("mask", None, 6))
-    assert read_acl(str(link)) == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_file_system_without_lists_is_told_from_a_file_without_one() -> None:
+    assert read_acl("/proc/self/status") is None
 
 
 def test_a_file_system_that_answers_with_no_list_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,13 +37,19 @@ def path() -> Iterator[str]:
 
 
 def found_behind(path: str) -> FoundSocket:
-    return behind(socket_file(look(path).components[-1], read_mounts()))
+    return behind(socket_file(look(path).components[-1], read_mounts()), path)
 
 
 def state(path: str) -> tuple[str, str]:
-    found = found_behind(path)
-    assert found.doubt is None or found.state == "listening"
-    return found.type, found.state if found.doubt is None else "unknown"
+    try:
+        found = found_behind(path)
+    except SocketsUnknownError:
+        return "stream", "unknown"
+    return found.type, found.state
+
+
+def kinds(found: tuple[FoundSocket, ...]) -> list[tuple[str, str]]:
+    return [(one.type, one.state) for one in found]
 
 
 def open_sockets() -> tuple[UnixSocket, ...]:
@@ -118,7 +124,7 @@ def test_an_abstract_name_is_found_while_somebody_holds_it() -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0" + name)
         server.listen()
-        assert abstract(f"@{name}") == (FoundSocket("stream", "listening"),)
+        assert kinds(abstract(f"@{name}")) == [("stream", "listening")]
         assert abstract(f"@{name}\0") == abstract(f"@{name[:-1]}") == ()
     assert abstract(f"@{name}") == ()
 
@@ -128,7 +134,7 @@ def test_sockets_of_several_types_have_one_abstract_name_each() -> None:
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind("\0" + name)
         server.bind("\0" + name)
-        assert abstract(f"@{name}") == (FoundSocket("stream", "bound"), FoundSocket("dgram", "listening"))
+        assert kinds(abstract(f"@{name}")) == [("stream", "bound"), ("dgram", "listening")]
 
 
 def test_many_sockets_come_in_many_messages(path: str) -> None:
@@ -188,23 +194,22 @@ def test_where_the_kernel_does_not_say_nothing_is_known_of_a_socket(
             abstract("@x")
 
 
-def test_numbers_that_several_files_may_have_leave_a_doubt(path: str) -> None:
+def test_numbers_that_several_files_may_have_are_believed_only_with_the_name(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen()
         file = replace(socket_file(look(path).components[-1], read_mounts()), unique=False)
-        found = behind(file)
-        assert found.state == "listening"
-        assert found.doubt is not None
+        assert behind(file, path).state == "listening"
+        with pytest.raises(SocketsUnknownError, match="may give the numbers of this file to another one"):
+            behind(file, f"{path}-another")
 
 
 def test_numbers_that_the_kernel_did_not_tell_prove_no_absence(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
-    component = replace(look(path).components[-1], open_file=None)
-    found = behind(socket_file(component, read_mounts()))
-    assert found.state == "listening"
-    assert found.doubt is not None
+    component = replace(look(path).components[-1], inode=None)
+    with pytest.raises(SocketsUnknownError, match="no open socket is to be seen there, but"):
+        behind(socket_file(component, read_mounts()), path)
 
 
 OVER_TWO_FILE_SYSTEMS = """
@@ -220,7 +225,7 @@ for name in ("other/upper", "other/work"): os.mkdir(name)
 mount("-t", "overlay", "o", "-olowerdir=lower,upperdir=other/upper,workdir=other/work", "o")
 for name in ("live", "dead"):
     server = socket.socket(socket.AF_UNIX)
-    server.bind(f"o/{name}")
+    server.bind(os.path.abspath(f"o/{name}"))
     server.listen()
     if name == "live":
         held = server
@@ -230,7 +235,7 @@ from harness.live.sockets import behind, socket_file
 server.close()
 files = [socket_file(look(f"{top}/o/{name}").components[-1], read_mounts()) for name in ("live", "dead")]
 assert files[0].device != device_of(os.lstat("o/live"))
-print(*[(behind(file).state, file.unique) for file in files[:1]], files[1].told)
+print((behind(files[0], os.path.abspath("o/live")).state, files[0].unique), files[1].told)
 """
 
 

@@ -160,12 +160,12 @@ def test_the_directories_behind_a_symlink_must_be_searchable_too() -> None:
 def test_a_decision_says_who_was_refused_where_and_why() -> None:
     decision = ask("bob", "connect", "/run/s", socket(mode=0o602))
     assert decision.why == (
-        "bob lacks w on /run/s: uid 1001 (bob) is not the owner 1000 (alice); "
-        "one of the supplementary groups, 2000 (web), is the group, and has nothing there."
+        "bob lacks w on /run/s. The class group applies: uid 1001 (bob) is not the owner 1000 (alice); "
+        "one of the supplementary groups, 2000 (web), is the group. It grants nothing."
     )
     assert ask("carol", "connect", "/run/s", socket(mode=0o660)).why == (
-        "carol may connect /run/s: uid 1002 (carol) is not the owner 1000 (alice); "
-        "the gid, 2000 (web), is the group, and has rw on /run/s."
+        "carol may connect /run/s. The class group applies: uid 1002 (carol) is not the owner 1000 (alice); "
+        "the gid, 2000 (web), is the group. It grants rw."
     )
     assert ask("overrider", "connect", "/run/s", socket(mode=0o600)).why == (
         "overrider may connect /run/s: CAP_DAC_OVERRIDE passes over missing permission bits here."

@@ -1,0 +1,223 @@
+"""Changes as they work where they are read, and what is to be known of them before they are made."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from harness.live.lasting import lasting
+from harness.live.listener import holders
+from harness.live.outside import outside_path
+from harness.live.process import in_login, unit_of
+from harness.oracle import Change, decide, linux, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from harness.live.actor import Actor
+    from harness.live.listener import Holder
+    from harness.live.scene import Scene
+    from harness.oracle import Decision
+    from harness.world import World
+
+MASTERS: Final[Mapping[str, str]] = {
+    "containerd": "containerd",
+    "docker": "dockerd",
+    "incus-admin": "incusd",
+    "libvirt": "libvirtd",
+    "lxd": "lxd",
+    "podman": "podman",
+    "sudo": "sudo",
+    "wheel": "sudo",
+    "disk": "the disks themselves",
+}
+"""Groups whose members are as good as root, and by what: it does for them whatever they tell it to."""
+
+_OF_A_FILE: Final = frozenset({"acl", "chgrp", "chmod", "chown"})
+_JOIN: Final = re.compile(r"usermod -aG (\S+) \S+")
+_LOGIN: Final = "  # and log in again"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What would help, best first, and sentences on it. `holders` are the processes that have the socket."""
+
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+
+
+def after_login(actor: Actor) -> tuple[int, ...] | None:
+    """The groups that a new login would have, if the running process lacks any of them."""
+    if actor.database is None or actor.principal.uid == 0 or actor.entering:
+        return None
+    fresh = {*actor.database.groups, actor.database.gid}
+    now = {*actor.principal.groups, actor.principal.gid}
+    return tuple(sorted(fresh | now - {actor.principal.gid})) if fresh - now else None
+
+
+def lacking(actor: Actor, fresh: Sequence[int]) -> tuple[str, ...]:
+    """The names of the groups of a new login that a process lacks."""
+    now = {*actor.principal.groups, actor.principal.gid}
+    return tuple(f"{actor.accounts.group(gid) or 'gid'} ({gid})" for gid in fresh if gid not in now)
+
+
+def renewals(actor: Actor, fresh: Sequence[int]) -> tuple[str, ...]:
+    """How a process comes by the groups that the user database has for it since it was started."""
+    groups = lacking(actor, fresh)
+    then = f"  # with the group {', '.join(groups)} the answer is ok"
+    unit = unit_of(actor.pid)
+    if unit is not None:
+        return (f"systemctl restart {quoted(unit)}{then}",)
+    ways = []
+    if actor.pid == os.getpid() and len(groups) == 1 and not groups[0].startswith("gid "):
+        ways.append(f"sg {groups[0].split()[0]} -c COMMAND{then}, as it is after a new login")
+    elif in_login(actor.pid):
+        ways.append(f"log in again, or restart it: with the group {', '.join(groups)} the answer is ok")
+    else:
+        ways.append(f"runuser -u {quoted(actor.name)} -- COMMAND{then}")
+    return tuple(ways)
+
+
+def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str]) -> Advice:
+    """The decision's changes, and what they take."""
+    held = () if scene.listener is None or scene.listener.inode is None else holders(scene.listener.inode)
+    if decision.outcome == "ok":
+        return Advice(holders=held)
+    changes = decision.changes if actor.root == "/" else _numbered(scene, decision)
+    if renewed:
+        changes = tuple(change for change in changes if "membership" not in change.what)
+    changes = tuple(change for change in changes if not _asks_for_unknown_lists(change, scene))
+    spoken = tuple(_spoken(change, actor, scene) for change in changes)
+    spoken = tuple({change.text: change for change in spoken}.values())
+    return Advice(spoken, tuple(_notes(scene, changes, held)), held)
+
+
+def _numbered(scene: Scene, decision: Decision) -> tuple[Change, ...]:
+    """The changes with numbers for names, which exist only in the place of who asks."""
+    if not decision.changes or decision.changes[0].what == "elsewhere":
+        return decision.changes
+    world, subject = _without_names(scene.world, scene.attempt.user)
+    again = decide(world, replace(scene.attempt, user=subject), linux(world.sysctls))
+    return again.changes if (again.outcome, again.at) == (decision.outcome, decision.at) else decision.changes
+
+
+def _without_names(world: World, subject: str) -> tuple[World, str]:
+    groups = {f"gid-{gid}": gid for gid in world.groups.values()}
+    users = tuple(
+        replace(
+            user,
+            name="root" if user.uid == 0 else f"uid-{user.uid}",
+            gid=world.gid(user.gid),
+            groups=tuple(map(world.gid, user.groups)),
+        )
+        for user in world.users
+    )
+    nodes = tuple(
+        replace(
+            node,
+            owner=world.uid(node.owner),
+            group=world.gid(node.group),
+            acl=tuple(
+                entry
+                if entry.who is None
+                else replace(entry, who=world.gid(entry.who) if entry.tag == "group" else world.uid(entry.who))
+                for entry in node.acl
+            ),
+        )
+        for node in world.nodes
+    )
+    uid = world.user(subject).uid
+    kept = {user.name: user for user in users}
+    return replace(world, groups=groups, users=tuple(kept.values()), nodes=nodes), "root" if uid == 0 else f"uid-{uid}"
+
+
+def _asks_for_unknown_lists(change: Change, scene: Scene) -> bool:
+    """Whether a change is to set an access control list where the file system knows none."""
+    bare = [path for path, one in scene.components.items() if one.acl is None]
+    return any(
+        part.startswith("setfacl ") and part.endswith(f" {quoted(path)}")
+        for part in change.text.split(" && ")
+        for path in bare
+    )
+
+
+def _spoken(change: Change, actor: Actor, scene: Scene) -> Change:
+    """A change as a command that works here, for who reads it here."""
+    if change.what == "elsewhere":
+        return change
+    text, _, behind = change.text.partition("; then ")
+    joins = _JOIN.search(text)
+    if joins is not None:
+        text = text.removesuffix(_LOGIN)
+        text = _joined(text, joins, actor)
+        master = MASTERS.get(joins[1])
+        text += "" if master is None else f" (members of {joins[1]} are as good as root, by {master})"
+    if actor.root != "/":
+        text = " && ".join(_from_outside(part, actor, scene) for part in text.split(" && "))
+    text = re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)
+    return replace(change, text=text if not behind else f"{text}; then {behind}")
+
+
+def _joined(text: str, joins: re.Match[str], actor: Actor) -> str:
+    """How this actor comes by a group."""
+    group = joins[1]
+    rest = text.replace(joins[0], "").removeprefix(" && ")
+    if actor.container is not None:
+        gid = group.removeprefix("gid-")
+        first = f"start the container again with --group-add {gid}"
+    elif actor.database is None or actor.root != "/":
+        held = actor.principal
+        gid = group.removeprefix("gid-")
+        groups = ",".join([*map(str, held.groups), gid])
+        if not gid.isdecimal():
+            first = f"give the process the supplementary group {group}"
+        else:
+            first = f"setpriv --reuid {held.uid} --regid {held.gid} --groups {groups} COMMAND"
+    else:
+        first = joins[0]
+    if not first.startswith("usermod"):
+        return f"{first} && {rest}" if rest else first
+    return f"{text}{_renewal(actor)}"
+
+
+def _renewal(actor: Actor) -> str:
+    """What makes a new membership count for who is meant."""
+    if actor.process is None or in_login(actor.pid):
+        return _LOGIN
+    unit = unit_of(actor.pid)
+    if unit is not None:
+        return f" && systemctl restart {quoted(unit)}"
+    return f"  # and start it anew with its groups: runuser -u {quoted(actor.name)} -- COMMAND"
+
+
+def _from_outside(part: str, actor: Actor, scene: Scene) -> str:
+    """One command with the path by which its thing is found from here, or in the mounts that it is about."""
+    for path in scene.components:
+        word = quoted(path)
+        if part.startswith("mount ") and part.endswith(f" {word}"):
+            return f"nsenter --target {actor.pid} --mount {part}"
+        if part.endswith(f" {word}"):
+            return part.removesuffix(word) + quoted(
+                outside_path(scene.components[path], scene.mounts.get(path), actor.root)
+            )
+    return part
+
+
+def _notes(scene: Scene, changes: Sequence[Change], held: Sequence[Holder]) -> Iterator[str]:
+    sockets = [path for path, one in scene.components.items() if one.kind == "socket"]
+    for path in sockets:
+        if any(f" {quoted(path)}" in change.text for change in changes if _OF_A_FILE & set(change.what.split(" and "))):
+            directory = scene.components.get(posixpath.dirname(path))
+            lists = directory is not None and directory.acl is not None
+            yield (
+                f"a change of {path} itself is lost when its server binds anew; what lasts: "
+                f"{lasting(held, posixpath.dirname(path), scene.attempt.user, lists=lists)}"
+            )
+    for one in held:
+        if one.name in MASTERS.values():
+            yield f"{one.name} does whatever it is told to: who may connect to it is as good as root"
+            return

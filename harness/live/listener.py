@@ -1,0 +1,66 @@
+"""Which processes hold a socket: those that have it open, as /proc/PID/fd tells (proc_pid_fd(5))."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from harness.live.kernel_text import read_lines, unescaped_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS: Final = 0.5
+"""Time to look through the open files of all processes."""
+SHOWN: Final = 3
+"""Processes that are told of: a server's workers all have its socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that has the socket open. `since` is when it was started, in seconds since the epoch."""
+
+    pid: int
+    name: str
+    uid: int
+    since: float
+
+
+def holders(inode: int) -> tuple[Holder, ...]:
+    """The oldest of the processes that hold the socket with this inode number, as far as we may look."""
+    wanted = f"socket:[{inode}]"
+    until = time.monotonic() + SECONDS
+    found: list[Holder] = []
+    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()):
+        if time.monotonic() > until or len(found) == SHOWN:
+            break
+        if any(link == wanted for link in _open_files(pid)):
+            holder = _holder(pid)
+            found += [] if holder is None else [holder]
+    return tuple(sorted(found, key=lambda one: (one.since, one.pid)))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return
+    for name in names:
+        try:
+            yield os.readlink(f"/proc/{pid}/fd/{name}")
+        except OSError:
+            continue
+
+
+def _holder(pid: int) -> Holder | None:
+    try:
+        fields = {key: value for key, _, value in (one.partition(b":\t") for one in read_lines(f"/proc/{pid}/status"))}
+        # After the name in parentheses, which may contain any byte: the 22nd field is the start, in ticks since boot.
+        started = int(read_lines(f"/proc/{pid}/stat")[-1].rpartition(b") ")[2].split()[19])
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, IndexError):
+        return None
+    since = booted + started / os.sysconf("SC_CLK_TCK")
+    return Holder(pid, unescaped_name(fields[b"Name"]), int(fields[b"Uid"].split()[1]), since)
