@@ -37,6 +37,10 @@ def run(options: argparse.Namespace) -> int:
     if not judgement.conclusive:
         print(f"harness: nothing captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
+    if not judgement.tellable:
+        why = visible(judgement.decision.why)
+        print(f"harness: nothing captured: what decides here can't be said by a world: {why}", file=sys.stderr)
+        return DISAGREE
     world = captured(seen, judgement)
     for problem in problems(world):
         raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")

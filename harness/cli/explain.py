@@ -1,4 +1,4 @@
-"""harness explain: why somebody may or may not, on the machine as it is. Looks, and changes nothing."""
+"""harness explain: why somebody may or may not, on the machine as it is. Looks, and connects only if told to."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness explain PATH`."""
     attempt_options.add_options(parser)
+    parser.add_argument(
+        "--try", dest="attempted", action="store_true", help="connect as them too (root; connect alone)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain it; 0 if it would succeed, 1 if it would not or can't be known."""
+    """Explain it; 0 if it would succeed, 1 if it would not or can't be known. With --try the kernel's word counts."""
     from harness.live.judgement import find
-    from harness.report.explanation import explain
-    from harness.report.text import coloured, plain, wants_colour
+    from harness.report.explanation import comparison, explain
+    from harness.report.text import coloured, plain, visible, wants_colour
 
     found = attempt_options.looked_up(options)
     if found is None:
@@ -30,5 +33,16 @@ def run(options: argparse.Namespace) -> int:
     actor, seen = found
     judgement = find(actor, seen)
     lines = explain(actor, seen, judgement)
+    allowed = judgement.allowed
+    if options.attempted:
+        from harness.live.trial import TrialError, tried
+
+        try:
+            trial = tried(actor, seen.attempt)
+        except TrialError as error:
+            print(f"harness: {visible(str(error))}", file=sys.stderr)
+            return USAGE
+        lines += comparison(judgement, trial)
+        allowed = trial.outcome == "ok"
     sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
-    return AGREE if judgement.allowed else DISAGREE
+    return AGREE if allowed else DISAGREE

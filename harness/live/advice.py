@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
+    from harness.live.components import Component
     from harness.live.listener import Holder
     from harness.live.scene import Scene
     from harness.oracle import Decision
@@ -153,35 +155,29 @@ def _spoken(change: Change, actor: Actor, scene: Scene) -> Change:
     joins = _JOIN.search(text)
     if joins is not None:
         text = text.removesuffix(_LOGIN)
-        text = _joined(text, joins, actor)
+        text = _joined(text, joins, actor, scene)
         master = MASTERS.get(joins[1])
-        text += "" if master is None else f" (members of {joins[1]} are as good as root, by {master})"
+        if master is not None:
+            text += f"{';' if '  # ' in text else '  #'} members of {joins[1]} are as good as root ({master})"
     if actor.root != "/":
         text = " && ".join(_from_outside(part, actor, scene) for part in text.split(" && "))
     text = re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)
     return replace(change, text=text if not behind else f"{text}; then {behind}")
 
 
-def _joined(text: str, joins: re.Match[str], actor: Actor) -> str:
-    """How this actor comes by a group."""
-    group = joins[1]
-    rest = text.replace(joins[0], "").removeprefix(" && ")
+def _joined(text: str, joins: re.Match[str], actor: Actor, scene: Scene) -> str:
+    """How this actor comes by a group, and what else the change takes."""
+    gid = scene.world.groups.get(joins[1], joins[1].removeprefix("gid-"))
     if actor.container is not None:
-        gid = group.removeprefix("gid-")
-        first = f"start the container again with --group-add {gid}"
+        way = f"start the container again with --group-add {gid}"
     elif actor.database is None or actor.root != "/":
         held = actor.principal
-        gid = group.removeprefix("gid-")
-        groups = ",".join([*map(str, held.groups), gid])
-        if not gid.isdecimal():
-            first = f"give the process the supplementary group {group}"
-        else:
-            first = f"setpriv --reuid {held.uid} --regid {held.gid} --groups {groups} COMMAND"
+        groups = ",".join(map(str, (*held.groups, gid)))
+        way = f"setpriv --reuid {held.uid} --regid {held.gid} --groups {groups} COMMAND"
     else:
-        first = joins[0]
-    if not first.startswith("usermod"):
-        return f"{first} && {rest}" if rest else first
-    return f"{text}{_renewal(actor)}"
+        return f"{text}{_renewal(actor)}"
+    rest = text.replace(joins[0], "").removeprefix(" && ")
+    return f"{way} && {rest}" if rest else way
 
 
 def _renewal(actor: Actor) -> str:
@@ -207,12 +203,18 @@ def _from_outside(part: str, actor: Actor, scene: Scene) -> str:
     return part
 
 
+def _is_a_servers_own(directory: Component) -> bool:
+    """Whether a directory is no common one, so that rules for all that is made in it are rules for one server."""
+    common = directory.status.st_mode & (stat.S_ISVTX | stat.S_IWOTH) or directory.path in {"/run", "/var/run"}
+    return directory.acl is not None and not common
+
+
 def _notes(scene: Scene, changes: Sequence[Change], held: Sequence[Holder]) -> Iterator[str]:
     sockets = [path for path, one in scene.components.items() if one.kind == "socket"]
     for path in sockets:
         if any(f" {quoted(path)}" in change.text for change in changes if _OF_A_FILE & set(change.what.split(" and "))):
             directory = scene.components.get(posixpath.dirname(path))
-            lists = directory is not None and directory.acl is not None
+            lists = directory is not None and _is_a_servers_own(directory)
             yield (
                 f"a change of {path} itself is lost when its server binds anew; what lasts: "
                 f"{lasting(held, posixpath.dirname(path), scene.attempt.user, lists=lists)}"

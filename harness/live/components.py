@@ -32,7 +32,7 @@ _KINDS: Final[Mapping[int, ComponentKind]] = {
     stat.S_IFSOCK: "socket",
     stat.S_IFLNK: "symlink",
 }
-SECONDS: Final = 0.6
+SECONDS: Final = 1.0
 """Time for all components of one path; a file system that takes longer counts as one that does not answer."""
 
 _ENDS: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})

@@ -31,7 +31,8 @@ class Judgement:
     """A decision on the live machine. `conclusive` is False if it turns on what we may not look at, or can't be told.
 
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
-    `advice` is what would help, best first, as it works where it is read.
+    `advice` is what would help, best first, as it works where it is read. `tellable` is False where something decides
+    that no world can say, such as the rules of a file system.
     """
 
     decision: Decision
@@ -39,6 +40,7 @@ class Judgement:
     remedies: tuple[str, ...]
     notes: tuple[str, ...]
     advice: Advice = field(default_factory=Advice)
+    tellable: bool = True
 
     @property
     def allowed(self) -> bool:
@@ -91,8 +93,9 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         notes += _other_powers()
     else:
         notes += elsewhere(actor, scene, decision)
+    tellable = obstacle is None and not scene.modeless and all(one.process is None for one in scene.components.values())
     advice = advise(actor, scene, decision, remedies) if conclusive else Advice()
-    return Judgement(decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice)
+    return Judgement(decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice, tellable)
 
 
 def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle | None]:

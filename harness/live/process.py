@@ -144,6 +144,15 @@ def _ranges(pid: int, name: str) -> tuple[range, ...]:
     return tuple(range(row[column], row[column] + row[2]) for row in rows)
 
 
+def inside(number: int, pid: int, name: str) -> int:
+    """Our number of an id by the number that a process's user namespace has for it; the overflow id where it has none.
+
+    For one that is not our own, which would tell its parent's numbers.
+    """
+    rows = [[int(field) for field in line.split()] for line in read_lines(f"/proc/{pid}/{name}")]
+    return next((row[0] + number - row[1] for row in rows if row[1] <= number < row[1] + row[2]), OVERFLOW)
+
+
 def outside(number: int, pid: int, name: str) -> int:
     """An id of a process's user namespace by our number for it; the overflow id where it has none."""
     try:

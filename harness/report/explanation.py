@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.live.actor import Actor
     from harness.live.judgement import Judgement
     from harness.live.scene import Scene
+    from harness.live.trial import Tried
 
 SHOWN: Final = 4
 """Of those whom a change lets in too."""
@@ -46,6 +47,23 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
         lines += _fixes(judgement)
     lines += _server(scene, judgement)
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in judgement.notes]
+    return lines
+
+
+def comparison(judgement: Judgement, trial: Tried) -> list[Line]:
+    """What the kernel said to an attempt that was really made, beside what the model says."""
+    outcome = trial.outcome
+    lines: list[Line] = [
+        (
+            Span("  tried  ", "dim"),
+            Span(outcome, "allowed" if outcome == "ok" else "refused"),
+            Span(", says the kernel"),
+        )
+    ]
+    if judgement.conclusive and judgement.decision.outcome != outcome:
+        between = ", or ".join(trial.between)
+        text = f"the model says {judgement.decision.outcome}: what may be in between is {between}"
+        lines.append((Span("  BUT    ", "refused"), Span(visible(text), "warning")))
     return lines
 
 

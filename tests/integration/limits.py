@@ -43,7 +43,7 @@ LIMITS = (
         (
             f"{_EXPLAIN}a_component_that_may_not_be_looked_at_is_named",
             f"{_EXPLAIN}a_process_with_a_root_of_its_own_is_looked_at_from_outside",
-            f"{_EXPLAIN}a_process_without_the_group_is_told_to_log_in_again",
+            f"{_EXPLAIN}a_process_without_the_group_is_told_what_starts_it_with_all_its_groups",
             f"{_EXPLAIN}a_read_only_mount_refuses_who_makes_a_name_there",
             f"{_EXPLAIN}explain_changes_nothing_and_connects_to_nobody",
             f"{_EXPLAIN}ids_and_groups_are_taken_as_they_are_given",
