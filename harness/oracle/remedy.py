@@ -111,6 +111,7 @@ class _Widening:
 
 
 def _change(edits: tuple[_Edit, ...], widening: _Widening) -> Change:
+    edits = tuple(sorted(edits, key=lambda edit: edit.what != "remount"))  # before what changes something there
     kinds = list(dict.fromkeys(edit.what for edit in edits))
     joins = "membership" in kinds
     return Change(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.live.scene import Scene
     from harness.live.trial import Tried
 
+_PERMISSIONS: Final = frozenset({"acl", "chgrp", "chmod", "chown", "membership"})
 SHOWN: Final = 4
 """Of those whom a change lets in too."""
 
@@ -70,7 +71,8 @@ def comparison(judgement: Judgement, trial: Tried) -> list[Line]:
 def _fixes(judgement: Judgement) -> list[Line]:
     fixes: list[Line] = [(Span(visible(remedy), "strong"),) for remedy in judgement.remedies]
     for change in judgement.advice.changes:
-        admitted = f"  (lets in {' and '.join(map(visible, change.admits[:SHOWN]))} too)" if change.admits else ""
+        admitted = f"  (lets in {' and '.join(map(visible, change.admits[:SHOWN]))} too)"
+        admitted = admitted if change.admits and _PERMISSIONS & set(change.what.split(" and ")) else ""
         fixes.append((Span(visible(change.text), "strong"), Span(admitted, "dim")))
     return [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
 

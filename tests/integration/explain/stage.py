@@ -9,21 +9,32 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 60.0
 
-USERS = {"ali": 1000, "bob": 1001, "app": 1002, "mysql": 110, "postgres": 114, "nginx": 996, "redis": 998, "www-data": 33}
-GROUPS = {"docker": 999, "web": 1200, "adm": 4}
+USERS = {
+    "ali": 1000,
+    "bob": 1001,
+    "app": 1002,
+    "mysql": 110,
+    "postgres": 114,
+    "nginx": 996,
+    "redis": 112,
+    "www-data": 33,
+}
+GROUPS = {"docker": 999, "lxd": 998, "web": 1200}
 PASSWD = "root:x:0:0::/root:/bin/sh\n" + "".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for name, uid in USERS.items())
 GROUP = "root:x:0:\n" + "".join(f"{name}:x:{gid}:\n" for name, gid in {**USERS, **GROUPS}.items())
 
@@ -33,6 +44,9 @@ arguments = dict(word.split("=", 1) for word in sys.argv[2:])
 path = sys.argv[1]
 os.umask(int(arguments.get("umask", "022"), 8))
 kind = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+if "chroot" in arguments:
+    os.chroot(arguments["chroot"])
+    os.chdir("/")
 server = socket.socket(socket.AF_UNIX, kind[arguments.get("type", "stream")])
 server.bind("\\0" + path[1:] if path.startswith("@") else path)
 if "mode" in arguments:
@@ -46,33 +60,52 @@ waiting = [socket.socket(socket.AF_UNIX) for _ in range(int(arguments.get("waiti
 for client in waiting:
     client.connect(path)
 print("ready", flush=True)
+os.close(1)
 if arguments.get("state") != "dead":
     time.sleep(600)
 """
-"""A server: PATH, then mode=, group=, umask=, type=, backlog=, waiting= (clients that are not accepted), state=."""
+"""A server: PATH, then mode=, group=, umask=, chroot=, type=, backlog=, waiting= (clients that are not accepted), state=."""
 
-CONNECT = """
-import errno, os, socket, sys
-path, kind = sys.argv[1], sys.argv[2]
-client = socket.socket(socket.AF_UNIX, getattr(socket, "SOCK_" + kind.upper()))
-client.setblocking(False)
+ATTEMPT = """
+import errno, socket, sys
+operation, path, kind = sys.argv[1:]
+one = socket.socket(socket.AF_UNIX, getattr(socket, "SOCK_" + kind.upper()))
+one.setblocking(False)
 try:
-    client.connect("\\0" + path[1:] if path.startswith("@") else path)
+    getattr(one, operation)("\\0" + path[1:] if path.startswith("@") else path)
     print("ok")
 except OSError as error:
-    print(errno.errorcode.get(error.errno, "EINVAL") if error.errno else "EINVAL")
+    print(errno.errorcode[error.errno or errno.EINVAL])
 """
+"""The kernel's answer to an operation on a path by a socket of a type."""
 
 FUNCTIONS = """
 set -e
-serve() {  # serve [as USER] PATH WORD...: a server in the background that is ready
-    who=; if [ "$1" = as ]; then who="setpriv --reuid $2 --regid $2 --init-groups"; shift 2; fi
-    mkfifo $T/ready; exec 9<>$T/ready
-    $ENTER $who "$PYTHON" -c "$SERVER" "$@" >$T/ready 9<&- &
-    read line <&9; exec 9<&-; rm $T/ready; SERVER_PID=$!
+serve() {  # serve [as USER] [in COMMAND...] -- PATH WORD...: a server in the background that is ready
+    before=
+    while [ "$1" != -- ]; do
+        if [ "$1" = as ]; then before="$before setpriv --reuid $2 --regid $2 --init-groups"; shift; else before="$before $1"; fi
+        shift
+    done
+    shift
+    mkfifo "$T/ready"
+    $before "$PYTHON" -c "$SERVER" "$@" >"$T/ready" &
+    SERVER_PID=$!
+    read line <"$T/ready"
+    rm "$T/ready"
+}
+dead() {  # dead PATH WORD...: what a server leaves behind that has ended
+    serve -- "$@" state=dead
+    wait $SERVER_PID
+}
+waiting() {  # waiting COMMAND...: a process that stands where COMMAND puts it; its pid
+    "$@" sleep 600 >/dev/null &
+    WAITING=$!
+    while [ "$(tr '\\0' ' ' </proc/$WAITING/cmdline)" != "sleep 600 " ]; do sleep .02; done
+    echo "PID=$WAITING"
 }
 """
-"""For the shell: what the situations are written in. `$T` is a folder of this stage's own, `$D` an empty one on /srv."""
+"""For the shell in which the situations are written. `$T` is a folder of this stage's own."""
 
 PRELUDE = r"""
 import json, os, subprocess, sys
@@ -80,21 +113,26 @@ request = json.loads(sys.argv[1])
 def mount(*words): subprocess.run(["mount", *words], check=True)
 mount("--make-rprivate", "/")
 temporary = request["temporary"]
-for folder in ("/home", "/srv", "/mnt", "/media", "/tmp", "/run"):
-    if os.path.isdir(folder):
-        mount("-t", "tmpfs", "-o", "mode=" + ("1777" if folder == "/tmp" else "755"), "tmpfs", folder)
+kept = {path: os.open(path, os.O_PATH) for path in request["kept"]}
+for name in ("etc", "work"):
+    os.mkdir(f"{temporary}/{name}")
+mount("-t", "overlay", "-o", f"lowerdir=/etc,upperdir={temporary}/etc,workdir={temporary}/work", "overlay", "/etc")
 for name in ("passwd", "group"):
-    with open(f"{temporary}/{name}", "w") as file:
+    os.unlink(f"/etc/{name}")
+    with open(f"/etc/{name}", "w") as file:
         file.write(request[name])
-    os.chmod(f"{temporary}/{name}", 0o644)
-    mount("--bind", f"{temporary}/{name}", f"/etc/{name}")
+for folder in ("/home", "/srv", "/mnt", "/tmp", "/run"):
+    mount("-t", "tmpfs", "-o", "mode=" + ("1777" if folder == "/tmp" else "755"), "tmpfs", folder)
+for path, descriptor in kept.items():
+    if not os.path.exists(path):
+        os.makedirs(path)
+        mount("--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{descriptor}", path)
 # A machine may keep /dev/fuse for root; usually it is everybody's.
 if os.path.exists("/dev/fuse"):
-    os.mknod(f"{temporary}/fuse", 0o666 | 0o020000, os.makedev(10, 229))
+    os.mknod(f"{temporary}/fuse", 0o020666, os.makedev(10, 229))
     os.chmod(f"{temporary}/fuse", 0o666)
     mount("--bind", f"{temporary}/fuse", "/dev/fuse")
-os.environ.update(request["environment"])
-os.execvp("sh", ["sh"])
+os.execvp("sh", ["sh", "-c", "echo ready; read end"])
 """
 
 
@@ -130,59 +168,53 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the situations' commands find set."""
-        return environment(self.temporary)
+        """What the commands find set."""
+        return {
+            "PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SERVER": SERVER,
+            "ATTEMPT": ATTEMPT,
+            "T": str(self.temporary),
+        }
 
     def explain(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`harness explain` there."""
         return self.enter(sys.executable, "-m", "harness", "explain", *arguments)
 
 
-def environment(temporary: Path) -> dict[str, str]:
-    return {
-        "PYTHON": sys.executable,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": "utf-8",
-        "SERVER": SERVER,
-        "CONNECT": CONNECT,
-        "T": str(temporary),
-        "TZ": "UTC",
-    }
-
-
 @contextlib.contextmanager
-def staged(temporary: Path, groups: Sequence[str] = ()) -> Iterator[Stage]:
-    """A stage; `groups` are lines of its /etc/group before its own. All its processes end with it."""
+def staged() -> Iterator[Stage]:
+    """A stage; all that was started in it ends with it."""
+    temporary = Path(tempfile.mkdtemp(prefix="stage-", dir="/var/tmp"))
+    temporary.chmod(0o755)
     request = {
         "temporary": str(temporary),
+        "kept": [str(ROOT), sys.prefix, sys.base_prefix],
         "passwd": PASSWD,
         "group": GROUP,
-        "environment": environment(temporary),
     }
-    del groups
     shell = subprocess.Popen(
         ["unshare", "--mount", sys.executable, "-c", PRELUDE, json.dumps(request)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     )
-    assert shell.stdin is not None
     assert shell.stdout is not None
     try:
-        shell.stdin.write("echo ready\n")
-        shell.stdin.flush()
         assert shell.stdout.readline() == "ready\n"
         yield Stage(shell, temporary)
     finally:
-        end(shell)
+        _end(temporary)
+        shell.communicate("end\n")
+        shutil.rmtree(temporary)
 
 
-def end(shell: subprocess.Popen[str]) -> None:
-    """End every process that is in the stage's mounts, and the shell."""
-    place = os.readlink(f"/proc/{shell.pid}/ns/mnt")
+def _end(temporary: Path) -> None:
+    """End every process that has this stage's folder in its environment."""
+    mark = f"T={temporary}".encode()
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError):
-            if name.isdecimal() and os.readlink(f"/proc/{name}/ns/mnt") == place:
+            if name.isdecimal() and mark in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
                 os.kill(int(name), signal.SIGKILL)
-    shell.communicate()
