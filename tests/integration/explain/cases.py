@@ -13,11 +13,11 @@ FUSE = ("bindfs", "sshfs")
 
 @dataclass(frozen=True)
 class Case:
-    """`setup` is shell, with the functions of `stage.py`; each `NAME=value` that it prints is put for `{NAME}` elsewhere.
+    """`setup` is shell, with the functions of `stage.py`; each `NAME=value` that it prints is put for `{NAME}`.
 
-    `who` are the arguments that name the asker, and `being` the command by which the kernel is asked as them. `answer` is
-    what explain says, `fix` its first fix, `cure` how that is applied where it is no command, `then` the command by which
-    they ask afterwards and `there` the path, if these are others. `note` is a part of what is said beside it.
+    `who` are the arguments that name the asker, and `being` the command by which the kernel is asked as them. `answer`
+    is what explain says, `fix` its first fix, `cure` how that is applied where it is no command, `then` the command by
+    which they ask afterwards and `there` the path, if these are others. `note` is a part of what is said beside it.
     """
 
     name: str
@@ -162,16 +162,15 @@ CASES = (
         "queue-of-another",
         "A full queue of a socket that is closed to the asker anyway",
         GITHUB + "GrahamDumpleton/mod_wsgi/issues/766",
-        "serve -- /run/wsgi.sock mode=0600 backlog=0 waiting=1",
+        "serve -- /run/wsgi.sock mode=0600 backlog=0 waiting=1; echo SERVER=$SERVER_PID",
         "/run/wsgi.sock",
         *WWW,
         "EACCES",
         "EACCES at /run/wsgi.sock",
         "setfacl -m u:www-data:w /run/wsgi.sock; then look why its server accepts nobody, or restart it with a longer "
         "backlog",
-        cure="setfacl -m u:www-data:w /run/wsgi.sock",
+        cure="kill {SERVER}; rm /run/wsgi.sock; serve -- /run/wsgi.sock; setfacl -m u:www-data:w /run/wsgi.sock",
         note="past that waits EAGAIN at /run/wsgi.sock",
-        after="EAGAIN",
     ),
     Case(
         "wsgi-path-too-long",
@@ -589,8 +588,8 @@ CASES = (
         "unit-read-only",
         "A unit sees its directory read-only (ProtectSystem=)",
         "our issue: a mount read-only by a unit",
-        "mkdir -m 777 /srv/app; printf '#!/bin/sh\\nmount --bind /srv/app /srv/app; mount -o remount,bind,ro /srv/app\\n"
-        'exec "$@"\\n\' >$T/unit; chmod 755 $T/unit\n'
+        "mkdir -m 777 /srv/app; printf '#!/bin/sh\\nmount --bind /srv/app /srv/app\\n"
+        "mount -o remount,bind,ro /srv/app; exec \"$@\"\\n' >$T/unit; chmod 755 $T/unit\n"
         "waiting unshare --mount $T/unit setpriv --reuid app --regid app --init-groups",
         "/srv/app/app.sock",
         ("--pid", "{PID}"),

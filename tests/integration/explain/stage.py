@@ -1,7 +1,7 @@
 """A part of this machine to rebuild a reported situation in: mounts, users and groups of its own, and real processes.
 
-It is made by `unshare --mount`, so that all processes are this machine's, which is what `harness explain` looks at; what
-is mounted or written below /etc, /home, /run, /srv, /mnt, /var and /tmp goes with it.
+It is made by `unshare --mount`, so that all processes are this machine's, which is what `harness explain` looks at;
+what is mounted, and what is written below /etc, /home, /run, /srv, /mnt and /tmp, goes with it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ os.close(1)
 if arguments.get("state") != "dead":
     time.sleep(600)
 """
-"""A server: PATH, then mode=, group=, umask=, chroot=, type=, backlog=, waiting= (clients that are not accepted), state=."""
+"""A server: PATH, then mode=, group=, umask=, chroot=, type=, backlog=, waiting= (clients not accepted), state=."""
 
 ATTEMPT = """
 import errno, socket, sys
@@ -84,7 +84,8 @@ set -e
 serve() {  # serve [as USER] [in COMMAND...] -- PATH WORD...: a server in the background that is ready
     before=
     while [ "$1" != -- ]; do
-        if [ "$1" = as ]; then before="$before setpriv --reuid $2 --regid $2 --init-groups"; shift; else before="$before $1"; fi
+        if [ "$1" = as ]; then shift; before="$before setpriv --reuid $1 --regid $1 --init-groups"
+        else before="$before $1"; fi
         shift
     done
     shift

@@ -1,4 +1,4 @@
-"""Reported situations, rebuilt on this machine: the kernel's answer beside ours, and the first fix applied and tried."""
+"""Reported situations, rebuilt on this machine: the kernel's answer beside ours, the first fix applied and tried."""
 
 from __future__ import annotations
 
