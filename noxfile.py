@@ -254,6 +254,7 @@ def portable(session: nox.Session) -> None:
 
 # A program that a session looks for, and the Debian packages that bring it.
 PROGRAMS = {
+    "bindfs": ["bindfs"],
     "busybox": ["busybox"],
     "cc": ["gcc", "libc6-dev", "libsqlite3-dev"],
     "chromedriver": ["chromium-driver"],
@@ -274,6 +275,7 @@ PROGRAMS = {
     "qemu-system-x86_64": ["qemu-system-x86"],
     "rsyslogd": ["rsyslog"],
     "setfacl": ["acl"],
+    "sshfs": ["sshfs", "openssh-sftp-server"],
     "systemd-analyze": ["systemd"],
     "zsh": ["zsh"],
 }

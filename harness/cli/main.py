@@ -48,7 +48,7 @@ def parser(*commands: str) -> argparse.ArgumentParser:
         dest=argparse.SUPPRESS,
         help="print versions and the engines found here, and end",
     )
-    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND", prog=top.prog)
     for name, summary in COMMANDS.items():
         each = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name in commands:

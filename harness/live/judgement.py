@@ -91,7 +91,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
             remedies = renewals(actor, fresh)
     if decision.outcome == "ok":
         notes += _other_powers()
-    else:
+    elif conclusive:
         notes += elsewhere(actor, scene, decision)
     tellable = obstacle is None and not scene.modeless and all(one.process is None for one in scene.components.values())
     advice = advise(actor, scene, decision, remedies) if conclusive else Advice()

@@ -42,7 +42,8 @@ def lasting(held: Sequence[Holder], directory: str, user: str, *, lists: bool) -
     elif units:
         ways.append(f"UMask= and Group= by systemctl edit {quoted(min(units))}")
     if not ways and lists:
-        ways.append(f"an ACL for whatever is made there, setfacl -d -m u:{user}:rw {quoted(directory)}")
+        rule = f"setfacl -d -m u:{user}:rw {quoted(directory)}"
+        ways.append(f"a umask of the server that leaves the group's bits (0007), and {rule} for what is made there")
     if not ways:
         ways.append(f"the umask and the group that its server has, or the group and setgid of {quoted(directory)}")
     return ", or ".join(ways)

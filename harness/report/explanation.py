@@ -92,7 +92,7 @@ def _server(scene: Scene, judgement: Judgement) -> list[Line]:
     if len(judgement.advice.holders) > 1:
         facts[0] += " and others"
     if listener.room is not None and listener.state == "listening":
-        facts.append(f"{listener.waiting} of {listener.room} that may wait do")
+        facts.append(f"queue {listener.waiting} of {listener.room}")
     return [(Span("  server ", "dim"), Span(visible("; ".join(facts))))]
 
 

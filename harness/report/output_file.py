@@ -92,9 +92,7 @@ def _before(file: Path, directory: int) -> os.stat_result | None:
 
 
 def _replace(name: str, directory: int, text: str, before: os.stat_result | None) -> None:
-    import secrets  # noqa: PLC0415 - large, and seldom asked
-
-    hidden = f".{secrets.token_hex(8)}.tmp"
+    hidden = f".{os.urandom(8).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     # The name is made with what the umask leaves, as open() would have made the file.
     descriptor = os.open(hidden, flags, 0o666, dir_fd=directory)

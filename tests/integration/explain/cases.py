@@ -580,7 +580,8 @@ CASES = (
             "renamed": "mkdir /srv/d; serve unshare --net -- /srv/d/t mode=0666; mv /srv/d/t /srv/d/s.sock",
             "linked": "mkdir /srv/d; serve unshare --net -- /srv/d/t mode=0666; ln /srv/d/t /srv/d/s.sock; rm /srv/d/t",
             "pod's": "mkdir /srv/d; waiting unshare --net >$T/first; . $T/first\n"
-            "printf '#!/bin/sh\\nmkdir -p /mnt/csi; mount --bind /srv/d /mnt/csi; exec \"$@\"\\n' >$T/pod; chmod 755 $T/pod\n"
+            "printf '#!/bin/sh\\nmkdir -p /mnt/csi; mount --bind /srv/d /mnt/csi\\n"
+            'exec "$@"\\n\' >$T/pod; chmod 755 $T/pod\n'
             "serve nsenter --target $PID --net unshare --mount $T/pod -- /mnt/csi/s.sock mode=0666",
         }.items()
     ),
@@ -589,7 +590,7 @@ CASES = (
         "A unit sees its directory read-only (ProtectSystem=)",
         "our issue: a mount read-only by a unit",
         "mkdir -m 777 /srv/app; printf '#!/bin/sh\\nmount --bind /srv/app /srv/app\\n"
-        "mount -o remount,bind,ro /srv/app; exec \"$@\"\\n' >$T/unit; chmod 755 $T/unit\n"
+        'mount -o remount,bind,ro /srv/app; exec "$@"\\n\' >$T/unit; chmod 755 $T/unit\n'
         "waiting unshare --mount $T/unit setpriv --reuid app --regid app --init-groups",
         "/srv/app/app.sock",
         ("--pid", "{PID}"),

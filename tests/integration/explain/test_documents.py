@@ -31,7 +31,8 @@ VARIES = (
     (r"\(\w+, Linux [^ ]+\)", "(ENGINE)"),
     (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
     (r'"pid":\d+', "PID"),
-    (r"process \d+ \(\w+\)", "PROCESS"),
+    (r"process \d+ \([\w.]+\)", "PROCESS"),
+    (r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; queue \d+ of \d+", "SINCE"),
     (r'"(fs\.protected_\w+)" = \d', r"\1"),
 )
 """What differs between machines and runs; all else must be as it is written."""
