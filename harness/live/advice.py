@@ -156,9 +156,11 @@ def _spoken(change: Change, actor: Actor, scene: Scene) -> Change:
     if joins is not None:
         text = text.removesuffix(_LOGIN)
         text = _joined(text, joins, actor, scene)
-        master = MASTERS.get(joins[1])
+        group = joins[1].removeprefix("gid-")
+        name = actor.accounts.group(int(group)) if group.isdecimal() else group
+        master = MASTERS.get(name or "")
         if master is not None:
-            text += f"{';' if '  # ' in text else '  #'} members of {joins[1]} are as good as root ({master})"
+            text += f"{';' if '  # ' in text else '  #'} members of {name} are as good as root ({master})"
     if actor.root != "/":
         text = " && ".join(_from_outside(part, actor, scene) for part in text.split(" && "))
     text = re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)

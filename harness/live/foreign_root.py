@@ -13,7 +13,7 @@ import platform
 import stat
 from typing import TYPE_CHECKING, Final
 
-from harness.live.limits import in_thread, read_up_to
+from harness.live.limits import in_child, read_up_to
 from harness.live.lookup import PATH_ONLY, open_below
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def read_file(root: str, path: str, reader: Principal) -> bytes:
     Raises OSError: TimeoutError after `SECONDS`, EFBIG for more than `LARGEST` bytes, EACCES for a file that `reader`
     may not read, EINVAL for what is no regular file.
     """
-    return in_thread(lambda: _read(root, path, reader), SECONDS)
+    return in_child(lambda: _read(root, path, reader), SECONDS)
 
 
 def _read(root: str, path: str, reader: Principal) -> bytes:

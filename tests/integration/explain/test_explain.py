@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -286,6 +287,55 @@ def test_a_process_with_a_root_of_its_own_is_looked_at_from_outside(here: Place)
     assert "ENOENT at /srv/nothing.sock" in missing.stdout
     relative = outside("explain", "srv/acl.sock", *who)
     assert relative.returncode == 0, relative.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the root directory of another's process")
+def test_whom_docker_exec_would_start_is_asked_for_and_the_fix_works_on_the_host(here: Place) -> None:
+    """The ids, groups and names are the container's; the fix is for this side, where it is printed."""
+    who = whereabouts(here)
+    if who[0] != "--as-container":
+        pytest.skip("docker exec is Docker's")
+    name = who[1]
+    path = "/home/ali/open.sock"
+    assert docker_exec(name, "bob", path) == "PermissionError"
+    for spelt in ("bob", "1001"):
+        told = outside("explain", path, *who, "--user", spelt)
+        assert told.returncode == 1
+        assert told.stdout.startswith("bob [uid 1001, gid 1001, groups docker(999)]"), told.stdout + told.stderr
+        assert "EACCES at /home/ali" in told.stdout.splitlines()[0]
+    fixes = re.findall(r"^  (?:fix|or )    (.*?)(?:  \(lets in .*)?$", told.stdout, re.MULTILINE)
+    assert "bob" not in "".join(fixes)
+    setfacl = next(fix for fix in fixes if fix.startswith("setfacl -m u:1001:x "))
+    subprocess.run(["sh", "-c", setfacl], check=True)
+    assert docker_exec(name, "bob", path) == "ok"
+    assert outside("explain", path, *who, "--user", "bob").returncode == 0
+    assert outside("explain", path, *who, "--user", "ali").returncode == 0
+    assert outside("explain", path, *who, "--user", "1001:1001").stdout.startswith(
+        "bob [uid 1001, gid 1001, groups none]"
+    )
+    nobody = outside("explain", path, *who, "--user", "nobody-of-that-name")
+    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert f"the container {name} has nobody named nobody-of-that-name" in nobody.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the root directory of another's process")
+def test_a_container_comes_by_a_group_when_it_is_started(here: Place) -> None:
+    who = whereabouts(here)
+    if who[0] != "--as-container":
+        pytest.skip("docker exec is Docker's")
+    told = outside("explain", "/run/docker.sock", *who, "--user", "ali").stdout
+    assert "  fix    start the container again with --group-add 999  # members of docker are as good as root" in told
+    assert docker_exec(who[1], "1000:999", "/run/docker.sock") == "ok"
+
+
+def docker_exec(container: str, user: str, path: str) -> str:
+    """The kernel's word to somebody in a container."""
+    program = (
+        f"import socket\ntry: socket.socket(socket.AF_UNIX).connect({path!r}); print('ok')\n"
+        "except OSError as error: print(type(error).__name__)"
+    )
+    words = ["docker", "exec", "--user", user, container, "python3", "-c", program]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def whereabouts(place: Place) -> list[str]:
