@@ -12,6 +12,7 @@ import errno
 import os
 import posixpath
 import stat
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -204,7 +205,7 @@ class _Walk:
     def _become_who_mounted(self) -> bool:
         """Look on as the only one whom a FUSE mount without allow_other lets in; root may become that one."""
         fuse = next((mount.fuse for mount in read_mounts() if mount.number == self._mount), None)
-        if fuse is None or os.geteuid() != 0:
+        if sys.platform != "linux" or fuse is None or os.geteuid() != 0:
             return False
         os.setgroups([])
         os.setresgid(fuse.gid, fuse.gid, fuse.gid)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from harness.live.limits import in_child
 from harness.live.listener import Holder, holders
 from harness.live.sock_diag import TCP_LISTEN
-from harness.live.sockets import SECONDS, everywhere
+from harness.live.sockets import INODE_BITS, SECONDS, everywhere
 from harness.oracle import quoted
 
 if TYPE_CHECKING:
@@ -85,17 +85,16 @@ def _where(one: UnixSocket, name: str, path: str) -> str:
     called = f"{_words(holder)} listens on a socket that it calls {quoted(name)}"
     if holder is None:
         return f"{called}, but it is not the file at {path}"
+    own = f"/proc/{holder.pid}/root"
+    there = posixpath.join(own if name.startswith("/") else f"/proc/{holder.pid}/cwd", name.lstrip("/"))
     try:
-        own = f"/proc/{holder.pid}/root"
+        inode = in_child(lambda: os.stat(there).st_ino, 1.0)
         ours = os.path.samestat(os.stat(f"{own}/."), os.stat("/")) and os.readlink(
             f"/proc/{holder.pid}/ns/mnt"
         ) == os.readlink("/proc/self/ns/mnt")
-        start = own if name.startswith("/") else f"/proc/{holder.pid}/cwd"
-        there = posixpath.join(start, name.lstrip("/"))
-        inode = in_child(lambda: os.stat(there).st_ino, 1.0)
     except OSError:
-        inode = None
-    if inode is None or one.file is None or inode & 0xFFFFFFFF != one.file[1]:
+        inode, ours = -1, False
+    if one.file is None or inode & INODE_BITS != one.file[1]:
         return f"{called}, but no file of that name is its socket any more: it was removed or replaced, so restart it"
     if ours:
         return f"{called}: connect to that"

@@ -59,7 +59,7 @@ def _holder(pid: int) -> Holder | None:
         fields = {key: value for key, _, value in (one.partition(b":\t") for one in read_lines(f"/proc/{pid}/status"))}
         # After the name in parentheses, which may contain any byte: the 22nd field is the start, in ticks since boot.
         started = int(read_lines(f"/proc/{pid}/stat")[-1].rpartition(b") ")[2].split()[19])
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        booted = time.time() - float(read_lines("/proc/uptime")[0].split()[0])
     except (OSError, IndexError):
         return None
     since = booted + started / os.sysconf("SC_CLK_TCK")

@@ -112,6 +112,7 @@ class OtherNamespaces:
         unseen: dict[tuple[int, int], str] = {}
         seen = {own}
         for path, process in (*ways, *((path, None) for path in mounted)):
+            known = None
             try:
                 known = None if process is None else _shown(process)
                 if known in shown:

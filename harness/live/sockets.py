@@ -29,7 +29,7 @@ SECONDS: Final = 2.0
 """Time for the answers of all network namespaces together."""
 
 _TYPES: Final[Mapping[int, SocketType]] = {1: "stream", 5: "seqpacket", 2: "dgram"}  # linux/net.h
-_INODE_BITS: Final = 0xFFFFFFFF  # sock_diag tells no more of an inode's number
+INODE_BITS: Final = 0xFFFFFFFF  # sock_diag tells no more of an inode's number
 
 
 class SocketsUnknownError(Exception):
@@ -85,7 +85,7 @@ def socket_file(component: Component, mounts: Iterable[MountPoint]) -> SocketFil
 def behind(file: SocketFile, path: str) -> FoundSocket:
     """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError where that can't be known."""
     until = time.monotonic() + SECONDS
-    numbers = (file.device, file.inode & _INODE_BITS)
+    numbers = (file.device, file.inode & INODE_BITS)
     matches: list[UnixSocket] = []
     unasked: OSError | None = None
     others = OtherNamespaces()

@@ -12,12 +12,14 @@ import errno
 import os
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.live.kernel_text import read_lines
 from harness.live.limits import in_child
+from harness.live.lookup import PATH_ONLY
 from harness.live.process import inside
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ def _address(path: str) -> bytes:
 
 def _become(actor: Actor, attempt: Attempt) -> None:
     """Stand where the actor stands, and have what they have; what the kernel shows below /proc is read before."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     principal, process = actor.principal, actor.process
     uid, gid = principal.uid, principal.gid
     held = actor.capabilities
@@ -96,7 +100,7 @@ def _become(actor: Actor, attempt: Attempt) -> None:
     os.setgroups(principal.groups)  # by our numbers, since a user namespace may forbid it
     if process is not None:
         folder = f"/proc/{process.pid}"
-        root, cwd = (os.open(f"{folder}/{name}", os.O_PATH | os.O_DIRECTORY) for name in ("root", "cwd"))
+        root, cwd = (os.open(f"{folder}/{name}", PATH_ONLY | os.O_DIRECTORY) for name in ("root", "cwd"))
         names = ("net", "mnt", "user") if foreign else ("net", "mnt")
         namespaces = [(name, os.open(f"{folder}/ns/{name}", os.O_RDONLY)) for name in names]
         for name, descriptor in namespaces:

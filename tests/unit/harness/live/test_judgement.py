@@ -10,11 +10,13 @@ from harness.live.accounts import Account, FileAccounts
 from harness.live.actor import Actor
 from harness.live.components import Component
 from harness.live.judgement import Judgement, find
+from harness.live.obstacle import Obstacle
 from harness.live.process import RunningProcess
 from harness.live.scene import Scene
+from harness.oracle import Change
 from harness.report.explanation import explain
 from harness.report.text import plain
-from harness.world import Attempt, Node, Principal, User, World, complete
+from harness.world import AclEntry, Attempt, Node, Principal, User, World, complete
 
 ALL = (range(2**32),)
 ACCOUNTS = FileAccounts((Account("ali", 1000, 1000, (999,)),), {"docker": 999})
@@ -122,3 +124,74 @@ def test_where_the_kernel_did_not_say_who_listens_only_a_refusal_by_permission_i
     closed = replace(scene(Node("/run/s", "socket", mode=0o600), user=ALI), unknown=nobody_knows)
     refused = judged(closed, ALI)
     assert (refused.conclusive, refused.decision.outcome, refused.notes) == (True, "EACCES", ())
+
+
+def obstructed(*obstacles: Obstacle, mode: int = 0o666, directory: int = 0o755) -> Scene:
+    """A socket in a directory that is a mount, with what may refuse beside permission bits."""
+    nodes = (Node("/mnt", "directory", mode=directory), Node("/mnt/s", "socket", mode=mode))
+    way = ("/", "/mnt", "/mnt/s")
+    return replace(scene(*nodes, user=ALI, path="/mnt/s"), way=way, obstacles=obstacles)
+
+
+ENTRY = Obstacle("/mnt", "EACCES", "a mount lets in nobody", (Change("elsewhere", None, "mount it again", 0),))
+QUEUE = Obstacle("/mnt/s", "EAGAIN", "the queue is full", (Change("elsewhere", None, "wait", 0),), last=True)
+NOBODY_KNOWS = Obstacle("/mnt", None, "its server decides, so that is not known")
+
+
+def test_what_a_mount_refuses_comes_before_the_permissions_of_its_own_root_and_after_those_above() -> None:
+    assert judged(obstructed(ENTRY, directory=0o700), ALI).decision.why == "a mount lets in nobody."
+    above = obstructed(replace(ENTRY, at="/mnt/s"), directory=0o700)
+    assert judged(above, ALI).decision.why.startswith("ali lacks x on /mnt. ")
+
+
+def test_a_full_queue_counts_only_for_whom_nothing_else_refuses() -> None:
+    assert judged(obstructed(QUEUE), ALI).decision.outcome == "EAGAIN"
+    refused = judged(obstructed(QUEUE, mode=0o600), ALI)
+    assert refused.decision.outcome == "EACCES"
+    assert "past that waits EAGAIN at /mnt/s: the queue is full." in refused.notes
+    assert refused.advice.changes[0].text == "setfacl -m u:ali:w /mnt/s; then wait"
+
+
+def test_what_is_behind_one_obstacle_is_told_with_it() -> None:
+    judgement = judged(obstructed(ENTRY, QUEUE), ALI)
+    assert judgement.decision.at == "/mnt"
+    assert judgement.notes[0].startswith("past that waits EAGAIN")
+
+
+def test_what_nobody_knows_is_not_claimed_and_not_drawn_as_a_refusal() -> None:
+    here = obstructed(NOBODY_KNOWS)
+    judgement = judged(here, ALI)
+    assert (judgement.conclusive, judgement.allowed) == (False, False)
+    assert judgement.notes == ("its server decides, so that is not known",)
+    text = plain(explain(actor(ALI), here, judgement))
+    assert "not known at /mnt/s" in text
+    assert "<-" not in text
+
+
+def test_modes_that_are_not_the_kernels_refuse_nobody() -> None:
+    closed = obstructed(mode=0o600, directory=0o700)
+    assert judged(closed, ALI).decision.outcome == "EACCES"
+    free = judged(replace(closed, modeless=frozenset({"/mnt", "/mnt/s"}), titles={"/mnt": "fuse.sshfs"}), ALI)
+    assert free.allowed
+    assert not free.tellable
+    assert free.notes == (
+        "the modes below /mnt are not the kernel's: its server is asked instead, and sshfs's does not heed who asks",
+    )
+
+
+def test_whom_a_change_lets_in_too_is_told_by_name() -> None:
+    acl = (AclEntry("user", 1001, 6), AclEntry("mask", None, 0))
+    bob = User("bob", 1001, 1001)
+    masked = scene(Node("/run/s", "socket", mode=0o700, acl=acl), user=ALI)
+    masked = replace(masked, world=complete(replace(masked.world, users=(*masked.world.users, bob))))
+    text = plain(explain(actor(ALI), masked, judged(masked, ALI)))
+    assert "  fix    setfacl -m u:ali:w /run/s  (lets in bob too)\n" in text
+    assert "  or     chmod o+w /run/s  (lets in everybody too)\n" in text
+
+
+def test_a_path_that_was_not_looked_up_is_not_made_by_anybody() -> None:
+    long = "/run/" + "x" * 200
+    here = scene(Node("/run", "directory"), user=ALI, path=long)
+    text = plain(explain(actor(ALI), here, judged(here, ALI)))
+    assert "(not looked up)  <- EINVAL" in text
+    assert "earlier attempt" not in text

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+
+import pytest
+
+from harness.live.listener import holders
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+
+
+def test_who_has_a_socket_open_is_told_with_its_name_and_since_when() -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        found = [holder for holder in holders(os.fstat(one.fileno()).st_ino) if holder.pid == os.getpid()]
+    assert [holder.uid for holder in found] == [os.geteuid()]
+    assert found[0].name
+    assert 0 <= time.time() - found[0].since < 30 * 86400
+
+
+def test_a_socket_that_nobody_has_open_has_no_holder() -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        inode = os.fstat(one.fileno()).st_ino
+    assert holders(inode) == ()
