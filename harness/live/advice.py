@@ -38,6 +38,9 @@ MASTERS: Final[Mapping[str, str]] = {
 }
 """Groups whose members are as good as root, and by what: it does for them whatever they tell it to."""
 
+CHECKING: Final = ("dbus-broker", "dbus-daemon", "gpg-agent", "mysqld", "mariadbd", "postgres", "ssh-agent", "tmux")
+"""Servers that look at the peer's uid themselves, by the beginning of their names."""
+
 _OF_A_FILE: Final = frozenset({"acl", "chgrp", "chmod", "chown"})
 _JOIN: Final = re.compile(r"usermod -aG (\S+) \S+")
 _LOGIN: Final = "  # and log in again"
@@ -88,7 +91,7 @@ def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str
     """The decision's changes, and what they take."""
     held = () if scene.listener is None or scene.listener.inode is None else holders(scene.listener.inode)
     if decision.outcome == "ok":
-        return Advice(holders=held)
+        return Advice(notes=tuple(_own_checks(actor, held)), holders=held)
     changes = decision.changes if actor.root == "/" else _numbered(scene, decision)
     if renewed:
         changes = tuple(change for change in changes if "membership" not in change.what)
@@ -96,6 +99,14 @@ def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str
     spoken = tuple(_spoken(change, actor, scene) for change in changes)
     spoken = tuple({change.text: change for change in spoken}.values())
     return Advice(spoken, tuple(_notes(scene, changes, held)), held)
+
+
+def _own_checks(actor: Actor, held: Sequence[Holder]) -> Iterator[str]:
+    """What a server may do behind an open door."""
+    for one in held:
+        if one.name.startswith(CHECKING) and one.uid != actor.principal.uid:
+            yield f"{one.name} looks at who connects, and may refuse by itself whom the kernel lets in"
+            return
 
 
 def _numbered(scene: Scene, decision: Decision) -> tuple[Change, ...]:

@@ -42,6 +42,8 @@ SERVER = """
 import os, socket, sys, time
 arguments = dict(word.split("=", 1) for word in sys.argv[2:])
 path = sys.argv[1]
+if "name" in arguments:
+    open("/proc/self/comm", "w").write(arguments["name"])
 os.umask(int(arguments.get("umask", "022"), 8))
 kind = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 if "chroot" in arguments:
@@ -64,7 +66,7 @@ os.close(1)
 if arguments.get("state") != "dead":
     time.sleep(600)
 """
-"""A server: PATH, then mode=, group=, umask=, chroot=, type=, backlog=, waiting= (clients not accepted), state=."""
+"""A server: PATH, then words name=, mode=, group=, umask=, chroot=, type=, backlog=, waiting= (clients) and state=."""
 
 ATTEMPT = """
 import errno, socket, sys
