@@ -52,7 +52,9 @@ def _actor(options: argparse.Namespace) -> Actor:
     if options.user is not None and (options.uid is not None or options.pid is not None):
         raise ActorError("--user goes with neither --uid nor --pid")
     if options.as_container is not None:
-        return actor.in_container(options.as_container, options.user)
+        from harness.live.container import in_container
+
+        return in_container(options.as_container, options.user)
     if options.user is not None:
         return actor.user(options.user)
     if options.uid is not None:

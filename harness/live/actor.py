@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.live.accounts import Account, Accounts, SystemAccounts, accounts_below
-from harness.live.process import ALL_IDS, OVERFLOW, RunningProcess, container, named, outside, running
+from harness.live.process import ALL_IDS, OVERFLOW, RunningProcess, running
 from harness.world import Principal
 
 if TYPE_CHECKING:
@@ -118,42 +118,6 @@ def process(pid: int) -> Actor:
     account = accounts.user(found.principal.uid)
     name = f"uid-{found.principal.uid}" if account is None else account.name
     return Actor(name, found.principal, accounts, account, found)
-
-
-def in_container(name: str, who: str | None) -> Actor:
-    """The first process of a running container, or whom `docker exec --user WHO` would start in it.
-
-    `who` is as Docker takes it: a user's name or uid, and after a colon a group's name or gid instead of their own.
-    Raises ProcessError, and ActorError where the container has nobody like that.
-    """
-    found = container(name)
-    first = replace(process(found.pid), container=name)
-    if who is None or first.process is None:
-        return first
-    user_name, _, group = who.partition(":")
-    account = first.accounts.user(_number(user_name))
-    uid = account.uid if account is not None else _number(user_name)
-    gid = _gid(group, first.accounts) if group else 0 if account is None else account.gid
-    if not isinstance(uid, int) or gid is None:
-        raise ActorError(f"the container {name} has nobody named {who}; for numbers take UID:GID")
-    # With a group, Docker gives that one alone, and those of --group-add (GetExecUser in moby/sys/user).
-    own = account.groups if account is not None and not group else ()
-    added = [number for text in found.groups if (number := _gid(text, first.accounts)) is not None]
-    uids = outside(uid, found.pid, "uid_map")
-    gids = [outside(number, found.pid, "gid_map") for number in (gid, *own, *added)]
-    held = named(first.process.bounding, 0) if uid == 0 else None
-    principal = Principal(uids, gids[0], tuple(sorted(set(gids[1:]))), held)
-    shown = f"uid-{uid}" if account is None else account.name
-    return replace(first, name=shown, principal=principal, database=None, entering=True)
-
-
-def _number(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text
-
-
-def _gid(text: str, accounts: Accounts) -> int | None:
-    number = _number(text)
-    return number if isinstance(number, int) else accounts.gid(number)
 
 
 def myself() -> Actor:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,33 +160,3 @@ def outside(number: int, pid: int, name: str) -> int:
     except OSError:
         return number
     return next((row[1] + number - row[0] for row in rows if row[0] <= number < row[0] + row[2]), OVERFLOW)
-
-
-@dataclass(frozen=True, slots=True)
-class RunningContainer:
-    """A running container: the pid of its first process, and the groups that each of its processes gets beside its own
-    (`--group-add`).
-    """
-
-    pid: int
-    groups: tuple[str, ...]
-
-
-def container(name: str) -> RunningContainer:
-    """A container by what Docker or Podman says. Raises ProcessError if no running one has that name or id."""
-    for command in ("docker", "podman"):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
-            said = subprocess.run(
-                [command, "inspect", "--type", "container", "--format", _FORMAT, "--", name],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=20,
-            )
-            pid, _, groups = said.stdout.strip().partition(" ")
-            if said.returncode == 0 and pid.isdecimal() and int(pid) > 0:
-                return RunningContainer(int(pid), tuple(map(str, json.loads(groups) or ())))
-    raise ProcessError(f"neither docker nor podman knows a running container {name!r}")
-
-
-_FORMAT = "{{.State.Pid}} {{json .HostConfig.GroupAdd}}"
