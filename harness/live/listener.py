@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from harness.live.kernel_text import read_lines, unescaped_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 SECONDS: Final = 0.5
 """Time to look through the open files of all processes."""
 SHOWN: Final = 3
 """Processes that are told of: a server's workers all have its socket."""
+
+_SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +47,40 @@ def holders(inode: int) -> tuple[Holder, ...]:
     return tuple(sorted(found, key=lambda one: (one.since, one.pid)))
 
 
+def open_unix_sockets(listed: Collection[int]) -> Iterator[int]:
+    """The inode numbers of Unix sockets that processes have open and that are not among those listed already.
+
+    A process may have made one in a network namespace that it has left, where sock_diag(7) does not find it. What
+    kind a socket is, is told by an attribute that the kernel makes up (sockfs_xattr_get in net/socket.c).
+    """
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdecimal()):
+        for path, link in _links(pid):
+            match = _SOCKET.fullmatch(link)
+            if match is None or int(match[1]) in listed:
+                continue
+            with contextlib.suppress(OSError):
+                if _getxattr(path, "system.sockprotoname").startswith(b"UNIX"):
+                    yield int(match[1])
+
+
+def _getxattr(path: str, name: str) -> bytes:
+    return os.getxattr(path, name) if sys.platform == "linux" else b""
+
+
 def _open_files(pid: int) -> Iterator[str]:
+    return (link for _, link in _links(pid))
+
+
+def _links(pid: int) -> Iterator[tuple[str, str]]:
+    """The open files of a process, as paths of /proc, with what they lead to; none where we may not look."""
     try:
         names = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return
     for name in names:
-        try:
-            yield os.readlink(f"/proc/{pid}/fd/{name}")
-        except OSError:
-            continue
+        path = f"/proc/{pid}/fd/{name}"
+        with contextlib.suppress(OSError):
+            yield path, os.readlink(path)
 
 
 def _holder(pid: int) -> Holder | None:

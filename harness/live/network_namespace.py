@@ -92,7 +92,7 @@ class OtherNamespaces:
     descriptors that the loop closes.
 
     `hidden` is after the loop why there may be more, as half a sentence, or None if every process is in one that was
-    seen. A namespace that only a descriptor keeps, with no process in it, is not found by anybody.
+    seen. A namespace that only a descriptor or a socket keeps, with no process in it, is not found by anybody.
     """
 
     def __init__(self) -> None:

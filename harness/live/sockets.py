@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.live.listener import open_unix_sockets
 from harness.live.mounts import device_of
 from harness.live.network_namespace import OtherNamespaces, open_namespace, unix_sockets
 from harness.live.sock_diag import TCP_CLOSE, TCP_LISTEN
@@ -88,11 +89,13 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
     numbers = (file.device, file.inode & INODE_BITS)
     matches: list[UnixSocket] = []
     unasked: OSError | None = None
+    listed: set[int] = set()
     others = OtherNamespaces()
     for sockets in _of_all(others, until):
         if isinstance(sockets, OSError):
             unasked = sockets
             continue
+        listed |= {one.inode for one in sockets}
         matches = [one for one in sockets if one.file == numbers]
         if matches:
             break
@@ -110,6 +113,13 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
     if not file.told:
         raise SocketsUnknownError(
             "no open socket is to be seen there, but this kernel does not tell by which numbers it knows the file"
+        )
+    strayed = set(open_unix_sockets(listed))
+    strayed -= {one.inode for one in everywhere(until)} if strayed else set()  # made since they were listed
+    if strayed & set(open_unix_sockets(listed)):
+        raise SocketsUnknownError(
+            "no open socket is to be seen there, but some process has one of a network namespace that no process is in "
+            "and that can't be asked"
         )
     return FoundSocket("stream", "stale")
 

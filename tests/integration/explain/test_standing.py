@@ -79,6 +79,37 @@ def test_a_process_in_a_network_namespace_that_may_not_be_asked_leaves_it_unknow
     os.kill(int(values["PID"]), signal.SIGKILL)
 
 
+LEFT = """
+import ctypes, os, socket, sys, time
+libc = ctypes.CDLL(None)
+home = os.open("/proc/self/ns/net", os.O_RDONLY)
+assert libc.unshare(0x40000000) == 0
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+server.listen()
+if sys.argv[2] == "mounted":
+    open(sys.argv[3], "w").close()
+    assert os.spawnlp(os.P_WAIT, "mount", "mount", "--bind", "/proc/%d/ns/net" % os.getpid(), sys.argv[3]) == 0
+assert libc.setns(home, 0) == 0
+print("ready", flush=True)
+os.close(1)
+time.sleep(600)
+"""
+"""A server that has left the network namespace of its socket, in which no process is then."""
+
+
+@pytest.mark.parametrize(("kept", "answer"), [("mounted", "ok"), ("only by the socket", "not known at /run/left.sock")])
+def test_a_server_may_have_left_the_network_namespace_of_its_socket(stage: Stage, kept: str, answer: str) -> None:
+    """Which answers all the same: never is it called stale."""
+    program = stage.temporary / "left.py"
+    program.write_text(LEFT)
+    stage.run(f'mkfifo $T/up; "$PYTHON" {program} /run/left.sock "{kept}" $T/net >$T/up & read line <$T/up; rm $T/up')
+    assert kernel(stage, " ".join(AS_ALI), "connect", "/run/left.sock") == "ok"
+    said = stage.explain("/run/left.sock", "--user", "ali").stdout
+    assert said.splitlines()[0].rpartition(": ")[2] == answer, said
+
+
 def test_a_listener_is_told_with_its_process_and_its_queue(stage: Stage) -> None:
     values = printed(
         stage.run("serve as app -- /run/../tmp/s.sock mode=0666 backlog=5 waiting=2; echo PID=$SERVER_PID")

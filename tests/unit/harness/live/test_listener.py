@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.live.listener import holders
+from harness.live.listener import holders, open_unix_sockets
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -24,3 +24,12 @@ def test_a_socket_that_nobody_has_open_has_no_holder() -> None:
     with socket.socket(socket.AF_UNIX) as one:
         inode = os.fstat(one.fileno()).st_ino
     assert holders(inode) == ()
+
+
+def test_unix_sockets_that_nobody_has_listed_are_found_and_no_others() -> None:
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_INET) as other:
+        inode, internet = (os.fstat(each.fileno()).st_ino for each in (one, other))
+        found = set(open_unix_sockets(set()))
+        assert inode in found
+        assert internet not in found
+        assert inode not in set(open_unix_sockets({inode}))
