@@ -98,7 +98,7 @@ def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str
     changes = tuple(change for change in changes if not _asks_for_unknown_lists(change, scene))
     spoken = tuple(_spoken(change, actor, scene) for change in changes)
     spoken = tuple({change.text: change for change in spoken}.values())
-    return Advice(spoken, tuple(_notes(scene, changes, held)), held)
+    return Advice(spoken, tuple(_notes(actor, scene, changes, held)), held)
 
 
 def _own_checks(actor: Actor, held: Sequence[Holder]) -> Iterator[str]:
@@ -222,17 +222,23 @@ def _is_a_servers_own(directory: Component) -> bool:
     return directory.acl is not None and not common
 
 
-def _notes(scene: Scene, changes: Sequence[Change], held: Sequence[Holder]) -> Iterator[str]:
-    sockets = [path for path, one in scene.components.items() if one.kind == "socket"]
-    for path in sockets:
-        if any(f" {quoted(path)}" in change.text for change in changes if _OF_A_FILE & set(change.what.split(" and "))):
+def _notes(actor: Actor, scene: Scene, changes: Sequence[Change], held: Sequence[Holder]) -> Iterator[str]:
+    for path, one in scene.components.items():
+        touched = [change for change in changes if f" {quoted(path)}" in change.text]
+        kinds = {kind for change in touched for kind in change.what.split(" and ")}
+        if one.kind == "socket" and kinds & _OF_A_FILE:
+            here = actor.root == "/"
+            there = path if here else outside_path(one, scene.mounts.get(path), actor.root)
             directory = scene.components.get(posixpath.dirname(path))
-            lists = directory is not None and _is_a_servers_own(directory)
+            lists = here and directory is not None and _is_a_servers_own(directory)
             yield (
-                f"a change of {path} itself is lost when its server binds anew; what lasts: "
-                f"{lasting(held, posixpath.dirname(path), scene.attempt.user, lists=lists)}"
+                f"a change of {there} itself is lost when its server binds anew; what lasts: "
+                f"{lasting(held, posixpath.dirname(there), scene.attempt.user, lists=lists)}"
             )
-    for one in held:
-        if one.name in MASTERS.values():
-            yield f"{one.name} does whatever it is told to: who may connect to it is as good as root"
+        unit = unit_of(actor.pid) if "remount" in kinds and actor.process is not None else None
+        if unit is not None:
+            yield f"that ends with the unit; what lasts: ReadWritePaths={path} by systemctl edit {quoted(unit)}"
+    for holder in held:
+        if holder.name in MASTERS.values():
+            yield f"{holder.name} does whatever it is told to: who may connect to it is as good as root"
             return

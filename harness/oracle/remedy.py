@@ -146,7 +146,13 @@ def _widening(before: FileSystem, world: World, attempt: Attempt, rules: Rules, 
     # By the permissions alone: who had to wait for the server alone is let in by nothing else.
     served = _served(before) if any(edit.what == "listen" for edit in edits) else before
     names = [name for name, principal in others.items() if principal in users and gains(principal, served)]
-    names += [f"all of the group {name}" for name in groups if name != attempt.user and gains(members[name], served)]
+    mine = world.principal(attempt.user)
+    private = (mine.gid,) if mine.gid == mine.uid else None  # a group of the user alone, as most systems have them
+    names += [
+        f"all of the group {name}"
+        for name in groups
+        if members[name].groups != private and gains(members[name], served)
+    ]
     return _Widening(len(users), gains(STRANGER), len(groups), tuple(names), gains(STRANGER, served))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -71,10 +72,15 @@ def comparison(judgement: Judgement, trial: Tried) -> list[Line]:
 def _fixes(judgement: Judgement) -> list[Line]:
     fixes: list[Line] = [(Span(visible(remedy), "strong"),) for remedy in judgement.remedies]
     for change in judgement.advice.changes:
-        admitted = f"  (lets in {' and '.join(map(visible, change.admits[:SHOWN]))} too)"
+        admitted = f"  (lets in {' and '.join(visible(_number(who)) for who in change.admits[:SHOWN])} too)"
         admitted = admitted if change.admits and _PERMISSIONS & set(change.what.split(" and ")) else ""
         fixes.append((Span(visible(change.text), "strong"), Span(admitted, "dim")))
     return [(Span("  or     " if number else "  fix    ", "dim"), *fix) for number, fix in enumerate(fixes)]
+
+
+def _number(who: str) -> str:
+    """The number of an id without a name, as a world has to name it."""
+    return re.sub(r"\b[ug]id-(\d+)\b", r"\1", who)
 
 
 def _server(scene: Scene, judgement: Judgement) -> list[Line]:
