@@ -7,6 +7,7 @@ what is mounted, and what is written below /etc, /home, /run, /srv, /mnt and /tm
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -188,8 +189,18 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged() -> Iterator[Stage]:
-    """A stage; all that was started in it ends with it."""
+def staged(*, alone: bool = False) -> Iterator[Stage]:
+    """A stage; all that was started in it ends with it. `alone`: no other is there meanwhile, since what is made in
+    this one is seen from all.
+    """
+    with Path(__file__).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        with _staged() as stage:
+            yield stage
+
+
+@contextlib.contextmanager
+def _staged() -> Iterator[Stage]:
     temporary = Path(tempfile.mkdtemp(prefix="stage-", dir="/var/tmp"))
     temporary.chmod(0o755)
     request = {

@@ -100,13 +100,16 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize(("kept", "answer"), [("mounted", "ok"), ("only by the socket", "not known at /run/left.sock")])
-def test_a_server_may_have_left_the_network_namespace_of_its_socket(stage: Stage, kept: str, answer: str) -> None:
+def test_a_server_may_have_left_the_network_namespace_of_its_socket(kept: str, answer: str) -> None:
     """Which answers all the same: never is it called stale."""
-    program = stage.temporary / "left.py"
-    program.write_text(LEFT)
-    stage.run(f'mkfifo $T/up; "$PYTHON" {program} /run/left.sock "{kept}" $T/net >$T/up & read line <$T/up; rm $T/up')
-    assert kernel(stage, " ".join(AS_ALI), "connect", "/run/left.sock") == "ok"
-    said = stage.explain("/run/left.sock", "--user", "ali").stdout
+    with staged(alone=True) as stage:
+        program = stage.temporary / "left.py"
+        program.write_text(LEFT)
+        stage.run(
+            f'mkfifo $T/up; "$PYTHON" {program} /run/left.sock "{kept}" $T/net >$T/up & read line <$T/up; rm $T/up'
+        )
+        assert kernel(stage, " ".join(AS_ALI), "connect", "/run/left.sock") == "ok"
+        said = stage.explain("/run/left.sock", "--user", "ali").stdout
     assert said.splitlines()[0].rpartition(": ")[2] == answer, said
 
 
