@@ -34,10 +34,10 @@ _shtab_harness_defaults_added=0
 
 _shtab_harness_capture_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--user[a user of this machine, as after a new login]:NAME:"
+  "--user[a user of this machine, as after a new login\; with --as-container of that]:NAME:"
   "--uid[a uid\; with --gid and --groups]:N:"
   "--pid[a running process, with the groups it has now]:PID:"
-  "--as-container[the first process of a running container]:NAME:"
+  "--as-container[the first process of a running container\; with --user, its docker exec]:NAME:"
   "--gid[the gid that goes with --uid]:N:"
   "--groups[supplementary groups that go with --uid]:GROUP:"
   "--operation[default\: connect]:operation:(connect bind unlink rename stat readlink chmod)"
@@ -80,16 +80,17 @@ _shtab_harness_completion_defaults_added=0
 
 _shtab_harness_explain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--user[a user of this machine, as after a new login]:NAME:"
+  "--user[a user of this machine, as after a new login\; with --as-container of that]:NAME:"
   "--uid[a uid\; with --gid and --groups]:N:"
   "--pid[a running process, with the groups it has now]:PID:"
-  "--as-container[the first process of a running container]:NAME:"
+  "--as-container[the first process of a running container\; with --user, its docker exec]:NAME:"
   "--gid[the gid that goes with --uid]:N:"
   "--groups[supplementary groups that go with --uid]:GROUP:"
   "--operation[default\: connect]:operation:(connect bind unlink rename stat readlink chmod)"
   "--to[rename\'s second path]:PATH:"
   "--mode[chmod\'s mode, octal]:MODE:"
   "--type[the type of the socket that connects (default\: the listener\'s)]:type:(stream dgram seqpacket)"
+  "--try[connect as them too (root\; connect alone)]"
   ":the path, or \@NAME for an abstract socket:"
 )
 
