@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harness.inside.reports import ReadReport, StatementReport
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.testbed.server import RunningServer
+    from harness.testbed.testbed import Testbed
 
 HOLDS = "What one user gave to the server, no other user gets from it, but the server's own and root."
 READERS = ("colleague", "member", "stranger")

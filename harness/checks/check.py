@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from harness.testbed.testbed import Testbed
 
-CheckVerdict = Literal["held", "broken", "not applicable"]
+CheckVerdict = Literal["held", "broken", "not applicable", "not known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ def not_applicable(why: str, **evidence: Any) -> Finding:
     return Finding("not applicable", why, evidence)
 
 
+def not_known(why: str, **evidence: Any) -> Finding:
+    """The attack did not come to its end, or what it needs was not seen: nothing is said of the server."""
+    return Finding("not known", why, evidence)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One property of a server. `holds` is the statement, `attack` tries to break it."""
@@ -55,3 +60,4 @@ class CheckResult:
     why: str
     reproduce: str
     evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    seconds: float = 0.0

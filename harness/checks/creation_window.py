@@ -2,71 +2,114 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check, Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable, not_known
 from harness.oracle import predict, rules_of
 from harness.world import Attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.inside.reports import Sighting, StartsReport, StepsReport
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "At no moment of a start does anyone get in whom the finished socket refuses: not between bind, chmod, chown "
-    "and listen, in however many starts."
+    "and listen, not under a umask of 000 either, in however many starts."
 )
-STEPPING = 120.0
-"""Seconds for the start that is taken step by step."""
+WIDE, USUAL = 0o000, 0o022
+SERIES = 2.5
+"""Seconds for the starts at full speed under one umask, where nobody says how many there are to be."""
+MOST = 100
+FEWEST = 3
+CROWD = 4
+"""How many of the outsiders hammer at full speed: more would only take the processors from the server."""
 AWKWARD = ("bare", "searcher")
 """Users whose capabilities a probe does not take on."""
 
 
 def attack(testbed: Testbed) -> Finding:
-    """Take one start step by step, then many at full speed, with everyone outside trying all the time."""
+    """Under each umask take one start step by step, then many at full speed, with everyone outside trying."""
     if testbed.no_path:
         return not_applicable(f"{testbed.no_path}, so it has no mode at any moment")
-    testbed.lay()
+    if testbed.subject.activated:
+        return not_applicable("it does not make its socket: whoever starts it does")
+    umasks = (USUAL,) if testbed.subject.mode_by == "umask" else (USUAL, WIDE)
+    faults: list[str] = []
+    seen: list[str] = []
+    evidence: dict[str, Any] = {}
+    for umask in umasks:
+        under = f"umask {testbed.umask(umask):03o}"
+        testbed.lay()
+        with testbed.serve(umask=umask) as running:
+            finished = testbed.look(running.endpoint)[running.endpoint]
+        outside = [] if finished is None else _outside(testbed, finished)
+        if not outside:
+            seen.append(f"under {under} the finished socket admits every user")
+            continue
+        steps, starts = _try(testbed, outside, umask)
+        evidence[under] = {"steps": steps, "starts": starts}
+        faults += [f"under {under} {fault}" for fault in _faults(steps, starts)]
+        if faults:
+            continue
+        if starts["ready"] < starts["starts"]:
+            missing = starts["starts"] - starts["ready"]
+            return not_known(f"under {under} {missing} of {starts['starts']} starts never answered", **evidence)
+        if steps["untraceable"] is None and not steps["ready"]:
+            return not_known(f"under {under} a start taken step by step did not come to its end", **evidence)
+        seen.append(f"under {under} {_calm(steps, starts, outside)}")
+    if faults:
+        return broken("; ".join(faults), **evidence)
+    if not evidence:
+        return not_applicable(f"{'; '.join(seen)}, so there is nobody to keep out meanwhile")
+    return held("; ".join(seen), **evidence)
+
+
+def _outside(testbed: Testbed, finished: Sighting) -> list[str]:
+    """Whom the finished socket refuses, whatever was asked for: a mode that stays wrong is the fault of `mode`."""
     path = f"{testbed.directory}/socket"
-    world = testbed.with_socket(path, testbed.mode)
-    attempts = [Attempt(user.name, "connect", path) for user in world.users if user.name not in AWKWARD]
+    world = testbed.with_socket(path, finished["mode"], finished["uid"], finished["gid"])
+    attempts = [
+        Attempt(user.name, "connect", path, type=testbed.type) for user in world.users if user.name not in AWKWARD
+    ]
     decisions = predict(world, attempts, rules_of(testbed.place.facts))
-    outside = [
+    return [
         attempt.user
         for attempt, decision in zip(attempts, decisions, strict=True)
-        if decision.outcome != "ok" and attempt.user != testbed.owner
+        if decision.outcome != "ok" and attempt.user not in (testbed.owner, testbed.socket_owner)
     ]
-    if not outside:
-        return not_applicable(f"{testbed.mode:04o} admits every user, so there is nobody to keep out meanwhile")
-    return _judge(testbed, outside)
 
 
-def _judge(testbed: Testbed, outside: list[str]) -> Finding:
-    order = {
-        "command": testbed.subject.arguments(testbed.request()),
-        "person": testbed.person(testbed.owner),
-        "environment": {"PATH": testbed.path, **testbed.environment()},
-        "umask": testbed.umask(),
-        "stop": int(testbed.subject.stop),
-    }
-    common = {
+def _try(testbed: Testbed, outside: Sequence[str], umask: int) -> tuple[StepsReport, StartsReport]:
+    patience = testbed.subject.patience
+    common: dict[str, Any] = {
         "endpoint": testbed.endpoint,
-        "speaks": testbed.subject.speaks,
-        "order": order,
-        "outsiders": [testbed.person(name) for name in outside],
+        "speaks": testbed.subject.speaks if testbed.subject.own_check is None else "nothing",
+        "order": testbed.order(umask=umask, stop=signal.SIGKILL if testbed.slow_to_stop else 0),
     }
-    steps = testbed.probe("steps", **common, seconds=STEPPING, timeout=STEPPING + 60)
     testbed.lay()
+    people = [testbed.person(name) for name in outside]
+    # Every system call at which it stops costs time: a start may take longer so, but not for ever.
+    steps = testbed.probe("steps", **common, outsiders=people, seconds=3 * patience, timeout=4 * patience + 60)
+    testbed.lay()
+    chosen = testbed.subject.starts
     starts = testbed.probe(
         "starts",
         **common,
-        starts=testbed.subject.starts,
-        seconds=testbed.subject.patience,
+        outsiders=people[:CROWD],
+        fewest=FEWEST if chosen is None else chosen,
+        most=MOST if chosen is None else chosen,
+        seconds=SERIES,
+        patience=patience,
         leftovers=[testbed.endpoint] if testbed.endpoint.startswith("/") else [],
-        timeout=testbed.subject.starts * testbed.subject.patience,
+        timeout=SERIES + 60 + (FEWEST if chosen is None else chosen) * 2 * patience,
     )
-    got_in = [who for who, said in starts["outsiders"].items() if "ok" in said["tries"]]
-    tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())
-    evidence: dict[str, Any] = {"steps": steps, "starts": starts}
+    return steps, starts
+
+
+def _faults(steps: StepsReport, starts: StartsReport) -> list[str]:
     faults = []
     if steps["breaches"]:
         # One who got in says more than one who would have.
@@ -77,21 +120,23 @@ def _judge(testbed: Testbed, outside: list[str]) -> Finding:
             if first["connect"] == "ok"
             else f"{first['who']} got past the permissions {at}, and gets in if the server listens at that moment"
         )
-    faults += [f"{who} got in during start {starts['starts']} at full speed" for who in got_in]
-    if faults:
-        return broken("; ".join(faults), **evidence)
-    if steps["untraceable"] is None and not steps["ready"]:
-        return broken(f"a start taken step by step did not answer within {STEPPING:.0f} s", **evidence)
-    if starts["ready"] < starts["starts"]:
-        missing = starts["starts"] - starts["ready"]
-        return broken(f"{missing} of {starts['starts']} starts never answered", **evidence)
+    faults += [
+        f"{who} got in during start {starts['starts']} at full speed"
+        for who, said in starts["outsiders"].items()
+        if "ok" in said["tries"]
+    ]
+    return faults
+
+
+def _calm(steps: StepsReport, starts: StartsReport, outside: Sequence[str]) -> str:
+    tries = sum(sum(said["tries"].values()) for said in starts["outsiders"].values())
     stepped = (
-        steps["untraceable"]
+        f"({steps['untraceable']}, so it was not taken step by step)"
         if steps["untraceable"] is not None
         else f"nor at any of the {steps['stops']} stops of a start taken step by step"
     )
     names = ", ".join(outside)
-    return held(f"none of {tries:,} tries by {names} got in during {starts['starts']} starts, {stepped}", **evidence)
+    return f"none of {tries:,} tries by {names} got in during {starts['starts']} starts, {stepped}"
 
 
 CHECK = Check("creation-window", HOLDS, attack)

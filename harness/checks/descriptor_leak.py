@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.check import Check, Finding, broken, held
+from harness.checks.check import Check, Finding, broken, held, not_known
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
-    "A thousand connections, a fifth of them broken off, leave no descriptor behind: the server's number of "
-    "descriptors does not grow with the number of its clients."
+    "A thousand connections (fewer of a slow server), a fifth of them broken off, leave no descriptor behind: the "
+    "server's number of descriptors does not grow with the number of its clients."
 )
 ROUNDS = 2
 """What a server opens once and keeps grows its number of descriptors in one round, a leak in both."""
@@ -29,17 +29,20 @@ def attack(testbed: Testbed) -> Finding:
             inspector,
             endpoint=running.endpoint,
             speaks=testbed.subject.speaks,
-            pid=running.pid,
+            supervisor=running.supervisor,
             person=testbed.person(testbed.owner) if inspector.uid == 0 else None,
             connections=each,
-            seconds=10.0,
+            seconds=2.0,
         )
     before, between, after = said["counts"]
-    counted = f"{before} descriptors, after {each} connections {between}, after {ROUNDS * each} {after}"
+    first, all_of_them = said["made"]
+    if not before:
+        return not_known("nobody here may look into the server's processes, so that its descriptors can't be counted")
+    counted = f"{before} descriptors, after {first} connections {between}, after {all_of_them} {after}"
     if after > between > before:
         return broken(counted, **said)
     if not said["answered"]:
-        return broken(f"none of {ROUNDS * each} connections was answered", **said)
+        return not_known(f"none of {all_of_them} connections was answered", **said)
     return held(f"{counted} ({said['answered']} answered, {said['broken_off']} broken off)", **said)
 
 

@@ -21,7 +21,7 @@ DEADLINE = 5.0
 
 def attack(testbed: Testbed) -> Finding:
     """Fill it up as one user, and ask as another."""
-    if testbed.subject.speaks == "nothing":
+    if testbed.subject.speaks == "nothing" and testbed.type != "dgram":
         return not_applicable("without a protocol that it speaks, no answer can be awaited: give --speaks")
     testbed.lay()
     with testbed.serve(files=FILES) as running:
@@ -35,7 +35,8 @@ def attack(testbed: Testbed) -> Finding:
             count=FILES + EXCESS,
         ) as said:
             answer = testbed.ask(running, other, "beside-a-flood", DEADLINE)
-    opened = f"the stranger opened {said['held']} connections to a server with {FILES} descriptors"
+    what = "sockets, with a datagram from each," if testbed.type == "dgram" else "connections"
+    opened = f"the stranger opened {said['held']} {what} to a server with {FILES} descriptors"
     if said["refusal"]:
         opened += f" (then {said['refusal']})"
     if answer["kind"] != "accepted":

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.inside.messages import EncodedPerson
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.testbed.server import RunningServer
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
     "Of two hundred connections that are open at the same time and speak in any order, the server says of each "

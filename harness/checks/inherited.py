@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.checks.audience import ssh_add
-from harness.checks.check import Check, Finding, broken, held
+from harness.checks.check import Check, Finding, broken, held, not_applicable, not_known
 from harness.engines.protocol import PlaceError
 from harness.subjects.command import CommandSubject
+from harness.subjects.subject import fill
+from harness.testbed.server import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.inside.reports import HeldProcess, ListeningDescriptor
+    from harness.testbed.server import RunningServer
+    from harness.testbed.testbed import Testbed
 
 HOLDS = (
-    "No descriptor of the server but the standard three leaks into a program that it starts. Where it can be "
-    "made to start one, that program's descriptors are read; else every socket of the server is close-on-exec."
+    "No descriptor of the server but the standard three leaks into a program that it starts. Where it starts one, that "
+    "program's descriptors are read; else it holds if every socket of the server is close-on-exec."
 )
 
 SHOWN = 4
+SPAWNING = 10.0
+"""Seconds for the command that makes the server start a program."""
 
 
 def attack(testbed: Testbed) -> Finding:
@@ -30,8 +37,7 @@ def attack(testbed: Testbed) -> Finding:
         if child is not None:
             evidence = {"child": child}
             if child:
-                more = f" and {len(child) - SHOWN} more descriptors" if len(child) > SHOWN else ""
-                return broken(f"a program that it started got {', '.join(child[:SHOWN])}{more}", **evidence)
+                return broken(f"a program that it started got {_few(child)}", **evidence)
             return held("a program that it started got nothing but the standard three", **evidence)
         testbed.open_to_all(running)
         with testbed.holding(
@@ -41,20 +47,75 @@ def attack(testbed: Testbed) -> Finding:
             speaks=testbed.subject.speaks,
             count=1,
         ):
-            testbed.ask(running, "root", "while-another-is-connected")
+            testbed.ask(running, "root", "while-another-is-connected", 2.0)
+            _spawn(testbed, running)
             seen = testbed.descriptors(running)
-    program = seen["processes"][0]["program"]
-    sockets, open_ones = 0, []
-    for process in seen["processes"]:
-        for each in process["descriptors"] or []:
-            is_socket = each["what"].startswith("socket:") and each["number"] > 2
-            sockets += is_socket
-            if is_socket and not each["close_on_exec"]:
-                what = f"the listening socket {each['listens']}" if "listens" in each else "a connection"
-                open_ones.append(f"descriptor {each['number']} of pid {process['pid']}, {what}")
+    return judge(seen["processes"])
+
+
+def judge(processes: Sequence[HeldProcess]) -> Finding:
+    """What the descriptors of a server's processes say: of the programs that it has started, else of what these would
+    get."""
+    unseen = [each["pid"] for each in processes if each["descriptors"] is None]
+    servers = [each for each in processes if not each["started"] and each["descriptors"] is not None]
+    children = [each for each in processes if each["started"] and each["descriptors"] is not None]
+    if not servers:
+        return not_known(f"nobody here may look into the server's processes ({unseen})", processes=processes)
+    own = {descriptor["what"]: descriptor for each in servers for descriptor in _sockets(each)}
+    leaked = [
+        f"{_name(each)} got {_what(own[descriptor['what']])} as descriptor {descriptor['number']}"
+        for each in children
+        for descriptor in _sockets(each)
+        if descriptor["what"] in own
+    ]
+    if leaked:
+        return broken(f"of the programs that it started, {_few(leaked)}", processes=processes)
+    open_ones = [
+        f"descriptor {each['number']} of pid {process['pid']}, {_what(each)}"
+        for process in servers
+        for each in _sockets(process)
+        if not each["close_on_exec"]
+    ]
+    remark = f" (not close-on-exec: {_few(open_ones)})" if open_ones else ""
+    if children:
+        names = ", ".join(sorted({_name(each) for each in children}))
+        return held(f"of its {len(own)} sockets {names}, which it started, has none{remark}", processes=processes)
     if open_ones:
-        return broken(f"any program that it starts inherits {'; '.join(open_ones)}", processes=seen["processes"])
-    return held(f"all {sockets} sockets of {program} are close-on-exec", processes=seen["processes"])
+        return not_applicable(
+            f"no program that it starts was seen, so nobody knows whether one gets them, but these are not "
+            f"close-on-exec: {_few(open_ones)}",
+            processes=processes,
+        )
+    return held(f"all {len(own)} sockets of {servers[0]['program']} are close-on-exec", processes=processes)
+
+
+def _sockets(process: HeldProcess) -> list[ListeningDescriptor]:
+    """Its sockets beside the standard three."""
+    return [each for each in process["descriptors"] or [] if each["what"].startswith("socket:") and each["number"] > 2]
+
+
+def _what(descriptor: ListeningDescriptor) -> str:
+    return f"the listening socket {descriptor['listens']}" if "listens" in descriptor else "a connection"
+
+
+def _name(process: HeldProcess) -> str:
+    return f"{process['program'].rpartition('/')[2]} (pid {process['pid']})"
+
+
+def _few(parts: Sequence[str]) -> str:
+    return "; ".join(parts[:SHOWN]) + (f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else "")
+
+
+def _spawn(testbed: Testbed, running: RunningServer) -> None:
+    """Run the command that makes the server start a program, where there is one. Raises StartError if it fails."""
+    if testbed.subject.spawn:
+        command = fill(testbed.subject.spawn, replace(testbed.request(), socket=running.endpoint))
+        done = testbed.place.run(
+            command, testbed.principal(testbed.owner), environment=testbed.environment(), timeout=SPAWNING
+        )
+        if done.status != 0:
+            said = " ".join((done.stderr or done.stdout).split())
+            raise StartError(f"{command[0]}, which is to make it start a program, ended with {done.status}: {said}")
 
 
 def _of_a_child(testbed: Testbed, running: RunningServer) -> list[str] | None:

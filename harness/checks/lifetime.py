@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
-from harness.testbed.testbed import StartError
+from harness.testbed.server import StartError
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
 
-HOLDS = "When the server ends, its socket is gone; a successor's socket at the same name stays."
+HOLDS = (
+    "When the server ends, its socket is gone; a successor's socket at the same name stays, and so does one that "
+    "whoever started the server made for it."
+)
 
 
 def attack(testbed: Testbed) -> Finding:
     """Stop it and look; then let a successor take the name before the first one ends."""
     if testbed.no_path:
         return not_applicable(testbed.no_path)
+    if testbed.deaf:
+        return broken(
+            f"at its first start it did not end within {testbed.subject.patience:.0f} s of "
+            f"{signal.Signals(testbed.subject.stop).name}, and was killed; --stop names another signal"
+        )
     testbed.lay()
     with testbed.serve() as running:
         path = running.endpoint
-        try:
-            testbed.stop(running)
-        except TimeoutError:
-            return broken(f"it did not end within {testbed.subject.patience:.0f} s of signal {testbed.subject.stop:d}")
-    if testbed.look(path)[path] is not None:
+        testbed.stop(running)
+    there = testbed.look(path)[path]
+    if testbed.subject.activated:
+        if there is None:
+            return broken(f"{path} is gone when the server has ended, and whoever made it for it still listens there")
+        return held("the socket that was made for it stays when it ends, as it must for whoever starts it again")
+    if there is not None:
         return broken(f"{path} is still there when the server has ended")
     if "*" in testbed.endpoint:
         return held("the socket is gone at the end; no successor takes the same name")

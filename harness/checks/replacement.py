@@ -28,7 +28,7 @@ def attack(testbed: Testbed) -> Finding:
         testbed.lay(location)
         with testbed.serve() as running:
             path = running.endpoint
-            own = (0, testbed.world.uid(testbed.owner))
+            own = (0, testbed.world.uid(testbed.owner), testbed.world.uid(testbed.socket_owner))
             others = [user.name for user in testbed.world.users if user.uid not in own]
             for operation, aside in (("rename", path + ".aside"), ("unlink", None)):
                 attempts = [Attempt(name, operation, path, to=aside) for name in others]  # type: ignore[arg-type]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
-from harness.checks.check import CheckResult, Finding, broken
+from harness.checks.check import CheckResult, Finding, not_known
 from harness.engines.protocol import PlaceError
-from harness.testbed.testbed import StartError, Testbed
+from harness.testbed.rehearsal import rehearse
+from harness.testbed.server import StartError
+from harness.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from harness.checks.check import Check
     from harness.engines.protocol import Place
     from harness.subjects.subject import Subject
+    from harness.testbed.rehearsal import Rehearsal
 
 
 class CheckError(Exception):
@@ -38,37 +42,43 @@ def check(
     configuration: Configuration,
     reproduce: Sequence[str],
     only: Sequence[str] = (),
+    begin: Callable[[str], None] = lambda _: None,
 ) -> Iterator[CheckResult]:
     """Make the checks, each in a world of its own, and yield each result as it comes.
 
     `reproduce` are the words of a command that lacks nothing but `--only CHECK`, which is put behind its first two.
-    Raises CheckError if the server doesn't start as it should even when nobody attacks it.
+    `begin` is told the name of each check before it is made. Raises CheckError if the server doesn't start as it should
+    even when nobody attacks it.
     """
     testbed = Testbed(place, subject, mode=configuration.mode, owner=configuration.owner, group=configuration.group)
-    _rehearse(testbed)
+    begin("a first start")
+    rehearsed(testbed)
     for each in CHECKS:
         if not only or each.name in only:
+            begin(each.name)
+            started = monotonic()
             finding = attack(testbed, each)
             command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
-            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence)
+            seconds = round(monotonic() - started, 1)
+            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds)
 
 
-def _rehearse(testbed: Testbed) -> None:
-    """One start without any attack."""
+def rehearsed(testbed: Testbed) -> Rehearsal:
+    """One start without any attack. Raises CheckError."""
     try:
-        testbed.lay()
-        with testbed.serve():
-            pass
+        return rehearse(testbed)
     except (StartError, PlaceError) as error:
         command = shlex.join(testbed.subject.arguments(testbed.request()))
         raise CheckError(f"{testbed.subject.name} can't be checked: started as {command}, {error}") from None
 
 
 def attack(testbed: Testbed, each: Check) -> Finding:
-    """Make one check. A server that does not start, or keeps the attack from ending, is broken by that."""
+    """Make one check. What keeps the attack from its end is that check's outcome, and says nothing of the server."""
     try:
         return each.attack(testbed)
     except StartError as error:
-        return broken(str(error))
+        return not_known(f"it could not be attacked: {error}")
     except TimeoutError as error:
-        return broken(f"the attack did not come to its end: {error}")
+        return not_known(f"the attack did not come to its end: {error}")
+    except Exception as error:  # the others are still to be made
+        return not_known(f"the check itself failed: {type(error).__name__}: {error}")

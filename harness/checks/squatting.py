@@ -13,6 +13,10 @@ HOLDS = (
     "If another user took the name in /tmp first, the server says so and ends with a failure, and its own client, "
     "where there is one, does not talk to whoever took it."
 )
+LONG = 7.0
+"""Seconds for the server to give up: some try again for a while."""
+CLIENT = "member"
+"""Who runs the server's own client."""
 
 
 def attack(testbed: Testbed) -> Finding:
@@ -21,29 +25,37 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable("it takes a new name in a new directory at each start, which nobody can take first")
     if testbed.no_path:
         return not_applicable(testbed.no_path)
+    if testbed.subject.activated:
+        return not_applicable("it does not make its socket: whoever starts it does")
     testbed.lay("tmp")
     path = testbed.endpoint
     told: dict[str, Any] = {}
-    with testbed.holding("squat", testbed.principal("stranger"), path=path, last=told):
+    datagrams = testbed.type == "dgram"
+    with testbed.holding("squat", testbed.principal("stranger"), path=path, datagrams=datagrams, last=told):
         before = testbed.look(path)[path]
         assert before is not None
         running = testbed.start()
-        ended = testbed.settle(running, path, before)
+        ended = testbed.settle(running, path, before, min(testbed.subject.patience, max(LONG, testbed.settling)))
         after = testbed.look(path)[path]
         taken_over = after is not None and after["inode"] != before["inode"]
         if not ended:
             testbed.kill(running)
-        said = "" if not ended else testbed.log(running)
+        said = testbed.log(running) if ended else ""
         status = running.process.wait(testbed.subject.patience).status
         client = "" if taken_over else _client(testbed, path)
+    by_client = told.get("bytes", {}).get(str(testbed.world.uid(CLIENT)), 0)
     if taken_over:
-        return held("as a user that may, it took the name from whoever squatted there", squatter=told)
+        return not_applicable(
+            f"it took the name from whoever squatted there, as {testbed.owner} may, so the squatter gains nothing; "
+            "that a start removes another user's living socket is what takeover-foreign is about",
+            squatter=told,
+        )
     if not ended:
         return broken("it runs on, though the name belongs to another user's server", squatter=told)
-    if status == 0 or "nothing" in said.partition(";")[0]:
+    if status == 0 or said.startswith("it said nothing"):
         return broken(f"it ended with status {status}, {said}: nobody learns that the name is taken", squatter=told)
-    if told.get("bytes"):
-        return broken(f"its client sent {told['bytes']} bytes to whoever took the name; {client}", squatter=told)
+    if by_client and testbed.subject.client:
+        return broken(f"its client sent {by_client} bytes to whoever took the name; {client}", squatter=told)
     return held(f"it ended with status {status}, {said}{client}", squatter=told)
 
 
@@ -53,7 +65,7 @@ def _client(testbed: Testbed, path: str) -> str:
         return "; it has no client of its own that could be misled"
     command = [part.replace("{socket}", path).replace("{owner}", testbed.owner) for part in testbed.subject.client]
     done = testbed.place.run(
-        command, testbed.principal("member"), environment=testbed.environment(), timeout=testbed.subject.patience
+        command, testbed.principal(CLIENT), environment=testbed.environment(), timeout=testbed.subject.patience
     )
     words = " ".join((done.stderr or done.stdout).split())
     return f"; its client ended with status {done.status} and said: {words[-200:]}"

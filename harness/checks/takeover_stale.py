@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
-from harness.testbed.testbed import StartError
+from harness.testbed.server import StartError
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
@@ -17,6 +17,8 @@ def attack(testbed: Testbed) -> Finding:
     """Kill it with SIGKILL and start it again."""
     if "*" in testbed.endpoint:
         return not_applicable("it takes a new name in a new directory at each start, so it never meets what it left")
+    if testbed.subject.activated:
+        return not_applicable("it does not make its socket: whoever starts it does")
     testbed.lay()
     with testbed.serve() as first:
         testbed.kill(first)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Check, Finding, broken, held
 from harness.oracle import predict, rules_of
-from harness.world import Attempt, Node
+from harness.world import Node
 
 if TYPE_CHECKING:
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.testbed.server import RunningServer
+    from harness.testbed.testbed import Testbed
     from harness.world import NodeKind
 
 HOLDS = (
     "With any one directory of the socket's path closed, exactly those get in whom that directory lets through; "
-    "the server opens no directory by itself, and listens nowhere else."
+    "the server opens no directory by itself, and listens nowhere else but where it is meant to."
 )
 CLOSED = 0o700
 ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 5.0}
@@ -30,7 +32,8 @@ def attack(testbed: Testbed) -> Finding:
     with testbed.serve() as running:
         if testbed.no_path:
             return _without_path(testbed, running)
-        faults += _other_doors(testbed, running)
+        doors = testbed.doors(running)
+        faults += _other_doors(testbed, running, doors)
         tried = 0
         for directory in _above(running.endpoint):
             said, outcomes = _close(testbed, running.endpoint, directory)
@@ -42,28 +45,48 @@ def attack(testbed: Testbed) -> Finding:
     if faults:
         return broken("; ".join(faults), **evidence)
     names = ", ".join(evidence)
-    return held(f"{tried} attempts with each of {names} closed in turn ended as the oracle says", **evidence)
+    meant = _said_of_doors(testbed, doors)
+    return held(f"{tried} attempts with each of {names} closed in turn ended as the oracle says{meant}", **evidence)
 
 
-def _other_doors(testbed: Testbed, running: RunningServer) -> list[str]:
+def _other_doors(testbed: Testbed, running: RunningServer, doors: list[str]) -> list[str]:
     """Where else those get in who may not get in here."""
-    attempts = [Attempt(user.name, "connect", running.endpoint) for user in testbed.world.users]
+    attempts = testbed.connects(running.endpoint)
     outside = [
         attempt.user
         for attempt, seen in zip(attempts, testbed.attempt(*attempts), strict=True)
         if seen.outcome != "ok" and testbed.world.user(attempt.user).capabilities is None
     ]
     faults = []
-    for door in testbed.doors(running):
+    for door in doors:
         got_in = [
             name
             for name in outside
             if door != running.endpoint
+            and not _is_meant(testbed, door)
             and testbed.probe("question", testbed.principal(name), endpoint=door, **ONLY_CONNECT)["kind"] == "accepted"
         ]
         if got_in:
-            faults.append(f"it listens at {door} as well, and there {', '.join(got_in)} got in")
+            faults.append(
+                f"it listens at {door} as well, and there {', '.join(got_in)} got in (--door says that it is meant)"
+            )
     return faults
+
+
+def _is_meant(testbed: Testbed, door: str) -> bool:
+    return any(fnmatchcase(door, meant) for meant in testbed.subject.doors_in(testbed.directory))
+
+
+def _said_of_doors(testbed: Testbed, doors: list[str]) -> str:
+    """Which of the doors that are meant are open, and which are not."""
+    open_ones = [door for door in doors if _is_meant(testbed, door)]
+    closed = [
+        meant
+        for meant in testbed.subject.doors_in(testbed.directory)
+        if not any(fnmatchcase(door, meant) for door in doors)
+    ]
+    said = f"; it listens at {', '.join(open_ones)} too, which is meant" if open_ones else ""
+    return said + (f"; at {', '.join(closed)}, which is meant, it does not listen" if closed else "")
 
 
 def _above(path: str) -> list[str]:
@@ -84,7 +107,7 @@ def _close(testbed: Testbed, path: str, directory: str) -> tuple[list[str], dict
         mode = CLOSED if name == directory else there["mode"]
         nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
     world = replace(testbed.world, nodes=tuple(nodes))
-    attempts = [Attempt(user.name, "connect", path) for user in world.users]
+    attempts = testbed.connects(path)
     decisions = predict(world, attempts, rules_of(testbed.place.facts))
     faults, outcomes = [], {}
     for attempt, decision, seen in zip(attempts, decisions, testbed.attempt(*attempts), strict=True):

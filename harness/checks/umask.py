@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
-from harness.testbed.testbed import StartError
+from harness.testbed.server import StartError
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
@@ -24,6 +24,8 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable("it has no option for the mode: the umask is the only way to ask for one")
     if testbed.no_path:
         return not_applicable(testbed.no_path)
+    if testbed.subject.activated:
+        return not_applicable("it does not make its socket: whoever starts it does")
     modes: dict[str, str] = {}
     refused = ""
     for umask in UMASKS:
@@ -36,6 +38,8 @@ def attack(testbed: Testbed) -> Finding:
             if umask != USELESS:
                 return broken(f"under umask {umask:03o} {error}", modes=modes)
             refused = f"; under umask {umask:03o} it does not start ({error})"
+    if len({*modes.values()}) == 1 and testbed.subject.at_most:
+        return held(f"{next(iter(modes.values()))} under umask {', '.join(modes)}{refused}", modes=modes)
     wrong = [f"{mode} under umask {umask}" for umask, mode in modes.items() if mode != f"{testbed.mode:04o}"]
     if wrong:
         return broken(f"{testbed.mode:04o} should be the mode; it is {', '.join(wrong)}", modes=modes)

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them (proc(5)): their parents, whether they run."""
+"""Processes as /proc shows them (proc(5)): their parents, whether they run, which program each was made by."""
 
 from __future__ import annotations
 
@@ -25,16 +25,33 @@ def alive(pid: int) -> bool:
     return state(pid) not in (None, "Z")
 
 
+def parent(pid: int) -> int:
+    """The process's parent; 0 if there is no such process."""
+    try:
+        return int(stat(pid)[1][1])
+    except OSError:
+        return 0
+
+
+def image(pid: int) -> str:
+    """What an exec gives a process and its forks keep: where its stack begins (field 28), which the kernel draws.
+
+    `0` where we may not see it (ptrace_may_access), or where addresses are not drawn (randomize_va_space).
+    """
+    try:
+        return stat(pid)[1][25]
+    except (OSError, IndexError):
+        return "0"
+
+
 def children() -> dict[int, list[int]]:
     """The children of every process that has some, zombies included."""
     found: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            try:
-                parent = int(stat(int(entry))[1][1])
-            except OSError:
-                continue
-            found.setdefault(parent, []).append(int(entry))
+            above = parent(int(entry))
+            if above:
+                found.setdefault(above, []).append(int(entry))
     return found
 
 
@@ -47,3 +64,8 @@ def tree(root: int) -> list[int]:
         found.append(pid)
         ahead += below.get(pid, [])
     return found
+
+
+def descendants(root: int) -> list[int]:
+    """All that descend from a process and run."""
+    return [pid for pid in tree(root)[1:] if alive(pid)]

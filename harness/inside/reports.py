@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from harness.inside.messages import EncodedPrincipal, NamedCredentials
 
 
 class ReadyReport(TypedDict):
-    """The endpoint that answers, if one does; whether the server runs."""
+    """The endpoint that answers, if one does; whether anything that was started runs."""
 
     endpoint: str | None
     alive: bool
+
+
+class ServerReport(TypedDict):
+    """Who serves: the processes that hold the socket, the topmost of them first, and all others of that start.
+
+    `type` is the socket's, `None` for a port and where the kernel tells of none at the endpoint; `doors` is every
+    endpoint at which these processes are reached; `unseen` are processes into which nobody may look.
+    """
+
+    holders: list[int]
+    others: list[int]
+    type: Literal["stream", "dgram", "seqpacket"] | None
+    doors: list[str]
+    unseen: list[int]
 
 
 class ChangeReport(TypedDict):
@@ -46,10 +60,14 @@ class ListeningDescriptor(HeldDescriptor, total=False):
 
 
 class HeldProcess(TypedDict):
-    """A process of a server; its descriptors, where they are not somebody else's."""
+    """A process of a server; its descriptors, where they are not somebody else's.
+
+    `started` says that it runs a program that another of these processes started.
+    """
 
     pid: int
     program: str
+    started: bool
     descriptors: list[ListeningDescriptor] | None
 
 
@@ -80,9 +98,13 @@ class Sighting(TypedDict):
 
 
 class ManyReport(TypedDict):
-    """Descriptors of a server before, between and after two rounds of connections, and what became of these."""
+    """Descriptors of a server before, between and after two rounds of connections, and what became of these.
+
+    `made` is how many there were after each round.
+    """
 
     counts: list[int]
+    made: list[int]
     answered: int
     broken_off: int
 
@@ -142,20 +164,45 @@ class ReadReport(TypedDict):
 
 
 class SquatReport(TypedDict):
-    """How many clients came to a name that somebody else had taken, and how much they said."""
+    """How many came to a name that somebody else had taken, and by uid how much they said."""
 
     connections: int
-    bytes: int
+    bytes: dict[str, int]
+
+
+class ActivatedSocket(TypedDict):
+    """A socket that is made for a server and handed over to it; `group` is by name, `gid` where there is none."""
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    group: str | None
 
 
 class Launch(TypedDict):
-    """A server to start: as whom, and the signal that ends it."""
+    """A server to start: as whom, where, and the signal that ends it.
+
+    `files` limits its descriptors, `socket` is handed over to it, and at the path `notify` it may say that it is ready
+    (sd_notify(3)).
+    """
 
     command: list[str]
     person: EncodedPrincipal
     environment: dict[str, str]
+    directory: str
     umask: int
+    files: int | None
+    socket: ActivatedSocket | None
+    notify: str | None
     stop: int
+
+
+class Supervised(TypedDict):
+    """The process that was started."""
+
+    pid: int
 
 
 class HammerReport(TypedDict):

@@ -45,6 +45,6 @@ def subject_of(item: pytest.Item) -> Subject:
         command=tuple(map(str, marker.args)),
         speaks=given.pop("speaks", "nothing"),
         owner=given.pop("user", "alice"),
-        path=given.pop("socket", None) or "",
+        socket=given.pop("socket", None) or "",
         **given,
     )

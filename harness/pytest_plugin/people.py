@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.engines.protocol import Completed, Observation, Place, Process
-    from harness.testbed.testbed import RunningServer, Testbed
+    from harness.testbed.server import RunningServer
+    from harness.testbed.testbed import Testbed
     from harness.world import Principal
 
 

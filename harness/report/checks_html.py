@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.checks.check import CheckResult
     from harness.engines.protocol import Facts
 
-SIGNS = {"held": "held", "broken": "broken", "not applicable": "·"}
+SIGNS = {"held": "held", "broken": "broken", "not applicable": "·", "not known": "?"}
 
 
 @dataclass(frozen=True, slots=True)

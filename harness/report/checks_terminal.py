@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from harness.checks.check import CheckResult, CheckVerdict
     from harness.engines.protocol import Facts
 
-STYLES: dict[CheckVerdict, str] = {"held": "green", "broken": "bold red", "not applicable": "dim"}
-SHORT = {"held": "held", "broken": "BROKEN", "not applicable": "n/a"}
+STYLES: dict[CheckVerdict, str] = {
+    "held": "green",
+    "broken": "bold red",
+    "not applicable": "dim",
+    "not known": "yellow",
+}
+SHORT = {"held": "held", "broken": "BROKEN", "not applicable": "n/a", "not known": "?"}
 INDENT = 27
 
 
@@ -29,7 +34,7 @@ def print_result(result: CheckResult, stream: TextIO) -> None:
         + Text(visible(result.why), style="dim" if result.verdict == "not applicable" else ""),
         soft_wrap=True,
     )
-    if result.verdict == "broken":
+    if result.verdict in ("broken", "not known"):
         console.print(Text(f"{'':{INDENT}}again: {result.reproduce}", style="dim"), soft_wrap=True)
 
 

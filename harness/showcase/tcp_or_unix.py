@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Engine, Process
     from harness.inside.reports import ClaimReport, QuestionReport
-    from harness.testbed.testbed import RunningServer
+    from harness.testbed.server import RunningServer
 
 PACKAGES = ("iproute2", "nftables")
 """What lays a cable and raises a firewall in the place."""

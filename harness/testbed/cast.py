@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.world import Node, User, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Location = Literal["own", "tmp"]
 """own: a directory of the server's user that everyone may search; tmp: /tmp, where everyone may write."""
@@ -17,25 +17,29 @@ OWN = f"{TOP}/way/in"
 STATE = f"{TOP}/state"
 TMP = "/tmp"  # the subject of the checks that lie in wait there
 
-OWNER_ID, GROUP_ID = 1500, 1600
+OWNER_ID, GROUP_ID, ACCOUNT_IDS = 1500, 1600, 1700
 UNMAPPED_BUT_VALID = 4_294_967_290
 """A uid beyond 2^31: negative to those who read it as signed."""
 
 
-def cast(owner: str, group: str | None) -> World:
+def cast(owner: str, group: str | None, accounts: Sequence[str] = (), socket_owner: str | None = None) -> World:
     """The users of the checks: the server's, its group's members by either way, and outsiders of several kinds.
 
-    `group` is the group that the server's socket is to have; without one it has the server's user's own.
+    `group` is the group that the server's socket is to have; without one it has the own group of `socket_owner`, whose
+    the socket is to be (without one: `owner`). `accounts` are other users that the server names.
     """
     root = owner == "root"
     groups = {} if group is None else {group: GROUP_ID}
     own_gid = 0 if root else OWNER_ID
+    if socket_owner is not None and socket_owner in accounts:
+        own_gid = ACCOUNT_IDS + list(accounts).index(socket_owner)
     socket_gid = own_gid if group is None else GROUP_ID
     served = () if group is None else (group,)
     users = [
         User("root", 0, 0, served if root else ()),
         User("bare", 0, 0, capabilities=frozenset()),
         *(() if root else (User(owner, OWNER_ID, OWNER_ID, served),)),
+        *(User(name, ACCOUNT_IDS + number, ACCOUNT_IDS + number) for number, name in enumerate(accounts)),
         User("colleague", 1501, socket_gid),
         User("member", 1502, 1502, (socket_gid,)),
         User("stranger", 1503, 1503),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from harness.engines import bundle
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         QuestionReport,
         ReadReport,
         ReadyReport,
+        ServerReport,
         Sighting,
         StartsReport,
         StatementReport,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     )
     from harness.world import Principal
 
+CLOSING = 5.0
+"""Seconds for a probe to end when it is told to."""
 PROBES = "harness.inside.probes"
 
 
@@ -77,6 +81,10 @@ class Prober:
     def probe(
         self, probe: Literal["ready"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
     ) -> ReadyReport: ...
+    @overload
+    def probe(
+        self, probe: Literal["server"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
+    ) -> ServerReport: ...
     @overload
     def probe(
         self, probe: Literal["change"], who: Principal = ..., /, *, timeout: float = ..., **arguments: Any
@@ -168,7 +176,11 @@ class Prober:
             yield said
         finally:
             process.close_input()
-            done = process.wait(30.0)
+            try:
+                done = process.wait(CLOSING)
+            except TimeoutError:  # what it holds is let go of by its end
+                process.signal(signal.SIGKILL)
+                done = process.wait()
             if last is not None and done.stdout:
                 last.update(json.loads(done.stdout.splitlines()[-1]))
 

@@ -3,66 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness.engines.encoding import encode_principal
 from harness.inside.dialects import dialect
-from harness.subjects.subject import StartRequest
-from harness.testbed.cast import STATE, Location, cast, directory, lay
+from harness.subjects.subject import StartRequest, fill_text
+from harness.testbed.cast import STATE, TOP, Location, cast, directory, lay
+from harness.testbed.furnishing import furnish
 from harness.testbed.probing import Prober
-from harness.world import ROOT, Node
+from harness.testbed.server import RunningServer, StartError, start
+from harness.world import ROOT, Attempt, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.engines.protocol import Completed, Observation, Place, Process
+    from harness.engines.protocol import Completed, Observation, Place
     from harness.inside.messages import EncodedPerson
-    from harness.inside.reports import DescriptorsReport, QuestionReport, Sighting
+    from harness.inside.reports import DescriptorsReport, Launch, QuestionReport, ServerReport, Sighting
     from harness.subjects.subject import Subject
-    from harness.world import Attempt, Principal, World
+    from harness.testbed.server import ServerProcess
+    from harness.world import Principal, World
+    from harness.world.model import SocketType
 
-LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
-"""A shell that sets the limit of open descriptors and becomes the command (setrlimit(2))."""
 OUTSIDE = ("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child")
 """In front of a server: user and pid namespaces of its own, in which of all peers outside only its own user has an id
 (user_namespaces(7))."""
-TAIL = 400
-"""Characters of a log that a sentence may quote."""
-
-
-class StartError(Exception):
-    """A server that did not start, in one sentence."""
-
-
-class RunningServer:
-    """A server that was started. `endpoint` is where it answers, once it does."""
-
-    def __init__(self, process: Process, endpoint: str, stop: int) -> None:
-        self.process = process
-        self.endpoint = endpoint
-        self.stop = stop
-        self._said: dict[str, dict[str, Any]] = {}
-
-    @property
-    def pid(self) -> int:
-        """The pid of the command as the place numbers it."""
-        return self.process.pid
-
-    def event(self, token: str, seconds: float) -> dict[str, Any] | None:
-        """The JSON line on standard output that carries the token, or `None` if it does not come."""
-        while token not in self._said:
-            try:
-                line = self.process.read_line("stdout", timeout=seconds)
-            except (TimeoutError, EOFError):
-                return None
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict) and isinstance(event.get("session_id"), str):
-                    # The first: a server may tell later that the session has died.
-                    self._said.setdefault(event["session_id"], event)
-        return self._said[token]
+NOTIFY = f"{TOP}/notify"
+"""Where a server may say that it is ready (sd_notify(3))."""
+CALM = 2.5
+"""Seconds for an answer when nobody attacks."""
+QUICK = 1.5
+"""Seconds that something which a server decides at its start may take at least, however quickly it starts."""
 
 
 class Testbed(Prober):
@@ -75,8 +47,13 @@ class Testbed(Prober):
         self.subject = subject
         self.mode = subject.fixed_mode if subject.fixed_mode is not None else mode
         self.owner = owner
+        self.socket_owner = subject.socket_owner or owner
         self.group = group if subject.takes_group else None
-        self.cast = cast(owner, self.group)
+        self.type: SocketType = "stream"
+        self.deaf = self.slow_to_stop = False
+        self.settling = subject.patience
+        self.cast = cast(owner, self.group, subject.accounts_besides(owner), subject.socket_owner)
+        self._running: list[ServerProcess] = []
         self.world = self.cast
         self.directory = directory("own")
         self.path = place.run(["sh", "-c", 'printf %s "$PATH"'], ROOT).stdout
@@ -85,10 +62,12 @@ class Testbed(Prober):
 
     def lay(self, location: Location = "own", extra: Sequence[Node] = ()) -> None:
         """Make a world anew; what an earlier check left is gone."""
-        self.world = lay(self.cast, location, self.owner, extra)
+        self._end_last()
+        self.world = lay(self.cast, location, self.socket_owner, extra)
         self.directory = directory(location)
         self.place.build(self.world)
         self.forget_attendant()  # building a world ends what ran in the last one
+        furnish(self.place, self.subject, self.request(), self.principal(self.socket_owner))
         self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
 
     def enter(self, world: World) -> None:
@@ -103,12 +82,12 @@ class Testbed(Prober):
 
     def request(self) -> StartRequest:
         """What a start in this world asks of the server."""
-        return StartRequest(self.endpoint, self.mode, self.group, STATE)
+        return StartRequest(self.endpoint, self.mode, self.group, STATE, self.socket_owner)
 
     @property
     def socket_group(self) -> str | int:
         """The group that the socket is to have."""
-        return self.group if self.group is not None else self.world.user(self.owner).gid
+        return self.group if self.group is not None else self.world.user(self.socket_owner).gid
 
     def principal(self, name: str) -> Principal:
         """What the kernel sees of a user's processes."""
@@ -118,6 +97,10 @@ class Testbed(Prober):
         """A user as the probes take one."""
         who = self.principal(name)
         return {"label": name, "uid": who.uid, "gid": who.gid, "groups": list(who.groups)}
+
+    def connects(self, path: str) -> list[Attempt]:
+        """An attempt of every user to connect to a socket of the server's type."""
+        return [Attempt(user.name, "connect", path, type=self.type) for user in self.world.users]
 
     def attempt(self, *attempts: Attempt) -> list[Observation]:
         """Let users of the world try something."""
@@ -136,48 +119,99 @@ class Testbed(Prober):
     def environment(self) -> dict[str, str]:
         """The environment of the server."""
         home = "/root" if self.owner == "root" else f"/home/{self.owner}"
-        return {"HOME": home, "USER": self.owner, "LANG": "C.UTF-8", **self.subject.environment}
+        given = {name: fill_text(value, self.request()) for name, value in self.subject.environment.items()}
+        return {"HOME": home, "USER": self.owner, "LANG": "C.UTF-8", **given}
 
-    def start(
-        self,
-        *,
-        umask: int = 0o022,
-        files: int | None = None,
-        outside: bool = False,
-    ) -> RunningServer:
-        """Start the server and do not wait.
+    def order(
+        self, command: Sequence[str] | None = None, *, umask: int = 0o022, files: int | None = None, stop: int = 0
+    ) -> Launch:
+        """How the server is to be started, for whoever starts it in the place."""
+        request = self.request()
+        owner = self.principal(self.socket_owner)
+        notify = NOTIFY if self.subject.readiness == "notify" else None
+        return {
+            "command": list(self.subject.arguments(request) if command is None else command),
+            "person": self.person(self.owner),
+            "environment": {"PATH": self.path, **self.environment(), **({"NOTIFY_SOCKET": notify} if notify else {})},
+            "directory": fill_text(self.subject.directory, request),
+            "umask": self.umask(umask),
+            "files": files,
+            "socket": None
+            if not self.subject.activated
+            else {
+                "path": request.socket,
+                "type": self.type,
+                "mode": self.mode,
+                "uid": owner.uid,
+                "gid": owner.gid,
+                "group": self.group,
+            },
+            "notify": notify,
+            "stop": stop or self.subject.stop,
+        }
+
+    def start(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> RunningServer:
+        """Start the server and do not wait. Raises StartError if the command can't be run.
 
         `files` is its limit of descriptors; `outside` puts it into user and pid namespaces of its own, where no
         group but its user's exists, so that none is asked for.
         """
         request = replace(self.request(), group=None) if outside else self.request()
-        before = OUTSIDE if outside else ()
-        command = [*before, *self.subject.arguments(request)]
-        if files is not None:
-            command = [*LIMITED, str(files), *command]
-        process = self.place.start(
-            command,
-            self.principal(self.owner),
-            environment=self.environment(),
-            directory="/",
-            umask=self.umask(umask),
-        )
-        # unshare(1) ignores the gentle signals while it waits for its child, and takes the child along when killed.
-        return RunningServer(process, request.socket, signal.SIGKILL if outside else self.subject.stop)
+        command = [*(OUTSIDE if outside else ()), *self.subject.arguments(request)]
+        process = start(self.place, self.order(command, umask=umask, files=files))
+        self._running.append(process)
+        return RunningServer(process, request.socket, self.subject.stop)
+
+    def _end_last(self) -> None:
+        """End what is left of earlier starts: a server in the background outlives the world that it was made in."""
+        while self._running:
+            process = self._running.pop()
+            with contextlib.suppress(TimeoutError):
+                self.probe("crash", pid=process.supervisor, seconds=self.subject.patience)
 
     def ready(self, running: RunningServer) -> None:
-        """Wait until it answers root. Raises StartError."""
-        said = self.probe(
-            "ready",
-            endpoint=running.endpoint,
-            speaks=self.subject.speaks,
-            pid=running.pid,
-            seconds=self.subject.patience,
-        )
+        """Wait until it answers root, and find out which process serves. Raises StartError."""
+        seconds = self.subject.patience
+        kind, _, what = self.subject.readiness.partition(":")
+        arguments: dict[str, Any] = {"endpoint": running.endpoint, "speaks": self.subject.speaks, "after": None}
+        if kind == "line" and not running.says(what, seconds):
+            raise StartError(f"the server said no line that fits {what!r} within {seconds:.0f} s; {self.log(running)}")
+        if kind == "notify":
+            arguments |= {"after": f"{NOTIFY}.ready", "speaks": "nothing"}
+        if kind == "tcp":
+            arguments |= {"endpoint": f"tcp:127.0.0.1:{what}", "speaks": "nothing"}
+        said = self.probe("ready", pid=running.supervisor, seconds=seconds, timeout=seconds + 60, **arguments)
         if said["endpoint"] is None:
-            state = "did not answer" if said["alive"] else "ended"
-            raise StartError(f"the server {state} within {self.subject.patience:.0f} s; {self.log(running)}")
-        running.endpoint = said["endpoint"]
+            raise StartError(self._not_ready(running, ended=not said["alive"]))
+        if kind != "tcp":
+            running.endpoint = said["endpoint"]
+        self._find_server(running)
+
+    def _not_ready(self, running: RunningServer, *, ended: bool) -> str:
+        words = self.log(running)
+        if ended:
+            return f"the server ended before it answered; {words}"
+        seconds = self.subject.patience
+        return f"the server did not answer within {seconds:.0f} s, and was ended (--patience gives it longer); {words}"
+
+    def _find_server(self, running: RunningServer) -> None:
+        """The server is the process that holds the socket, and the topmost of them where there are several."""
+        found = self.served_by(running)
+        if found["type"] is not None:
+            self.type = found["type"]
+        if found["holders"]:
+            running.process.pid = found["holders"][0]
+        elif running.pid not in found["others"]:
+            words = self.log(running)
+            raise StartError(
+                "the command ended, and of what it left running nothing is seen to hold the socket "
+                f"{running.endpoint}, so nobody knows which process is the server: start it in the foreground; {words}"
+            )
+
+    def served_by(self, running: RunningServer) -> ServerReport:
+        """Which processes of a start hold the socket."""
+        owner = encode_principal(self.principal(self.owner))
+        return self.probe("server", endpoint=running.endpoint, supervisor=running.supervisor, owner=owner)
 
     @contextlib.contextmanager
     def serve(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> Iterator[RunningServer]:
@@ -189,44 +223,60 @@ class Testbed(Prober):
         finally:
             self.kill(running)
 
-    def stop(self, running: RunningServer) -> Completed:
+    def stop(self, running: RunningServer) -> None:
         """End it in its own way and wait. Raises TimeoutError."""
         with contextlib.suppress(ProcessLookupError):
             running.process.signal(running.stop)
-        return running.process.wait(self.subject.patience)
+        try:
+            running.process.wait(self.subject.patience)
+        except TimeoutError:
+            if running.pid in self.descriptors_of(running):
+                raise
+
+    def descriptors_of(self, running: RunningServer) -> list[int]:
+        """The pids of all processes of a start that run."""
+        found = self.served_by(running)
+        return [*found["holders"], *found["others"]]
 
     def kill(self, running: RunningServer) -> None:
         """End it and all that it started at once, as a power failure would."""
-        self.probe("crash", pid=running.pid, seconds=self.subject.patience)
+        running.killed = True
+        self.probe("crash", pid=running.supervisor, seconds=self.subject.patience)
         running.process.wait(self.subject.patience)
 
     def log(self, running: RunningServer) -> str:
-        """The end of what it said, for a sentence."""
-        with contextlib.suppress(ProcessLookupError):
-            running.process.signal(signal.SIGKILL)
-        done = running.process.wait(self.subject.patience)
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        return f"it said: {said[-TAIL:]}" if said else f"it said nothing (exit status {done.status})"
+        """The end of what it said, for a sentence; it is ended where it runs."""
+        try:
+            done = running.process.wait(0.05)
+        except TimeoutError:
+            self.kill(running)
+            done = running.process.wait(self.subject.patience)
+        return running.last_words(done)
 
-    def settle(self, running: RunningServer, path: str, before: Sighting | None) -> bool:
+    def settle(self, running: RunningServer, path: str, before: Sighting | None, seconds: float | None = None) -> bool:
         """Wait until it has ended or has put something else at the path than what was there before; whether it has
         ended.
 
         A server that took the path gets the time to answer there, or to fail after all.
         """
-        seconds = self.subject.patience
+        seconds = self.settling if seconds is None else seconds
         inode, kind = (0, "nothing") if before is None else (before["inode"], before["kind"])
-        said = self.probe("change", path=path, inode=inode, kind=kind, pid=running.pid, seconds=seconds)
+        said = self.probe("change", path=path, inode=inode, kind=kind, pid=running.supervisor, seconds=seconds)
         if not (said["changed"] and said["alive"]):
             return not said["alive"]
-        speaks = self.subject.speaks
-        return not self.probe("ready", endpoint=path, speaks=speaks, pid=running.pid, seconds=seconds)["alive"]
+        asked: dict[str, Any] = {
+            "endpoint": path,
+            "speaks": self.subject.speaks,
+            "pid": running.supervisor,
+            "after": None,
+        }
+        return not self.probe("ready", **asked, seconds=seconds)["alive"]
 
     def served(self, running: RunningServer) -> str:
         """The first of a few users other than the stranger whom the server serves. Raises StartError if none is."""
         answers = {}
         for name in ("member", "colleague", self.owner, "root"):
-            answer = self.ask(running, name, f"calm-{name}")
+            answer = self.ask(running, name, f"calm-{name}", CALM)
             if answer["kind"] == "accepted":
                 return name
             answers[name] = answer["kind"]
@@ -248,7 +298,7 @@ class Testbed(Prober):
 
     def descriptors(self, running: RunningServer) -> DescriptorsReport:
         """What the server's processes hold open."""
-        return self.probe("descriptors", self.inspector(running), pid=running.pid)
+        return self.probe("descriptors", self.inspector(running), supervisor=running.supervisor)
 
     def inspector(self, running: RunningServer) -> Principal:
         """Who may look into the server's processes: root with CAP_SYS_PTRACE, else the server's own user."""
@@ -304,7 +354,12 @@ class Testbed(Prober):
             if key != "groups" or "_peer_groups" in event
         }
 
-    def with_socket(self, path: str, mode: int) -> World:
-        """The world as it should be once the server listens there: what the oracle judges by."""
-        socket = Node(path, "socket", self.owner, self.socket_group, mode)
+    def with_socket(self, path: str, mode: int, uid: int | None = None, gid: int | None = None) -> World:
+        """The world as it should be once the server listens there: what the oracle judges by.
+
+        The socket belongs to whom it is to belong, or to these.
+        """
+        owner = self.socket_owner if uid is None else uid
+        group = self.socket_group if gid is None else gid
+        socket = Node(path, "socket", owner, group, mode, type=self.type)
         return replace(self.world, nodes=(*self.world.nodes, socket))

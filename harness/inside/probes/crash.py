@@ -1,4 +1,4 @@
-"""End a server, its process group and all that descends from it at once, and wait until they are gone. Runs as root."""
+"""End a server and all that it left running at once, and wait until they are gone. Runs as root."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ if TYPE_CHECKING:
 
 
 def main(pid: int, seconds: float) -> None:
-    """Print how many processes there were, and how many are left, if only as zombies that nobody has waited for."""
-    killed = set()
+    """Print how many processes there were below that of `harness.inside.supervisor`, and how many are left."""
+    killed: set[int] = set()
     until = time.monotonic() + seconds
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    for each in tree(pid):
-        killed.add(each)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
-    left = killed
+    left = tree(pid)[1:]
     while left and time.monotonic() < until:
+        for each in left:
+            killed.add(each)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         time.sleep(PAUSE)
-        left = {each for each in left if os.path.exists(f"/proc/{each}")}
+        left = tree(pid)[1:]
     report: CrashReport = {"killed": len(killed), "left": len(left)}
     print(json.dumps(report))

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from harness.inside.procfs import tree
+from harness.inside.procfs import descendants, image, parent
 
 if TYPE_CHECKING:
     from harness.inside.reports import DescriptorsReport, HeldProcess, ListeningDescriptor
@@ -66,12 +66,12 @@ def program(pid: int) -> str:
         return "?"
 
 
-def main(pid: int) -> None:
-    """Print a `DescriptorsReport` of a server's processes."""
+def main(supervisor: int) -> None:
+    """Print a `DescriptorsReport` of all processes of a start."""
     processes: list[HeldProcess] = []
     listening = doors()
     open_doors = set()
-    for each in tree(pid):
+    for each in descendants(supervisor):
         try:
             held: list[ListeningDescriptor] | None = descriptors(each)
         except FileNotFoundError:
@@ -83,6 +83,8 @@ def main(pid: int) -> None:
             if inode and inode.group(1) in listening:
                 descriptor["listens"] = listening[inode.group(1)]
                 open_doors.add(listening[inode.group(1)])
-        processes.append({"pid": each, "program": program(each), "descriptors": held})
+        above = parent(each)
+        started = above != supervisor and image(each) != image(above) and "0" not in (image(each), image(above))
+        processes.append({"pid": each, "program": program(each), "started": started, "descriptors": held})
     report: DescriptorsReport = {"processes": processes, "doors": sorted(open_doors)}
     print(json.dumps(report))

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import errno
 import glob
+import os
 import socket
+import stat
 import struct
 
 from harness.inside import errnos
 
 TCP = "tcp:"
+TYPES = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
 
 
 def find(endpoint: str) -> str | None:
-    """The endpoint itself; for a pattern, the path that fits it, or `None` while there is none."""
+    """The endpoint itself; for a pattern, the socket that fits it, or `None` while there is none."""
     if "*" not in endpoint:
         return endpoint
-    return next(iter(sorted(glob.glob(endpoint))), None)
+    fitting = [*glob.glob(endpoint), *(glob.glob(endpoint[:-1] + ".*") if endpoint.endswith("/*") else ())]
+    return next((path for path in sorted(fitting) if _is_socket(path)), None)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def connect(endpoint: str, seconds: float) -> socket.socket:
-    """A connected stream socket, all of whose operations end within that time; with 0 none waits.
+    """A connected socket of the type that is there, all of whose operations end within that time; with 0 none waits.
 
     Raises OSError. A blocking connect with SO_SNDTIMEO waits for a place in a full queue; a non-blocking one on
-    AF_UNIX would fail with EAGAIN at once (unix(7), socket(7)).
+    AF_UNIX would fail with EAGAIN at once (unix(7), socket(7)). The kernel asks for the permissions first and for the
+    type afterwards (unix_find_bsd in net/unix/af_unix.c), so EPROTOTYPE says only that another type is there.
     """
     found = find(endpoint)
     if found is None:
@@ -31,14 +43,24 @@ def connect(endpoint: str, seconds: float) -> socket.socket:
     if found.startswith(TCP):
         host, _, port = found[len(TCP) :].rpartition(":")
         return socket.create_connection((host, int(port)), timeout=seconds)
-    peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    for kind in TYPES:
+        try:
+            return _connect(kind, "\0" + found[1:] if found.startswith("@") else found, seconds)
+        except OSError as error:
+            if error.errno != errno.EPROTOTYPE or kind == TYPES[-1]:
+                raise
+    raise AssertionError("the last type either connects or raises")
+
+
+def _connect(kind: int, name: str, seconds: float) -> socket.socket:
+    peer = socket.socket(socket.AF_UNIX, kind)
     if not seconds:
         peer.setblocking(False)
     whole = int(seconds)
     wait = struct.pack("ll", whole, int((seconds - whole) * 1e6))
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
     try:
-        peer.connect("\0" + found[1:] if found.startswith("@") else found)
+        peer.connect(name)
     except OSError:
         peer.close()
         raise

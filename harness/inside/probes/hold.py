@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import resource
+import socket
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
@@ -12,14 +14,14 @@ from harness.inside.dialects import dialect
 from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
-    import socket
-
     from harness.inside.reports import HoldReport
 
 PATIENCE = 0.2
 """Seconds for one connect: a full queue is a server that takes no more."""
 ENOUGH = 20
 """Connects in a row that fail before we believe that no more are to be had."""
+FILLING = 3.0
+"""Seconds in which so many are opened as can be."""
 
 
 def main(endpoint: str, speaks: str, count: int) -> None:
@@ -29,18 +31,24 @@ def main(endpoint: str, speaks: str, count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     held: list[socket.socket] = []
     failed, refusal = 0, None
-    while len(held) < count and failed < ENOUGH:
+    until = time.monotonic() + FILLING
+    while len(held) < count and failed < ENOUGH and time.monotonic() < until:
         try:
             connection = connect(endpoint, PATIENCE)
         except OSError as error:
             failed, refusal = failed + 1, errnos.name(error)
             continue
         try:
-            dialect(speaks).begin(connection)
+            if connection.type == socket.SOCK_DGRAM:
+                connection.send(b"one of many")
+            else:
+                dialect(speaks).begin(connection)
             failed = 0
         except OSError as error:
             failed, refusal = failed + 1, errnos.name(error)
         held.append(connection)
+    if len(held) < count and failed < ENOUGH:
+        refusal = f"no more within {FILLING:.0f} s"
     report: HoldReport = {"held": len(held), "refusal": refusal}
     print(json.dumps(report), flush=True)
     sys.stdin.read()

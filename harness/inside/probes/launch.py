@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER (linux/prctl.h): orphans of our children become our children."""
+PAUSE = 0.002
 
 
 def adopt_orphans() -> None:
@@ -25,25 +27,56 @@ def adopt_orphans() -> None:
     libc.prctl(SUBREAPER, 1)
 
 
-def start(launch: Launch, before: Callable[[], None] | None = None) -> int:
-    """Start it, silently, in a session of its own; the pid."""
+def start(
+    launch: Launch,
+    before: Callable[[], None] | None = None,
+    *,
+    output: tuple[int, int] | None = None,
+    passed: int | None = None,
+) -> int:
+    """Start it in a session of its own, with nothing on its standard input; the pid.
+
+    It is silent unless `output` has descriptors for what it says, and for what keeps it from being started. `passed`
+    becomes its descriptor 3, as sd_listen_fds(3) has it. `before` is called last, as who it will be.
+    """
     pid = os.fork()
     if pid:
         return pid
+    command = launch["command"]
     try:
         os.setsid()
         nowhere = os.open("/dev/null", os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nowhere, number)
-        os.closerange(3, 256)
+        kept = [nowhere, *(output or (nowhere, nowhere)), *([] if passed is None else [passed])]
+        high = [_above(descriptor) for descriptor in kept]
+        for number, descriptor in enumerate(high):
+            os.dup2(descriptor, number)
+        os.closerange(len(high), 256)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         os.umask(launch["umask"])
-        os.chdir("/")
+        os.chdir(launch["directory"])
+        if launch["files"] is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (launch["files"], launch["files"]))
+        environment = dict(launch["environment"])
+        if passed is not None:
+            environment.update({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())})
         become(launch["person"])
         if before is not None:
             before()
-        os.execvpe(launch["command"][0], launch["command"], launch["environment"])
+        os.execvpe(command[0], command, environment)
+    except OSError as error:
+        where = launch["directory"] if error.filename == launch["directory"] else command[0]
+        os.write(2, f"{where}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
+
+
+def _above(descriptor: int) -> int:
+    """The same descriptor under a number that nothing is moved to."""
+    while descriptor < 10:
+        descriptor = os.dup(descriptor)
+    return descriptor
 
 
 def children() -> list[int]:
@@ -52,20 +85,19 @@ def children() -> list[int]:
 
 
 def end(pid: int, number: int, seconds: float, keep: frozenset[int] = frozenset()) -> None:
-    """Send the signal, wait, kill what is left; every child but those to keep is gone afterwards."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+    """Send the signal, wait, kill what is left; every child but those to keep is gone afterwards.
+
+    The signal goes to the process that was started; where that has ended and left others behind, to these.
+    """
+    running = [child for child in children() if child not in keep and procfs.alive(child)]
+    for child in [pid] if pid in running else running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
     until = time.monotonic() + seconds
-    ended = False
-    while not ended and time.monotonic() < until:
-        try:
-            ended = os.waitpid(pid, os.WNOHANG)[0] == pid
-        except ChildProcessError:
-            ended = True
-        if not ended:
-            time.sleep(0.002)
+    while _left(keep) and time.monotonic() < until:
+        time.sleep(PAUSE)
     while True:
-        left = [child for child in children() if child not in keep]
+        left = _left(keep)
         if not left:
             return
         for child in left:
@@ -73,3 +105,17 @@ def end(pid: int, number: int, seconds: float, keep: frozenset[int] = frozenset(
                 os.kill(child, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(child, 0)
+
+
+def _left(keep: frozenset[int]) -> list[int]:
+    """Our children but those to keep that run; whoever has ended is waited for."""
+    left = []
+    for child in children():
+        if child not in keep:
+            try:
+                ended = os.waitpid(child, os.WNOHANG)[0]
+            except ChildProcessError:
+                continue
+            if not ended:
+                left.append(child)
+    return left

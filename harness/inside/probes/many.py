@@ -14,7 +14,7 @@ from harness.inside.dialects import ask, dialect
 from harness.inside.principal import act_as
 from harness.inside.probes.descriptors import descriptors
 from harness.inside.probes.endpoint import connect
-from harness.inside.procfs import tree
+from harness.inside.procfs import descendants
 
 if TYPE_CHECKING:
     from harness.inside.messages import EncodedPrincipal
@@ -26,12 +26,14 @@ ONE = "many"
 SETTLE = 5.0
 """Seconds within which a server must have closed what its clients closed."""
 PAUSE = 0.02
+ROUND = 2.5
+"""Seconds for one round: a slow server gets fewer connections."""
 
 
 def count(pid: int) -> int:
-    """Descriptors of the server and all its processes."""
+    """Descriptors of all processes of a start."""
     held = 0
-    for each in tree(pid):
+    for each in descendants(pid):
         with contextlib.suppress(FileNotFoundError):
             held += len(descriptors(each))
     return held
@@ -54,9 +56,9 @@ def _stay(person: EncodedPrincipal | None) -> None:
 
 
 def main(
-    endpoint: str, speaks: str, pid: int, person: EncodedPrincipal | None, connections: int, seconds: float
+    endpoint: str, speaks: str, supervisor: int, person: EncodedPrincipal | None, connections: int, seconds: float
 ) -> None:
-    """Print a `ManyReport`.
+    """Print a `ManyReport`: two rounds of at most so many connections, and of at most `ROUND` seconds.
 
     Every fifth connection is broken off in the middle of its request.
     """
@@ -65,18 +67,25 @@ def main(
     for _ in range(WARM):
         ask(endpoint, speaks, ONE, seconds)
     act(None)
-    counts = [settled(pid, None)]
-    answered = broken_off = 0
+    counts = [settled(supervisor, None)]
+    answered = broken_off = refused = 0
+    made: list[int] = []
     for _ in range(2):
         act(person)
+        until = time.monotonic() + ROUND
         for number in range(connections):
+            if time.monotonic() > until:
+                break
             if number % 5 == 4:
                 with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:
                     dialect(speaks).begin(connection)
                     broken_off += 1
             elif ask(endpoint, speaks, ONE, seconds).answered:
                 answered += 1
+            else:
+                refused += 1
         act(None)
-        counts.append(settled(pid, counts[-1]))
-    report: ManyReport = {"counts": counts, "answered": answered, "broken_off": broken_off}
+        made.append(answered + broken_off + refused)
+        counts.append(settled(supervisor, counts[-1]))
+    report: ManyReport = {"counts": counts, "made": made, "answered": answered, "broken_off": broken_off}
     print(json.dumps(report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,9 @@ PAUSE = 0.003
 
 
 def wait(
-    endpoint: str, speaks: str, pid: int, seconds: float, meanwhile: Callable[[], None] | None = None
+    endpoint: str, speaks: str, running: Callable[[], bool], seconds: float, meanwhile: Callable[[], None] | None = None
 ) -> str | None:
-    """The endpoint that answers, or `None` if the server has ended or the time is over. `meanwhile` runs at each
+    """The endpoint that answers, or `None` if the server is not running or the time is over. `meanwhile` runs at each
     turn."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -30,14 +31,17 @@ def wait(
             meanwhile()
         if ask(endpoint, speaks, "ready", 1.0).answered:
             return find(endpoint)
-        if not alive(pid):
+        if not running():
             return None
         time.sleep(PAUSE)
     return None
 
 
-def main(endpoint: str, speaks: str, pid: int, seconds: float) -> None:
-    """Print a `ReadyReport`."""
-    answers = wait(endpoint, speaks, pid, seconds)
+def main(endpoint: str, speaks: str, pid: int, seconds: float, after: str | None = None) -> None:
+    """Print a `ReadyReport`. With `after`, nothing is asked before that path is there."""
+    until = time.monotonic() + seconds
+    while after is not None and not os.path.lexists(after) and alive(pid) and time.monotonic() < until:
+        time.sleep(PAUSE)
+    answers = wait(endpoint, speaks, lambda: alive(pid), max(until - time.monotonic(), 0))
     report: ReadyReport = {"endpoint": answers, "alive": alive(pid)}
     print(json.dumps(report), flush=True)

@@ -13,12 +13,14 @@ import os
 import signal
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from harness.inside.principal import become
 from harness.inside.probes import launch
 from harness.inside.probes.endpoint import find, knock
 from harness.inside.probes.ready import wait
+from harness.inside.procfs import alive
 
 if TYPE_CHECKING:
     from harness.inside.messages import EncodedPerson
@@ -30,23 +32,29 @@ def main(
     speaks: str,
     order: Launch,
     outsiders: list[EncodedPerson],
-    starts: int,
+    fewest: int,
+    most: int,
     seconds: float,
+    patience: float,
     leftovers: list[str],
 ) -> None:
-    """Print a `StartsReport`."""
+    """Print a `StartsReport`: as many starts as these seconds allow, within `fewest` and `most`.
+
+    `patience` is how long a start or a stop may take.
+    """
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
     keep = frozenset(pid for pid, _ in hammers.values())
     modes: set[int] = set()
     made = ready = 0
-    while made < starts and not any(_has_ended(pid) for pid in keep):
+    until = time.monotonic() + seconds
+    while (made < fewest or (made < most and time.monotonic() < until)) and not any(_has_ended(pid) for pid in keep):
         made += 1
         pid = launch.start(order)
-        watched = _watch(endpoint, speaks, pid, seconds)
+        watched = _watch(endpoint, speaks, keep, patience)
         modes |= watched or set()
         ready += watched is not None
-        launch.end(pid, order["stop"], seconds, keep)
+        launch.end(pid, order["stop"], patience, keep)
         for left in leftovers:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(left)
@@ -72,7 +80,7 @@ def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | None:
+def _watch(endpoint: str, speaks: str, keep: frozenset[int], seconds: float) -> set[int] | None:
     """The modes that the socket had until the server answered; `None` if it never did."""
     modes: set[int] = set()
 
@@ -80,7 +88,10 @@ def _watch(endpoint: str, speaks: str, pid: int, seconds: float) -> set[int] | N
         with contextlib.suppress(OSError, TypeError):
             modes.add(stat.S_IMODE(os.lstat(find(endpoint) or "").st_mode))
 
-    return modes if wait(endpoint, speaks, pid, seconds, note) else None
+    def running() -> bool:
+        return any(alive(child) for child in launch.children() if child not in keep)
+
+    return modes if wait(endpoint, speaks, running, seconds, note) else None
 
 
 def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:

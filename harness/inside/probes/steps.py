@@ -72,7 +72,7 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
     ptrace(SETOPTIONS, pid, OPTIONS)
     onward = CONT if filtered else SYSCALL
     ptrace(onward, pid)
-    asker = _asker(endpoint, speaks, pid, seconds)
+    asker = _asker(endpoint, speaks, seconds)
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     last: tuple[int, ...] | None = None
     traced = {pid}
@@ -88,7 +88,7 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
             continue
         if not os.WIFSTOPPED(status):
             traced.discard(stopped)
-            if stopped == pid:
+            if not traced:
                 break
             continue
         traced.add(stopped)
@@ -181,13 +181,13 @@ def _trier(endpoint: str, person: EncodedPerson) -> tuple[int, IO[str], IO[str]]
         os._exit(0)
 
 
-def _asker(endpoint: str, speaks: str, server: int, seconds: float) -> int:
+def _asker(endpoint: str, speaks: str, seconds: float) -> int:
     """A process that ends with 0 once the server has answered."""
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        status = 0 if wait(endpoint, speaks, server, seconds) else 1
+        status = 0 if wait(endpoint, speaks, lambda: True, seconds) else 1
     finally:
         os._exit(status)
