@@ -53,7 +53,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A finding about one server. `reproduce` is the command that makes this very attack again."""
+    """A finding about one server.
+
+    `reproduce` is the command that makes this very attack again, `seconds` how long it took, `mend` what its author can
+    do about what is broken, and `expected` the reason for which that is known and no news.
+    """
 
     check: str
     verdict: CheckVerdict
@@ -61,3 +65,10 @@ class CheckResult:
     reproduce: str
     evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     seconds: float = 0.0
+    mend: str = ""
+    expected: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether this is news that somebody has to look at: what is broken, or could not be found out."""
+        return self.verdict in ("broken", "not known") and not self.expected

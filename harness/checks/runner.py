@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
 from harness.checks.check import CheckResult, Finding, not_known
+from harness.checks.mending import advice
 from harness.engines.protocol import PlaceError
 from harness.testbed.rehearsal import rehearse
 from harness.testbed.server import StartError
@@ -52,7 +53,7 @@ def check(
     """
     testbed = Testbed(place, subject, mode=configuration.mode, owner=configuration.owner, group=configuration.group)
     begin("a first start")
-    rehearsed(testbed)
+    seen = rehearsed(testbed)
     for each in CHECKS:
         if not only or each.name in only:
             begin(each.name)
@@ -60,7 +61,8 @@ def check(
             finding = attack(testbed, each)
             command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
             seconds = round(monotonic() - started, 1)
-            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds)
+            mend = advice(each.name, seen.program) if finding.verdict == "broken" else ""
+            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds, mend)
 
 
 def rehearsed(testbed: Testbed) -> Rehearsal:

@@ -2,129 +2,195 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
-import shlex
+import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli import place_options
+from harness.cli import check_options, place_options
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 from harness.engines.registry import choose
-from harness.inside.dialects import NAMES
 
 if TYPE_CHECKING:
+    import argparse
+
     from harness.checks.check import CheckResult
-    from harness.subjects import Subject
+    from harness.engines.protocol import Engine, Facts
+    from harness.subjects.description import Described
 
+FILES = ("html", "junit", "sarif", "markdown")
 PLACEHOLDERS = ("{socket}", "{directory}")
+OF_A_KNOWN_SUBJECT = frozenset({"mode", "user", "group", "patience", "starts"})
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """`harness check SUBJECT` and `harness check -- COMMAND {socket} {mode}`."""
-    parser.description = "Attack a server in a place with users: a subject that the harness knows, or any command."
-    parser.usage = "harness check [OPTIONS] SUBJECT | -- COMMAND ... {socket} ... {mode} ..."
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`harness check SUBJECT`, `harness check subject.toml`, `harness check -- COMMAND {socket} {mode}`."""
+    parser = subparsers.add_parser(
+        "check",
+        help="attack a server, and say what holds and what is broken",
+        description="Attack a server in a place with users: one that the harness knows, one that a subject file "
+        "describes, or any command.",
+        usage="harness check [OPTIONS] SUBJECT | FILE.toml | -- COMMAND ... {socket} ... {mode} ...",
+    )
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="SUBJECT | COMMAND",
-        help="a known server (without any: they are listed), or after -- a command that serves in the foreground; "
-        "{socket}, {mode}, {group} and {state} stand for the socket's path, its mode, its group, a directory of "
-        "the server's own",
+        metavar="SUBJECT | FILE.toml | COMMAND",
+        help="a known server (without any: they are listed), a subject file, or after -- a command; {socket}, "
+        "{directory}, {mode} (0660), {mode3} (660), {umask}, {group}, {user} and {state} stand for the socket's path "
+        "and directory, its mode, group and owner, and a directory of the server's own",
     )
     place_options.add_options(parser)
-    parser.add_argument("--mode", type=_mode, default=0o660, metavar="MODE", help="the socket's mode (default: 0660)")
-    parser.add_argument("--as", dest="owner", metavar="USER", help="the user that the server runs as (default: alice)")
-    parser.add_argument("--group", metavar="GROUP", help="the socket's group (default: that of the server's user)")
-    parser.add_argument("--speaks", choices=NAMES, help="what a command's server speaks (default: nothing)")
-    parser.add_argument(
-        "--mount",
-        action="append",
-        default=[],
-        metavar="HOST[:PLACE]",
-        help="bring a file or directory of this machine into the place, read-only; may be given more than once",
-    )
+    check_options.add_options(parser)
     parser.add_argument(
         "--only", action="append", default=[], metavar="CHECK", help="make this check; may be given more than once"
     )
+    parser.add_argument("--init", action="store_true", help="write a subject file for the command to standard output")
+    parser.add_argument(
+        "--baseline", metavar="FILE", type=Path, help="what --json wrote earlier: what was broken then is no news"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object for each check")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="also write JUnit XML")
+    parser.add_argument("--sarif", metavar="FILE", type=Path, help="also write SARIF 2.1.0")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="also write a Markdown table")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check it; 0 if nothing is broken, 1 if anything is."""
-    from harness.checks.runner import CheckError, Configuration, check
-    from harness.report.checks_terminal import print_result, print_summary
-    from harness.report.output_file import expect_writable, write_output
+    """Check it; 0 if nothing is broken or only what is known, 1 if anything is."""
+    from harness.checks.runner import CheckError
     from harness.report.text import visible
+    from harness.subjects.description import DescriptionError
 
     if not options.words:
         return _list()
-    expect_writable(options.html)
     try:
-        subject = _subject(options)
-        unknown = _unknown_checks(options.only)
-        if unknown:
-            raise CheckError(unknown)
-    except CheckError as error:
+        described = _described(options)
+        if wrong := _unknown_checks([*options.only, *described.expected]):
+            raise CheckError(wrong)
+        return _check(options, described)
+    except (CheckError, DescriptionError) as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
-    engine = choose(options.engine, options.image)
-    configuration = Configuration(options.mode, options.owner or subject.owner, options.group or subject.group)
-    image = options.image or engine.image_with(subject.suite, subject.packages)
-    mounts = (*options.mount, *subject.install(engine, image))
+
+
+def _check(options: argparse.Namespace, described: Described) -> int:
+    """Raises CheckError if it can't be checked."""
+    from harness.checks.runner import CheckError, Configuration, check
+    from harness.report import checks_baseline
+    from harness.report.checks_terminal import Progress, print_result, print_summary
+    from harness.report.output_file import check_writable
+    from harness.subjects.command import CommandSubject
+    from harness.subjects.machine import derived_mounts, missing, named_accounts
+    from harness.testbed.cast import OWNER_ID
+    from harness.world import ROOT, Principal
+
+    for name in FILES:
+        if getattr(options, name) is not None:
+            check_writable(getattr(options, name))
+    baseline = {} if options.baseline is None else checks_baseline.load(options.baseline)
+    subject = described.subject
+    own = isinstance(subject, CommandSubject)
+    if own:
+        subject = replace(
+            subject,
+            accounts=(*subject.accounts, *named_accounts(subject)),
+            mounts=(*subject.mounts, *derived_mounts(subject.command, subject.mounts)),
+        )
+    engine = choose(options.engine)
+    configuration = Configuration(described.mode, described.owner, described.group)
+    image = options.image or described.image or engine.image_with(subject.suite, subject.packages)
     results: list[CheckResult] = []
-    with engine.open(image=image, mounts=mounts) as place:
+    with engine.open(image=image, mounts=subject.install(engine, image)) as place:
         try:
-            for result in check(place, subject, configuration, _again(options, engine.name), options.only):
+            who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
+            if own and (lacking := missing(place, subject.command, who)) is not None:
+                raise CheckError(lacking)
+            if options.init:
+                from harness.checks.first_description import first_description
+
+                print(first_description(place, described, subject, check_options.given(options)), end="")
+                return AGREE
+            progress = Progress(sys.stderr)
+            again = _again(options, engine)
+            for found in check(place, subject, configuration, again, options.only, progress.begin):
+                result = checks_baseline.mark(found, described.expected, baseline)
                 results.append(result)
+                progress.clear()
                 if options.json:
                     print(json.dumps(asdict(result)), flush=True)
                 else:
                     print_result(result, sys.stdout)
-        except CheckError as error:
-            print(f"harness: {visible(str(error))}", file=sys.stderr)
-            return USAGE
+        finally:
+            if results:
+                _write_files(options, described, results, place.facts)
         if not options.json:
             print_summary(results, place.facts, sys.stdout)
-        if options.html:
-            from harness.report.checks_html import Section, html_page
-
-            section = Section(subject.name, subject.about, tuple(results))
-            write_output(options.html, html_page(f"{subject.name}, checked", [section], place.facts))
-    return DISAGREE if any(result.verdict == "broken" for result in results) else AGREE
+    return DISAGREE if any(result.fails for result in results) else AGREE
 
 
-def _subject(options: argparse.Namespace) -> Subject:
-    """The subject of that name, or one that is made of the command. Raises CheckError."""
-    from harness.checks.runner import CheckError
+def _write_files(options: argparse.Namespace, described: Described, results: list[CheckResult], facts: Facts) -> None:
+    """Write what was found so far, however the run ends."""
+    from harness.report import checks_html, checks_junit, checks_markdown, checks_sarif
+    from harness.report.output_file import write_output
+
+    name, about = described.subject.name, described.subject.about
+    if options.html is not None:
+        section = checks_html.Section(name, about, tuple(results))
+        write_output(options.html, checks_html.html_page(f"{name}, checked", [section], facts))
+    if options.junit is not None:
+        write_output(options.junit, checks_junit.junit(name, results, facts))
+    if options.sarif is not None:
+        file = options.words[0] if options.words[0].endswith(".toml") else name
+        write_output(options.sarif, checks_sarif.sarif(name, os.path.relpath(file) if "/" in file else file, results))
+    if options.markdown is not None:
+        write_output(options.markdown, checks_markdown.markdown(name, results))
+
+
+def _described(options: argparse.Namespace) -> Described:
+    """The server that is meant: a file's, a known one, or a command. Raises DescriptionError."""
     from harness.subjects import SUBJECTS
-    from harness.subjects.command import CommandSubject
+    from harness.subjects.description import DescriptionError, load
 
     words: list[str] = options.words
-    if len(words) == 1 and not any(place in words[0] for place in PLACEHOLDERS):
-        if words[0] not in SUBJECTS:
-            raise CheckError(
-                f"there is no subject named {words[0]!r}; there are {', '.join(SUBJECTS)}; for a command of your own: "
-                "harness check -- COMMAND {socket}"
-            )
-        if options.speaks:
-            raise CheckError(f"{words[0]} speaks what it speaks; --speaks is for a command of your own")
-        return SUBJECTS[words[0]]
-    if not any(place in word for word in words for place in PLACEHOLDERS):
-        raise CheckError(
-            f"nothing in {shlex.join(words)!r} says where the socket goes: write {{socket}} where its path belongs"
+    given = check_options.given(options)
+    alone = len(words) == 1 and not any(place in words[0] for place in PLACEHOLDERS)
+    if alone and words[0].endswith(".toml"):
+        if given:
+            raise DescriptionError(f"{words[0]} says what the server is: write {', '.join(given)} there")
+        return load(Path(words[0]))
+    if alone and words[0] in SUBJECTS:
+        return _known(options, words[0])
+    if alone and not any(key in given for key in ("socket", "activated")):
+        raise DescriptionError(
+            f"there is no subject named {words[0]!r}; there are {', '.join(SUBJECTS)}; for a command of your own: "
+            "harness check -- COMMAND {socket}"
         )
-    return CommandSubject(
-        name=words[0].rpartition("/")[2],
-        about=shlex.join(words),
-        command=tuple(words),
-        speaks=options.speaks or "nothing",
+    return check_options.described_by(options)
+
+
+def _known(options: argparse.Namespace, name: str) -> Described:
+    """A server that the harness knows, with what little can be said of it. Raises DescriptionError."""
+    from harness.subjects import SUBJECTS
+    from harness.subjects.description import Described, DescriptionError, account, mode_of
+
+    subject = SUBJECTS[name]
+    given = check_options.given(options)
+    for key in given:
+        if key not in OF_A_KNOWN_SUBJECT:
+            option = check_options.NAMED.get(key, key).replace("_", "-")
+            raise DescriptionError(f"{name} is known as it is; --{option} is for a command of your own")
+    if "group" in given and not subject.takes_group:
+        raise DescriptionError(f"{name} can't be told a group for its socket, so --group would be asked of nobody")
+    owner = account(given["user"], "--as") if "user" in given else subject.owner
+    group = account(given["group"], "--group") if "group" in given else subject.group
+    subject = replace(
+        subject, patience=given.get("patience", subject.patience), starts=given.get("starts", subject.starts)
     )
+    return Described(subject, mode_of(given.get("mode", "0660")), owner, group)
 
 
 def _unknown_checks(only: list[str]) -> str | None:
@@ -135,23 +201,13 @@ def _unknown_checks(only: list[str]) -> str | None:
     return f"there is no check named {wrong[0]!r}; there are {', '.join(names)}" if wrong else None
 
 
-def _again(options: argparse.Namespace, engine: str) -> list[str]:
+def _again(options: argparse.Namespace, engine: Engine) -> list[str]:
     """The words of a command that asks the same of the same server."""
-    words = ["harness", "check", "--engine", engine]
+    words = ["harness", "check", "--engine", engine.name]
     words += ["--image", options.image] if options.image else []
-    words += ["--mode", f"{options.mode:04o}"]
-    for option, value in (("--as", options.owner), ("--group", options.group), ("--speaks", options.speaks)):
-        words += [option, value] if value else []
-    for mount in options.mount:
-        words += ["--mount", mount]
-    return [*words, *(["--"] if len(options.words) > 1 else []), *options.words]
-
-
-def _mode(text: str) -> int:
-    """An octal mode of one to four digits, the first of four 0, as the observatory takes it."""
-    if not re.fullmatch(r"[0-7]{1,3}|0[0-7]{3}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a mode: write one to four octal digits, the first of four 0")
-    return int(text, 8)
+    words += check_options.words(options)
+    alone = len(options.words) == 1 and not any(place in options.words[0] for place in PLACEHOLDERS)
+    return [*words, *([] if alone else ["--"]), *options.words]
 
 
 def _list() -> int:

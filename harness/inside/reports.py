@@ -21,7 +21,8 @@ class ServerReport(TypedDict):
     """Who serves: the processes that hold the socket, the topmost of them first, and all others of that start.
 
     `type` is the socket's, `None` for a port and where the kernel tells of none at the endpoint; `doors` is every
-    endpoint at which these processes are reached; `unseen` are processes into which nobody may look.
+    endpoint at which these processes are reached; `unseen` are processes into which nobody may look. `program` is what
+    the first of them runs.
     """
 
     holders: list[int]
@@ -29,6 +30,7 @@ class ServerReport(TypedDict):
     type: Literal["stream", "dgram", "seqpacket"] | None
     doors: list[str]
     unseen: list[int]
+    program: str
 
 
 class ChangeReport(TypedDict):

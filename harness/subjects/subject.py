@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 ModeBy = Literal["option", "umask", "itself"]
 """How a server is told the mode of its socket: by an option, by the umask (the only way that every program knows),
 or not at all because it has one of its own."""
-PLACEHOLDERS = ("socket", "directory", "mode", "mode3", "umask", "group", "user", "state", "config", "data")
+PLACEHOLDERS = ("socket", "directory", "mode", "mode3", "umask", "group", "user", "state")
 """What may stand between braces in a command, an environment, a configuration."""
 MODES = ("{mode}", "{mode3}", "{umask}")
 SERVER_SOCKET = "{directory}/server.sock"
 ANY_SOCKET = "{directory}/*"
-CONFIGURATION = "/run/check/configuration"
-DATA = "/run/check/data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +175,6 @@ def _values(request: StartRequest) -> dict[str, str]:
         "directory": request.socket.rpartition("/")[0],
         "group": request.group or request.user,
         "user": request.user,
-        "config": CONFIGURATION,
-        "data": DATA,
     }
 
 

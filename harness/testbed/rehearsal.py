@@ -24,12 +24,13 @@ SLOW = 0.5
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What was seen: seconds until it answered, seconds until it had ended (`None`: it had to be killed), what stood at
-    its path, and every endpoint at which it is reached."""
+    its path, every endpoint at which it is reached, and its program."""
 
     started: float
     ended: float | None
     socket: Sighting | None
     doors: tuple[str, ...]
+    program: str
 
 
 def rehearse(testbed: Testbed) -> Rehearsal:
@@ -44,6 +45,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
         _choose_socket(testbed, running, served)
         there = None if testbed.no_path else testbed.look(running.endpoint)[running.endpoint]
         doors = tuple(served["doors"])
+        program = served["program"]
         ended = _stop(testbed, running)
     finally:
         testbed.kill(running)
@@ -53,7 +55,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
     own = testbed.subject.own_check is not None
     if there is not None and (own or (testbed.subject.at_most and not there["mode"] & ~testbed.mode)):
         testbed.mode = there["mode"]
-    return Rehearsal(started, ended, there, doors)
+    return Rehearsal(started, ended, there, doors, program)
 
 
 def _choose_socket(testbed: Testbed, running: RunningServer, served: ServerReport) -> None:

@@ -7,12 +7,28 @@ claims)` makes a whole request and reads its answer. `TELLS` says how the server
 
 from __future__ import annotations
 
+import json
 import socket
-from typing import TYPE_CHECKING, Protocol
+from functools import lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.inside import errnos
-from harness.inside.dialects import docker, hooks, http, nothing, postgresql, ssh_agent
+from harness.inside.dialects import (
+    dbus,
+    docker,
+    haproxy,
+    hooks,
+    http,
+    mariadb,
+    memcached,
+    nothing,
+    postgresql,
+    redis,
+    ssh_agent,
+)
 from harness.inside.dialects.answer import NO_CLAIMS, Answer, Claims
+from harness.inside.dialects.exchange import Exchange
 from harness.inside.probes.endpoint import connect
 
 if TYPE_CHECKING:
@@ -41,14 +57,38 @@ DIALECTS: Mapping[str, Dialect] = {
     "postgresql": postgresql,
     "ssh-agent": ssh_agent,
     "docker": docker,
+    "redis": redis,
+    "memcached": memcached,
+    "mariadb": mariadb,
+    "haproxy": haproxy,
+    "dbus": dbus,
     "nothing": nothing,
 }
 NAMES = tuple(DIALECTS)
 
 
 def dialect(speaks: str) -> Dialect:
-    """The module of that name."""
-    return DIALECTS[speaks]
+    """The dialect of that name; of a JSON object, the one that it describes.
+
+    Such an object has a `name`, and either the text of a `module` like those of this package, or what
+    `harness.inside.dialects.exchange` takes: so somebody's own protocol goes wherever a name goes.
+    """
+    return _described(speaks) if speaks.startswith("{") else DIALECTS[speaks]
+
+
+def dialect_name(speaks: str) -> str:
+    """What a dialect is called."""
+    return str(json.loads(speaks)["name"]) if speaks.startswith("{") else speaks
+
+
+@lru_cache(maxsize=8)
+def _described(speaks: str) -> Dialect:
+    description = json.loads(speaks)
+    if "module" not in description:
+        return cast("Dialect", Exchange(description))
+    module = ModuleType(description["name"])
+    exec(compile(description["module"], description["name"], "exec"), module.__dict__)  # noqa: S102 - its author asks
+    return cast("Dialect", module)
 
 
 def ask(endpoint: str, speaks: str, token: str, seconds: float, claims: Claims = NO_CLAIMS) -> Answer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.inside import sock_diag
 from harness.inside.principal import act_as
-from harness.inside.probes.descriptors import doors
+from harness.inside.probes.descriptors import doors, program
 from harness.inside.probes.endpoint import TCP
 from harness.inside.procfs import descendants, parent
 
@@ -67,5 +67,6 @@ def main(endpoint: str, supervisor: int, owner: EncodedPrincipal) -> None:
         "type": kind,
         "doors": sorted({listening[number] for numbers in held.values() for number in numbers if number in listening}),
         "unseen": unseen,
+        "program": program((top or pids or [0])[0]),
     }
     print(json.dumps(report))
