@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.checks.forgery import IDENTITY_HEADERS
 from harness.engines.protocol import PlaceError
+from harness.inside.dialects import dialect_name
 from harness.subjects.command import CommandSubject
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def attack(testbed: Testbed) -> Finding:
         return _events(testbed)
     # What is asked below takes users who have something in the server, and of a mere command nobody has seen to that.
     if speaks not in ATTACKS or isinstance(testbed.subject, CommandSubject):
-        return not_applicable(f"nothing in what it speaks ({speaks}) is one user's rather than another's")
+        return not_applicable(f"nothing in what it speaks ({dialect_name(speaks)}) is one user's rather than another's")
     return ATTACKS[speaks](testbed)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.checks.identity import compare
+from harness.inside.dialects import dialect_name
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
@@ -48,7 +49,9 @@ LIES: list[dict[str, Any]] = [
 def attack(testbed: Testbed) -> Finding:
     """Lie in every way as a stranger; then as root, whom the kernel lets send any credentials."""
     if testbed.tells is None:
-        return not_applicable(f"nothing in what it speaks ({testbed.subject.speaks}) says whom the server saw")
+        return not_applicable(
+            f"nothing in what it speaks ({dialect_name(testbed.subject.speaks)}) says whom the server saw"
+        )
     testbed.lay()
     faults: list[str] = []
     told: dict[str, Any] = {}

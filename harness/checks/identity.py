@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
+from harness.inside.dialects import dialect_name
 from harness.testbed.cast import UNMAPPED_BUT_VALID
 from harness.testbed.probing import ProbeError
 
@@ -36,7 +37,9 @@ CROWD = tuple(range(3000, 3040))
 def attack(testbed: Testbed) -> Finding:
     """Let everyone connect, then speak in a shuffled order; then put the server where it can't see who they are."""
     if testbed.tells is None:
-        return not_applicable(f"nothing in what it speaks ({testbed.subject.speaks}) says whom the server saw")
+        return not_applicable(
+            f"nothing in what it speaks ({dialect_name(testbed.subject.speaks)}) says whom the server saw"
+        )
     testbed.lay()
     by_name = testbed.tells == "answer"
     people = testbed.named_people() if by_name else _people(testbed)

@@ -47,7 +47,7 @@ def attack(testbed: Testbed) -> Finding:
             speaks=testbed.subject.speaks,
             count=1,
         ):
-            testbed.ask(running, "root", "while-another-is-connected", 2.0)
+            testbed.ask(running, testbed.asker, "while-another-is-connected", 2.0)
             _spawn(testbed, running)
             seen = testbed.descriptors(running)
     return judge(seen["processes"])

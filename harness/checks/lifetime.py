@@ -49,7 +49,7 @@ def attack(testbed: Testbed) -> Finding:
                 after = testbed.look(path)[path]
                 if after is None or before is None or after["inode"] != before["inode"]:
                     return broken("the socket is gone at the end, but the end of a server removes its successor's too")
-                answer = testbed.ask(successor, "root", "successor")
+                answer = testbed.ask(successor, testbed.asker, "successor")
         except StartError as error:
             return held(f"the socket is gone at the end; there can be no successor while it lives: {error}")
     if answer["kind"] not in ("accepted", "refused"):

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 class ReadyReport(TypedDict):
-    """The endpoint that answers, if one does; whether anything that was started runs."""
+    """The endpoint that answers, if one does; whether anything that was started runs; the last answer's kind."""
 
     endpoint: str | None
     alive: bool
+    last: str
 
 
 class ServerReport(TypedDict):

@@ -10,9 +10,9 @@ from harness.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.checks.check import CheckResult
+    from harness.checks.check import CheckResult, CheckVerdict
 
-SHORT = {"held": "held", "broken": "**broken**", "not applicable": "n/a", "not known": "**?**"}
+SHORT: dict[CheckVerdict, str] = {"held": "held", "broken": "**broken**", "not applicable": "n/a", "not known": "**?**"}
 
 
 def markdown(name: str, results: Sequence[CheckResult]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.encoding import encode_principal
-from harness.inside.dialects import dialect
+from harness.inside.dialects import dialect, dialect_name
 from harness.subjects.subject import StartRequest, fill_text
 from harness.testbed.cast import STATE, TOP, Location, cast, directory, lay
 from harness.testbed.furnishing import furnish
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Completed, Observation, Place
     from harness.inside.messages import EncodedPerson
-    from harness.inside.reports import DescriptorsReport, Launch, QuestionReport, ServerReport, Sighting
+    from harness.inside.reports import DescriptorsReport, Launch, QuestionReport, ReadyReport, ServerReport, Sighting
     from harness.subjects.subject import Subject
     from harness.testbed.server import ServerProcess
     from harness.world import Principal, World
@@ -180,19 +180,28 @@ class Testbed(Prober):
             arguments |= {"after": f"{NOTIFY}.ready", "speaks": "nothing"}
         if kind == "tcp":
             arguments |= {"endpoint": f"tcp:127.0.0.1:{what}", "speaks": "nothing"}
-        said = self.probe("ready", pid=running.supervisor, seconds=seconds, timeout=seconds + 60, **arguments)
+        who = self.principal(self.asker)
+        said = self.probe("ready", who, pid=running.supervisor, seconds=seconds, timeout=seconds + 60, **arguments)
         if said["endpoint"] is None:
-            raise StartError(self._not_ready(running, ended=not said["alive"]))
+            raise StartError(self._not_ready(running, said))
         if kind != "tcp":
             running.endpoint = said["endpoint"]
         self._find_server(running)
 
-    def _not_ready(self, running: RunningServer, *, ended: bool) -> str:
+    def _not_ready(self, running: RunningServer, said: ReadyReport) -> str:
         words = self.log(running)
-        if ended:
+        if not said["alive"]:
             return f"the server ended before it answered; {words}"
-        seconds = self.subject.patience
-        return f"the server did not answer within {seconds:.0f} s, and was ended (--patience gives it longer); {words}"
+        within = f"within {self.subject.patience:.0f} s, and was ended (--patience gives it longer)"
+        speaks = dialect_name(self.subject.speaks)
+        got = said["last"] if speaks == "nothing" else f"{said['last']}, asked in {speaks}"
+        return f"the server did not answer {self.asker} ({got}) {within}; {words}"
+
+    @property
+    def asker(self) -> str:
+        """Who asks whether the server is there: root, or the first of those whom its own check admits."""
+        admitted = self.subject.own_check
+        return "root" if admitted is None or "root" in admitted or not admitted else admitted[0]
 
     def _find_server(self, running: RunningServer) -> None:
         """The server is the process that holds the socket, and the topmost of them where there are several."""
@@ -270,7 +279,7 @@ class Testbed(Prober):
             "pid": running.supervisor,
             "after": None,
         }
-        return not self.probe("ready", **asked, seconds=seconds)["alive"]
+        return not self.probe("ready", self.principal(self.asker), **asked, seconds=seconds)["alive"]
 
     def served(self, running: RunningServer) -> str:
         """The first of a few users other than the stranger whom the server serves. Raises StartError if none is."""

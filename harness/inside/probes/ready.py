@@ -43,5 +43,6 @@ def main(endpoint: str, speaks: str, pid: int, seconds: float, after: str | None
     while after is not None and not os.path.lexists(after) and alive(pid) and time.monotonic() < until:
         time.sleep(PAUSE)
     answers = wait(endpoint, speaks, lambda: alive(pid), max(until - time.monotonic(), 0))
-    report: ReadyReport = {"endpoint": answers, "alive": alive(pid)}
+    last = "accepted" if answers else ask(endpoint, speaks, "ready", 0.2).kind
+    report: ReadyReport = {"endpoint": answers, "alive": alive(pid), "last": last}
     print(json.dumps(report), flush=True)
