@@ -103,7 +103,7 @@ def _try(testbed: Testbed, outside: Sequence[str], umask: int) -> tuple[StepsRep
         most=MOST if chosen is None else chosen,
         seconds=SERIES,
         patience=patience,
-        leftovers=[testbed.endpoint] if testbed.endpoint.startswith("/") else [],
+        leftovers=None if "*" in testbed.endpoint else testbed.endpoint.rpartition("/")[0],
         timeout=SERIES + 60 + (FEWEST if chosen is None else chosen) * 2 * patience,
     )
     return steps, starts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
@@ -52,6 +53,12 @@ def attack(testbed: Testbed) -> Finding:
         )
     if not ended:
         return broken("it runs on, though the name belongs to another user's server", squatter=told)
+    if status < 0:
+        return broken(
+            f"it was ended by {signal.Signals(-status).name} when it met another user's server, {said}: nobody learns "
+            "that the name is taken",
+            squatter=told,
+        )
     if status == 0 or said.startswith("it said nothing"):
         return broken(f"it ended with status {status}, {said}: nobody learns that the name is taken", squatter=told)
     if by_client and testbed.subject.client:

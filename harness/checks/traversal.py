@@ -105,7 +105,7 @@ def _close(testbed: Testbed, path: str, directory: str) -> tuple[list[str], dict
         assert there is not None, name
         kind: NodeKind = "socket" if name == path else "directory"
         mode = CLOSED if name == directory else there["mode"]
-        nodes.append(Node(name, kind, there["uid"], there["gid"], mode))
+        nodes.append(Node(name, kind, there["uid"], there["gid"], mode, type=testbed.type))
     world = replace(testbed.world, nodes=tuple(nodes))
     attempts = testbed.connects(path)
     decisions = predict(world, attempts, rules_of(testbed.place.facts))

@@ -22,8 +22,9 @@ REQUEST_DUMP = 0x301
 ERROR, DONE = 2, 3
 SHOW_NAME_AND_FILE = 0x3
 """UDIAG_SHOW_NAME | UDIAG_SHOW_VFS; the attributes that answer are numbered 0 and 1."""
-LISTENING, UNCONNECTED = 10, 7
-"""TCP_LISTEN, and TCP_CLOSE, which is the state of a datagram socket that was bound (net/tcp_states.h)."""
+LISTENING = 10
+"""TCP_LISTEN (net/tcp_states.h). A datagram socket takes clients in any state: with the first that connects to it, it
+is TCP_ESTABLISHED itself (unix_dgram_connect in net/unix/af_unix.c)."""
 TYPES: dict[int, Literal["stream", "dgram", "seqpacket"]] = {1: "stream", 2: "dgram", 5: "seqpacket"}
 """By SOCK_STREAM and so on."""
 
@@ -82,7 +83,7 @@ def _socket(message: bytes) -> UnixSocket | None:
             low, device = struct.unpack("=II", content)
             file = (device, low)
         at += max(4, (length + 3) & ~3)
-    if state != (UNCONNECTED if kind == "dgram" else LISTENING) or not name:
+    if not name or (kind != "dgram" and state != LISTENING):
         return None
     shown = "@" + os.fsdecode(name[1:]) if name[:1] == b"\0" else os.fsdecode(name.rstrip(b"\0"))
     return UnixSocket(inode, kind, shown, file)

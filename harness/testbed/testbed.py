@@ -234,6 +234,9 @@ class Testbed(Prober):
 
     def stop(self, running: RunningServer) -> None:
         """End it in its own way and wait. Raises TimeoutError."""
+        holders = self.served_by(running)["holders"]
+        if holders:  # whoever was started may have gone to the background only after it answered
+            running.process.pid = holders[0]
         with contextlib.suppress(ProcessLookupError):
             running.process.signal(running.stop)
         try:

@@ -6,11 +6,13 @@ Runs as root or as the server's own user: /proc/PID/fd opens to nobody else, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from typing import TYPE_CHECKING
 
+from harness.inside import sock_diag
 from harness.inside.procfs import descendants, image, parent
 
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ def descriptors(pid: int) -> list[ListeningDescriptor]:
 
 
 def doors() -> dict[str, str]:
-    """Every listening socket of this network name space: its inode, and the endpoint where it is reached."""
+    """Every socket of this network name space that takes clients: its inode, and the endpoint where it is reached."""
     found = {}
+    with contextlib.suppress(OSError):
+        found.update({str(each.inode): each.name for each in sock_diag.serving() if each.type == "dgram"})
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
         for line in list(table)[1:]:
             fields = line.split(None, 7)

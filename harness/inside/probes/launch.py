@@ -87,15 +87,19 @@ def children() -> list[int]:
 def end(pid: int, number: int, seconds: float, keep: frozenset[int] = frozenset()) -> None:
     """Send the signal, wait, kill what is left; every child but those to keep is gone afterwards.
 
-    The signal goes to the process that was started; where that has ended and left others behind, to these.
+    The signal goes to the process that was started, and where that leaves others behind, to these.
     """
-    running = [child for child in children() if child not in keep and procfs.alive(child)]
-    for child in [pid] if pid in running else running:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, number)
+    told: set[int] = set()
     until = time.monotonic() + seconds
-    while _left(keep) and time.monotonic() < until:
+    left = _left(keep)
+    while left and time.monotonic() < until:
+        for child in [pid] if pid in left else left:
+            if child not in told:
+                told.add(child)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, number)
         time.sleep(PAUSE)
+        left = _left(keep)
     while True:
         left = _left(keep)
         if not left:

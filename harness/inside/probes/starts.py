@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from harness.inside.principal import become
 from harness.inside.probes import launch
 from harness.inside.probes.endpoint import find, knock
 from harness.inside.probes.ready import wait
-from harness.inside.procfs import alive
+from harness.inside.procfs import descendants
 
 if TYPE_CHECKING:
     from harness.inside.messages import EncodedPerson
@@ -36,11 +37,11 @@ def main(
     most: int,
     seconds: float,
     patience: float,
-    leftovers: list[str],
+    leftovers: str | None,
 ) -> None:
     """Print a `StartsReport`: as many starts as these seconds allow, within `fewest` and `most`.
 
-    `patience` is how long a start or a stop may take.
+    `patience` is how long a start or a stop may take. Sockets that one leaves in the directory `leftovers` are removed.
     """
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
@@ -55,9 +56,7 @@ def main(
         modes |= watched or set()
         ready += watched is not None
         launch.end(pid, order["stop"], patience, keep)
-        for left in leftovers:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(left)
+        _clear(leftovers)
     results: dict[str, HammerReport] = {}
     for label, (pid, hear) in hammers.items():
         os.kill(pid, signal.SIGTERM)
@@ -71,6 +70,14 @@ def main(
         "outsiders": results,
     }
     print(json.dumps(report))
+
+
+def _clear(directory: str | None) -> None:
+    """Remove the sockets in a directory."""
+    for path in [] if directory is None else glob.glob(f"{directory}/*") + glob.glob(f"{directory}/.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISSOCK(os.lstat(path).st_mode):
+                os.unlink(path)
 
 
 def _has_ended(pid: int) -> bool:
@@ -89,9 +96,10 @@ def _watch(endpoint: str, speaks: str, keep: frozenset[int], seconds: float) -> 
             modes.add(stat.S_IMODE(os.lstat(find(endpoint) or "").st_mode))
 
     def running() -> bool:
-        return any(alive(child) for child in launch.children() if child not in keep)
+        return any(each not in keep for each in descendants(os.getpid()))
 
-    return modes if wait(endpoint, speaks, running, seconds, note) else None
+    # Who forks and ends while /proc is read is missed once, and not twice.
+    return modes if wait(endpoint, speaks, lambda: running() or running(), seconds, note) else None
 
 
 def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:
