@@ -16,6 +16,7 @@ import pwd
 import socket
 import stat
 import struct
+import subprocess
 import sys
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -692,20 +693,22 @@ class OpensAFileForEachRequest(Server):
 
 @mutant("inherited")
 class LetsChildrenInheritTheListener(Server):
-    """Makes the listening socket inheritable."""
+    """Starts a program that gets the listening socket."""
 
     def listen(self) -> None:
         super().listen()
         self.listener.set_inheritable(True)
+        subprocess.Popen(["sleep", "60"], close_fds=False)
 
 
 @mutant("inherited")
 class LetsChildrenInheritConnections(Server):
-    """Makes every connection inheritable."""
+    """Starts a program for each client, which gets that client's connection."""
 
     def take(self, peer_socket: socket.socket) -> None:
         super().take(peer_socket)
         peer_socket.set_inheritable(True)
+        subprocess.Popen(["sleep", "1"], close_fds=False)
 
 
 if __name__ == "__main__":

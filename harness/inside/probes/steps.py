@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000
 """TRACESYSGOOD, TRACEFORK, TRACEVFORK, TRACECLONE, TRACEEXEC, TRACESECCOMP, EXITKILL (linux/ptrace.h)."""
+NEW_PROCESS = (1, 2, 3)
+"""PTRACE_EVENT_FORK, PTRACE_EVENT_VFORK, PTRACE_EVENT_CLONE."""
+GETEVENTMSG = 0x4201
 SECCOMP = 7
 """PTRACE_EVENT_SECCOMP: a call that the filter marks is about to begin."""
 WALL = 0x40000000
@@ -47,6 +50,13 @@ LIBC.ptrace.restype = ctypes.c_long
 def ptrace(request: int, pid: int, data: int = 0) -> None:
     """ptrace(2). Raises OSError."""
     called(LIBC.ptrace(request, pid, None, data))
+
+
+def event_message(pid: int) -> int:
+    """What belongs to the event at which a process stands still: of a fork, the new process. Raises OSError."""
+    message = ctypes.c_ulong()
+    called(LIBC.ptrace(GETEVENTMSG, pid, None, ctypes.byref(message)))
+    return message.value
 
 
 def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerson], seconds: float) -> None:
@@ -93,6 +103,8 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
             continue
         traced.add(stopped)
         number, event = os.WSTOPSIG(status), status >> 16
+        if event in NEW_PROCESS:
+            traced.add(event_message(stopped))  # its own first stop may come after its parent's end
         if number == AT_SYSCALL:
             report["stops"] += 1
             last = _try_all(endpoint, people, report, last)
