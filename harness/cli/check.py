@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.cli import check_options, place_options
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 from harness.engines.registry import choose
+from harness.subjects.option_words import option, option_words
 
 if TYPE_CHECKING:
     import argparse
@@ -181,8 +182,7 @@ def _known(options: argparse.Namespace, name: str) -> Described:
     given = check_options.given(options)
     for key in given:
         if key not in OF_A_KNOWN_SUBJECT:
-            option = check_options.NAMED.get(key, key).replace("_", "-")
-            raise DescriptionError(f"{name} is known as it is; --{option} is for a command of your own")
+            raise DescriptionError(f"{name} is known as it is; {option(key)} is for a command of your own")
     if "group" in given and not subject.takes_group:
         raise DescriptionError(f"{name} can't be told a group for its socket, so --group would be asked of nobody")
     owner = account(given["user"], "--as") if "user" in given else subject.owner
@@ -205,7 +205,7 @@ def _again(options: argparse.Namespace, engine: Engine) -> list[str]:
     """The words of a command that asks the same of the same server."""
     words = ["harness", "check", "--engine", engine.name]
     words += ["--image", options.image] if options.image else []
-    words += check_options.words(options)
+    words += option_words(check_options.given(options))
     alone = len(options.words) == 1 and not any(place in options.words[0] for place in PLACEHOLDERS)
     return [*words, *([] if alone else ["--"]), *options.words]
 

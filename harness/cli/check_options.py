@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.inside.dialects import NAMES
 from harness.subjects.description import DescriptionError, described
+from harness.subjects.option_words import option
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from harness.subjects.description import Described
 
@@ -31,14 +31,12 @@ SINGLE = {
 }
 """By key of a subject file: what stands for the value, and what it means."""
 SEVERAL = {
-    "doors": ("door", "ENDPOINT", "another endpoint that is meant, as tcp:PORT or a path with * and ?"),
-    "accounts": ("account", "USER", "a user whom the command or its configuration names"),
-    "config": ("config", "FILE[:PLACE]", "a configuration to be written into the place, {config} in the command"),
-    "data": ("data", "DIR[:PLACE]", "a directory to be copied for the server's user, {data} in the command"),
-    "mounts": ("mount", "HOST[:PLACE]", "a file or directory of this machine for the place, read-only"),
+    "doors": ("ENDPOINT", "another endpoint that is meant, as tcp:PORT or a path with * and ?"),
+    "accounts": ("USER", "a user whom the command or its configuration names"),
+    "config": ("FILE[:PLACE]", "a configuration to be written into the place, {config} in the command"),
+    "data": ("DIR[:PLACE]", "a directory to be copied for the server's user, {data} in the command"),
+    "mounts": ("HOST[:PLACE]", "a file or directory of this machine for the place, read-only"),
 }
-NAMED = {"user": "as", "directory": "chdir"}
-"""Options that are not called as the key is."""
 NUMBERS = {"patience": float, "starts": int}
 
 
@@ -46,11 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Each key of a subject file that a command line can give."""
     group = parser.add_argument_group("a server of your own")
     for key, (value, meaning) in SINGLE.items():
-        name = NAMED.get(key, key).replace("_", "-")
-        group.add_argument(f"--{name}", dest=key, metavar=value, help=meaning, type=NUMBERS.get(key, str))
-    for key, (name, value, meaning) in SEVERAL.items():
+        group.add_argument(option(key), dest=key, metavar=value, help=meaning, type=NUMBERS.get(key, str))
+    for key, (value, meaning) in SEVERAL.items():
         group.add_argument(
-            f"--{name}", dest=key, action="append", default=[], metavar=value, help=f"{meaning}; more than once"
+            option(key), dest=key, action="append", default=[], metavar=value, help=f"{meaning}; more than once"
         )
     group.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="its environment; more than once"
@@ -85,21 +82,3 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
 def described_by(options: argparse.Namespace) -> Described:
     """The server of a command line. Raises DescriptionError."""
     return described({**given(options), "command": options.words}, Path())
-
-
-def words(options: argparse.Namespace) -> Iterator[str]:
-    """The options again, for a command that asks the same; files by their whole paths."""
-    for key in SINGLE:
-        value = getattr(options, key)
-        if value is not None:
-            text = f"{value:g}" if key == "patience" else str(value)
-            yield from (f"--{NAMED.get(key, key).replace('_', '-')}", text)
-    for key, (name, _, _) in SEVERAL.items():
-        for value in getattr(options, key):
-            yield from (f"--{name}", value)
-    for each in options.env:
-        yield from ("--env", each)
-    if options.own_check is not None:
-        yield from ("--own-check", options.own_check)
-    if options.activated:
-        yield "--activated"

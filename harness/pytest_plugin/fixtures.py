@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from harness.pytest_plugin.marks import subject_of, world_of
+from harness.pytest_plugin.marks import again, described_by, world_of
 from harness.pytest_plugin.plugin import COUNTED, IMAGE, REPRODUCTION
 
 if TYPE_CHECKING:
@@ -70,9 +70,11 @@ def harness_user(request: pytest.FixtureRequest, harness_principals: Mapping[str
 
 @pytest.fixture
 def harness_socket_mode(request: pytest.FixtureRequest) -> int:
-    """The mode that is asked of the server: each that the mark `harness_socket_modes` names, else 0660."""
-    mode: int = getattr(request, "param", 0o660)
-    return mode
+    """The mode that is asked of the server: each that the mark `harness_socket_modes` names, else the server's, else 0660."""
+    if hasattr(request, "param"):
+        mode: int = request.param
+        return mode
+    return 0o660 if request.node.get_closest_marker("harness_server") is None else described_by(request.node).mode
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def harness_server(
     from harness.pytest_plugin.people import ServerUnderTest
     from harness.testbed.testbed import Testbed
 
-    subject = subject_of(request.node)
+    subject = described_by(request.node).subject
     testbed = Testbed(harness_place, subject, mode=harness_socket_mode, owner=subject.owner, group=subject.group)
     testbed.enter(harness_world)
     with testbed.serve() as running:
@@ -100,14 +102,16 @@ def harness_check(
 ) -> CheckResult:
     """What came of a check of the mark's server: the test runs once for each that `harness_checks` names."""
     from harness.checks.runner import Configuration, check
+    from harness.report.checks_baseline import mark
 
-    subject = subject_of(request.node)
-    configuration = Configuration(harness_socket_mode, subject.owner, subject.group)
+    described = described_by(request.node)
+    subject = described.subject
+    configuration = Configuration(harness_socket_mode, described.owner, described.group)
     image = request.config.getoption(IMAGE)
     words = ["harness", "check", "--engine", harness_engine.name, *(("--image", image) if image else ())]
-    words += ["--mode", f"{harness_socket_mode:04o}", "--as", subject.owner, "--speaks", subject.speaks]
-    words += [*(("--group", subject.group) if subject.group else ()), *(f"--mount={mount}" for mount in harness_mounts)]
-    (result,) = check(harness_place, subject, configuration, [*words, "--", *subject.command], [request.param])
+    words += again(request.node, harness_socket_mode, harness_mounts)
+    (result,) = check(harness_place, subject, configuration, words, [request.param])
+    result = mark(result, described.expected, {})
     request.node.stash[REPRODUCTION] = result.reproduce
     return result
 

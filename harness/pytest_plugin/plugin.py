@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.junitxml import xml_key
 
-from harness.pytest_plugin.marks import MARKS, world_of
+from harness.pytest_plugin.marks import MARKS, names_of, world_of
 from harness.trials.shards import Shard, shard_argument
 
 if TYPE_CHECKING:
@@ -84,8 +84,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     _parametrize(
         metafunc, "harness_socket_mode", "harness_socket_modes", lambda given: given, lambda mode: f"{mode:04o}"
     )
-    _parametrize(metafunc, "harness_user", "harness_users", lambda given: given or _user_names(metafunc), str)
-    _parametrize(metafunc, "harness_check", "harness_checks", lambda given: given or _check_names(), str)
+    _parametrize(
+        metafunc,
+        "harness_user",
+        "harness_users",
+        lambda given: names_of(metafunc.definition.nodeid, "harness_users", given, _user_names(metafunc)),
+        str,
+    )
+    _parametrize(
+        metafunc,
+        "harness_check",
+        "harness_checks",
+        lambda given: names_of(metafunc.definition.nodeid, "harness_checks", given, _check_names()),
+        str,
+    )
 
 
 def _parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 INSIDE = "/opt/mutants"
 ROW = "mutants row"
-CELLS = {"held": ".", "broken": "x", "not applicable": "-"}
+CELLS = {"held": ".", "broken": "x", "not applicable": "-", "not known": "?"}
 
 
 place = place_fixture(f"{HERE}:{INSIDE}/tests/mutants")
