@@ -8,6 +8,7 @@ from harness.checks.check import Check, Finding, broken, held, not_applicable
 from harness.inside.dialects import dialect_name
 from harness.testbed.cast import UNMAPPED_BUT_VALID
 from harness.testbed.probing import ProbeError
+from harness.testbed.server import StartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,36 +194,42 @@ def _from_outside(testbed: Testbed) -> tuple[list[str], str]:
     if (why := testbed.no_user_namespace()) is not None:
         return [], f" (not from outside its user namespace: {why})"
     testbed.lay()
-    faults: list[str] = []
-    with testbed.serve(outside=True) as running:
-        testbed.open_to_all(running)
-        for name in (testbed.owner, "stranger"):
-            (said,) = testbed.probe_lines(
-                "people",
-                endpoint=running.endpoint,
-                speaks=testbed.subject.speaks,
-                people=[testbed.person(name)],
-                each=1,
-                seed=SEED,
-                seconds=20.0,
-            )
-            seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
-            if seen is None:
-                faults.append(
-                    f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})"
-                )
-                continue
-            mapped = name == testbed.owner
-            process: Mapping[str, Any] = said["process"]
-            due = {key: process[key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
-            faults += [
-                f"{name}'s {key} has no translation in the server's namespaces, and it says {_spelled(seen[key])}"
-                if due[key] is None
-                else f"{name}'s {key} is {due[key]} there too, and it says {_spelled(seen[key])}"
-                for key in due
-                if seen[key] != due[key]
-            ]
+    try:
+        with testbed.serve(outside=True) as running:
+            faults = _named_from_outside(testbed, running)
+    except StartError as error:
+        faults = [f"started where most ids have no translation, {error}"]
     return faults, ", and two from outside its user and pid namespaces,"
+
+
+def _named_from_outside(testbed: Testbed, running: RunningServer) -> list[str]:
+    faults: list[str] = []
+    testbed.open_to_all(running)
+    for name in (testbed.owner, "stranger"):
+        (said,) = testbed.probe_lines(
+            "people",
+            endpoint=running.endpoint,
+            speaks=testbed.subject.speaks,
+            people=[testbed.person(name)],
+            each=1,
+            seed=SEED,
+            seconds=20.0,
+        )
+        seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
+        if seen is None:
+            faults.append(f"{name}, from outside the server's namespaces, was not served and named ({said['kind']})")
+            continue
+        mapped = name == testbed.owner
+        process: Mapping[str, Any] = said["process"]
+        due = {key: process[key] if mapped else None for key in ("uid", "gid")} | {"pid": None}
+        faults += [
+            f"{name}'s {key} has no translation in the server's namespaces, and it says {_spelled(seen[key])}"
+            if due[key] is None
+            else f"{name}'s {key} is {due[key]} there too, and it says {_spelled(seen[key])}"
+            for key in due
+            if seen[key] != due[key]
+        ]
+    return faults
 
 
 CHECK = Check("identity", HOLDS, attack)
