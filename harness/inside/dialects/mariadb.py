@@ -55,6 +55,7 @@ def ask(connection: socket.socket, token: str, claims: Claims) -> Answer:
     for _ in range(columns[0] + 1):
         _packet(stream)
     _, row = _packet(stream)
+    _packet(stream)
     name = row[1 : 1 + row[0]].decode("utf-8", "replace")
     _send(connection, 0, b"\x01")
     return Answer("accepted", name, {"user": name.partition("@")[0]})

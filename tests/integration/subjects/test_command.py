@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,92 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(engine: Engine) -> None:
         (("--", "sleep", "1"), "write {socket} where its path belongs"),
         (("--only", "modes", "observatory"), "there is no check named 'modes'"),
         (("--mode", "0o660", "observatory"), "is not a mode"),
+        (("--group", "nosuch", "--", *PERL), "the group nosuch would be asked of nobody: write {group}"),
+        (("--group", "nosuch", "tcp"), "tcp can't be told a group"),
+        (("--as", "no body", "--", *PERL), "can't be a name"),
+        (("--speaks", "gopher", "--", *PERL), "nobody here speaks 'gopher'"),
+        (("--speaks", "http", "observatory"), "observatory is known as it is; --speaks is for a command of your own"),
+        (("--stop", "SIGNOTHING", "--", *PERL), "there is no signal 'SIGNOTHING'"),
+        (("--html", "/missing/x.html", "observatory"), "/missing/x.html can't be written: No such file or directory"),
+        (("--baseline", "/missing/x.json", "observatory"), "the baseline /missing/x.json can't be read"),
+        (("nosuch.toml",), "nosuch.toml can't be read: No such file or directory"),
+        (("--", "no-such-program", "{socket}"), "there is no program no-such-program, neither in the place nor"),
     ):
         done = check(engine, *words)
         assert done.returncode == 2, words
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(engine: Engine, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    program = home / "served"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    done = check(engine, "--", str(program), "{socket}")
+    assert done.returncode == 2, done.stdout
+    assert f"{program} is on this machine, not in the place: --mount {home}" in done.stderr
+    assert "b'" not in done.stderr
+
+
+def test_what_was_found_is_written_though_the_run_is_broken_off(engine: Engine, tmp_path: Path) -> None:
+    page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
+    words = [
+        "--mount",
+        f"{HERE}:/srv/hooks",
+        "--only",
+        "mode",
+        "--only",
+        "umask",
+        "--only",
+        "lifetime",
+        "--patience",
+        "30",
+    ]
+    command = [sys.executable, "-m", "harness", "check", "--engine", engine.name, "--json", *words]
+    command += ["--html", str(page), "--junit", str(junit), "--", *PERL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert json.loads(running.stdout.readline())["check"] == "mode"
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=100)
+    assert running.returncode == 130
+    assert "0660 is asked for by the umask" in page.read_text(encoding="utf-8")
+    assert 'name="mode"' in junit.read_text(encoding="utf-8")
+
+
+def test_a_first_subject_file_is_written_and_can_be_checked(engine: Engine, tmp_path: Path) -> None:
+    mount = f"{HERE}:/srv/hooks"
+    written = check(engine, "--init", "--speaks", "hooks", "--mount", mount, "--", *PERL)
+    assert written.returncode == 0, written.stderr
+    file = tmp_path / "subject.toml"
+    file.write_text(written.stdout + '\n[expected]\nlifetime = "nothing removes the socket"\n', encoding="utf-8")
+    done = check(engine, "--json", "--only", "mode", "--only", "lifetime", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = {result["check"]: result for result in map(json.loads, done.stdout.splitlines())}
+    assert results["lifetime"]["verdict"] == "broken"
+    assert results["lifetime"]["expected"] == "nothing removes the socket"
+    assert results["lifetime"]["mend"]
+
+
+def test_a_baseline_leaves_what_was_broken_before_and_fails_for_what_is_new(engine: Engine, tmp_path: Path) -> None:
+    words = ("--mount", f"{HERE}:/srv/hooks", "--only", "mode", "--only", "lifetime")
+    before = check(engine, "--json", *words, "--", *PERL)
+    assert before.returncode == 1
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(before.stdout, encoding="utf-8")
+    assert check(engine, "--baseline", str(baseline), *words, "--", *PERL).returncode == 0
+    wide = check(
+        engine,
+        "--baseline",
+        str(baseline),
+        *words,
+        "--",
+        "sh",
+        "-c",
+        "umask 0; exec perl /srv/hooks/hooks.pl $0",
+        "{socket}",
+    )
+    assert wide.returncode == 1
+    assert "BROKEN  mode" in wide.stdout
