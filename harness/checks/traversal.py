@@ -74,7 +74,7 @@ def _other_doors(testbed: Testbed, running: RunningServer, doors: list[str]) -> 
 
 
 def _is_meant(testbed: Testbed, door: str) -> bool:
-    return any(fnmatchcase(door, meant) for meant in testbed.subject.doors_in(testbed.directory))
+    return any(fnmatchcase(door, meant) for meant in testbed.subject.meant_doors(testbed.request()))
 
 
 def _said_of_doors(testbed: Testbed, doors: list[str]) -> str:
@@ -82,7 +82,7 @@ def _said_of_doors(testbed: Testbed, doors: list[str]) -> str:
     open_ones = [door for door in doors if _is_meant(testbed, door)]
     closed = [
         meant
-        for meant in testbed.subject.doors_in(testbed.directory)
+        for meant in testbed.subject.meant_doors(testbed.request())
         if not any(fnmatchcase(door, meant) for door in doors)
     ]
     said = f"; it listens at {', '.join(open_ones)} too, which is meant" if open_ones else ""

@@ -136,12 +136,10 @@ class Subject:
             chosen = "{directory}/" + chosen
         return chosen.replace("{directory}", directory)
 
-    def doors_in(self, directory: str) -> tuple[str, ...]:
+    def meant_doors(self, request: StartRequest) -> tuple[str, ...]:
         """The endpoints that are meant beside the socket, as patterns (fnmatch(3))."""
         return tuple(
-            f"tcp:localhost:{door[4:]}"
-            if door.startswith("tcp:") and door.count(":") == 1
-            else door.replace("{directory}", directory)
+            f"tcp:localhost:{door[4:]}" if door.startswith("tcp:") and door.count(":") == 1 else fill_text(door, request)
             for door in self.doors
         )
 

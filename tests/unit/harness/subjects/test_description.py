@@ -57,7 +57,8 @@ flood = "it has no limit for each user"
     assert [each.path for each in subject.configurations] == ["{state}/more.conf", subject.command[2]]
     assert (subject.stop, subject.patience, subject.starts) == (signal.SIGINT, 20.0, 7)
     assert (subject.at_most, subject.own_check, subject.spawn) == (True, ("root",), ("served-ctl", "start"))
-    assert subject.doors_in("/d") == ("tcp:localhost:631", "/d/other.sock")
+    request = StartRequest("/d/s.sock", 0o660, None, "/state")
+    assert subject.meant_doors(request) == ("tcp:localhost:631", "/d/other.sock")
     assert subject.accounts_besides("root") == ("www-data",)
     assert (subject.mode_by, subject.takes_group) == ("option", True)
     assert found.expected == {"flood": "it has no limit for each user"}

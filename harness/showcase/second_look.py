@@ -1,0 +1,560 @@
+"""A second look at a server, by hand-made probes that share no code with the checks: what was seen, check by check.
+
+Run as root in a place where the world of the checks is built: `python3 second_look.py`, a JSON object on standard
+input (`Order`), a JSON object on standard output: `{"verdict": ..., "seen": ...}`. It forks, sends signals and reads
+/proc by itself, and it goes by strace(1) where the checks trace a start themselves. It imports nothing of the harness,
+on purpose.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import time
+
+STRANGER, MEMBER = 1503, 1502
+QUESTIONS = {
+    "http": (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/"),
+    "redis": (b"ECHO second\r\n", b"$6\r\nsecond"),
+    "memcached": (b"stats\r\n", b"STAT "),
+    "haproxy": (b"show stat\n", b"# pxname"),
+    "dbus": (b"\0AUTH ANONYMOUS\r\n", b"REJECTED"),
+    "mariadb": (b"", b"mysql_native_password"),
+    "postgresql": (struct.pack(">II", 8, 80877103), b"N"),
+}
+statuses = {}
+"""How processes ended."""
+helpers = set()
+"""Processes that this one forked for itself."""
+order = {}
+"""What is to be looked at, and how the server is started."""
+
+
+def become(uid, gid, groups=()):
+    os.setgroups(list(groups))
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def start(umask=None, files=None, before=()):
+    """Start it; the Popen object. All it starts is in one session unless it leaves that."""
+
+    def child():
+        os.umask(order["umask"] if umask is None else umask)
+        if files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        become(order["uid"], order["gid"], order["groups"])
+
+    with open("/tmp/second-look.log", "ab") as log:
+        return subprocess.Popen(
+            [*before, *order["command"]],
+            preexec_fn=child,
+            env=order["environment"],
+            cwd=order["directory"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def processes():
+    """Every process that was started, wherever it has gone: orphans come to this process (PR_SET_CHILD_SUBREAPER)."""
+    try:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            statuses[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+    except ChildProcessError:
+        pass
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rpartition(") ")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry)] = int(fields[1])
+    found, grown = set(), True
+    while grown:
+        more = {pid for pid, above in parents.items() if above in found or above == os.getpid()} - found - helpers
+        found |= more
+        grown = bool(more)
+    return found
+
+
+def end_all():
+    deadline = time.monotonic() + 10
+    while (left := processes()) and time.monotonic() < deadline:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.02)
+
+
+def address():
+    return order["socket"]
+
+
+def connected(uid, seconds=5.0):
+    """Connect as somebody, in a child; the errno name or ok."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        said = "ok"
+        try:
+            become(uid, uid, order["members"].get(str(uid), []))
+            with socket.socket(socket.AF_UNIX, order["type"]) as peer:
+                peer.settimeout(seconds)
+                peer.connect(address())
+        except OSError as error:
+            import errno
+
+            said = errno.errorcode.get(error.errno, str(error))
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        said = file.read()
+    os.waitpid(pid, 0)
+    return said
+
+
+def up(seconds=None):
+    deadline = time.monotonic() + (seconds or order["patience"])
+    while time.monotonic() < deadline:
+        if connected(0) == "ok":
+            time.sleep(order["calm"])
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def identity(path):
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return None
+    return (there.st_ino, stat.S_IFMT(there.st_mode), stat.S_IMODE(there.st_mode), there.st_uid)
+
+
+def held(seen):
+    return {"verdict": "held", "seen": seen}
+
+
+def broken(seen):
+    return {"verdict": "broken", "seen": seen}
+
+
+def not_applicable(seen):
+    return {"verdict": "not applicable", "seen": seen}
+
+
+def listener_pid():
+    with socket.socket(socket.AF_UNIX, order["type"]) as peer:
+        peer.settimeout(5)
+        peer.connect(address())
+        return struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+def look_mode():
+    start()
+    assert up()
+    mode = stat.S_IMODE(os.lstat(address()).st_mode)
+    who = {uid: connected(uid) for uid in (MEMBER, STRANGER)}
+    if order["own_check"]:
+        return held(f"{mode:04o}; whom it admits was not asked a second time")
+    wrong = mode != order["mode"] if not order["at_most"] else mode & ~order["mode"]
+    return (broken if wrong or (who[STRANGER] == "ok") != bool(mode & 0o2) else held)(f"{mode:04o}, {who}")
+
+
+def look_umask():
+    if order["mode_by"] == "umask":
+        return not_applicable("it has no option")
+    seen = {}
+    for umask in (0, 0o022, 0o077):
+        start(umask=umask)
+        assert up()
+        seen[umask] = stat.S_IMODE(os.lstat(address()).st_mode)
+        end_all()
+        if os.path.lexists(address()):
+            os.unlink(address())
+    return (held if set(seen.values()) == {order["mode"]} else broken)(str(seen))
+
+
+def look_window():
+    """By strace: at each bind, chmod and chown of the path, the mode that stands there."""
+    worst = []
+    for umask in [order["umask"]] if order["mode_by"] == "umask" else [0o022, 0]:
+        log = f"/tmp/second-look.strace.{umask}"
+        calls = "trace=bind,listen,chmod,fchmod,fchmodat,umask"
+        start(umask=umask, before=["strace", "-f", "-qq", "-y", "-o", log, "-e", calls])
+        assert up(4 * order["patience"])
+        final = stat.S_IMODE(os.lstat(address()).st_mode)
+        end_all()
+        if os.path.lexists(address()):
+            os.unlink(address())
+        current, modes = umask, []
+        asked = 0o777
+        with open(log, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if found := re.search(r" umask\((0?[0-7]*)\)", line):
+                    current = int(found[1] or "0", 8)
+                elif found := re.search(r"fchmod\(\d+<[^>]*>, (0[0-7]*)\) = 0", line):
+                    asked = int(found[1], 8) if "socket:" in line or "UNIX" in line else asked
+                elif re.search(r"bind\(.*AF_UNIX", line) and os.path.basename(address()) in line:
+                    modes.append(asked & ~current)
+                elif found := re.search(r"chmod(?:at)?\(.*\"[^\"]*" + re.escape(os.path.basename(address())) + r"[^\"]*\", (0[0-7]*)", line):
+                    modes.append(int(found[1], 8))
+        writers = 0o222
+        if not final & 0o2 and any(mode & writers & ~final for mode in modes):
+            worst.append(f"umask {umask:03o}: {[f'{mode:04o}' for mode in modes]}, finished {final:04o}")
+        elif final & 0o2:
+            return not_applicable(f"finished {final:04o} admits all")
+    return broken("; ".join(worst)) if worst else held("strace shows no wider mode on the way")
+
+
+def look_live():
+    start()
+    assert up()
+    before = identity(address())
+    first = processes()
+    start()
+    time.sleep(max(4.0, 3 * order["calm"]))
+    same = identity(address()) == before
+    try:
+        answers = listener_pid() in first if order["type"] == socket.SOCK_STREAM else True
+    except OSError as error:
+        return broken(f"nobody is reached: {error}")
+    return (held if same and answers else broken)(f"same file: {same}, the first answers: {answers}")
+
+
+def look_stale():
+    start()
+    assert up()
+    end_all()
+    left = os.path.lexists(address())
+    start()
+    return (held if up() else broken)(f"the socket was left: {left}")
+
+
+def look_foreign():
+    faults = []
+    path = address()
+
+    def regular():
+        with open(path, "w", encoding="ascii") as file:
+            file.write("keep me")
+        os.chown(path, STRANGER, STRANGER)
+        os.chmod(path, 0o640)
+
+    def dangling():
+        os.symlink("/run/check/second-victim", path)
+        os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
+
+    def living():
+        keep.append(socket.socket(socket.AF_UNIX, order["type"]))
+        keep[-1].bind(path)
+        os.chown(path, STRANGER, STRANGER)
+        os.chmod(path, 0o640)
+        if order["type"] == socket.SOCK_STREAM:
+            keep[-1].listen()
+
+    def to_living():
+        other = "/run/check/second-victim"
+        keep.append(socket.socket(socket.AF_UNIX, order["type"]))
+        keep[-1].bind(other)
+        os.chown(other, STRANGER, STRANGER)
+        if order["type"] == socket.SOCK_STREAM:
+            keep[-1].listen()
+        dangling()
+
+    keep = []
+    for obstacle in (regular, dangling, living, to_living):
+        obstacle()
+        before = identity(path)
+        start()
+        time.sleep(max(2.0, 2 * order["calm"]))
+        if identity(path) != before or (obstacle is dangling and os.path.lexists("/run/check/second-victim")):
+            faults.append(obstacle.__name__)
+        end_all()
+        for left in (path, "/run/check/second-victim"):
+            if os.path.lexists(left):
+                os.unlink(left)
+        for state in glob.glob("/run/check/state/pid*"):
+            os.unlink(state)
+    return broken(f"not left alone: {faults}") if faults else held("four obstacles were left alone")
+
+
+def look_squatting():
+    pid = os.fork()
+    if pid == 0:
+        become(STRANGER, STRANGER)
+        squatter = socket.socket(socket.AF_UNIX, order["type"])
+        squatter.bind(address())
+        os.chmod(address(), 0o666)
+        if order["type"] == socket.SOCK_STREAM:
+            squatter.listen()
+            while True:
+                squatter.accept()
+        signal.pause()
+    helpers.add(pid)
+    while not os.path.lexists(address()):
+        time.sleep(0.01)
+    time.sleep(0.1)
+    before = identity(address())
+    started = start()
+    deadline = time.monotonic() + 8
+    while processes() and time.monotonic() < deadline and identity(address()) == before:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    taken, runs = identity(address()) != before, bool(processes())
+    end_all()
+    os.kill(pid, signal.SIGKILL)
+    processes()
+    status = statuses.get(started.pid, started.returncode)
+    with open("/tmp/second-look.log", "rb") as log:
+        said = len(log.read())
+    if taken:
+        return not_applicable("it took the name")
+    return (held if not runs and status > 0 and said else broken)(f"runs on: {runs}, status {status}, {said} bytes said")
+
+
+def look_replacement():
+    start()
+    assert up()
+    got = []
+    for uid in (STRANGER, 1501, MEMBER):
+        for action in ("os.rename(sys.argv[1], sys.argv[1] + '.away')", "os.unlink(sys.argv[1])"):
+            done = subprocess.run(
+                ["python3", "-c", f"import os, sys; {action}", address()],
+                preexec_fn=lambda who=uid: become(who, who, order["members"].get(str(who), [])),
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode == 0:
+                got.append((uid, action[:9]))
+    return broken(f"{got}") if got else held("six attempts were refused")
+
+
+def main_process():
+    """The process that has the listening socket and whose parent has not, by /proc/net/unix."""
+    inodes = set()
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
+        for line in table:
+            fields = line.split()
+            if len(fields) > 7 and fields[7] == address():
+                inodes.add(f"socket:[{fields[6]}]")
+    holders = []
+    for pid in processes():
+        try:
+            if any(os.readlink(f"/proc/{pid}/fd/{each}") in inodes for each in os.listdir(f"/proc/{pid}/fd")):
+                holders.append(pid)
+        except OSError:
+            continue
+    return min(holders) if holders else min(processes())
+
+
+def look_lifetime():
+    start()
+    assert up()
+    os.kill(main_process(), order["stop"])
+    deadline = time.monotonic() + order["patience"]
+    while processes() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if processes():
+        return broken("it did not end")
+    if os.path.lexists(address()):
+        return broken("the socket is left")
+    start()
+    assert up()
+    first = main_process()
+    both = processes()
+    os.unlink(address())
+    start()
+    if not up(min(order["patience"], 6)) or not os.path.lexists(address()):
+        return held("gone at the end; no successor while it lives")
+    before = identity(address())
+    os.kill(first, order["stop"])
+    deadline = time.monotonic() + order["patience"]
+    while both & processes() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return (held if identity(address()) == before else broken)(f"successor's {before} became {identity(address())}")
+
+
+def ask():
+    uid = order["asker"]
+    send, expect = QUESTIONS[order["speaks"]]
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        said = b""
+        try:
+            become(uid, uid, order["members"].get(str(uid), []))
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(5)
+                peer.connect(address())
+                peer.sendall(send)
+                while expect not in said and (piece := peer.recv(4096)):
+                    said += piece
+        except OSError as error:
+            said += str(error).encode()
+        os.write(writing, said[:4000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        said = file.read()
+    os.waitpid(pid, 0)
+    return expect in said, said[-80:].decode("latin-1")
+
+
+def crowd(count, beginning):
+    if order["speaks"] not in QUESTIONS:
+        return not_applicable("no question is known here")
+    start(files=1024)
+    assert up()
+    os.chmod(address(), 0o666)
+    if order["speaks"] != "mariadb":
+        assert ask()[0], ask()
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        become(STRANGER, STRANGER)
+        held_open, failed = [], 0
+        until = time.monotonic() + 12
+        while len(held_open) < count and failed < 20 and time.monotonic() < until:
+            peer = socket.socket(socket.AF_UNIX)
+            peer.settimeout(0.2)
+            try:
+                peer.connect(address())
+                peer.sendall(beginning)
+                failed = 0
+            except OSError:
+                failed += 1
+            held_open.append(peer)
+        os.write(writing, str(len(held_open)).encode())
+        signal.pause()
+    helpers.add(pid)
+    os.close(writing)
+    opened = os.read(reading, 20).decode()
+    answered, said = ask()
+    os.kill(pid, signal.SIGKILL)
+    return (held if answered else broken)(f"{opened} connections; answered: {answered} {said!r}")
+
+
+def look_leak():
+    start()
+    assert up()
+
+    def count():
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in processes())
+
+    for _ in range(20):
+        connected(0)
+    time.sleep(0.3)
+    before = count()
+    for _ in range(300):
+        connected(0)
+    deadline = time.monotonic() + 5
+    while count() > before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return (broken if count() > before + 100 else held)(f"{before} descriptors, after 300 connections {count()}")
+
+
+def look_inherited():
+    start()
+    assert up()
+    for command in order["spawn"]:
+        subprocess.run(
+            command, env=order["environment"], check=False, preexec_fn=lambda: become(order["uid"], order["gid"])
+        )
+    with socket.socket(socket.AF_UNIX, order["type"]) as peer:
+        peer.connect(address())
+        time.sleep(0.5)
+        server = main_process()
+        program = os.readlink(f"/proc/{server}/exe")
+        own = sockets_of(server)
+        for pid in processes():
+            if os.readlink(f"/proc/{pid}/exe") == program:
+                own |= sockets_of(pid)
+        children = [pid for pid in processes() if os.readlink(f"/proc/{pid}/exe") != program]
+        leaked = {pid: sorted(sockets_of(pid) & own) for pid in children if sockets_of(pid) & own}
+        flags = [open_flag(server, number) for number in os.listdir(f"/proc/{server}/fd") if is_socket(server, number)]
+    if leaked:
+        return broken(f"children with the server's sockets: {leaked}")
+    if children:
+        return held(f"{len(children)} children have none of its sockets")
+    return (held if all(flags) else not_applicable)(f"no child; close-on-exec: {flags}")
+
+
+def is_socket(pid, number):
+    return int(number) > 2 and os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")
+
+
+def sockets_of(pid):
+    try:
+        return {os.readlink(f"/proc/{pid}/fd/{each}") for each in os.listdir(f"/proc/{pid}/fd") if is_socket(pid, each)}
+    except OSError:
+        return set()
+
+
+def open_flag(pid, number):
+    with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as file:
+        return bool(int(re.search(r"flags:\s+([0-7]+)", file.read())[1], 8) & 0o2000000)
+
+
+def look_traversal():
+    start()
+    assert up()
+    os.chmod("/run/check/way", 0o700)
+    closed = {uid: connected(uid) for uid in (MEMBER, STRANGER)}
+    os.chmod("/run/check/way", 0o755)
+    ports = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(table):
+            with open(table, encoding="ascii") as file:
+                ports += [int(line.split()[1].rpartition(":")[2], 16) for line in list(file)[1:] if line.split()[3] == "0A"]
+    meant = {int(door.rpartition(":")[2]) for door in order["doors"] if door.startswith("tcp:")}
+    wrong = [uid for uid, said in closed.items() if said != "EACCES"] + [port for port in ports if port not in meant]
+    return (broken if wrong else held)(f"closed: {closed}, ports: {ports}")
+
+
+LOOKS = {
+    "mode": look_mode,
+    "traversal": look_traversal,
+    "creation-window": look_window,
+    "umask": look_umask,
+    "takeover-live": look_live,
+    "takeover-stale": look_stale,
+    "takeover-foreign": look_foreign,
+    "squatting": look_squatting,
+    "replacement": look_replacement,
+    "lifetime": look_lifetime,
+    "slow-peer": lambda: crowd(100, QUESTIONS[order["speaks"]][0][:3] if order["speaks"] in QUESTIONS else b""),
+    "flood": lambda: crowd(1150, QUESTIONS[order["speaks"]][0][:3] if order["speaks"] in QUESTIONS else b""),
+    "descriptor-leak": look_leak,
+    "inherited": look_inherited,
+}
+
+if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+    order.update(json.loads(sys.stdin.read()))
+    try:
+        said = LOOKS[order["check"]]() if order["check"] in LOOKS else {"verdict": "", "seen": "not looked at again"}
+    except Exception as error:
+        said = {"verdict": "", "seen": f"the second look failed: {type(error).__name__}: {error}"}
+    end_all()
+    print(json.dumps(said))
