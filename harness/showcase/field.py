@@ -34,8 +34,16 @@ if TYPE_CHECKING:
     from harness.subjects.description import Described
 
 SUBJECTS = Path(__file__).parents[2] / "contrib" / "subjects"
-SECOND_LOOK = Path(__file__).with_name("second_look.py")
+SECOND_LOOK = Path(__file__).with_name("second_look")
 TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+DELIVERED = """
+import sys, types
+for name in ("harness", "harness.showcase", "harness.showcase.second_look", "harness.showcase.second_look.ground"):
+    sys.modules[name] = types.ModuleType(name)
+exec(compile(sys.argv[1], "ground", "exec"), sys.modules[name].__dict__)
+exec(compile(sys.argv[2], "looks", "exec"), {"__name__": "__main__"})
+"""
+"""How the two modules of the second look come into a place, where the harness is not."""
 IN_TMP = ("squatting",)
 SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·", "not known": "?"}
 LONG = 300.0
@@ -47,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.showcase.field", description=__doc__)
     parser.add_argument("--engine", default="auto", help="where the servers run (default: auto)")
     parser.add_argument("--text", type=Path, default=Path("docs/field.md"), help="where the Markdown goes")
-    parser.add_argument("--rows", type=Path, help="keep what was found in this directory, and take from there what is there")
+    parser.add_argument("--rows", type=Path, help="a directory in which what was found is kept, and taken from again")
     parser.add_argument("servers", nargs="*", type=Path, help="subject files (default: all of contrib/subjects)")
     options = parser.parse_args(arguments)
     engine = choose(options.engine)
@@ -107,8 +115,8 @@ def again(place: Place, described: Described, name: str) -> dict[str, str]:
         order["type"] = TYPES[testbed.type]
         order["socket"] = running.endpoint
     testbed.lay("tmp" if name in IN_TMP else "own")
-    script = SECOND_LOOK.read_text(encoding="utf-8")
-    done = place.run(["python3", "-c", script], ROOT, input=json.dumps(order), timeout=LONG)
+    ground, looks = ((SECOND_LOOK / name).read_text(encoding="utf-8") for name in ("ground.py", "looks.py"))
+    done = place.run(["python3", "-c", DELIVERED, ground, looks], ROOT, input=json.dumps(order), timeout=LONG)
     if done.status != 0 or not done.stdout:
         return {"verdict": "", "seen": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}
     said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
@@ -153,7 +161,7 @@ def markdown(rows: Sequence[dict[str, Any]], facts: Facts) -> str:
         "",
         f"Each server of `contrib/subjects`, by its own subject file, in a place of the {facts.engine} engine on Linux",
         f"{facts.kernel}. Each verdict was looked at a second time by probes that share no code with the checks",
-        "(`harness/showcase/second_look.py`): ✓ says that they saw the same, ≠ that they did not; without a mark, nothing",
+        "(`harness/showcase/second_look`): ✓ says that they saw the same, ≠ that they did not; without one nothing",
         "looked again. `·`: the question makes no sense of that server or can't be put to it; `?`: not known.",
         "The last column has the seconds of all checks, and of the longest.",
         "",

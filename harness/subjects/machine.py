@@ -52,9 +52,7 @@ def derived_mounts(command: Sequence[str], given: Iterable[str]) -> tuple[str, .
 
 def _files(command: Sequence[str]) -> Iterator[Path]:
     """The files of this machine that a command names by their paths, its program first; no directories."""
-    program = shutil.which(command[0])
-    words = [*([program] if program else []), *(word.rpartition("=")[2] for word in command[1:])]
-    for word in words:
+    for word in (command[0], *(word.rpartition("=")[2] for word in command[1:])):
         if word.startswith("/") and "{" not in word and Path(word).is_file():
             yield Path(word)
 

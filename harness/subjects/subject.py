@@ -139,7 +139,9 @@ class Subject:
     def meant_doors(self, request: StartRequest) -> tuple[str, ...]:
         """The endpoints that are meant beside the socket, as patterns (fnmatch(3))."""
         return tuple(
-            f"tcp:localhost:{door[4:]}" if door.startswith("tcp:") and door.count(":") == 1 else fill_text(door, request)
+            f"tcp:localhost:{door[4:]}"
+            if door.startswith("tcp:") and door.count(":") == 1
+            else fill_text(door, request)
             for door in self.doors
         )
 

@@ -96,7 +96,7 @@ def project(installed: Path, engine: Engine, tmp_path: Path) -> Project:
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:2]:
         parent.chmod(0o755)
-    assert set(example()) == {"guestbook.py", "conftest.py", "office.toml", "test_guestbook.py"}
+    assert set(example()) == {"guestbook.py", "conftest.py", "office.toml", "test_guestbook.py", "sockets.yml"}
     for name, text in example().items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
-from tests.plugin.conftest import ROOT, environment
+from tests.plugin.conftest import ROOT, environment, example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +21,7 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding
 
 
 def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run the last step with these inputs and the defaults of the others."""
+    """Run the last step with these inputs and the defaults of the others; the job's summary goes to `summary.md`."""
     step = ACTION["runs"]["steps"][-1]
     inputs: dict[str, Any] = {
         name: given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
@@ -28,6 +30,7 @@ def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
     for variable, value in step["env"].items():
         (name,) = re.findall(r"inputs\.(\w+)", value)
         variables[variable] = inputs[name]
+    variables["GITHUB_STEP_SUMMARY"] = str(project.directory / "summary.md")
     return subprocess.run(
         ["bash", "-eo", "pipefail", "-c", step["run"]],
         cwd=project.directory,
@@ -67,3 +70,62 @@ def test_the_action_fails_for_a_server_that_does_not(project: Project, change: C
 def test_every_input_of_the_action_reaches_the_command() -> None:
     used = re.findall(r"inputs\.(\w+)", (ROOT / "action.yml").read_text(encoding="utf-8"))
     assert set(ACTION["inputs"]) <= set(used)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python3 '{directory}/my book/guestbook.py' {{socket}} {{mode}}",
+        "export BOOK='{directory}/my book'\nexec python3 \"$BOOK/guestbook.py\" \\\n  {{socket}} {{mode}}\n",
+    ],
+    ids=["quotes", "lines"],
+)
+def test_the_command_is_a_shells_and_there_may_be_several_mounts(project: Project, command: str) -> None:
+    book = project.directory / "my book"
+    book.mkdir()
+    (book / "guestbook.py").write_bytes((project.directory / "guestbook.py").read_bytes())
+    given = {**inputs(project), "command": command.format(directory=project.directory)}
+    given["mount"] = f"{project.directory}/office.toml\n{book}\n"
+    done = run(project, **given, only="mode")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 held" in done.stdout
+
+
+def test_a_subject_file_says_all_and_the_jobs_page_gets_a_summary(project: Project) -> None:
+    file = project.directory / "subject.toml"
+    file.write_text(
+        f'command = "python3 {project.directory}/guestbook.py {{socket}} {{mode}}"\nspeaks = "http"\n', encoding="utf-8"
+    )
+    summary, junit, sarif = (project.directory / name for name in ("summary.md", "junit.xml", "results.sarif"))
+    given = {"subject": str(file), "engine": project.engine, "python": str(project.python)}
+    done = run(project, **given, only="mode lifetime", junit=str(junit), sarif=str(sarif))
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = summary.read_text(encoding="utf-8")
+    assert "| mode | held |" in text
+    assert "| lifetime | **broken** |" in text
+    assert 'failures="1"' in junit.read_text(encoding="utf-8")
+    assert '"ruleId": "lifetime"' in sarif.read_text(encoding="utf-8")
+
+
+def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found(project: Project) -> None:
+    page = project.directory / "page.html"
+    slow = {**inputs(project), "command": f"sleep 4; {inputs(project)['command']}"}
+    done = run(project, **slow, page=str(page), timeout="40")
+    assert done.returncode not in (0, 1), done.stdout + done.stderr
+    assert "What holds of which server" in page.read_text(encoding="utf-8")
+
+
+def test_a_strangers_workflow_checks_debians_servers_by_the_files_of_this_repository(project: Project) -> None:
+    """The workflow of docs/plugin.md, step by step, in a checkout of somebody else's."""
+    (job,) = yaml.safe_load(example()["sockets.yml"])["jobs"].values()
+    (step,) = [step for step in job["steps"] if "claude-observatory" in step.get("uses", "")]
+    servers = job["strategy"]["matrix"]["server"]
+    assert len(servers) == 5
+    for server in servers:
+        with_ = {key: str(value).replace("${{ matrix.server }}", server) for key, value in step["with"].items()}
+        file = ROOT / "contrib" / "subjects" / Path(with_["subject"]).name
+        (project.directory / file.name).write_bytes(file.read_bytes())
+        given = {**with_, "subject": file.name, "engine": project.engine, "python": str(project.python)}
+        done = run(project, **given, only="mode umask takeover-live")
+        assert done.returncode == 0, f"{server}: {done.stdout}{done.stderr}"
+        assert " held" in done.stdout

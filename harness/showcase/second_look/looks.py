@@ -17,159 +17,41 @@ import resource
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import time
+from functools import partial
 
-STRANGER, MEMBER = 1503, 1502
-QUESTIONS = {
-    "http": (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/"),
-    "redis": (b"ECHO second\r\n", b"$6\r\nsecond"),
-    "memcached": (b"stats\r\n", b"STAT "),
-    "haproxy": (b"show stat\n", b"# pxname"),
-    "dbus": (b"\0AUTH ANONYMOUS\r\n", b"REJECTED"),
-    "mariadb": (b"", b"mysql_native_password"),
-    "postgresql": (struct.pack(">II", 8, 80877103), b"N"),
-}
-statuses = {}
-"""How processes ended."""
-helpers = set()
-"""Processes that this one forked for itself."""
-order = {}
-"""What is to be looked at, and how the server is started."""
-
-
-def become(uid, gid, groups=()):
-    os.setgroups(list(groups))
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-
-
-def start(umask=None, files=None, before=()):
-    """Start it; the Popen object. All it starts is in one session unless it leaves that."""
-
-    def child():
-        os.umask(order["umask"] if umask is None else umask)
-        if files:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-        become(order["uid"], order["gid"], order["groups"])
-
-    with open("/tmp/second-look.log", "ab") as log:
-        return subprocess.Popen(
-            [*before, *order["command"]],
-            preexec_fn=child,
-            env=order["environment"],
-            cwd=order["directory"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+from harness.showcase.second_look.ground import (
+    MEMBER,
+    QUESTIONS,
+    STRANGER,
+    Seen,
+    address,
+    ask,
+    become,
+    broken,
+    connected,
+    end_all,
+    held,
+    helpers,
+    identity,
+    is_socket,
+    listener_pid,
+    main_process,
+    not_applicable,
+    open_flag,
+    order,
+    processes,
+    sockets_of,
+    start,
+    statuses,
+    up,
+)
 
 
-def processes():
-    """Every process that was started, wherever it has gone: orphans come to this process (PR_SET_CHILD_SUBREAPER)."""
-    try:
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            statuses[ended[0]] = os.waitstatus_to_exitcode(ended[1])
-    except ChildProcessError:
-        pass
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                    fields = file.read().rpartition(") ")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                parents[int(entry)] = int(fields[1])
-    found, grown = set(), True
-    while grown:
-        more = {pid for pid, above in parents.items() if above in found or above == os.getpid()} - found - helpers
-        found |= more
-        grown = bool(more)
-    return found
-
-
-def end_all():
-    deadline = time.monotonic() + 10
-    while (left := processes()) and time.monotonic() < deadline:
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.02)
-
-
-def address():
-    return order["socket"]
-
-
-def connected(uid, seconds=5.0):
-    """Connect as somebody, in a child; the errno name or ok."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        said = "ok"
-        try:
-            become(uid, uid, order["members"].get(str(uid), []))
-            with socket.socket(socket.AF_UNIX, order["type"]) as peer:
-                peer.settimeout(seconds)
-                peer.connect(address())
-        except OSError as error:
-            import errno
-
-            said = errno.errorcode.get(error.errno, str(error))
-        os.write(writing, said.encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        said = file.read()
-    os.waitpid(pid, 0)
-    return said
-
-
-def up(seconds=None):
-    deadline = time.monotonic() + (seconds or order["patience"])
-    while time.monotonic() < deadline:
-        if connected(0) == "ok":
-            time.sleep(order["calm"])
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def identity(path):
-    try:
-        there = os.lstat(path)
-    except OSError:
-        return None
-    return (there.st_ino, stat.S_IFMT(there.st_mode), stat.S_IMODE(there.st_mode), there.st_uid)
-
-
-def held(seen):
-    return {"verdict": "held", "seen": seen}
-
-
-def broken(seen):
-    return {"verdict": "broken", "seen": seen}
-
-
-def not_applicable(seen):
-    return {"verdict": "not applicable", "seen": seen}
-
-
-def listener_pid():
-    with socket.socket(socket.AF_UNIX, order["type"]) as peer:
-        peer.settimeout(5)
-        peer.connect(address())
-        return struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-
-
-def look_mode():
+def look_mode() -> Seen:
+    """Its mode, and who gets in."""
     start()
     assert up()
     mode = stat.S_IMODE(os.lstat(address()).st_mode)
@@ -180,7 +62,8 @@ def look_mode():
     return (broken if wrong or (who[STRANGER] == "ok") != bool(mode & 0o2) else held)(f"{mode:04o}, {who}")
 
 
-def look_umask():
+def look_umask() -> Seen:
+    """Its mode under three umasks."""
     if order["mode_by"] == "umask":
         return not_applicable("it has no option")
     seen = {}
@@ -194,7 +77,7 @@ def look_umask():
     return (held if set(seen.values()) == {order["mode"]} else broken)(str(seen))
 
 
-def look_window():
+def look_window() -> Seen:
     """By strace: at each bind, chmod and chown of the path, the mode that stands there."""
     worst = []
     for umask in [order["umask"]] if order["mode_by"] == "umask" else [0o022, 0]:
@@ -216,7 +99,9 @@ def look_window():
                     asked = int(found[1], 8) if "socket:" in line or "UNIX" in line else asked
                 elif re.search(r"bind\(.*AF_UNIX", line) and os.path.basename(address()) in line:
                     modes.append(asked & ~current)
-                elif found := re.search(r"chmod(?:at)?\(.*\"[^\"]*" + re.escape(os.path.basename(address())) + r"[^\"]*\", (0[0-7]*)", line):
+                elif found := re.search(
+                    r"chmod(?:at)?\(.*\"[^\"]*" + re.escape(os.path.basename(address())) + r"[^\"]*\", (0[0-7]*)", line
+                ):
                     modes.append(int(found[1], 8))
         writers = 0o222
         if not final & 0o2 and any(mode & writers & ~final for mode in modes):
@@ -226,7 +111,8 @@ def look_window():
     return broken("; ".join(worst)) if worst else held("strace shows no wider mode on the way")
 
 
-def look_live():
+def look_live() -> Seen:
+    """Whose the name is after a second start."""
     start()
     assert up()
     before = identity(address())
@@ -241,7 +127,8 @@ def look_live():
     return (held if same and answers else broken)(f"same file: {same}, the first answers: {answers}")
 
 
-def look_stale():
+def look_stale() -> Seen:
+    """Whether it starts after it was killed."""
     start()
     assert up()
     end_all()
@@ -250,21 +137,22 @@ def look_stale():
     return (held if up() else broken)(f"the socket was left: {left}")
 
 
-def look_foreign():
+def look_foreign() -> Seen:
+    """Whether four obstacles are as they were after a start."""
     faults = []
     path = address()
 
-    def regular():
+    def regular() -> None:
         with open(path, "w", encoding="ascii") as file:
             file.write("keep me")
         os.chown(path, STRANGER, STRANGER)
         os.chmod(path, 0o640)
 
-    def dangling():
+    def dangling() -> None:
         os.symlink("/run/check/second-victim", path)
         os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
 
-    def living():
+    def living() -> None:
         keep.append(socket.socket(socket.AF_UNIX, order["type"]))
         keep[-1].bind(path)
         os.chown(path, STRANGER, STRANGER)
@@ -272,7 +160,7 @@ def look_foreign():
         if order["type"] == socket.SOCK_STREAM:
             keep[-1].listen()
 
-    def to_living():
+    def to_living() -> None:
         other = "/run/check/second-victim"
         keep.append(socket.socket(socket.AF_UNIX, order["type"]))
         keep[-1].bind(other)
@@ -281,7 +169,7 @@ def look_foreign():
             keep[-1].listen()
         dangling()
 
-    keep = []
+    keep: list[socket.socket] = []
     for obstacle in (regular, dangling, living, to_living):
         obstacle()
         before = identity(path)
@@ -298,7 +186,8 @@ def look_foreign():
     return broken(f"not left alone: {faults}") if faults else held("four obstacles were left alone")
 
 
-def look_squatting():
+def look_squatting() -> Seen:
+    """What it does where a stranger has the name."""
     pid = os.fork()
     if pid == 0:
         become(STRANGER, STRANGER)
@@ -329,10 +218,13 @@ def look_squatting():
         said = len(log.read())
     if taken:
         return not_applicable("it took the name")
-    return (held if not runs and status > 0 and said else broken)(f"runs on: {runs}, status {status}, {said} bytes said")
+    return (held if not runs and status > 0 and said else broken)(
+        f"runs on: {runs}, status {status}, {said} bytes said"
+    )
 
 
-def look_replacement():
+def look_replacement() -> Seen:
+    """Whether others can rename or unlink it."""
     start()
     assert up()
     got = []
@@ -340,7 +232,7 @@ def look_replacement():
         for action in ("os.rename(sys.argv[1], sys.argv[1] + '.away')", "os.unlink(sys.argv[1])"):
             done = subprocess.run(
                 ["python3", "-c", f"import os, sys; {action}", address()],
-                preexec_fn=lambda who=uid: become(who, who, order["members"].get(str(who), [])),
+                preexec_fn=partial(become, uid, uid, order["members"].get(str(uid), [])),
                 capture_output=True,
                 check=False,
             )
@@ -349,25 +241,8 @@ def look_replacement():
     return broken(f"{got}") if got else held("six attempts were refused")
 
 
-def main_process():
-    """The process that has the listening socket and whose parent has not, by /proc/net/unix."""
-    inodes = set()
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
-        for line in table:
-            fields = line.split()
-            if len(fields) > 7 and fields[7] == address():
-                inodes.add(f"socket:[{fields[6]}]")
-    holders = []
-    for pid in processes():
-        try:
-            if any(os.readlink(f"/proc/{pid}/fd/{each}") in inodes for each in os.listdir(f"/proc/{pid}/fd")):
-                holders.append(pid)
-        except OSError:
-            continue
-    return min(holders) if holders else min(processes())
-
-
-def look_lifetime():
+def look_lifetime() -> Seen:
+    """What is at the name after its end, and after that of its predecessor."""
     start()
     assert up()
     os.kill(main_process(), order["stop"])
@@ -394,35 +269,11 @@ def look_lifetime():
     return (held if identity(address()) == before else broken)(f"successor's {before} became {identity(address())}")
 
 
-def ask():
-    uid = order["asker"]
-    send, expect = QUESTIONS[order["speaks"]]
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        said = b""
-        try:
-            become(uid, uid, order["members"].get(str(uid), []))
-            with socket.socket(socket.AF_UNIX) as peer:
-                peer.settimeout(5)
-                peer.connect(address())
-                peer.sendall(send)
-                while expect not in said and (piece := peer.recv(4096)):
-                    said += piece
-        except OSError as error:
-            said += str(error).encode()
-        os.write(writing, said[:4000])
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        said = file.read()
-    os.waitpid(pid, 0)
-    return expect in said, said[-80:].decode("latin-1")
-
-
-def crowd(count, beginning):
+def crowd(count: int) -> Seen:
+    """Open so many connections with the beginning of a question on each, and ask as somebody else."""
     if order["speaks"] not in QUESTIONS:
         return not_applicable("no question is known here")
+    beginning = QUESTIONS[order["speaks"]][0][:3]
     start(files=1024)
     assert up()
     os.chmod(address(), 0o666)
@@ -433,7 +284,8 @@ def crowd(count, beginning):
     if pid == 0:
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
         become(STRANGER, STRANGER)
-        held_open, failed = [], 0
+        held_open: list[socket.socket] = []
+        failed = 0
         until = time.monotonic() + 12
         while len(held_open) < count and failed < 20 and time.monotonic() < until:
             peer = socket.socket(socket.AF_UNIX)
@@ -455,11 +307,12 @@ def crowd(count, beginning):
     return (held if answered else broken)(f"{opened} connections; answered: {answered} {said!r}")
 
 
-def look_leak():
+def look_leak() -> Seen:
+    """Its descriptors before and after three hundred connections."""
     start()
     assert up()
 
-    def count():
+    def count() -> int:
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in processes())
 
     for _ in range(20):
@@ -474,7 +327,8 @@ def look_leak():
     return (broken if count() > before + 100 else held)(f"{before} descriptors, after 300 connections {count()}")
 
 
-def look_inherited():
+def look_inherited() -> Seen:
+    """The sockets of the programs that it has started."""
     start()
     assert up()
     for command in order["spawn"]:
@@ -500,23 +354,8 @@ def look_inherited():
     return (held if all(flags) else not_applicable)(f"no child; close-on-exec: {flags}")
 
 
-def is_socket(pid, number):
-    return int(number) > 2 and os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")
-
-
-def sockets_of(pid):
-    try:
-        return {os.readlink(f"/proc/{pid}/fd/{each}") for each in os.listdir(f"/proc/{pid}/fd") if is_socket(pid, each)}
-    except OSError:
-        return set()
-
-
-def open_flag(pid, number):
-    with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as file:
-        return bool(int(re.search(r"flags:\s+([0-7]+)", file.read())[1], 8) & 0o2000000)
-
-
-def look_traversal():
+def look_traversal() -> Seen:
+    """Who gets in past a closed directory, and which ports are open."""
     start()
     assert up()
     os.chmod("/run/check/way", 0o700)
@@ -526,7 +365,9 @@ def look_traversal():
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if os.path.exists(table):
             with open(table, encoding="ascii") as file:
-                ports += [int(line.split()[1].rpartition(":")[2], 16) for line in list(file)[1:] if line.split()[3] == "0A"]
+                ports += [
+                    int(line.split()[1].rpartition(":")[2], 16) for line in list(file)[1:] if line.split()[3] == "0A"
+                ]
     meant = {int(door.rpartition(":")[2]) for door in order["doors"] if door.startswith("tcp:")}
     wrong = [uid for uid, said in closed.items() if said != "EACCES"] + [port for port in ports if port not in meant]
     return (broken if wrong else held)(f"closed: {closed}, ports: {ports}")
@@ -543,8 +384,8 @@ LOOKS = {
     "squatting": look_squatting,
     "replacement": look_replacement,
     "lifetime": look_lifetime,
-    "slow-peer": lambda: crowd(100, QUESTIONS[order["speaks"]][0][:3] if order["speaks"] in QUESTIONS else b""),
-    "flood": lambda: crowd(1150, QUESTIONS[order["speaks"]][0][:3] if order["speaks"] in QUESTIONS else b""),
+    "slow-peer": lambda: crowd(100),
+    "flood": lambda: crowd(1150),
     "descriptor-leak": look_leak,
     "inherited": look_inherited,
 }

@@ -1,0 +1,1 @@
+"""A second look at servers, which shares no code with the checks."""
