@@ -23,7 +23,7 @@ WIDE, USUAL = 0o000, 0o022
 SERIES = 2.5
 """Seconds for the starts at full speed under one umask, where nobody says how many there are to be."""
 MOST = 100
-FEWEST = 3
+FEWEST = 2
 CROWD = 4
 """How many of the outsiders hammer at full speed: more would only take the processors from the server."""
 AWKWARD = ("bare", "searcher")
@@ -51,7 +51,7 @@ def attack(testbed: Testbed) -> Finding:
             continue
         steps, starts = _try(testbed, outside, umask)
         evidence[under] = {"steps": steps, "starts": starts}
-        faults += [f"under {under} {fault}" for fault in _faults(steps, starts)]
+        faults += [f"under {under} {fault}" for fault in _faults(testbed.endpoint, steps, starts)]
         if faults:
             continue
         if starts["ready"] < starts["starts"]:
@@ -109,12 +109,14 @@ def _try(testbed: Testbed, outside: Sequence[str], umask: int) -> tuple[StepsRep
     return steps, starts
 
 
-def _faults(steps: StepsReport, starts: StartsReport) -> list[str]:
+def _faults(endpoint: str, steps: StepsReport, starts: StartsReport) -> list[str]:
     faults = []
     if steps["breaches"]:
         # One who got in says more than one who would have.
         first = min(steps["breaches"], key=lambda breach: breach["connect"] != "ok")
-        at = f"at stop {first['stop']} of a start taken step by step, when the mode was {first['mode']}"
+        name = first["path"].rpartition("/")[2]
+        called = "" if first["path"] == endpoint or "*" in endpoint else f" and its name still {name}"
+        at = f"at stop {first['stop']} of a start taken step by step, when the mode was {first['mode']}{called}"
         faults.append(
             f"{first['who']} got in {at}"
             if first["connect"] == "ok"

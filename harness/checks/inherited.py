@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ HOLDS = (
 )
 
 SHOWN = 4
+INTERPRETER = re.compile(r"/(python|perl|ruby|node|php|java|bash|dash|sh)[\d.]*$")
+"""Programs that run other people's: of these, the same one again is another program."""
 SPAWNING = 10.0
 """Seconds for the command that makes the server start a program."""
 
@@ -57,8 +60,11 @@ def judge(processes: Sequence[HeldProcess]) -> Finding:
     """What the descriptors of a server's processes say: of the programs that it has started, else of what these would
     get."""
     unseen = [each["pid"] for each in processes if each["descriptors"] is None]
-    servers = [each for each in processes if not each["started"] and each["descriptors"] is not None]
-    children = [each for each in processes if each["started"] and each["descriptors"] is not None]
+    seen = [each for each in processes if each["descriptors"] is not None]
+    own_programs = {each["program"] for each in seen if not each["started"] and not INTERPRETER.search(each["program"])}
+    # A server that has executed itself anew (HAProxy's master does) has started no program by that.
+    children = [each for each in seen if each["started"] and each["program"] not in own_programs]
+    servers = [each for each in seen if each not in children]
     if not servers:
         return not_known(f"nobody here may look into the server's processes ({unseen})", processes=processes)
     own = {descriptor["what"]: descriptor for each in servers for descriptor in _sockets(each)}

@@ -225,12 +225,17 @@ class StartsReport(TypedDict):
 
 
 class Breach(TypedDict):
-    """Who got in, or past the permissions, at which stop, at what mode, and what connect() said."""
+    """Who got in, or past the permissions, at which stop, at what mode, and what connect() said.
+
+    `path` is where the socket was then, `inode` the number of its file.
+    """
 
     who: str
     stop: int
     mode: str
     connect: str
+    path: str
+    inode: int
 
 
 class StepsReport(TypedDict):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WAIT = 4
 """How many times longer than its start whatever else a server decides at its start may take."""
 
+LEAST_WAIT, LEAST = 2, 0.5
+"""How many times longer than its start, and how many seconds more, it gets at the very least: before that, nobody has
+seen what it does."""
 SLOW = 0.5
 """Seconds: a server that takes longer to end is killed where only its starts matter."""
 
@@ -50,6 +53,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
     finally:
         testbed.kill(running)
     testbed.settling = min(testbed.subject.patience, max(QUICK, WAIT * started))
+    testbed.least = min(testbed.subject.patience, LEAST_WAIT * started + LEAST)
     testbed.deaf = ended is None
     testbed.slow_to_stop = ended is None or ended > SLOW
     own = testbed.subject.own_check is not None

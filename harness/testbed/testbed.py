@@ -51,7 +51,7 @@ class Testbed(Prober):
         self.group = group if subject.takes_group else None
         self.type: SocketType = "stream"
         self.deaf = self.slow_to_stop = False
-        self.settling = subject.patience
+        self.settling = self.least = subject.patience
         self.cast = cast(owner, self.group, subject.accounts_besides(owner), subject.socket_owner)
         self._running: list[ServerProcess] = []
         self.world = self.cast

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from harness.inside.messages import EncodedPerson
-    from harness.inside.reports import Launch, StepsReport
+    from harness.inside.reports import Breach, Launch, StepsReport
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000
@@ -62,7 +62,7 @@ def event_message(pid: int) -> int:
 def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerson], seconds: float) -> None:
     """Print a `StepsReport`: at which stop who first got in, and who first got past the permissions."""
     launch.adopt_orphans()
-    people = {person["label"]: _trier(endpoint, person) for person in outsiders}
+    people = {person["label"]: _trier(person) for person in outsiders}
     report: StepsReport = {
         "ready": False,
         "stops": 0,
@@ -86,7 +86,7 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     last: tuple[int, ...] | None = None
     traced = {pid}
-    while len(_who(report, "ok")) < len(people):
+    while True:
         try:
             stopped, status = os.waitpid(-1, WALL)
         except ChildProcessError:
@@ -113,6 +113,7 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
             ptrace(SYSCALL if event == SECCOMP else onward, stopped, deliver)
         except ProcessLookupError:
             continue
+    report["breaches"] = _of_the_finished(endpoint, report["breaches"])
     for _, orders, _ in people.values():
         orders.close()
     _end_all(traced)
@@ -146,35 +147,62 @@ def _try_all(
     report: StepsReport,
     last: tuple[int, ...] | None,
 ) -> tuple[int, ...] | None:
-    """Let everyone try, if there is something to try."""
-    try:
-        there = os.lstat(find(endpoint) or "/nowhere")
-    except FileNotFoundError:
-        return None
-    now = (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
-    if now != last:
-        report["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
-    inside = _who(report, "ok")
-    for label, (_, orders, answers) in people.items():
-        if label in inside:
+    """Let everyone try, if there is something to try: at the name, and wherever else beside it a socket stands."""
+    now = last
+    for path in _sockets(endpoint):
+        try:
+            there = os.lstat(path)
+        except FileNotFoundError:
             continue
-        orders.write("\n")
-        orders.flush()
-        outcome = answers.readline().strip()
-        report["tries"] += 1
-        if outcome in ("ok", "ECONNREFUSED") and label not in _who(report, outcome):
-            mode = f"{stat.S_IMODE(there.st_mode):04o}"
-            report["breaches"].append({"who": label, "stop": report["stops"], "mode": mode, "connect": outcome})
+        if path == find(endpoint):
+            before, now = now, (there.st_ino, there.st_mode, there.st_uid, there.st_gid)
+            if now != before:
+                report["modes"].append(f"{stat.S_IMODE(there.st_mode):04o}")
+        for label, (_, orders, answers) in people.items():
+            orders.write(f"{path}\n")
+            orders.flush()
+            outcome = answers.readline().strip()
+            report["tries"] += 1
+            seen = [(each["who"], each["connect"], each["inode"]) for each in report["breaches"]]
+            if outcome in ("ok", "ECONNREFUSED") and (label, outcome, there.st_ino) not in seen:
+                report["breaches"].append(
+                    {
+                        "who": label,
+                        "stop": report["stops"],
+                        "mode": f"{stat.S_IMODE(there.st_mode):04o}",
+                        "connect": outcome,
+                        "path": path,
+                        "inode": there.st_ino,
+                    }
+                )
     return now
 
 
-def _who(report: StepsReport, outcome: str) -> set[str]:
-    """Those to whom connect() has said that already."""
-    return {breach["who"] for breach in report["breaches"] if breach["connect"] == outcome}
+def _sockets(endpoint: str) -> list[str]:
+    """The endpoint, and the sockets beside it: some servers bind another name and rename that."""
+    found = find(endpoint)
+    if found is None or "*" in endpoint:
+        return [] if found is None else [found]
+    directory = os.path.dirname(found)
+    beside = []
+    for name in os.listdir(directory):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.lstat(f"{directory}/{name}").st_mode):
+                beside.append(f"{directory}/{name}")
+    return beside
 
 
-def _trier(endpoint: str, person: EncodedPerson) -> tuple[int, IO[str], IO[str]]:
-    """A process that tries once for each line that it gets."""
+def _of_the_finished(endpoint: str, breaches: list[Breach]) -> list[Breach]:
+    """Those that were at the socket which stands at the endpoint in the end; all, if none does."""
+    try:
+        inode = os.lstat(find(endpoint) or "/nowhere").st_ino
+    except FileNotFoundError:
+        return breaches
+    return [each for each in breaches if each["inode"] == inode]
+
+
+def _trier(person: EncodedPerson) -> tuple[int, IO[str], IO[str]]:
+    """A process that tries once for each path that it gets."""
     told, tell = os.pipe()
     hear, say = os.pipe()
     pid = os.fork()
@@ -187,8 +215,8 @@ def _trier(endpoint: str, person: EncodedPerson) -> tuple[int, IO[str], IO[str]]
         os.close(hear)
         become(person)
         with os.fdopen(say, "w") as answers, os.fdopen(told) as orders:
-            for _ in orders:
-                print(knock(endpoint), file=answers, flush=True)
+            for order in orders:
+                print(knock(order.rstrip("\n")), file=answers, flush=True)
     finally:
         os._exit(0)
 

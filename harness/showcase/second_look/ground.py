@@ -61,6 +61,7 @@ def start(umask: int | None = None, files: int | None = None, before: Sequence[s
         become(order["uid"], order["gid"], order["groups"])
 
     with open("/tmp/second-look.log", "ab") as log:
+        os.chmod("/tmp/second-look.log", 0o666)
         return subprocess.Popen(
             [*before, *order["command"]],
             preexec_fn=child,

@@ -205,7 +205,7 @@ def look_squatting() -> Seen:
     time.sleep(0.1)
     before = identity(address())
     started = start()
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 20
     while processes() and time.monotonic() < deadline and identity(address()) == before:
         time.sleep(0.05)
     time.sleep(0.2)
@@ -286,7 +286,7 @@ def crowd(count: int) -> Seen:
         become(STRANGER, STRANGER)
         held_open: list[socket.socket] = []
         failed = 0
-        until = time.monotonic() + 12
+        until = time.monotonic() + 40
         while len(held_open) < count and failed < 20 and time.monotonic() < until:
             peer = socket.socket(socket.AF_UNIX)
             peer.settimeout(0.2)
