@@ -163,9 +163,10 @@ def bump(session: nox.Session) -> None:
 
 @nox.session
 def survey(session: nox.Session) -> None:
-    """Write docs/survey.md and artifacts/survey.html: every check of every server; then paste what it says."""
+    """Write docs/survey.md, docs/field.md and artifacts/survey.html: every check of every server; then paste it."""
     install(session, "harness")
     session.run("python", "-m", "harness.showcase.survey", *session.posargs)
+    session.run("python", "-m", "harness.showcase.field", *session.posargs)
     session.run("python", "-m", "pytest", "-n", "auto", "tests/survey", "tests/unit/harness/checks")
 
 
