@@ -34,7 +34,7 @@ def attack(testbed: Testbed) -> Finding:
             speaks=testbed.subject.speaks,
             count=FILES + EXCESS,
         ) as said:
-            answer = testbed.ask(running, other, "beside-a-flood", DEADLINE)
+            answer = testbed.ask(running, other, "beside-a-flood", DEADLINE, again=True)
     what = "sockets, with a datagram from each," if testbed.type == "dgram" else "connections"
     opened = f"the stranger opened {said['held']} {what} to a server with {FILES} descriptors"
     if said["refusal"]:

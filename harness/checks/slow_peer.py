@@ -35,7 +35,7 @@ def attack(testbed: Testbed) -> Finding:
             speaks=testbed.subject.speaks,
             count=PEERS,
         ) as said:
-            answer = testbed.ask(running, other, "beside-slow-peers", DEADLINE)
+            answer = testbed.ask(running, other, "beside-slow-peers", DEADLINE, again=True)
     seen = f"with {said['held']} half requests of the stranger open, {other}"
     if answer["kind"] != "accepted":
         return broken(f"{seen} got no answer within {DEADLINE:.0f} s ({answer['kind']})", calm=calm, answer=answer)

@@ -337,8 +337,10 @@ class Testbed(Prober):
         """What is at these paths, symlinks not followed."""
         return self.probe("listing", paths=list(paths))
 
-    def ask(self, running: RunningServer, who: str, token: str, seconds: float = 10.0) -> QuestionReport:
-        """One request by a user of the world."""
+    def ask(
+        self, running: RunningServer, who: str, token: str, seconds: float = 10.0, *, again: bool = False
+    ) -> QuestionReport:
+        """One request by a user of the world; with `again`, until one is accepted or the time is over."""
         return self.probe(
             "question",
             self.principal(who),
@@ -346,6 +348,7 @@ class Testbed(Prober):
             speaks=self.subject.speaks,
             token=token,
             seconds=seconds,
+            again=again,
         )
 
     @property

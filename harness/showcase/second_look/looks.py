@@ -138,7 +138,7 @@ def look_stale() -> Seen:
 
 
 def look_foreign() -> Seen:
-    """Whether four obstacles are as they were after a start."""
+    """Whether six obstacles are as they were after a start."""
     faults = []
     path = address()
 
@@ -169,8 +169,20 @@ def look_foreign() -> Seen:
             keep[-1].listen()
         dangling()
 
+    def to_stale() -> None:
+        with socket.socket(socket.AF_UNIX, order["type"]) as gone:
+            gone.bind("/run/check/second-victim")
+        os.chown("/run/check/second-victim", order["uid"], order["gid"])
+        dangling()
+
+    def to_own_file() -> None:
+        regular()
+        os.rename(path, "/run/check/second-victim")
+        os.chown("/run/check/second-victim", order["uid"], order["gid"])
+        dangling()
+
     keep: list[socket.socket] = []
-    for obstacle in (regular, dangling, living, to_living):
+    for obstacle in (regular, dangling, living, to_living, to_stale, to_own_file):
         obstacle()
         before = identity(path)
         start()
@@ -183,7 +195,7 @@ def look_foreign() -> Seen:
                 os.unlink(left)
         for state in glob.glob("/run/check/state/pid*"):
             os.unlink(state)
-    return broken(f"not left alone: {faults}") if faults else held("four obstacles were left alone")
+    return broken(f"not left alone: {faults}") if faults else held("six obstacles were left alone")
 
 
 def look_squatting() -> Seen:
