@@ -14,8 +14,14 @@ DUE: dict[str, dict[str, str]] = {
     # user; and what COPY TO PROGRAM starts inherits sockets and data files, until version 16.
     "postgresql": {"takeover-foreign": "broken", "flood": "broken", "inherited": "broken"},
     "postgresql-17": {"takeover-foreign": "broken", "flood": "broken"},
-    # It unlinks first and asks later; it has no limit for each user. What it has belongs to all who are let in.
-    "dockerd": {**NO_IDENTITY, "audience": "not applicable", "takeover-foreign": "broken", "flood": "broken"},
+    # It unlinks first and asks later, and takes the name from a squatter too, as root may; it has no limit for each
+    # user. What it has belongs to all who are let in.
+    "dockerd": {
+        **NO_IDENTITY,
+        **dict.fromkeys(("audience", "squatting"), "not applicable"),
+        "takeover-foreign": "broken",
+        "flood": "broken",
+    },
     # The program that asks the user for a confirmation inherits the listening socket and the connections.
     "ssh-agent": {**NO_IDENTITY, **NEW_NAME, "inherited": "broken"},
     # A port has neither mode nor owner nor directory, and whoever connects has no name.
