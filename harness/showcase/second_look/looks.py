@@ -113,10 +113,10 @@ def look_window() -> Seen:
 
 def look_live() -> Seen:
     """Whose the name is after a second start."""
-    start()
+    started = start()
     assert up()
     before = identity(address())
-    first = processes()
+    first = {started.pid, *processes()}  # whoever listened may have gone to the background since
     start()
     time.sleep(max(4.0, 3 * order["calm"]))
     same = identity(address()) == before
