@@ -36,8 +36,8 @@ def fewer(starts: int, connections: int | None = None) -> Callable[[Subject], Su
 
 
 FEWER = {"dockerd": fewer(2), "postgresql": fewer(10, 200), "postgresql-17": fewer(10, 200)}
-"""Repetitions of what takes long, where `harness check` makes as many starts as time allows and 1,000 connections; the start that is taken
-step by step misses nothing."""
+"""Repetitions of what takes long, where `harness check` makes 1,000 connections and as many starts as time allows; the
+start that is taken step by step misses nothing."""
 CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE for each in CHECKS]
 
 
