@@ -26,11 +26,23 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable(testbed.no_path)
     if testbed.subject.activated:
         return not_applicable("it does not make its socket: whoever starts it does")
+    found = _meet(testbed, silent=False)
+    if found.verdict == "held" and testbed.type != "dgram":
+        # Some ask who is there, and take one who says nothing for nobody.
+        other = _meet(testbed, silent=True)
+        if other.verdict == "broken":
+            return broken(f"where whoever took the name hangs up on it, {other.why}", **other.evidence)
+    return found
+
+
+def _meet(testbed: Testbed, *, silent: bool) -> Finding:
+    """Start it where a stranger has the name, who answers or hangs up."""
     testbed.lay("tmp")
     path = testbed.endpoint
     told: dict[str, Any] = {}
     datagrams = testbed.type == "dgram"
-    with testbed.holding("squat", testbed.principal("stranger"), path=path, datagrams=datagrams, last=told):
+    how = {"datagrams": datagrams, "silent": silent}
+    with testbed.holding("squat", testbed.principal("stranger"), path=path, last=told, **how):
         before = testbed.look(path)[path]
         assert before is not None
         running = testbed.start()
@@ -42,7 +54,7 @@ def attack(testbed: Testbed) -> Finding:
             testbed.kill(running)
         said = testbed.log(running) if ended else ""
         status = running.process.wait(testbed.subject.patience).status
-        client = "" if taken_over else _client(testbed, path)
+        client = "" if taken_over or silent else _client(testbed, path)
     by_client = told.get("bytes", {}).get(str(testbed.world.uid(CLIENT)), 0)
     if taken_over:
         return not_applicable(

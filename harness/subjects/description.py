@@ -136,7 +136,7 @@ def _check_kinds(table: Mapping[str, Any]) -> None:
             raise DescriptionError(f"{key} must be a table, as in [{key}]")
         if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
             raise DescriptionError(f"{key} must be a number above 0")
-        texts = value.values() if key in TABLES - {"dialect"} else ()
+        texts = value.values() if isinstance(value, dict) and key != "dialect" else ()
         if not all(isinstance(each, str) for each in texts):
             raise DescriptionError(f"every value of [{key}] must be a text")
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
-def main(path: str, datagrams: bool = False) -> None:
-    """Print `ready`; when the input ends, a `SquatReport`."""
+def main(path: str, datagrams: bool = False, silent: bool = False) -> None:
+    """Print `ready`; when the input ends, a `SquatReport`. `silent`: hang up on each without a word."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM) as listener:
         listener.bind(path)
         os.chmod(path, 0o666)
@@ -42,6 +42,8 @@ def main(path: str, datagrams: bool = False) -> None:
             with peer:
                 peer.settimeout(2.0)
                 who = str(credentials.of_peer(peer)["uid"])
+                if silent:
+                    continue
                 try:
                     _count(report, who, len(peer.recv(65536)))
                     peer.sendall(ANSWER)

@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -46,6 +47,8 @@ order: dict[str, Any] = {}
 
 def become(uid: int, gid: int, groups: Sequence[int] = ()) -> None:
     """Give root up."""
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "this system has no setresuid(2)")
     os.setgroups(list(groups))
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -174,6 +177,8 @@ def not_applicable(seen: str) -> Seen:
 
 def listener_pid() -> int:
     """Who called listen() on the socket that answers (SO_PEERCRED)."""
+    if sys.platform == "darwin":
+        raise OSError(errno.ENOTSUP, "this system has no SO_PEERCRED")
     with socket.socket(socket.AF_UNIX, order["type"]) as peer:
         peer.settimeout(5)
         peer.connect(address())

@@ -284,7 +284,7 @@ def look_lifetime() -> Seen:
 def crowd(count: int) -> Seen:
     """Open so many connections with the beginning of a question on each, and ask as somebody else."""
     if order["speaks"] not in QUESTIONS:
-        return not_applicable("no question is known here")
+        return {"verdict": "", "seen": "no question is known here"}
     beginning = QUESTIONS[order["speaks"]][0][:3]
     start(files=1024)
     assert up()
