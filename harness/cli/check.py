@@ -83,15 +83,13 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     from harness.checks.runner import CheckError, Configuration, check
     from harness.report import checks_baseline
     from harness.report.checks_terminal import Progress, print_result, print_summary
-    from harness.report.output_file import check_writable
+    from harness.report.output_file import expect_writable
     from harness.subjects.command import CommandSubject
     from harness.subjects.machine import derived_mounts, missing, named_accounts
     from harness.testbed.cast import OWNER_ID
     from harness.world import ROOT, Principal
 
-    for name in FILES:
-        if getattr(options, name) is not None:
-            check_writable(getattr(options, name))
+    expect_writable(*(getattr(options, name) for name in FILES))
     baseline = {} if options.baseline is None else checks_baseline.load(options.baseline)
     subject = described.subject
     own = isinstance(subject, CommandSubject)

@@ -60,20 +60,6 @@ def _directory(file: Path) -> Iterator[int]:
         os.close(directory)
 
 
-def check_writable(file: Path) -> None:
-    """See before the work whether a file could be written after it. Raises OutputError."""
-    try:
-        directory = _open_directory(file)
-        try:
-            _before(file, directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise OutputError(f"{file} can't be written: {error.strerror}") from error
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{file} can't be written: its directory is not to be written in")
-
-
 def _open_directory(file: Path) -> int:
     def follow(link: os.stat_result) -> None:
         if link.st_uid not in {0, os.geteuid()}:

@@ -14,7 +14,7 @@ from harness.checks.check import CheckResult
 from harness.checks.mending import ADVICE, IN_PYTHON, advice
 from harness.engines.protocol import Facts
 from harness.report import checks_baseline, checks_junit, checks_markdown, checks_sarif
-from harness.report.output_file import OutputError, check_writable
+from harness.report.output_file import OutputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,16 +100,6 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
     file.write_text("held mode\n", encoding="utf-8")
     with pytest.raises(OutputError, match=r"line 1 .* is no result of a check"):
         checks_baseline.load(file)
-
-
-def test_a_file_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
-    check_writable(tmp_path / "page.html")
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(OutputError, match=r"missing/x\.html can't be written: No such file or directory"):
-        check_writable(tmp_path / "missing" / "x.html")
-    (tmp_path / "link").symlink_to("elsewhere")
-    with pytest.raises(OutputError, match="it is a symlink"):
-        check_writable(tmp_path / "link")
 
 
 def test_every_check_says_how_to_mend_what_it_finds() -> None:
