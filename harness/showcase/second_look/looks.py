@@ -316,6 +316,8 @@ def crowd(count: int) -> Seen:
     opened = os.read(reading, 20).decode()
     answered, said = ask()
     os.kill(pid, signal.SIGKILL)
+    if answered and int(opened) < count:
+        return {"verdict": "", "seen": f"no more than {opened} connections could be opened"}
     return (held if answered else broken)(f"{opened} connections; answered: {answered} {said!r}")
 
 
