@@ -26,15 +26,13 @@ PLACEHOLDERS = ("{socket}", "{directory}")
 OF_A_KNOWN_SUBJECT = frozenset({"mode", "user", "group", "patience", "starts"})
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness check SUBJECT`, `harness check subject.toml`, `harness check -- COMMAND {socket} {mode}`."""
-    parser = subparsers.add_parser(
-        "check",
-        help="attack a server, and say what holds and what is broken",
-        description="Attack a server in a place with users: one that the harness knows, one that a subject file "
-        "describes, or any command.",
-        usage="harness check [OPTIONS] SUBJECT | FILE.toml | -- COMMAND ... {socket} ... {mode} ...",
+    parser.description = (
+        "Attack a server in a place with users: one that the harness knows, one that a subject file describes, or any "
+        "command."
     )
+    parser.usage = "harness check [OPTIONS] SUBJECT | FILE.toml | -- COMMAND ... {socket} ... {mode} ..."
     parser.add_argument(
         "words",
         nargs="*",
@@ -99,7 +97,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
             accounts=(*subject.accounts, *named_accounts(subject)),
             mounts=(*subject.mounts, *derived_mounts(subject.command, subject.mounts)),
         )
-    engine = choose(options.engine)
+    engine = choose(options.engine, options.image or described.image)
     configuration = Configuration(described.mode, described.owner, described.group)
     image = options.image or described.image or engine.image_with(subject.suite, subject.packages)
     results: list[CheckResult] = []

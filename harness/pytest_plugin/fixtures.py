@@ -70,7 +70,7 @@ def harness_user(request: pytest.FixtureRequest, harness_principals: Mapping[str
 
 @pytest.fixture
 def harness_socket_mode(request: pytest.FixtureRequest) -> int:
-    """The mode that is asked of the server: each that the mark `harness_socket_modes` names, else the server's, else 0660."""
+    """The mode that is asked of the server: each that `harness_socket_modes` names, else its own, else 0660."""
     if hasattr(request, "param"):
         mode: int = request.param
         return mode

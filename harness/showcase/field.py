@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checks import CHECKS
 from harness.checks.runner import CheckError, Configuration, check
-from harness.engines.protocol import PlaceError
+from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.report import checks_baseline
 from harness.report.checks_terminal import print_result

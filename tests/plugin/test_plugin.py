@@ -63,10 +63,18 @@ def test_a_test_without_a_server_is_told_what_is_missing(project: Project) -> No
 def test_what_nobody_knows_is_one_sentence(project: Project) -> None:
     server = '@pytest.mark.harness_server("python3", "/srv/guestbook/guestbook.py", "{socket}"%s)'
     for marks, fixture, sentence in (
-        (server % "" + '\n@pytest.mark.harness_checks("mod")', "harness_check", "there is no 'mod'; there are mode, traversal"),
+        (
+            server % "" + '\n@pytest.mark.harness_checks("mod")',
+            "harness_check",
+            "there is no 'mod'; there are mode, traversal",
+        ),
         (server % ', speaks="mine"', "harness_server", "nobody here speaks 'mine'; there are hooks"),
         (server % ', mod="0660"', "harness_server", "nobody knows the key 'mod'"),
-        (server % "" + '\n@pytest.mark.harness_users("nosuch")', "harness_user", "there is no 'nosuch'; there are root"),
+        (
+            server % "" + '\n@pytest.mark.harness_users("nosuch")',
+            "harness_user",
+            "there is no 'nosuch'; there are root",
+        ),
         ('@pytest.mark.harness_server("nosuch.toml")', "harness_server", "nosuch.toml can't be read"),
     ):
         test = f"import pytest\n\n\n{marks}\ndef test_it({fixture}):\n    pass\n"
@@ -85,7 +93,8 @@ def test_a_subject_file_is_a_server_of_a_test(project: Project) -> None:
     )
     (project.directory / "test_guestbook.py").write_text(
         "import pytest\n\npytestmark = pytest.mark.harness_server('subject.toml')\n\n\n"
-        "@pytest.mark.harness_checks('mode', 'lifetime')\ndef test_no_news(harness_check):\n    assert not harness_check.fails, harness_check.why\n\n\n"
+        "@pytest.mark.harness_checks('mode', 'lifetime')\ndef test_no_news(harness_check):\n"
+        "    assert not harness_check.fails, harness_check.why\n\n\n"
         "def test_the_mode(harness_server):\n    assert harness_server.mode == 0o600\n",
         encoding="utf-8",
     )
