@@ -8,7 +8,7 @@
 _shtab_harness_subparsers=(run check scenarios explain capture shell sweep merge images completion)
 
 _shtab_harness_run_option_strings=(-h --help --engine --image --throwaway --json --html --junit --keep)
-_shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --as --group --speaks --mount --only --json --html)
+_shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --at-most --as --socket-owner --group --speaks --socket --chdir --ready --stop --patience --starts --spawn --door --account --config --data --mount --env --own-check --activated --only --init --baseline --json --html --junit --sarif --markdown)
 _shtab_harness_scenarios_option_strings=(-h --help)
 _shtab_harness_explain_option_strings=(-h --help --user --uid --pid --as-container --gid --groups --operation --to --mode --type --try)
 _shtab_harness_capture_option_strings=(-h --help --user --uid --pid --as-container --gid --groups --operation --to --mode --type -o --output)
@@ -21,7 +21,6 @@ _shtab_harness_option_strings=(-h --help --version)
 
 
 
-_shtab_harness_check___speaks_choices=(hooks http postgresql ssh-agent docker nothing)
 _shtab_harness_explain___operation_choices=(connect bind unlink rename stat readlink chmod)
 _shtab_harness_explain___type_choices=(stream dgram seqpacket)
 _shtab_harness_capture___operation_choices=(connect bind unlink rename stat readlink chmod)
@@ -39,6 +38,8 @@ _shtab_harness_check_pos_0_nargs='*'
 _shtab_harness_check__h_nargs=0
 _shtab_harness_check___help_nargs=0
 _shtab_harness_check___throwaway_nargs=0
+_shtab_harness_check___activated_nargs=0
+_shtab_harness_check___init_nargs=0
 _shtab_harness_check___json_nargs=0
 _shtab_harness_scenarios__h_nargs=0
 _shtab_harness_scenarios___help_nargs=0

@@ -11,7 +11,7 @@
 _shtab_harness_commands() {
   local _commands=(
     capture:'Write what decides over a path on this machine as a world file.'
-    check:'Attack a server in a place with users: a subject that the harness knows, or any command.'
+    check:'Attack a server in a place with users: one that the harness knows, one that a subject file describes, or any command.'
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: harness completion bash > ~/.local/share/bash-completion/completions/harness'
     explain:'Say why somebody may or may not use a path on this machine.'
     images:'Make the images for engines that have images, or list them.'
@@ -56,15 +56,36 @@ _shtab_harness_check_options=(
   "--engine[auto, docker, podman, namespace, vm, host (default\: the first of \$HARNESS_ENGINE, else auto)]:ENGINE:"
   "--image[the image to build the world in, for engines that have images]:NAME:"
   "--throwaway[this machine may be thrown away afterwards\: permits --engine host]"
-  "--mode[the socket\'s mode (default\: 0660)]:MODE:"
+  "--mode[the socket\'s mode, which it must have (default\: 0660)]:MODE:"
+  "--at-most[a mode that its socket\'s must not exceed, in place of --mode]:MODE:"
   "--as[the user that the server runs as (default\: alice)]:USER:"
-  "--group[the socket\'s group (default\: that of the server\'s user)]:GROUP:"
-  "--speaks[what a command\'s server speaks (default\: nothing)]:speaks:(hooks http postgresql ssh-agent docker nothing)"
-  "*--mount[bring a file or directory of this machine into the place, read-only\; may be given more than once]:HOST[:PLACE]:"
+  "--socket-owner[the socket\'s owner, where root starts the server and it becomes another user]:USER:"
+  "--group[the socket\'s group, \{group\} in the command (default\: that of the server\'s user)]:GROUP:"
+  "--speaks[hooks, http, postgresql, ssh-agent, docker, redis, memcached, mariadb, haproxy, dbus, nothing (default), or MODULE.py for a protocol of your own]:DIALECT:"
+  "--socket[the socket\'s path, or its name in \{directory\}, where the command does not have \{socket\}]:NAME:"
+  "--chdir[the server\'s working directory in the place (default\: \/)]:DIR:"
+  "--ready[how it is ready\: notify, line\:PATTERN, tcp\:PORT (default\: it answers)]:HOW:"
+  "--stop[the signal that ends it (default\: TERM)]:SIGNAL:"
+  "--patience[how long a start or a stop may take (default\: 10)]:SECONDS:"
+  "--starts[how often creation-window starts it at full speed (default\: as time allows)]:N:"
+  "--spawn[a command of the server\'s user that makes it start a program, for inherited]:COMMAND:"
+  "*--door[another endpoint that is meant, as tcp\:PORT or a path with \* and \?\; more than once]:ENDPOINT:"
+  "*--account[a user whom the command or its configuration names\; more than once]:USER:"
+  "*--config[a configuration to be written into the place, \{config\} in the command\; more than once]:FILE[:PLACE]:"
+  "*--data[a directory to be copied for the server\'s user, \{data\} in the command\; more than once]:DIR[:PLACE]:"
+  "*--mount[a file or directory of this machine for the place, read-only\; more than once]:HOST[:PLACE]:"
+  "*--env[its environment\; more than once]:NAME=VALUE:"
+  "--own-check[whom it serves by a check of its own, whatever the mode]:USER,...:"
+  "--activated[it gets its socket by LISTEN_FDS, as from systemd.socket(5)]"
   "*--only[make this check\; may be given more than once]:CHECK:"
+  "--init[write a subject file for the command to standard output]"
+  "--baseline[what --json wrote earlier\: what was broken then is no news]:FILE:"
   "--json[one JSON object for each check]"
   "--html[also write one self-contained HTML page]:FILE:"
-  "(*)::a known server (without any\: they are listed), or after -- a command that serves in the foreground\; \{socket\}, \{mode\}, \{group\} and \{state\} stand for the socket\'s path, its mode, its group, a directory of the server\'s own:"
+  "--junit[also write JUnit XML]:FILE:"
+  "--sarif[also write SARIF 2.1.0]:FILE:"
+  "--markdown[also write a Markdown table]:FILE:"
+  "(*)::a known server (without any\: they are listed), a subject file, or after -- a command\; \{socket\}, \{directory\}, \{mode\} (0660), \{mode3\} (660), \{umask\}, \{group\}, \{user\} and \{state\} stand for the socket\'s path and directory, its mode, group and owner, and a directory of the server\'s own:"
 )
 
 # guard to ensure default positional specs are added only once per session
