@@ -21,6 +21,7 @@ from harness.live.sock_diag import (
     TCP_LISTEN,
     UNIX_DIAG_NAME,
     UNIX_DIAG_RQLEN,
+    UNIX_DIAG_UID,
     UNIX_DIAG_VFS,
     Answer,
     MalformedError,
@@ -83,7 +84,15 @@ def test_each_mount_is_one_mount_whatever_its_path(mounts: list[tuple[bytes, boo
         for path, frozen, number, major, minor in mounts
     )
     assert parse_mounts(lines_of(text)) == tuple(
-        MountPoint(os.fsdecode(path), "tmpfs", ("ro",) if frozen else (), number, device_number(major, minor))
+        MountPoint(
+            os.fsdecode(path),
+            "tmpfs",
+            ("ro",) if frozen else (),
+            number,
+            device_number(major, minor),
+            source=os.fsdecode(path),
+            settings=("rw",),
+        )
         for path, frozen, number, major, minor in mounts
     )
 
@@ -132,6 +141,8 @@ def told(one: UnixSocket, unknown: Iterable[tuple[int, bytes]] = ()) -> bytes:
         body += attribute(UNIX_DIAG_VFS, struct.pack("=II", inode, device))
     if one.waiting is not None and one.room is not None:
         body += attribute(UNIX_DIAG_RQLEN, struct.pack("=II", one.waiting, one.room))
+    if one.uid is not None:
+        body += attribute(UNIX_DIAG_UID, struct.pack("=I", one.uid))
     return message(SOCK_DIAG_BY_FAMILY, body)
 
 
@@ -146,6 +157,7 @@ def unix_sockets(draw: st.DrawFn) -> UnixSocket:
         draw(st.none() | st.binary(min_size=1, max_size=108)),
         draw(st.none() | st.tuples(words, words)),
         *queue,
+        draw(st.none() | words),
     )
 
 
@@ -206,7 +218,7 @@ def test_an_answer_over_which_something_changed_is_not_complete() -> None:
 
 
 @given(words)
-def test_the_request_asks_for_all_unix_sockets_with_name_file_and_queue(sequence: int) -> None:
+def test_the_request_asks_for_all_unix_sockets_with_name_file_queue_and_owner(sequence: int) -> None:
     length, kind, flags, number, port, *request = struct.unpack("=IHHIIBBHIIIII", dump_request(sequence))
     assert (length, kind, flags, number, port) == (40, SOCK_DIAG_BY_FAMILY, 0x301, sequence, 0)
-    assert request == [socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 0x13, 0, 0]
+    assert request == [socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 0x53, 0, 0]
