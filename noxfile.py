@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent
 LOCKS = ROOT / "locks"
 
 HARNESS = ["pyproject.toml", "--all-extras", "--group", "tests", "--group", "build"]
-SERVER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "server").glob("test_*.py"))
+SERVER = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "server").glob("test_*.py"))
 ENDURANCE = [f"tests/server/test_{name}.py" for name in ("bench", "crash", "faults", "fuzz", "starts")]
 # What has a session of its own, since it takes longer than people like to wait for the main suite.
 ORACLE = [
@@ -48,7 +48,7 @@ INTEGRATION = [
     *(f"--ignore={path}" for path in ORACLE),
 ]
 PORTABLE = sorted(
-    str(path.relative_to(ROOT))
+    path.relative_to(ROOT).as_posix()
     for suite in ("unit/observatory/identity", "properties")
     for path in (ROOT / "tests" / suite).glob("test_identity*.py")
     if path.name != "test_identity_documents.py"  # which holds the documents against the harness too
@@ -244,6 +244,13 @@ def unsupported(session: nox.Session) -> None:
     """Platforms without Unix sockets, really run: Emscripten and WASI."""
     install(session, "platforms")
     pytest(session, "tests/platforms/unsupported")
+
+
+@nox.session
+def rehearsal(session: nox.Session) -> None:
+    """The jobs of macOS, the BSDs and Windows, in a Python that has only what theirs has; as root on Linux."""
+    install(session, "types")  # mypy brings typeshed, which says what each system's Python lacks
+    session.run("python", "-m", "tests.platforms.rehearsal", *session.posargs)
 
 
 @nox.session

@@ -30,7 +30,10 @@ SECBIT_NOROOT, SECBIT_NOROOT_LOCKED = 1, 2  # linux/securebits.h: an exec by uid
 
 
 def become_with(who: EncodedPrincipal, names: Sequence[str]) -> None:
-    """Give up root for what the principal is, with these capabilities alone, which an exec keeps. Raises OSError."""
+    """Give up root for what the principal is, with these capabilities alone, which an exec keeps. Raises OSError.
+
+    Linux alone has capabilities.
+    """
     prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED)
     prctl(PR_SET_KEEPCAPS, 1)
     become(who)

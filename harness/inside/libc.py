@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
@@ -25,7 +27,9 @@ def called(result: int, path: str | None = None) -> int:
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    """mount(2). Raises OSError with the target."""
+    """mount(2) with Linux's arguments, which no other system has. Raises OSError with the target."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, "the harness mounts on Linux only", target)
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
     called(LIBC.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), target)
 
@@ -41,5 +45,7 @@ def unshare(flags: int) -> None:
 
 
 def prctl(option: int, *arguments: int) -> None:
-    """prctl(2). Raises OSError."""
+    """prctl(2), which Linux alone has. Raises OSError."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, "there is no prctl(2) on this system")
     called(LIBC.prctl(option, *map(ctypes.c_ulong, (*arguments, 0, 0, 0, 0)[:4])))

@@ -69,9 +69,9 @@ class EncodedPerson(_Labelled, total=False):
 
 
 class EncodedCredentials(_Ids):
-    """A process as the kernel sees it: effective ids, supplementary groups."""
+    """A process as the kernel sees it: effective ids, supplementary groups; the pid where it is told."""
 
-    pid: int
+    pid: int | None
 
 
 class NamedCredentials(EncodedCredentials):

@@ -6,12 +6,12 @@ import ctypes
 import json
 import os
 import socket
-import struct
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
 from harness.inside.agent.refusals import refusing_component
-from harness.inside.agent.sockets import SUN_PATH, TYPES, address_bytes
+from harness.inside.agent.sockets import SUN_PATH, address_bytes, sockaddr, type_number
 from harness.inside.libc import LIBC
 
 if TYPE_CHECKING:
@@ -23,31 +23,47 @@ if TYPE_CHECKING:
     Outcome = tuple[str, str | None, str | None]
     """`ok` or an errno's name, the component that refused, and the peer's address (in hexadecimal) of a connection."""
 
+KEPT_OPEN = sys.platform == "darwin"
+"""Whether connections stay open until another line says that the listeners have looked: a pid is told of open ones."""
+
 
 def serve(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoReturn:
     """The life of the child: for each line of attempts a line of outcomes."""
+    connections: list[socket.socket] = []
     with channel.makefile("rwb") as stream:
         for line in stream:
-            said = [_attempt(trial, cwd, protected_symlinks) for trial in json.loads(line)]
+            said = [_attempt(trial, cwd, protected_symlinks, connections) for trial in json.loads(line)]
+            if not KEPT_OPEN:
+                _close(connections)
             stream.write(json.dumps(said).encode() + b"\n")
             stream.flush()
+            if KEPT_OPEN:
+                stream.readline()
+                _close(connections)
     os._exit(0)
 
 
-def _attempt(trial: Trial, cwd: str, protected_symlinks: bool) -> Outcome:
+def _close(connections: list[socket.socket]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+def _attempt(trial: Trial, cwd: str, protected_symlinks: bool, connections: list[socket.socket]) -> Outcome:
     operation, path, to, mode, kind = trial
     try:
-        peer = _try(operation, path, to, mode, kind)
+        peer = _try(operation, path, to, mode, kind, connections)
     except OSError as error:
         outcome = errnos.name(error)
         return outcome, refusing_component(operation, path, to, outcome, cwd, protected_symlinks), None
     return "ok", None, None if peer is None else peer.hex()
 
 
-def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str) -> bytes | None:
+def _try(
+    operation: str, path: str, to: str | None, mode: int | None, kind: str, connections: list[socket.socket]
+) -> bytes | None:
     """Do it. Raises OSError where the kernel refuses; returns the peer's address of a connection."""
     if operation == "connect":
-        return _connect(kind, path)
+        return _connect(kind, path, connections)
     if operation == "bind":
         _bind(kind, path)
     elif operation == "unlink":
@@ -65,15 +81,16 @@ def _try(operation: str, path: str, to: str | None, mode: int | None, kind: str)
     return None
 
 
-def _connect(kind: str, path: str) -> bytes | None:
-    with socket.socket(socket.AF_UNIX, TYPES[kind]) as client:
-        client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
-        _at_address(client, client.connect, LIBC.connect, path)
-        return address_bytes(client.getpeername())
+def _connect(kind: str, path: str, connections: list[socket.socket]) -> bytes | None:
+    client = socket.socket(socket.AF_UNIX, type_number(kind))
+    connections.append(client)
+    client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
+    _at_address(client, client.connect, LIBC.connect, path)
+    return address_bytes(client.getpeername())
 
 
 def _bind(kind: str, path: str) -> None:
-    with socket.socket(socket.AF_UNIX, TYPES[kind]) as server:
+    with socket.socket(socket.AF_UNIX, type_number(kind)) as server:
         _at_address(server, server.bind, LIBC.bind, path)
 
 
@@ -85,7 +102,7 @@ def _at_address(held: socket.socket, call: Callable[[str], None], raw: Any, path
         call(path)
         return
     # Python refuses an address that does not fit without asking; here the kernel is to answer.
-    address = struct.pack("=H", socket.AF_UNIX) + name
+    address = sockaddr(name)
     if raw(held.fileno(), address, len(address)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside import credentials
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 CHILDREN = 64
 """Principals' children that are alive at the same time."""
+READY = b"ready "
+"""Before what the child was told of itself."""
 ANYWHERE = " anywhere"
 """Marks the children that stand in no directory of the world and so outlive it."""
 
@@ -67,7 +70,7 @@ class Child:
                 os.umask(0o022)
                 os.chdir(cwd)
                 become_or_refuse(principal)
-                theirs.sendall(b"ready\n")
+                theirs.sendall(READY + json.dumps(credentials.of_this_process()).encode() + b"\n")
                 serve(theirs)
             except RefusalError as refusal:
                 theirs.sendall(str(refusal).encode() + b"\n")
@@ -83,8 +86,9 @@ class Child:
         """Wait until it is the principal. Raises RefusalError if it can't be that, or not in that directory."""
         if not self._is_ready:
             said = self.read_line()
-            if said != b"ready":
+            if not said.startswith(READY):
                 raise RefusalError(said.decode())
+            self._told: EncodedCredentials = json.loads(said[len(READY) :])
             self._is_ready = True
 
     def send(self, data: bytes) -> None:
@@ -106,8 +110,10 @@ class Child:
         return found
 
     def credentials(self) -> EncodedCredentials:
-        """What the kernel says of it."""
-        return credentials.of_process(self.pid, Outside.read(f"/proc/{self.pid}/status"))
+        """What the kernel says of it: by /proc, else what it was told itself when it became the principal."""
+        if sys.platform == "linux":
+            return credentials.of_process(self.pid, Outside.read(f"/proc/{self.pid}/status"))
+        return self._told
 
     def end(self) -> None:
         """End it; the main loop reaps it."""

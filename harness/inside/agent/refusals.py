@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-MAXSYMLINKS = 40  # linux/namei.h
-NAME_MAX, PATH_MAX = 255, 4096  # linux/limits.h
+MAXSYMLINKS = 40 if sys.platform == "linux" else 32  # linux/namei.h; MAXSYMLINKS, sys/param.h
+NAME_MAX, PATH_MAX = 255, 4096 if sys.platform == "linux" else 1024  # linux/limits.h; sys/syslimits.h
 UNKNOWN = "unknown"
 """What refuses, where no trial can tell."""
 

@@ -81,6 +81,8 @@ class Rounds:
         ]
         process = child.credentials() if connected else None
         met = self._met(child.pid, connected)
+        if attempts.KEPT_OPEN:
+            child.send(b"\n")
         return [
             EncodedObservation(outcome, at, met.get(number), process if number in met else None)
             for number, (outcome, at, _) in enumerate(outcomes)
@@ -95,7 +97,7 @@ class Rounds:
             met = [
                 credentials for each in self._builder.sockets if each.address == address for credentials in each.drain()
             ]
-            theirs = [credentials for credentials in met if credentials["pid"] == pid]
+            theirs = [credentials for credentials in met if credentials["pid"] in (pid, None)]
             if len(theirs) == len(numbers):  # else a server with the same address took some of them
                 found.update(zip(numbers, theirs))
         return found

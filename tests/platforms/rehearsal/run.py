@@ -1,0 +1,43 @@
+"""A program in the rehearsed interpreter, in a mount namespace that has neither /proc nor /sys."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+HIDDEN = 'mount -t tmpfs -o ro,size=4k none /sys && mount -t tmpfs -o ro,size=4k,mode=0555 none /proc && exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One target's interpreter."""
+
+    target: str
+    python: Path
+
+    def run(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
+        """Run it with these arguments in a directory; its exit status."""
+        command = ["unshare", "--mount", "sh", "-c", HIDDEN, "sh", str(self.python), *arguments]
+        return subprocess.run(command, cwd=directory, env=self._environment(more or {}), check=False).returncode
+
+    def pytest(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
+        """Run pytest; its exit status."""
+        return self.run("-m", "pytest", "-p", "no:cacheprovider", *arguments, directory=directory, more=more)
+
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        home = self.python.parents[1]
+        return {
+            **{name: value for name, value in os.environ.items() if name not in {"CI", "PYTHONPATH"}},
+            "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": str(home / "lib"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HARNESS_THROWAWAY": "1",
+            "HYPOTHESIS_NO_PLUGINS": "1",  # trio brings one, and needs kqueue where the target has it
+            **more,
+        }

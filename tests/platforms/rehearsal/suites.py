@@ -1,0 +1,38 @@
+"""What the jobs of each target's workflow run, by the noxfile's own lists."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+NOXFILE = Path(__file__).parents[3] / "noxfile.py"
+TARGETS = {
+    "darwin": "darwin",
+    "freebsd": "freebsd14",
+    "openbsd": "openbsd7",
+    "netbsd": "netbsd10",
+    "win32": "win32",
+}
+"""By their names here, what `sys.platform` is."""
+
+
+def noxfile() -> Any:
+    """The noxfile as a module."""
+    spec = importlib.util.spec_from_file_location("noxfile", NOXFILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_NOX = noxfile()
+SUITES: dict[str, list[tuple[str, ...]]] = {
+    "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--engine", "host")],
+    **{name: [tuple(_NOX.PORTABLE)] for name in ("freebsd", "openbsd", "netbsd", "win32")},
+}
+"""For each target, pytest's arguments for each of its runs."""
