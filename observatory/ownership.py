@@ -79,14 +79,16 @@ def make_own_directory(path: str) -> bool:
     except FileExistsError:
         return False
     # A umask may have taken the owner's own bits, so that it can't be opened; and the path could be another's by now.
-    how = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    if sys.platform == "linux":
-        how |= os.O_PATH
-    handle = os.open(path, how)
+    if sys.platform != "linux":  # which alone opens what may not be read (O_PATH)
+        made = os.lstat(path)
+        if made.st_uid == os.geteuid() and stat.S_IMODE(made.st_mode) != 0o700:
+            os.chmod(path, 0o700, follow_symlinks=False)
+        return True
+    handle = os.open(path, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_PATH)
     try:
         made = os.fstat(handle)
         if made.st_uid == os.geteuid() and stat.S_IMODE(made.st_mode) != 0o700:
-            os.chmod(f"/proc/self/fd/{handle}" if sys.platform == "linux" else path, 0o700)
+            os.chmod(f"/proc/self/fd/{handle}", 0o700)
     finally:
         os.close(handle)
     return True

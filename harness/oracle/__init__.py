@@ -4,7 +4,7 @@ from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
 from harness.oracle.quoting import quoted
-from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, rules_of, xnu
+from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
 
 __all__ = [
     "SYSTEMS",
@@ -16,6 +16,8 @@ __all__ = [
     "freebsd",
     "grid",
     "linux",
+    "netbsd",
+    "openbsd",
     "predict",
     "quoted",
     "rules_of",

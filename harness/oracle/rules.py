@@ -6,7 +6,7 @@ gives the errno. A kernel that differs is another value, not other code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
@@ -38,6 +38,8 @@ StepName = Literal[
     "second_entry_length",
     "absent",
     "no_closing_slash",
+    "not_the_root",
+    "slash_only_on_a_directory",
     "writable_mount",
     "may_create",
     "create",
@@ -176,12 +178,50 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
 _BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
         **{name: steps for name, steps in LINUX_STEPS.items() if not name.endswith("abstract")},
+        # It is asked whether a thing is a socket before any permission is: FreeBSD and OpenBSD
+        # sys/kern/uipc_usrreq.c (`unp_connectat`, `unp_connect`), NetBSD the same, XNU bsd/kern/uipc_usrreq.c.
         "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening"),
+    }
+)
+_BIND_BEHIND_LINKS: Final[tuple[StepName, ...]] = tuple(
+    "parent_behind_links" if step == "parent" else step for step in LINUX_STEPS["bind"]
+)
+_XNU_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
+    {
+        **_BSD_STEPS,
+        "bind": (
+            "address",
+            "parent_behind_links",  # bsd/kern/uipc_usrreq.c, `unp_bind`: CREATE with FOLLOW
+            "not_the_root",  # bsd/vfs/vfs_lookup.c, `lookup_handle_emptyname`
+            "free_name",
+            "entry_length",
+            "slash_only_on_a_directory",  # bsd/vfs/vfs_lookup.c, `lookup_handle_found_vnode`
+            "absent",
+            "writable_mount",  # bsd/vfs/vfs_lookup.c, `lookup_validate_creation_path`: before the slash
+            "no_closing_slash",
+            "may_create",  # bsd/kern/uipc_usrreq.c, `unp_bind`: KAUTH_VNODE_ADD_FILE
+            "create",
+        ),
+        "unlink": (
+            "length",
+            "parent",
+            "not_the_root",  # bsd/vfs/vfs_lookup.c, `lookup_handle_emptyname`
+            "removable_name",
+            "entry_length",
+            "present",
+            "slash_only_on_a_directory",  # bsd/vfs/vfs_lookup.c, `lookup_handle_found_vnode`
+            "writable_mount",  # the same function, once the name was found
+            "not_mounted_upon",  # bsd/vfs/vfs_syscalls.c, `unlinkat_internal`: VROOT
+            "not_a_directory",  # bsd/vfs/vfs_subr.c, `vn_authorize_unlink`: before any permission
+            "may_delete",  # bsd/vfs/vfs_subr.c, `vnode_authorize_delete`
+            "not_sticky",  # the same function
+            "remove",
+        ),
     }
 )
 
 
-SYSTEMS: Final = ("Linux", "Darwin", "FreeBSD")
+SYSTEMS: Final = ("Linux", "Darwin", "FreeBSD", "OpenBSD", "NetBSD")
 """Whose rules are known, by the names that uname(2) gives their kernels."""
 
 
@@ -204,7 +244,9 @@ def rules_of(kernel: Kernel) -> Rules:
     if kernel.system not in SYSTEMS:
         known = ", ".join(SYSTEMS)
         raise ValueError(f"no rules are known of the kernel of {kernel.system}; known are those of {known}")
-    return linux(kernel.sysctls) if kernel.system == "Linux" else {"Darwin": xnu, "FreeBSD": freebsd}[kernel.system]()
+    if kernel.system == "Linux":
+        return linux(kernel.sysctls)
+    return {"Darwin": xnu, "FreeBSD": freebsd, "OpenBSD": openbsd, "NetBSD": netbsd}[kernel.system]()
 
 
 def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
@@ -221,37 +263,18 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
     )
 
 
-def freebsd() -> Rules:
-    """FreeBSD. It is asked whether a thing is a socket before any permission is."""
-    return Rules(
-        name="freebsd",
-        verified="read in sys/kern/uipc_usrreq.c (connect, bind), sys/sys/param.h, sys/sys/un.h; not observed on a "
-        "running kernel; rename and chmod are taken to be Linux's",
-        steps=_BSD_STEPS,
-        sun_path=104,
-        path_max=1024,
-        symlinks=32,
-        abstract=False,
-        acl_needs_group_bits=False,
-        capabilities=False,
-        overrides=_OVERRIDES,
-        new_group="directory",
-        errors=MappingProxyType({"unlink EISDIR": "EPERM"}),
-    )
+_BSD_ERRORS: Final = MappingProxyType({"unlink EISDIR": "EPERM"})
+"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD and NetBSD the same, `dounlinkat` and `do_sys_unlinkat`."""
 
 
-def xnu() -> Rules:
-    """The kernel of macOS. As FreeBSD; and bind follows a symlink at the path's end, and has no POSIX ACLs."""
+def _bsd(name: str, verified: str, steps: Mapping[Procedure, tuple[StepName, ...]] = _BSD_STEPS) -> Rules:
+    """What the kernels of BSD's line share: MAXSYMLINKS and PATH_MAX of sys/param.h and sys/syslimits.h, sun_path of
+    sys/un.h; a new file has its directory's group (`ufs_makeinode`); there are no abstract names and no capabilities.
+    """
     return Rules(
-        name="xnu",
-        verified="read in bsd/kern/uipc_usrreq.c (connect, bind), bsd/sys/param.h, bsd/sys/un.h; not observed on a "
-        "running kernel; rename and chmod are taken to be Linux's",
-        steps=MappingProxyType(
-            {
-                **_BSD_STEPS,
-                "bind": tuple("parent_behind_links" if step == "parent" else step for step in _BSD_STEPS["bind"]),
-            }
-        ),
+        name=name,
+        verified=f"read, not run: {verified}; rename and chmod are taken to be Linux's",
+        steps=steps,
         sun_path=104,
         path_max=1024,
         symlinks=32,
@@ -261,5 +284,57 @@ def xnu() -> Rules:
         capabilities=False,
         overrides=_OVERRIDES,
         new_group="directory",
-        errors=MappingProxyType({"unlink EISDIR": "EPERM"}),
+        errors=_BSD_ERRORS,
+    )
+
+
+def freebsd() -> Rules:
+    """FreeBSD. Its ACLs are those of POSIX.1e (UFS), which bind whoever has an entry under every mode."""
+    return replace(
+        _bsd(
+            "freebsd",
+            "sys/kern/uipc_usrreq.c (`uipc_bindat`: NOFOLLOW; `unp_connectat`), sys/kern/subr_acl_posix1e.c, "
+            "sys/sys/param.h, sys/sys/un.h",
+        ),
+        classes=("owner", "acl", "group", "other"),
+    )
+
+
+def openbsd() -> Rules:
+    """OpenBSD. It has no ACLs."""
+    return _bsd("openbsd", "sys/kern/uipc_usrreq.c (`unp_bind`: NOFOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h")
+
+
+def netbsd() -> Rules:
+    """NetBSD. Its bind follows a symlink at the path's end, as macOS's does."""
+    return _bsd(
+        "netbsd",
+        "sys/kern/uipc_usrreq.c (`unp_bind`: FOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h",
+        MappingProxyType({**_BSD_STEPS, "bind": _BIND_BEHIND_LINKS}),
+    )
+
+
+def xnu() -> Rules:
+    """The kernel of macOS, without its ACLs, its flags (chflags(1)) and its sandboxes, which no world has.
+
+    An address may have 253 bytes of path on the wire (bsd/kern/uipc_syscalls.c, `getsockaddr`: SOCK_MAXADDRLEN), though
+    its sun_path has 104. A sticky directory's refusal is EACCES (bsd/vfs/vfs_subr.c, `vnode_authorize_delete`).
+    """
+    return replace(
+        _bsd("xnu", "", _XNU_STEPS),
+        verified="rehearsed, not run on a Mac: read in XNU 11417.101 (macOS 15.4), bsd/kern/uipc_usrreq.c (`unp_bind`, "
+        "`unp_connect`), bsd/kern/uipc_syscalls.c (`getsockaddr`), bsd/vfs/vfs_lookup.c (`lookup_handle_emptyname`, "
+        "`lookup_handle_found_vnode`, `lookup_validate_creation_path`), bsd/vfs/vfs_syscalls.c (`unlinkat_internal`), "
+        "bsd/vfs/vfs_subr.c (`vn_authorize_unlink`, `vnode_authorize_delete`); the order of rename's checks and chmod are "
+        "taken to be Linux's",
+        sun_path=253,
+        errors=MappingProxyType(
+            {
+                "unlink EISDIR": "EPERM",
+                "unlink EPERM": "EACCES",
+                "rename EPERM": "EACCES",
+                "connect EINVAL": "ENAMETOOLONG",
+                "bind EINVAL": "ENAMETOOLONG",
+            }
+        ),
     )

@@ -279,6 +279,22 @@ def no_closing_slash(trial: Trial) -> None:
 
 
 @_step
+def not_the_root(trial: Trial) -> None:
+    """The path is more than slashes. (In the machine's own root XNU says EEXIST to bind; a place's is a chroot(2)'s.)"""
+    if trial.last.sort == "root":
+        raise Refused("EISDIR", trial.at, "the path is the root directory")
+
+
+@_step
+def slash_only_on_a_directory(trial: Trial) -> None:
+    """A slash after what is there asks for a directory."""
+    number = trial.entry(trial.last)
+    if trial.last.slash and number is not None and trial.system.inodes[number].kind != "directory":
+        kind = trial.system.inodes[number].kind
+        raise trial.refuse("ENOTDIR", trial.at, f"the path ends in a slash, and {trial.at} is a {kind}")
+
+
+@_step
 def writable_mount(trial: Trial) -> None:
     """The directory is on a file system and a mount that take changes."""
     if trial.system.frozen(trial.last.directory):

@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import stat
+import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +24,17 @@ from typing import TYPE_CHECKING, Final
 
 from observatory.address import LONGEST_PATH
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.listening import serving_lock
+from observatory.listening.exclusive_rename import rename_exclusively
 from observatory.listening.starting_lock import starting_lock
+from observatory.ownership import make_own_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_MODE: Final = 0o660
+PRIVATE_NAME: Final = "s"
+"""The name of a socket until it has its own."""
 BACKLOG: Final = 65535
 """Connections that may wait to be accepted: more than any kernel allows, which lowers it to what it does allow."""
 
@@ -52,6 +58,8 @@ class Listener:
     owner: int
     group: int
     inode: tuple[int, int] | None = field(default=None)
+    serving: serving_lock.ServingLock | None = field(default=None)
+    """Held for as long as it listens, where no errno tells that it does."""
 
     def remove(self) -> None:
         """Take the name away, if it still is this socket's. The descriptor stays open.
@@ -62,6 +70,9 @@ class Listener:
             return
         with starting_lock(self.path):
             _unlink(self.path, self.inode)
+            if self.serving is not None:
+                self.serving.release()
+                self.serving = None
         self.inode = None
 
 
@@ -98,9 +109,14 @@ def listen(wanted: Specification) -> Listener:
     _check_path(wanted.path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with starting_lock(wanted.path) as locked:
-            _bind(sock, wanted.path, may_replace=locked)
+        with starting_lock(wanted.path) as locked, contextlib.ExitStack() as undo:
+            serving = serving_lock.take(wanted.path) if serving_lock.NEEDED else None
+            if serving is not None:
+                undo.callback(serving.release)
+            _bind(sock, wanted.path, may_replace=locked, serving=serving)
             listener = _finish(sock, wanted)
+            listener.serving = serving
+            undo.pop_all()
     except BaseException:
         sock.close()
         raise
@@ -145,24 +161,57 @@ def _set_group(handle: str, wanted: Specification) -> None:
         ) from None
 
 
-def _bind(sock: socket.socket, path: str, *, may_replace: bool) -> None:
+def _bind(
+    sock: socket.socket, path: str, *, may_replace: bool, serving: serving_lock.ServingLock | None = None
+) -> None:
     with contextlib.suppress(OSError):  # EINVAL outside Linux: there, not listening yet is what keeps everyone out
         os.fchmod(sock.fileno(), 0)
     try:
-        sock.bind(path)
+        _bind_here(sock, path)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno not in {errno.EADDRINUSE, errno.EEXIST}:
             raise _explained(error, path) from None
     else:
         return
-    _remove_stale(path, may_replace=may_replace)
+    _remove_stale(path, may_replace=may_replace, serving=serving)
     try:
-        sock.bind(path)
+        _bind_here(sock, path)
     except OSError as error:
         raise _explained(error, path) from None
 
 
-def _remove_stale(path: str, *, may_replace: bool) -> None:
+def _bind_here(sock: socket.socket, path: str) -> None:
+    """Bind at the path itself and not behind a link. Raises OSError.
+
+    macOS's bind() follows a link that leads nowhere (XNU: bsd/kern/uipc_usrreq.c, `unp_bind`, FOLLOW), so that whoever may
+    make one could have a socket made anywhere. There it is bound in a directory of our own and then gets its name.
+    """
+    if sys.platform != "darwin":
+        sock.bind(path)
+        return
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    directory, name = os.path.split(os.path.abspath(path))
+    private = os.path.join(directory, f".{secrets.token_hex(8)}")
+    before = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        make_own_directory(private)
+        try:
+            os.chdir(private)  # an address need not be longer for it
+            sock.bind(PRIVATE_NAME)
+            try:
+                rename_exclusively(os.path.join(private, PRIVATE_NAME), os.path.join(directory, name))
+            except BaseException:
+                os.unlink(PRIVATE_NAME)
+                raise
+        finally:
+            os.fchdir(before)
+            os.rmdir(private)
+    finally:
+        os.close(before)
+
+
+def _remove_stale(path: str, *, may_replace: bool, serving: serving_lock.ServingLock | None) -> None:
     """Remove what a dead server of our own uid left at `path`. Raises ObservatoryError if it's anything else."""
     try:
         with _handle(path) as (handle, found):
@@ -175,8 +224,14 @@ def _remove_stale(path: str, *, may_replace: bool) -> None:
                     f"{path} is a socket of uid {found.st_uid}, not of uid {os.geteuid()}, and stays as it is:"
                     " choose another --socket"
                 )
-            if _is_live(handle, path, stat.S_IMODE(found.st_mode)):
+            dead = serving is not None and serving.left
+            if not dead and _is_live(handle, path, stat.S_IMODE(found.st_mode)):
                 raise ObservatoryError(f"a server already listens on {path}")
+            if not dead and serving_lock.NEEDED and may_replace:
+                raise ObservatoryError(
+                    f"cannot tell whether a server lives behind {path} (it refuses, as one does which has too many"
+                    " waiting): remove it if none does"
+                )
             inode = (found.st_dev, found.st_ino)
     except FileNotFoundError:
         return  # it has gone by itself

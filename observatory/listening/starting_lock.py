@@ -49,14 +49,20 @@ def starting_lock(path: str) -> Iterator[bool]:
     try:
         yield True
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # while it is locked: who opened it meanwhile finds that it has gone, and makes another
-            if _OWN in name:
-                os.rmdir(os.path.dirname(name))
+        remove_lock_file(name)
         os.close(descriptor)
 
 
-def _lock_file(path: str) -> str | None:
+def remove_lock_file(name: str) -> None:
+    """While it is locked: who opened it meanwhile finds that it has gone, and makes another."""
+    with contextlib.suppress(OSError):
+        os.unlink(name)
+        if _OWN in name:
+            os.rmdir(os.path.dirname(name))
+
+
+def lock_file(path: str) -> str | None:
+    """Where the lock for a socket's path lies, which ends in `.lock`; `None` if there is no place for it."""
     directory, name = os.path.split(os.path.abspath(path))
     try:
         if strangers(directory) is None and os.access(directory, os.W_OK):
@@ -93,7 +99,7 @@ def _own_directories() -> Iterator[Path]:
 def _locked(path: str) -> tuple[str, int] | None:
     """The lock file's name, and the file open and locked; `None` if it is held too long, or can't be made."""
     until = time.monotonic() + PATIENCE
-    while (name := _lock_file(path)) is not None and time.monotonic() <= until:
+    while (name := lock_file(path)) is not None and time.monotonic() <= until:
         try:
             descriptor = open_own_file(name, os.O_RDWR, make=True)
         except (ObservatoryError, OSError):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.oracle import Rules, decide, freebsd, grid, linux, predict, xnu
+from harness.oracle import Rules, decide, freebsd, grid, linux, netbsd, openbsd, predict, xnu
 from harness.world import Attempt, Node, User, World, complete
 from harness.world.strategies import worlds
 
-ALL_RULES = (linux(), linux({"fs.protected_symlinks": 1}), freebsd(), xnu())
+ALL_RULES = (linux(), linux({"fs.protected_symlinks": 1}), freebsd(), xnu(), openbsd(), netbsd())
 rules_of_all = st.sampled_from(ALL_RULES)
 
 
@@ -88,7 +88,7 @@ def _grid_world(directory: int, socket: int) -> World:
     )
 
 
-@pytest.mark.parametrize("rules", ALL_RULES, ids=["linux", "linux-protected", "freebsd", "xnu"])
+@pytest.mark.parametrize("rules", ALL_RULES, ids=["linux", "linux-protected", "freebsd", "xnu", "openbsd", "netbsd"])
 @pytest.mark.parametrize("operation", ["connect", "unlink", "bind"])
 def test_a_grid_says_of_each_pair_of_modes_what_the_oracle_says_of_it_alone(operation: str, rules: Rules) -> None:
     path = "/srv/d/new" if operation == "bind" else "/srv/d/s"

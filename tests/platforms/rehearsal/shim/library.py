@@ -25,6 +25,9 @@ def change(ctypes):
                 from rehearsal import sockets
 
                 return sockets.raw(ctypes, Real.__getattr__(self, name), name)
+            if system() == "darwin" and name == "renamex_np":
+                rename = Real.__getattr__(self, "renameat2")  # with RENAME_NOREPLACE, which is 1, at AT_FDCWD
+                return lambda source, target, flags: rename(-100, source, -100, target, {4: 1}[flags.value])
             if system() == "darwin" and name == "getgroups":
                 return _getgroups(ctypes)
             return Real.__getattr__(self, name)

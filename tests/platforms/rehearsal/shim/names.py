@@ -9,12 +9,13 @@ import errno
 from rehearsal import system
 
 STICKY = 0o1000
-FORMAT, DIRECTORY = 0o170000, 0o040000
+FORMAT, DIRECTORY, LINK = 0o170000, 0o040000, 0o120000
 
 
 def change(posix):
     """Have it so."""
     _show_descriptors(posix)
+    _change_modes_of_links(posix)
     if system() == "darwin":
         _refuse_as_xnu(posix)
 
@@ -36,6 +37,18 @@ def _show_descriptors(posix):
         return listdir(path)
 
     posix.listdir = bsd_listdir
+
+
+def _change_modes_of_links(posix):
+    """fchmodat(2) with AT_SYMLINK_NOFOLLOW, which Linux got later; here nobody exchanges the file meanwhile."""
+    chmod, lstat = posix.chmod, posix.lstat
+
+    def bsd_chmod(path, mode, *, dir_fd=None, follow_symlinks=True):
+        if not follow_symlinks and lstat(path, dir_fd=dir_fd).st_mode & FORMAT == LINK:
+            return
+        chmod(path, mode, dir_fd=dir_fd)
+
+    posix.chmod = bsd_chmod
 
 
 def _refuse_as_xnu(posix):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.engines.protocol import Facts
-from harness.oracle import SYSTEMS, freebsd, linux, rules_of, xnu
+from harness.oracle import SYSTEMS, freebsd, linux, netbsd, openbsd, rules_of, xnu
 from harness.world import Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, socket
 
@@ -70,7 +70,7 @@ def test_a_file_that_may_be_written_refuses_the_connection(mode: int, said: str)
     assert outcome("dan", "connect", "/run/f", Node("/run/f", "file", mode=mode)) == said
 
 
-@pytest.mark.parametrize("rules", [freebsd(), xnu()], ids=["freebsd", "xnu"])
+@pytest.mark.parametrize("rules", [freebsd(), xnu(), openbsd(), netbsd()], ids=["freebsd", "xnu", "openbsd", "netbsd"])
 @pytest.mark.parametrize("mode", [0o666, 0o600])
 def test_the_bsds_look_for_a_socket_before_permission(rules: object, mode: int) -> None:
     file = Node("/run/f", "file", mode=mode)
@@ -137,12 +137,14 @@ def test_where_there_are_no_abstract_names_an_at_sign_is_a_letter() -> None:
     assert outcome("dan", "connect", "@name", rules=xnu()) == "ENOENT"
 
 
-@pytest.mark.parametrize(("rules", "room"), [(linux(), 108), (freebsd(), 104), (xnu(), 104)])
-def test_an_address_has_room_for_so_many_bytes(rules: object, room: int) -> None:
+@pytest.mark.parametrize(
+    ("rules", "room", "said"), [(linux(), 108, "EINVAL"), (freebsd(), 104, "EINVAL"), (xnu(), 253, "ENAMETOOLONG")]
+)
+def test_an_address_has_room_for_so_many_bytes(rules: object, room: int, said: str) -> None:
     fits = "/run/" + "é" * ((room - 5) // 2) + "x" * ((room - 5) % 2)
     assert len(fits.encode()) == room
     assert outcome("dan", "connect", fits, rules=rules) == "ENOENT"  # type: ignore[arg-type]
-    assert outcome("dan", "connect", fits + "x", rules=rules) == "EINVAL"  # type: ignore[arg-type]
+    assert outcome("dan", "connect", fits + "x", rules=rules) == said  # type: ignore[arg-type]
 
 
 def test_a_symlink_leads_to_the_socket_and_its_own_mode_is_nothing() -> None:
@@ -174,7 +176,9 @@ def test_a_decision_says_who_was_refused_where_and_why() -> None:
 
 def test_the_rules_are_those_of_the_system_and_of_one_that_is_not_known_there_are_none() -> None:
     facts = Facts("host", "1", "any", "3", {"fs.protected_symlinks": 1})
-    assert [rules_of(replace(facts, system=system)).name for system in SYSTEMS] == ["linux", "xnu", "freebsd"]
+    assert [rules_of(replace(facts, system=system)).name for system in SYSTEMS] == [
+        *("linux", "xnu", "freebsd", "openbsd", "netbsd")
+    ]
     assert rules_of(facts).protected_symlinks
     with pytest.raises(ValueError, match="no rules are known of the kernel of Plan9; known are those of Linux"):
         rules_of(replace(facts, system="Plan9"))

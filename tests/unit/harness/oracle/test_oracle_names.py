@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.oracle import freebsd, xnu
+from harness.oracle import freebsd, netbsd, openbsd, xnu
 from harness.world import Attempt, Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, outcomes, socket
 
@@ -72,6 +72,12 @@ def test_on_the_bsds_a_new_socket_always_has_the_directorys_group() -> None:
     )
     nodes = (directory("/run/d", 0o777),)
     assert outcomes(*tries, nodes=nodes, rules=freebsd()) == ["ok", "ok", "ECONNREFUSED"]
+
+
+def test_netbsd_binds_behind_a_symlink_and_openbsd_does_not() -> None:
+    nodes = (link("/run/l", "/tmp/s"),)
+    assert ask("dan", "bind", "/run/l", *nodes, rules=netbsd()).at == "/tmp/s"
+    assert outcome("dan", "bind", "/run/l", *nodes, rules=openbsd()) == "EADDRINUSE"
 
 
 def test_macos_binds_behind_a_symlink_and_the_others_do_not() -> None:
@@ -282,3 +288,44 @@ def test_chmod_drops_the_setgid_bit_of_who_is_not_in_the_group(owner: str, said:
         Attempt("bob", "connect", "/run/d/s"),
     )
     assert outcomes(*tries, nodes=(directory("/run/d", 0o755, owner),)) == ["ok", "ok", "ok", said]
+
+
+@pytest.mark.parametrize("operation", ["unlink", "rename"])
+def test_macos_says_eacces_where_a_sticky_directory_refuses(operation: str) -> None:
+    nodes = (directory("/run/d", 0o1777), socket("/run/d/s", 0o777, "bob"))
+    to = "/run/d/t" if operation == "rename" else None
+    assert outcome("dan", operation, "/run/d/s", *nodes, to=to, rules=xnu()) == "EACCES"
+    assert outcome("dan", operation, "/run/d/s", *nodes, to=to, rules=freebsd()) == "EPERM"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/run/d", "EPERM"),  # before any permission: /run is root's
+        ("/run/d/", "EPERM"),
+        ("/run/s/", "ENOTDIR"),
+        ("/run/nothing", "ENOENT"),
+        ("/", "EISDIR"),
+        ("/srv/m/nothing", "ENOENT"),  # a read-only mount is told of once the name was found
+        ("/srv/m/s", "EROFS"),
+    ],
+)
+def test_macos_unlinks_in_an_order_of_its_own(path: str, said: str) -> None:
+    nodes = (directory("/run/d", 0o755), socket(), READ_ONLY, socket("/srv/m/s"))
+    assert outcome("dan", "unlink", path, *nodes, rules=xnu()) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/", "EISDIR"),
+        ("/tmp/f/", "ENOTDIR"),
+        ("/tmp/f", "EADDRINUSE"),
+        ("/tmp/nothing/", "ENOENT"),
+        ("/srv/m/nothing/", "EROFS"),  # before the slash
+        ("/srv/m/s", "EADDRINUSE"),
+    ],
+)
+def test_macos_binds_in_an_order_of_its_own(path: str, said: str) -> None:
+    nodes = (Node("/tmp/f", "file"), READ_ONLY, socket("/srv/m/s"))
+    assert outcome("dan", "bind", path, *nodes, rules=xnu()) == said

@@ -78,5 +78,5 @@ def test_two_paths_to_one_directory_have_one_lock(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real").chmod(0o1777)
     (tmp_path / "link").symlink_to("real")
-    assert module._lock_file(str(tmp_path / "real" / "s")) == module._lock_file(str(tmp_path / "link" / "s"))
-    assert module._lock_file(str(tmp_path / "real" / "s")) != module._lock_file(str(tmp_path / "real" / "t"))
+    assert module.lock_file(str(tmp_path / "real" / "s")) == module.lock_file(str(tmp_path / "link" / "s"))
+    assert module.lock_file(str(tmp_path / "real" / "s")) != module.lock_file(str(tmp_path / "real" / "t"))
