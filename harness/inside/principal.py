@@ -1,8 +1,8 @@
 """Becoming a principal: for good, or for a while.
 
 On a kernel where the first of a process's groups *is* its effective gid, setgroups(2) gets that one first: macOS
-(bsd/kern/kern_prot.c, `setgroups_internal`; bsd/sys/ucred.h, `cr_groups[0]`) and FreeBSD before 15 (sys/kern/kern_prot.c,
-`kern_setgroups`). There a later setgid(2) would overwrite whichever group came first.
+(bsd/kern/kern_prot.c, `setgroups_internal`; bsd/sys/ucred.h, `cr_groups[0]`) and FreeBSD before 15
+(sys/kern/kern_prot.c, `kern_setgroups`). There a later setgid(2) would overwrite whichever group came first.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def because(principal: Principal, inode: Inode, answer: Permission, names: Names
     """Why that class applied, as a clause."""
     applied, _, matched = answer.entitlement
     if answer.passed is not None:
-        return f"{answer.passed} passes over missing permission bits here"
+        return f"{answer.passed if rules.capabilities else 'root'} passes over missing permission bits here"
     if applied == "owner":
         return f"uid {names.uid(principal.uid)} is the owner"
     stranger = f"uid {names.uid(principal.uid)} is not the owner {names.uid(inode.uid)}"

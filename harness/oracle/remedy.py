@@ -215,10 +215,13 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
                 and permission(joined, inode, answer.wanted, trial.rules).granted
             ):
                 name = names.groups.get(gid, str(gid))
-                yield _edit(situation, "membership", None, f"usermod -aG {name} {user}", principal=joined)
-        entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
-        text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"
-        yield _edit(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
+                yield _edit(
+                    situation, "membership", None, trial.rules.joining.format(group=name, user=user), principal=joined
+                )
+        if "acl" in trial.rules.classes:
+            entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
+            text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"
+            yield _edit(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
         for gid in (principal.gid, *principal.groups):
             given = dataclasses.replace(inode, gid=gid)
             if gid != inode.gid and permission(principal, given, answer.wanted, trial.rules).granted:

@@ -86,7 +86,8 @@ class Rules:
     `verified` says what these rules were compared with. `classes` are tried in order; the first that matches
     applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
     whose group a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it
-    whole. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
+    whole. `joining` is the command by which a user joins a group.
+    `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Rules:
     overrides: tuple[Override, ...] = ()
     protected_symlinks: bool = False
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
+    joining: str = "usermod -aG {group} {user}"
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def error(self, operation: str, usual: str) -> str:
@@ -264,7 +266,7 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
 
 
 _BSD_ERRORS: Final = MappingProxyType({"unlink EISDIR": "EPERM"})
-"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD and NetBSD the same, `dounlinkat` and `do_sys_unlinkat`."""
+"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD's `dounlinkat` and NetBSD's `do_sys_unlinkat` the same."""
 
 
 def _bsd(name: str, verified: str, steps: Mapping[Procedure, tuple[StepName, ...]] = _BSD_STEPS) -> Rules:
@@ -284,6 +286,7 @@ def _bsd(name: str, verified: str, steps: Mapping[Procedure, tuple[StepName, ...
         capabilities=False,
         overrides=_OVERRIDES,
         new_group="directory",
+        joining="usermod -G {group} {user}",
         errors=_BSD_ERRORS,
     )
 
@@ -297,12 +300,15 @@ def freebsd() -> Rules:
             "sys/sys/param.h, sys/sys/un.h",
         ),
         classes=("owner", "acl", "group", "other"),
+        joining="pw groupmod {group} -m {user}",
     )
 
 
 def openbsd() -> Rules:
     """OpenBSD. It has no ACLs."""
-    return _bsd("openbsd", "sys/kern/uipc_usrreq.c (`unp_bind`: NOFOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h")
+    return _bsd(
+        "openbsd", "sys/kern/uipc_usrreq.c (`unp_bind`: NOFOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h"
+    )
 
 
 def netbsd() -> Rules:
@@ -325,9 +331,10 @@ def xnu() -> Rules:
         verified="rehearsed, not run on a Mac: read in XNU 11417.101 (macOS 15.4), bsd/kern/uipc_usrreq.c (`unp_bind`, "
         "`unp_connect`), bsd/kern/uipc_syscalls.c (`getsockaddr`), bsd/vfs/vfs_lookup.c (`lookup_handle_emptyname`, "
         "`lookup_handle_found_vnode`, `lookup_validate_creation_path`), bsd/vfs/vfs_syscalls.c (`unlinkat_internal`), "
-        "bsd/vfs/vfs_subr.c (`vn_authorize_unlink`, `vnode_authorize_delete`); the order of rename's checks and chmod are "
-        "taken to be Linux's",
+        "bsd/vfs/vfs_subr.c (`vn_authorize_unlink`, `vnode_authorize_delete`); the order of rename's checks and chmod "
+        "are taken to be Linux's",
         sun_path=253,
+        joining="dseditgroup -o edit -a {user} -t user {group}",
         errors=MappingProxyType(
             {
                 "unlink EISDIR": "EPERM",

@@ -280,7 +280,7 @@ def no_closing_slash(trial: Trial) -> None:
 
 @_step
 def not_the_root(trial: Trial) -> None:
-    """The path is more than slashes. (In the machine's own root XNU says EEXIST to bind; a place's is a chroot(2)'s.)"""
+    """The path is more than slashes. (At the machine's own root XNU says EEXIST to bind; a place's is a chroot's.)"""
     if trial.last.sort == "root":
         raise Refused("EISDIR", trial.at, "the path is the root directory")
 
@@ -369,6 +369,11 @@ def not_sticky(trial: Trial) -> None:
     _not_sticky(trial, trial.last)
 
 
+def _privileged(trial: Trial) -> str:
+    """Who may change what is another's."""
+    return "CAP_FOWNER" if trial.rules.capabilities else "root"
+
+
 def _not_sticky(trial: Trial, ending: Ending) -> None:
     directory = trial.system.inodes[ending.directory.inode]
     owner = _victim(trial, ending)[1].uid
@@ -378,7 +383,7 @@ def _not_sticky(trial: Trial, ending: Ending) -> None:
             "EPERM",
             ending.path,
             f"{ending.directory.path} is sticky: {ending.path} belongs to uid {owner}, and only that user, "
-            f"the directory's owner (uid {directory.uid}) and CAP_FOWNER may take its name away",
+            f"the directory's owner (uid {directory.uid}) and {_privileged(trial)} may take its name away",
         )
 
 
@@ -539,7 +544,9 @@ def ownership(trial: Trial) -> None:
     """It is one's own, or CAP_FOWNER."""
     if trial.principal.uid != trial.inode.uid and not capable(trial.principal, "CAP_FOWNER", trial.rules):
         raise trial.refuse(
-            "EPERM", trial.at, f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and CAP_FOWNER may chmod"
+            "EPERM",
+            trial.at,
+            f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and {_privileged(trial)} may chmod",
         )
 
 

@@ -45,7 +45,7 @@ def html_page(title: str, sections: Sequence[Section], facts: Facts, comparisons
     """The whole document."""
     body = [
         f"<h1>{_text(title)}</h1>",
-        f"<p>In places of the {_text(facts.engine)} engine, on Linux {_text(facts.kernel)}.</p>",
+        f"<p>In places of the {_text(facts.engine)} engine, on {_text(facts.system)} {_text(facts.kernel)}.</p>",
         *_matrix(sections),
         *_comparisons(comparisons),
         *(line for section in sections for line in _section(section)),

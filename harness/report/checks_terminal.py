@@ -71,7 +71,7 @@ def print_summary(results: Sequence[CheckResult], facts: Facts, stream: TextIO) 
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in (*STYLES, "known") if counts[verdict])
     took = sum(result.seconds for result in results)
     _console(stream).print(
-        f"{said or 'no check was made'} ({facts.engine}, Linux {facts.kernel}, {took:.0f} s)", soft_wrap=True
+        f"{said or 'no check was made'} ({facts.engine}, {facts.system} {facts.kernel}, {took:.0f} s)", soft_wrap=True
     )
 
 

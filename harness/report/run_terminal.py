@@ -145,7 +145,9 @@ def _summary(run: Run) -> Text:
     sysctls = "".join(f", {name}={value}" for name, value in deciding_sysctls(run.facts))
     head = f"{len(run.verdicts)} attempts, {refused} refused, "
     verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
-    return Text.assemble(head, verdict, (f"  engine {run.facts.engine}, Linux {run.facts.kernel}{sysctls}", "dim"))
+    return Text.assemble(
+        head, verdict, (f"  engine {run.facts.engine}, {run.facts.system} {run.facts.kernel}{sysctls}", "dim")
+    )
 
 
 def text_of_run(run: Run, width: int = 110) -> str:

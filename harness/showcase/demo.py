@@ -202,7 +202,7 @@ def show(console: Console, engine_name: str) -> bool:
     events: list[tuple[str, Call, dict[str, Any]]] = []
     with place:
         place.build(CAST)
-        kernel = f"Linux {place.facts.kernel}"
+        kernel = f"{place.facts.system} {place.facts.kernel}"
         console.print(f"A place in [bold]{engine.name}[/] on {kernel}: users root, alice, bob (team) and mallory.")
         with Callers(place, CAST) as callers:
             for placement in PLACEMENTS:

@@ -2,8 +2,8 @@
 
 On a BSD kernel connect() says ECONNREFUSED of a dead server and of one whose queue is full alike (XNU:
 bsd/kern/uipc_socket2.c, `sonewconn_internal`, and bsd/kern/uipc_usrreq.c, `unp_connect`; FreeBSD, OpenBSD and NetBSD:
-`unp_connect` or `unp_connectat` of sys/kern/uipc_usrreq.c). So no errno is asked there. On Linux a full queue is EAGAIN,
-and nothing of this is needed.
+`unp_connect` or `unp_connectat` of sys/kern/uipc_usrreq.c). So no errno is asked there. On Linux a full queue is
+EAGAIN, and nothing of this is needed.
 
 A killed server's lock ends with it and its file stays: that is what proves a socket dead.
 """

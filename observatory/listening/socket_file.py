@@ -14,9 +14,9 @@ import errno
 import grp
 import os
 import re
+import secrets
 import socket
 import stat
-import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,10 +183,11 @@ def _bind(
 def _bind_here(sock: socket.socket, path: str) -> None:
     """Bind at the path itself and not behind a link. Raises OSError.
 
-    macOS's bind() follows a link that leads nowhere (XNU: bsd/kern/uipc_usrreq.c, `unp_bind`, FOLLOW), so that whoever may
-    make one could have a socket made anywhere. There it is bound in a directory of our own and then gets its name.
+    On macOS and NetBSD bind() follows a link that leads nowhere (XNU: bsd/kern/uipc_usrreq.c, `unp_bind`, FOLLOW;
+    NetBSD: sys/kern/uipc_usrreq.c, the same), so that whoever may make one could have a socket made anywhere. There it
+    is bound in a directory of our own and then gets its name.
     """
-    if sys.platform != "darwin":
+    if not sys.platform.startswith(("darwin", "netbsd")):
         sock.bind(path)
         return
     if os.path.lexists(path):

@@ -33,6 +33,7 @@ class Limit:
 
 
 _EXPLAIN = "explain/test_explain.py::test_"
+_PLACES = "engines/test_places.py::test_"
 _EXPLAIN_ON_THE_SPOT = "scenarios/test_scenarios.py::test_explain_on_the_spot_names_the_same_component_and_cause"
 _COMMAND = "subjects/test_command.py::test_"
 _SUBJECT = "subjects/test_subjects.py::test_a_real_server_holds_what_it_holds_and_its_faults_are_seen"
@@ -112,6 +113,30 @@ LIMITS = (
             "harness/engines/host.py",
         )
         for engine in ("namespace", "podman", "vm", "docker")
+    ),
+    Limit(
+        "host",
+        (
+            *(
+                f"scenarios/test_{test}[{name}"
+                for test in (
+                    "scenarios.py::test_the_kernel_the_oracle_and_the_scenario_say_the_same",
+                    "fixes.py::test_every_fix_that_is_named_turns_the_refusal",
+                )
+                for name in ("acl-and-chmod", "rootless-docker-nobody", "rundir-after-reboot", "ssh-agent-in-container")
+            ),
+            f"{_PLACES}a_directory_that_took_the_name_of_one_of_the_places_own_leaves_no_acl",
+            f"{_PLACES}every_engine_observes_the_same",
+            f"{_PLACES}a_world_leaves_nothing_for_the_next_one",
+            f"{_PLACES}both_sides_name_the_same_process",
+            f"{_PLACES}abstract_names_are_the_place_s_own_except_on_the_host",
+            f"{_PLACES}a_process_has_the_capabilities_that_were_named_even_after_an_exec",
+            f"{_PLACES}root_has_the_place_s_capabilities",
+            f"{_PLACES}processes_of_an_earlier_world_end_with_it",
+        ),
+        "these worlds have what Linux alone has: capabilities, POSIX ACLs, mounts, abstract names, seqpacket sockets",
+        "harness/oracle/rules.py; bsd/kern/uipc_usrreq.c; acl(3)",
+        ("darwin", "freebsd"),
     ),
     Limit(
         "vm",

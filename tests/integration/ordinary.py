@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from harness.engines.registry import choose
 from harness.world import Node, User, World, complete
@@ -29,6 +32,8 @@ ENVIRONMENT = {"PYTHONPATH": "/opt/source:/opt/libraries", "HOME": "/home/dev", 
 @contextlib.contextmanager
 def machine_of_dev(*mounts: str) -> Iterator[Place]:
     """The machine, with the harness and what it imports installed, and more mounts."""
+    if sys.platform != "linux":
+        pytest.skip("user namespaces are Linux's")
     installed = (f"{ROOT / 'harness'}:/opt/source/harness", f"{sysconfig.get_path('purelib')}:/opt/libraries")
     with choose("namespace").open(mounts=(*installed, *mounts)) as place:
         place.build(OUTSIDE)

@@ -88,7 +88,7 @@ def inside() -> set[str]:
     os.waitpid(child.pid, 0)
     assert (observed.outcome, observed.at) == ("ENOENT", "/nowhere")
     with followed() as in_child:
-        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", False)
+        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", False, [])
     assert outcome[:2] == ("ENOENT", "/nowhere")
     assert "attempt" in HANDLERS
     return seen | in_child | {"inside/agent/loop.py"}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.listening import Specification, listen
+from tests.helpers.dead_socket import leave_dead_socket
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_command import environment
 from tests.helpers.observatory_server import start
@@ -70,9 +71,7 @@ def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path
     for round_ in range(200 if full else 6):
         path = f"{directory}/s"
         if before == "a dead server's socket":
-            with socket.socket(socket.AF_UNIX) as dead:
-                dead.bind(path)
-                dead.listen()
+            leave_dead_socket(Path(path))
         databases = ["db", "db"] if before == "a database for both" else ["a", "b"]
         processes = at_once(directory, *(["--socket", path, "--database", f"{directory}/{name}"] for name in databases))
         lines = first_lines(processes)

@@ -5,7 +5,6 @@ Every way of starting it is so, `python3 -I -S` too, since `encodings` is import
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys

@@ -75,17 +75,15 @@ def begin():
         lacking[source] = [*lacking[source], *lacking.get(module, [])]
 
     if system() == "win32":  # the library's own needs first: it runs on Linux all the same
-        import asyncio
-        import subprocess
-        import tempfile
+        for name in ("asyncio", "subprocess", "tempfile", "ctypes"):
+            __import__(name)
     sys.platform = target.PLATFORM
     changes = {name: _change(lacking.get(name, []), modules.CHANGES.get(name)) for name in {*lacking, *modules.CHANGES}}
     for name in ("posix", "errno", "time"):
         if name in changes:
             __import__(name)
-    for name, module in list(sys.modules.items()):
-        if name in changes:
-            changes[name](module)
+    for name in set(changes) & set(sys.modules):
+        changes[name](sys.modules[name])
     sys.meta_path.insert(0, Finder(changes))
 
 

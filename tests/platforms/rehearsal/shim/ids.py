@@ -9,6 +9,8 @@ import errno
 from rehearsal import system
 
 NGROUPS = 16
+KERNELS = []
+"""getgroups(2) itself, once it is known."""
 
 
 def change(posix):
@@ -39,9 +41,4 @@ def change(posix):
 
     posix.setgroups = bsd_setgroups
     posix.getgroups = directory_groups if system() == "darwin" else kernel_groups
-    global kernels
-    kernels = kernel_groups
-
-
-kernels = None
-"""getgroups(2) itself."""
+    KERNELS.append(kernel_groups)

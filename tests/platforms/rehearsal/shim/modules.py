@@ -1,6 +1,6 @@
 """What is changed in which module, beside the names that are taken away."""
 
-from rehearsal import system, SYSTEMS
+from rehearsal import SYSTEMS, system
 
 
 def _posix(module):

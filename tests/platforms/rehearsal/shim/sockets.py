@@ -28,16 +28,16 @@ def _error(number):
 
 def change(module):
     """Have it so: in `_socket`, whose class `socket.socket` is made of."""
-    Real = module.socket
+    real = module.socket
     unix = module.AF_UNIX
     seqpacket, dontwait = module.SOCK_SEQPACKET, module.MSG_DONTWAIT
 
     def peer(sock):
-        pid, uid, gid = struct.unpack("iII", Real.getsockopt(sock, 1, LINUX_PEERCRED, 12))
-        if uid == 0xFFFFFFFF or Real.getsockopt(sock, 1, LINUX_ACCEPTCONN):
+        pid, uid, gid = struct.unpack("iII", real.getsockopt(sock, 1, LINUX_PEERCRED, 12))
+        if uid == 0xFFFFFFFF or real.getsockopt(sock, 1, LINUX_ACCEPTCONN):
             raise _error(errno.ENOTCONN)
         try:
-            groups = Real.getsockopt(sock, 1, LINUX_PEERGROUPS, 1024)  # the most that Python asks for
+            groups = real.getsockopt(sock, 1, LINUX_PEERGROUPS, 1024)  # the most that Python asks for
         except OSError:
             groups = bytes(64)  # more than there is room for in any case
         return pid, uid, gid, struct.unpack(f"{len(groups) // 4}I", groups)
@@ -50,7 +50,7 @@ def change(module):
     def last_user(sock):
         pid = peer(sock)[0]
         try:
-            ended = not Real.recv(sock, 1, module.MSG_PEEK | dontwait)
+            ended = not real.recv(sock, 1, module.MSG_PEEK | dontwait)
         except OSError:
             ended = False
         if ended:  # or no more will come, which the other end's shutdown(2) says as well: this cannot tell
@@ -64,26 +64,26 @@ def change(module):
         "netbsd": {(0, 3): lambda sock: struct.pack("iII", *peer(sock)[:3])},
     }[system()]
 
-    class Socket(Real):
+    class Socket(real):
         __slots__ = ()
 
         def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
             if system() == "darwin" and family == unix and type != -1 and type & 0xF == seqpacket:
                 raise _error(errno.EPROTONOSUPPORT)
-            Real.__init__(self, family, type, proto, fileno)
+            real.__init__(self, family, type, proto, fileno)
 
         def getsockopt(self, level, option, size=None):
             if self.family == unix and (level, option) in answers and size:
                 return answers[level, option](self)[:size]
             if level == 1 and option in {LINUX_PEERCRED, LINUX_PEERGROUPS, 77, 31}:
                 raise _error(errno.ENOPROTOOPT)
-            return Real.getsockopt(self, level, option) if size is None else Real.getsockopt(self, level, option, size)
+            return real.getsockopt(self, level, option) if size is None else real.getsockopt(self, level, option, size)
 
         def connect(self, address):
             if self.family != unix:
-                return Real.connect(self, address)
+                return real.connect(self, address)
             _room(address)
-            return _connect(self.fileno(), address, lambda to: Real.connect(self, to))
+            return _connect(self.fileno(), address, lambda to: real.connect(self, to))
 
         def connect_ex(self, address):
             try:
@@ -96,24 +96,24 @@ def change(module):
 
         def bind(self, address):
             if self.family != unix:
-                return Real.bind(self, address)
+                return real.bind(self, address)
             _room(address)
-            return Real.bind(self, _behind_links(address))
+            return real.bind(self, _behind_links(address))
 
         def listen(self, backlog=SOMAXCONN):
-            return Real.listen(self, min(backlog, SOMAXCONN) if self.family == unix else backlog)
+            return real.listen(self, min(backlog, SOMAXCONN) if self.family == unix else backlog)
 
         def _accept(self):
-            fd, address = Real._accept(self)
+            fd, address = real._accept(self)
             if not os.get_blocking(self.fileno()):
                 os.set_blocking(fd, False)
             return fd, address
 
     if system() == "darwin":
         quiet = ~dontwait
-        Socket.send = lambda self, data, flags=0: Real.send(self, data, flags & quiet)
-        Socket.sendall = lambda self, data, flags=0: Real.sendall(self, data, flags & quiet)
-        Socket.sendmsg = lambda self, buffers, ancdata=(), flags=0, *rest: Real.sendmsg(
+        Socket.send = lambda self, data, flags=0: real.send(self, data, flags & quiet)
+        Socket.sendall = lambda self, data, flags=0: real.sendall(self, data, flags & quiet)
+        Socket.sendmsg = lambda self, buffers, ancdata=(), flags=0, *rest: real.sendmsg(
             self, buffers, ancdata, flags & quiet, *rest
         )
     Socket.__name__ = Socket.__qualname__ = "socket"

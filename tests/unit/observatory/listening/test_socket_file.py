@@ -9,14 +9,23 @@ import socket
 import stat
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.errors import ObservatoryError
-from observatory.listening import Specification, group_number, listen, parse_mode, serving_lock, socket_file, starting_lock
+from observatory.listening import (
+    Specification,
+    group_number,
+    listen,
+    parse_mode,
+    serving_lock,
+    socket_file,
+    starting_lock,
+)
+from tests.helpers.dead_socket import leave_dead_socket
 from tests.helpers.directories import short_directory
 from tests.helpers.own_process import umask
 
@@ -61,20 +70,6 @@ def connects(path: Path) -> bool:
         except ConnectionRefusedError:
             return False
         return True
-
-
-def stale(path: Path, mode: int = 0o660) -> os.stat_result:
-    """What a server leaves that was killed."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(path))
-        sock.listen()
-        if serving_lock.NEEDED:
-            with suppress(ObservatoryError):  # of a living server
-                lock = serving_lock.take(str(path))
-                assert lock is not None
-                os.close(lock.descriptor)
-    path.chmod(mode)
-    return os.lstat(path)
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
@@ -131,7 +126,7 @@ def test_at_no_step_is_the_file_open_to_anyone_whom_the_finished_one_keeps_out(
 
 @pytest.mark.parametrize("mode", [0o660, 0o066, 0o000, 0o440])
 def test_what_a_dead_server_left_is_replaced(directory: Path, mode: int) -> None:
-    before = stale(directory / "s", mode)
+    before = leave_dead_socket(directory / "s", mode)
     with listening(directory / "s"):
         assert os.lstat(directory / "s").st_ino != before.st_ino or connects(directory / "s")
         assert connects(directory / "s")
@@ -194,7 +189,7 @@ def test_what_is_no_socket_is_left_alone(directory: Path, make: Callable[[Path],
 
 
 def test_a_symbolic_link_to_a_dead_socket_is_not_followed(directory: Path) -> None:
-    before = stale(directory / "victim")
+    before = leave_dead_socket(directory / "victim")
     (directory / "s").symlink_to("victim")
     with pytest.raises(ObservatoryError, match="symbolic link"):
         listen(Specification(str(directory / "s")))
@@ -211,7 +206,7 @@ def test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere(dir
 def test_a_dead_socket_is_not_replaced_where_there_is_no_place_for_a_lock(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stale(directory / "s")
+    before = leave_dead_socket(directory / "s")
     for module in (starting_lock, serving_lock):
         monkeypatch.setattr(module, "lock_file", lambda _path: None)
     with pytest.raises(ObservatoryError, match="no place for a lock"):
@@ -222,7 +217,7 @@ def test_a_dead_socket_is_not_replaced_where_there_is_no_place_for_a_lock(
 
 
 def test_a_dead_socket_is_replaced_whoever_has_locked_the_directory(directory: Path) -> None:
-    stale(directory / "s")
+    leave_dead_socket(directory / "s")
     descriptor = os.open(directory, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -244,7 +239,9 @@ def test_at_the_end_the_name_is_gone_and_nothing_else(directory: Path) -> None:
     assert [file.name for file in directory.iterdir()] == ["other"]
 
 
-@pytest.mark.parametrize("put", [lambda path: path.write_text("precious"), stale, lambda path: path.mkdir()])
+@pytest.mark.parametrize(
+    "put", [lambda path: path.write_text("precious"), leave_dead_socket, lambda path: path.mkdir()]
+)
 def test_what_has_taken_the_name_meanwhile_is_not_removed(directory: Path, put: Callable[[Path], object]) -> None:
     with listening(directory / "s"):
         (directory / "s").unlink()
