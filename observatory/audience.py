@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from observatory.identity.membership import is_member
+
 if TYPE_CHECKING:
     from observatory.identity import PeerCredentials
 
@@ -38,6 +40,6 @@ def scope(audience: Audience, peer: PeerCredentials | None) -> Scope:
         return Scope()
     if peer.uid in {ROOT, audience.server}:
         return Scope(everything=True)
-    if audience.readers is not None and (peer.gid == audience.readers or audience.readers in (peer.groups or ())):
+    if audience.readers is not None and is_member(peer, audience.readers):
         return Scope(everything=True)
     return Scope(uid=peer.uid)

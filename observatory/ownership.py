@@ -81,7 +81,7 @@ def make_own_directory(path: str) -> bool:
     # A umask may have taken the owner's own bits, so that it can't be opened; and the path could be another's by now.
     if sys.platform != "linux":  # which alone opens what may not be read (O_PATH)
         made = os.lstat(path)
-        if made.st_uid == os.geteuid() and stat.S_IMODE(made.st_mode) != 0o700:
+        if made.st_uid == os.geteuid() and made.st_mode & 0o777 != 0o700:
             os.chmod(path, 0o700, follow_symlinks=False)
         return True
     handle = os.open(path, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_PATH)

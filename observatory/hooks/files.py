@@ -10,13 +10,13 @@ import errno
 import os
 import secrets
 import stat
-import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import settings
+from observatory.hooks.attributes import copy_attributes
 from observatory.hooks.diff import unified_diff
 from observatory.hooks.json_text import MalformedError
 from observatory.hooks.regular_file import read_regular
@@ -297,22 +297,8 @@ class _Directory:
                     ExitStatus.NOT_PERMITTED,
                 ) from None
         if like is not None:
-            _copy_attributes(model, descriptor)
+            copy_attributes(model, descriptor)
             os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
-
-
-def _copy_attributes(path: Path, descriptor: int) -> None:
-    """The extended attributes, an access control list among them, where the platform has any."""
-    if sys.platform != "linux":
-        return
-    with suppress(FileNotFoundError):
-        for name in os.listxattr(path, follow_symlinks=False):
-            try:
-                os.setxattr(descriptor, name, os.getxattr(path, name, follow_symlinks=False))
-            except OSError as error:
-                # Labels of a security module are the system's to give; the new file has its own.
-                if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENODATA}:
-                    raise
 
 
 def _refuse(path: Path, error: OSError) -> NoReturn:

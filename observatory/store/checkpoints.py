@@ -82,11 +82,22 @@ class Checkpoints:
                 self._under_way = False
 
 
+def set_sync(connection: sqlite3.Connection, sync: str) -> None:
+    """Have this connection wait for the disk as `Sync` says, by its name. Raises sqlite3.Error.
+
+    On macOS fsync(2) does not wait for the disk itself, F_FULLFSYNC does (sqlite.org/pragma.html, fullfsync); elsewhere
+    these two mean nothing.
+    """
+    connection.execute(f"PRAGMA synchronous = {sync}")
+    for name in ("fullfsync", "checkpoint_fullfsync"):
+        connection.execute(f"PRAGMA {name} = {int(sync == 'FULL')}")
+
+
 def _opened(path: str, sync: str) -> sqlite3.Connection:
     """A connection for the thread that has all its files open: later there may be no descriptor left for them."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA synchronous = {sync}")
+        set_sync(connection, sync)
         connection.execute("SELECT max(id) FROM event").fetchone()
     except BaseException:
         connection.close()

@@ -14,7 +14,7 @@ from typing import Final
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.ownership import open_own_file
 from observatory.store import files, schema
-from observatory.store.checkpoints import LONGEST, Checkpoints
+from observatory.store.checkpoints import LONGEST, Checkpoints, set_sync
 from observatory.store.database import PAGE, Store
 
 START_PATIENCE: Final = 5.0
@@ -77,7 +77,7 @@ def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
         raise ObservatoryError(
             f"the database {path} is where SQLite cannot keep a write-ahead log: use another --database"
         )
-    connection.execute(f"PRAGMA synchronous = {sync.name}")
+    set_sync(connection, sync.name)
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see Checkpoints
     connection.execute(f"PRAGMA journal_size_limit = {LONGEST}")
     schema.migrate(connection)

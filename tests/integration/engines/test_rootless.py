@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user and the harness is installed."""
+    if sys.platform != "linux":
+        pytest.skip("user namespaces are Linux's")
     need("newuidmap", "uidmap")
     with machine_of_dev() as place:
         yield place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,8 @@ case `rootless`.) There 65534 is not nobody but unknown, as in `test_identity_un
 @pytest.fixture
 def machine(need: Callable[[str, str], str]) -> Iterator[Place]:
     """A place that stands for a machine: in it, dev is an ordinary user, and this suite is installed."""
+    if sys.platform != "linux":
+        pytest.skip("user namespaces are Linux's")
     need("newuidmap", "uidmap")
     tests, source = f"{ROOT / 'tests'}:/opt/source/tests", f"{SOURCE}:/opt/source/observatory"
     with machine_of_dev(tests, source, f"{libraries(choose('namespace'))}:/opt/core") as place:

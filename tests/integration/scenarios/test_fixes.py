@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,9 @@ COMMANDS = {"membership", "acl", "chmod", "chgrp", "chown", "unlink", "remount"}
 def programs(engine: Engine, need: Callable[[str, str], str]) -> None:
     """What fixes are made with, in places that have this machine's own programs."""
     if engine.name in {"namespace", "host"}:
-        need("setfacl", "acl")
         need("mount", "mount")
+        if sys.platform == "linux":
+            need("setfacl", "acl")
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.source) for scenario in library()])
@@ -46,13 +48,15 @@ def test_every_fix_that_is_named_turns_the_refusal(place: Place, scenario: Scena
 def outcome_after(place: Place, world: World, number: int, change: Change) -> str:
     """How an attempt ends in the same world, after the same attempts before it, and after the change."""
     commands = change.text.partition("  #")[0].split(" && ")
-    joins = [joined for command in commands if (joined := re.fullmatch(r"usermod -aG (\S+) (\S+)", command))]
+    joining = re.escape(rules_of(place.facts).joining).replace(r"\{group\}", r"(?P<group>\S+)")
+    pattern = joining.replace(r"\{user\}", r"(?P<user>\S+)")
+    joins = [joined for command in commands if (joined := re.fullmatch(pattern, command))]
     for joined in joins:
-        world = with_group(world, joined[2], joined[1])
+        world = with_group(world, joined["user"], joined["group"])
     place.build(world)
     place.attempt(world.attempts[:number])
     for command in commands:
-        if not command.startswith("usermod "):
+        if not re.fullmatch(pattern, command):
             done = place.run(["sh", "-c", by_number(world, command) if place.facts.engine == "host" else command], ROOT)
             assert done.status == 0, f"{command}: {done.stderr}"
     (seen,) = place.attempt([world.attempts[number]])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from observatory.audience import Audience, Scope, scope
-from observatory.identity import PeerCredentials
+from observatory.identity import PeerCredentials, membership
 
 SERVER, READERS = 990, 500
 AUDIENCE = Audience(SERVER, READERS)
@@ -32,6 +34,19 @@ def test_everyone_else_reads_what_their_own_uid_has_said(reader: PeerCredentials
 @pytest.mark.parametrize("reader", [None, peer(None), peer(None, READERS, (READERS,))])
 def test_whoever_is_unknown_reads_nothing(reader: PeerCredentials | None) -> None:
     assert scope(AUDIENCE, reader) == Scope()
+
+
+@pytest.mark.parametrize(("knows", "everything"), [(True, False), (False, True)])
+def test_where_the_kernel_tells_not_all_groups_the_accounts_are_asked(
+    monkeypatch: pytest.MonkeyPatch, knows: bool, everything: bool
+) -> None:
+    monkeypatch.setattr(membership, "KERNEL_KNOWS_ALL", knows)
+    monkeypatch.setattr(os, "getgrouplist", lambda _name, gid: [gid, READERS])
+    assert scope(AUDIENCE, peer(0, 1, None)).everything  # root in any case
+    own = peer(os.geteuid(), 1, None)
+    assert membership.is_member(own, READERS) is everything
+    assert not membership.is_member(own, 7)
+    assert not membership.is_member(peer(4_000_000_000, 1, None), READERS)
 
 
 def test_without_a_readers_group_no_group_matters() -> None:

@@ -10,6 +10,8 @@ from rehearsal import target
 
 C_MODULES = {"os": "posix", "socket": "_socket", "signal": "_signal"}
 """Where the names of a module come from, beside those that typeshed has a stub of."""
+KEPT = {}
+"""What the shim itself needs of Linux."""
 UNUSABLE = {"trio"}
 """Packages that need kqueue where the target has it, which Linux does not; nothing here needs them."""
 SYSTEMS = {
@@ -67,6 +69,9 @@ def system():
 
 def begin():
     """Be that system from here on."""
+    import posix
+
+    KEPT.update((name, getattr(posix, name)) for name in ("listxattr", "getxattr", "setxattr"))
     from rehearsal import modules
 
     lacking = dict(target.LACKING)

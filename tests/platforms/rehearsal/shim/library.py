@@ -55,10 +55,12 @@ def change(ctypes):
             if system() != "win32" and name in {"connect", "bind"}:
                 from rehearsal import sockets
 
-                return sockets.raw(ctypes, real.__getattr__(self, name), name)
+                return sockets.raw(ctypes, self[name], name)
             if system() == "darwin" and name == "renamex_np":
-                rename = real.__getattr__(self, "renameat2")  # with RENAME_NOREPLACE, which is 1, at AT_FDCWD
+                rename = self["renameat2"]  # with RENAME_NOREPLACE, which is 1, at AT_FDCWD
                 return lambda source, target, flags: rename(-100, source, -100, target, {4: 1}[flags.value])
+            if system() == "darwin" and name == "fcopyfile":
+                return _fcopyfile
             if system() == "darwin" and name == "getgroups":
                 return _getgroups(ctypes)
             return real.__getattr__(self, name)
@@ -66,6 +68,15 @@ def change(ctypes):
     Library.__name__ = "CDLL"
     ctypes.CDLL = Library
     ctypes.pythonapi.__class__ = real
+
+
+def _fcopyfile(source, target, _state, _flags):
+    """ACLs and attributes, both of which Linux has as attributes."""
+    from rehearsal import KEPT
+
+    for name in KEPT["listxattr"](source):
+        KEPT["setxattr"](target, name, KEPT["getxattr"](source, name))
+    return 0
 
 
 def _getgroups(ctypes):

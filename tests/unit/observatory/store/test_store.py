@@ -275,6 +275,8 @@ def test_nor_does_it_from_one_kill_to_the_next(path: str) -> None:
 def test_sync_is_sqlite_s_and_the_log_is_written_ahead(path: str, sync: Sync) -> None:
     store = open_store(path, sync)
     assert store._cursor.execute("PRAGMA synchronous").fetchone()[0] == {Sync.NORMAL: 1, Sync.FULL: 2}[sync]
+    for name in ("fullfsync", "checkpoint_fullfsync"):
+        assert store._cursor.execute(f"PRAGMA {name}").fetchone()[0] == (sync is Sync.FULL)
     assert store._cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     store.close()
 
