@@ -329,17 +329,18 @@ WINDOWS = (
 )
 # Of the user and not of this checkout: what did not change since another one was checked is not checked anew.
 MYPY_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "claude-observatory" / "mypy"
-# For each platform, by mypy's and pyright's name, what must be clean; nothing named is all that pyproject.toml names.
+# For each platform, by mypy's and pyright's name (which knows none of the BSDs), what must be clean; nothing named is all that pyproject.toml names.
 PLATFORMS = {
     ("linux", "Linux"): (),
     ("darwin", "Darwin"): (),
+    ("freebsd14", None): (),
     ("win32", "Windows"): (*WINDOWS, *PORTABLE),
 }
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strictly, and pyright, on all of it: for Linux, for macOS, and for Windows what is imported there."""
+    """Mypy, strictly, and pyright, on all of it: for Linux and macOS, FreeBSD by mypy, and Windows' part of it."""
     install(session, "types")
 
     def pyright(platform: str, paths: Sequence[str]) -> None:
@@ -347,7 +348,7 @@ def types(session: nox.Session) -> None:
         session.run("pyright", "--pythonplatform", platform, *paths, env=environment, silent=True)
 
     with ThreadPoolExecutor() as checkers:  # pyright keeps nothing from one run to the next, and takes most of the time
-        running = [checkers.submit(pyright, name, paths) for (_, name), paths in PLATFORMS.items()]
+        running = [checkers.submit(pyright, name, paths) for (_, name), paths in PLATFORMS.items() if name]
         for (platform, _), paths in PLATFORMS.items():
             # What is never reached is never checked. On other platforms that is meant: it is what Linux alone has.
             strictly = ["--warn-unreachable"] if platform == "linux" else []

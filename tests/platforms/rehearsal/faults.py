@@ -38,7 +38,92 @@ class Fault:
     options: tuple[str, ...] = ()
 
 
-FAULTS: tuple[Fault, ...] = ()
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "setresuid(2) is called",
+        "darwin",
+        "harness/inside/principal.py",
+        'if sys.platform != "darwin" and hasattr(os, "setresuid"):',
+        "if True:",
+        "tests/unit/harness/inside/test_principal.py",
+    ),
+    Fault(
+        "/proc is read",
+        "darwin",
+        "harness/inside/agent/children.py",
+        'if sys.platform == "linux":',
+        "if True:",
+        "tests/integration/engines/test_places.py::test_ids_of_thirty_one_bits_and_more_are_not_negative",
+        ("--engine", "host"),
+    ),
+    Fault(
+        "the first supplementary group is lost",
+        "darwin",
+        "harness/inside/principal.py",
+        "wanted = [gid, *(each for each in groups if each != gid)] if GID_AMONG_GROUPS else list(groups)",
+        "wanted = list(groups)",
+        "tests/integration/engines/test_places.py::test_ids_of_thirty_one_bits_and_more_are_not_negative",
+        ("--engine", "host"),
+    ),
+    Fault(
+        "ECONNREFUSED is taken for a dead server",
+        "darwin",
+        "observatory/listening/socket_file.py",
+        "if not dead and serving_lock.NEEDED and may_replace:",
+        "if False:",
+        "tests/unit/observatory/listening/test_socket_file.py::"
+        "test_a_live_server_with_so_many_waiting_that_no_more_fit_is_not_taken_over",
+    ),
+    Fault(
+        "a link that leads nowhere is followed",
+        "darwin",
+        "observatory/listening/socket_file.py",
+        'if not sys.platform.startswith(("darwin", "netbsd")):',
+        "if True:",
+        "tests/unit/observatory/listening/test_socket_file.py::"
+        "test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere",
+    ),
+    Fault(
+        "SO_PEERCRED is asked for by Linux's number",
+        "freebsd",
+        "observatory/identity/freebsd.py",
+        "SOL_LOCAL = 0",
+        "SOL_LOCAL = 1",
+        "tests/unit/observatory/identity/test_identity_here.py",
+    ),
+    Fault(
+        "Linux's order of members is taken",
+        "openbsd",
+        "observatory/identity/layouts.py",
+        '(Field("uid", 0), Field("gid", 4), Field("pid", 8, signed=True)),',
+        '(Field("pid", 0, signed=True), Field("uid", 4), Field("gid", 8)),',
+        "tests/unit/observatory/identity/test_identity_here.py",
+    ),
+    Fault(
+        "another option is asked for",
+        "netbsd",
+        "observatory/identity/netbsd.py",
+        "LOCAL_PEEREID = 3",
+        "LOCAL_PEEREID = 1",
+        "tests/unit/observatory/identity/test_identity_here.py",
+    ),
+    Fault(
+        "a path has backslashes",
+        "win32",
+        "noxfile.py",
+        "path.relative_to(ROOT).as_posix()\n    for suite",
+        "str(path.relative_to(ROOT))\n    for suite",
+        "tests/platforms/rehearsal/test_portable.py",
+    ),
+    Fault(
+        "a module for Unix is imported",
+        "win32",
+        "observatory/address.py",
+        "import stat\n",
+        "import pwd\nimport stat\n",
+        "tests/platforms/rehearsal/test_portable.py",
+    ),
+)
 
 
 def all_caught(rehearsal: Rehearsal, root: Path, scratch: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,16 @@ def noxfile() -> Any:
     assert spec is not None
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # nox: its sessions are registered already
+        spec.loader.exec_module(module)
     return module
 
 
 _NOX = noxfile()
 SUITES: dict[str, list[tuple[str, ...]]] = {
     "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--engine", "host")],
-    **{name: [tuple(_NOX.PORTABLE)] for name in ("freebsd", "openbsd", "netbsd", "win32")},
+    **{name: [tuple(_NOX.PORTABLE)] for name in ("freebsd", "openbsd", "netbsd")},
+    "win32": [(*_NOX.PORTABLE, "tests/platforms/rehearsal/test_portable.py")],
 }
 """For each target, pytest's arguments for each of its runs."""

@@ -80,8 +80,11 @@ def begin():
         lacking[source] = [*lacking[source], *lacking.get(module, [])]
 
     if system() == "win32":  # the library's own needs first: it runs on Linux all the same
-        for name in ("asyncio", "subprocess", "tempfile", "ctypes"):
+        for name in ("asyncio", "subprocess", "tempfile", "ctypes", "sysconfig"):
             __import__(name)
+        sys.modules["sysconfig"].get_config_vars()
+        sys.modules["tempfile"]._O_TMPFILE_WORKS = False
+        sys.modules["io"]._WindowsConsoleIO = type("_WindowsConsoleIO", (), {})  # what pytest asks of Windows' terminal
     sys.platform = target.PLATFORM
     changes = {name: _change(lacking.get(name, []), modules.CHANGES.get(name)) for name in {*lacking, *modules.CHANGES}}
     for name in ("posix", "errno", "time"):
