@@ -329,7 +329,8 @@ WINDOWS = (
 )
 # Of the user and not of this checkout: what did not change since another one was checked is not checked anew.
 MYPY_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "claude-observatory" / "mypy"
-# For each platform, by mypy's and pyright's name (which knows none of the BSDs), what must be clean; nothing named is all that pyproject.toml names.
+# For each platform, by mypy's and pyright's name (which knows none of the BSDs), what must be clean; nothing named is
+# all that pyproject.toml names.
 PLATFORMS = {
     ("linux", "Linux"): (),
     ("darwin", "Darwin"): (),

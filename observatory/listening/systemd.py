@@ -36,14 +36,15 @@ def passed_listeners(environment: MutableMapping[str, str]) -> dict[str, Listene
         name = OUTPUT if place < len(names) and names[place] == OUTPUT else "main"
         if name in found:
             raise ObservatoryError(f"systemd passes more than one {name} socket: one is served")
-        found[name] = _adopted(FIRST + place)
+        found[name] = adopted(FIRST + place, "systemd")
     return found
 
 
-def _adopted(descriptor: int) -> Listener:
+def adopted(descriptor: int, manager: str) -> Listener:
+    """A listener of a socket that a service manager made. Raises ObservatoryError for any other descriptor."""
     os.set_inheritable(descriptor, False)
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        raise ObservatoryError(f"systemd passes descriptor {descriptor}, which is no socket")
+        raise ObservatoryError(f"{manager} passes descriptor {descriptor}, which is no socket")
     sock = socket.socket(fileno=descriptor)
     name = sock.getsockname() if sock.family == socket.AF_UNIX else None
     if (
@@ -54,11 +55,11 @@ def _adopted(descriptor: int) -> Listener:
         or not name
     ):
         raise ObservatoryError(
-            f"systemd passes descriptor {descriptor}, which is no listening Unix stream socket with a path"
+            f"{manager} passes descriptor {descriptor}, which is no listening Unix stream socket with a path"
         )
     sock.setblocking(False)
     made = os.stat(name)
-    # Without an inode to remove: the file is systemd's, and outlives this process.
+    # Without an inode to remove: the file is the manager's, and outlives this process.
     return Listener(sock, name, stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid)
 
 

@@ -13,6 +13,7 @@ from observatory.address import private_socket
 from observatory.audience import ROOT, Audience
 from observatory.errors import ObservatoryError
 from observatory.listening import Listener, Specification, listen
+from observatory.listening.launchd import activated_listeners
 from observatory.listening.private_directory import make_private_directory, others_may_bind
 from observatory.listening.surroundings import longest_queue, risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
@@ -77,7 +78,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         if settings.standard_output and not leads_nowhere(1):
             printed = DescriptorOutput(loop, 1, log, render=settings.render, reopen=streams.reopen)
             undo.callback(printed.finish, OUTPUT_GRACE)
-        passed = passed_listeners(os.environ)
+        passed = passed_listeners(os.environ) or activated_listeners()
         given = passed.pop("main", None)
         listener = _listener(undo, given, settings.main)
         second = None if given is not None else _second_listener(undo, settings, log)

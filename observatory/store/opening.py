@@ -132,14 +132,16 @@ def _make(path: str) -> None:
 def default_path(socket_path: str) -> str:
     """Where the events of a socket's server are kept if nobody says: in the user's state directory, made if need be.
 
-    `$STATE_DIRECTORY` (systemd.exec(5)), `$XDG_STATE_HOME/claude-observatory` or `~/.local/state/claude-observatory`.
+    `$STATE_DIRECTORY` (systemd.exec(5)), `$XDG_STATE_HOME/claude-observatory` or `~/.local/state/claude-observatory`,
+    on macOS `~/Library/Application Support/claude-observatory`.
     Each socket has its own: two servers of one user don't meet. Raises ObservatoryError.
     """
     given, state = os.environ.get("STATE_DIRECTORY"), os.environ.get("XDG_STATE_HOME")
     if given:
         directory = Path(given.split(":")[0])
     else:
-        directory = Path(state or os.path.expanduser("~/.local/state")) / "claude-observatory"
+        home = "~/Library/Application Support" if sys.platform == "darwin" else "~/.local/state"
+        directory = Path(state or os.path.expanduser(home)) / "claude-observatory"
     if not directory.is_absolute():  # also a ~ of which nobody knows whose home it is, where a Path would raise
         raise ObservatoryError(f"there is no state directory ({directory}): set HOME, or say where by --database")
     try:
