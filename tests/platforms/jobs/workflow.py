@@ -47,8 +47,8 @@ def jobs(text: str) -> list[Job]:
 
 
 def _choices(name: str, described: Mapping[str, Any]) -> Iterator[Job]:
-    matrix: dict[str, list[str]] = dict(described.get("strategy", {}).get("matrix", {}))
-    more: list[dict[str, str]] = [dict(each) for each in matrix.pop("include", [])]
+    matrix: dict[str, Any] = dict(described.get("strategy", {}).get("matrix", {}))
+    more: list[dict[str, str]] = matrix.pop("include", [])
     combined = [dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())]
     for choice in [*combined, *more]:
         if not re.fullmatch(r"ubuntu-[\d.]+", _filled(described["runs-on"], choice)):

@@ -92,4 +92,4 @@ def test_a_property_list_says_what_the_server_understands(kind: str) -> None:
         assert len(job["Sockets"]["main"]["SockPathName"]) <= 103
     else:
         assert job["Umask"] == 0o077
-        assert "--mode 0600 --socket \"${TMPDIR%/}/claude-observatory.sock\"" in job["ProgramArguments"][2]
+        assert '--mode 0600 --socket "${TMPDIR%/}/claude-observatory.sock"' in job["ProgramArguments"][2]
