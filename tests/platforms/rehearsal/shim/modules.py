@@ -20,10 +20,25 @@ def _socket(module):
         sockets.change(module)
 
 
+def _socket_module(module):
+    if system() == "win32":
+        module.socketpair = _socketpair
+
+
+def _socketpair(family=None, type=None, proto=0):
+    """As CPython makes one where the system has none: by a listener on the loopback interface."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        left = socket.create_connection(listener.getsockname())
+        right, _ = listener.accept()
+    return left, right
+
+
 def _ctypes(module):
     from rehearsal import library
 
     library.change(module)
 
 
-CHANGES = {"posix": _posix, "_socket": _socket, "ctypes": _ctypes}
+CHANGES = {"posix": _posix, "_socket": _socket, "socket": _socket_module, "ctypes": _ctypes}
