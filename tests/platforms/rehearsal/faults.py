@@ -45,7 +45,8 @@ FAULTS: tuple[Fault, ...] = (
         "harness/inside/principal.py",
         'if sys.platform != "darwin" and hasattr(os, "setresuid"):',
         "if True:",
-        "tests/unit/harness/inside/test_principal.py",
+        "tests/integration/engines/test_places.py::test_a_process_is_who_it_was_started_as",
+        ("--engine", "host"),
     ),
     Fault(
         "/proc is read",

@@ -43,6 +43,10 @@ SETRES = {"setresuid", "setresgid"}
 """Which FreeBSD and OpenBSD have."""
 
 
+ESRCH = 3
+"""What launch_activate_socket(3) says to a process that is no job of launchd's."""
+
+
 def change(ctypes):
     """Have it so."""
     real = ctypes.CDLL
@@ -59,6 +63,10 @@ def change(ctypes):
             if system() == "darwin" and name == "renamex_np":
                 rename = self["renameat2"]  # with RENAME_NOREPLACE, which is 1, at AT_FDCWD
                 return lambda source, target, flags: rename(-100, source, -100, target, {4: 1}[flags.value])
+            if system() == "darwin" and name == "launch_activate_socket":
+                return lambda _name, _numbers, _count: ESRCH
+            if name == "sysctlbyname":
+                return _sysctlbyname
             if system() == "darwin" and name == "fcopyfile":
                 return _fcopyfile
             if system() == "darwin" and name == "getgroups":
@@ -68,6 +76,14 @@ def change(ctypes):
     Library.__name__ = "CDLL"
     ctypes.CDLL = Library
     ctypes.pythonapi.__class__ = real
+
+
+def _sysctlbyname(name, found, _size, _new, _length):
+    """The few settings that are asked for."""
+    if name != b"kern.maxfilesperproc":
+        return -1
+    found._obj.value = 10240
+    return 0
 
 
 def _fcopyfile(source, target, _state, _flags):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from harness.world import Principal
 ROOT = Principal(0, 0)
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="what is looked at here is Linux's")
+
+
+@linux
 def test_the_users_of_another_root_are_those_of_its_files(tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     etc.mkdir()
@@ -29,6 +34,7 @@ def test_the_users_of_another_root_are_those_of_its_files(tmp_path: Path) -> Non
     assert accounts.gid("bad") is None
 
 
+@linux
 def test_a_root_without_these_files_has_nobody(tmp_path: Path) -> None:
     assert accounts_below(str(tmp_path), ROOT).user(0) is None
 

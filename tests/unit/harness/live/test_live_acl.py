@@ -21,6 +21,9 @@ NAMED = {0x02, 0x08}
 NOBODY = 0xFFFFFFFF
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="what is looked at here is Linux's")
+
+
 def attribute(*entries: tuple[int, int, int]) -> bytes:
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
@@ -36,6 +39,7 @@ def test_what_setfacl_wrote_is_read_with_its_numbers() -> None:
     )
 
 
+@linux
 @given(st.lists(st.tuples(st.sampled_from(sorted(TAGS)), st.integers(0, 7), st.integers(0, NOBODY))))
 def test_every_entry_that_is_no_mode_bit_is_kept_in_its_order(entries: list[tuple[int, int, int]]) -> None:
     kept = [(TAGS[tag], who if tag in NAMED else None, bits) for tag, bits, who in entries if TAGS[tag] is not None]
@@ -72,6 +76,7 @@ def test_a_file_system_without_lists_is_told_from_a_file_without_one() -> None:
     assert read_acl("/proc/self/status") is None
 
 
+@linux
 def test_a_file_system_that_answers_with_no_list_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getxattr", lambda *_, **__: b"what a FUSE server likes", raising=False)
     with pytest.raises(OSError, match="has a form that is not known") as refused:

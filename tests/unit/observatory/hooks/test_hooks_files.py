@@ -240,7 +240,10 @@ def test_the_configuration_directory_of_the_environment_is_the_global_one(
     [
         (["--server-user", "nobody-of-that-name"], "there is no user named 'nobody-of-that-name' on this machine"),
         (["--server-user", "4294967295"], "4294967295 is not a uid: those are below 4294967295"),
-        (["--socket", "/tmp/" + "x" * 103], "has 108 bytes, and a socket's path at most 107; choose a shorter one"),
+        (
+            ["--socket", "/tmp/" + "x" * 103],
+            f"has 108 bytes, and a socket's path at most {address.LONGEST_PATH}; choose a shorter one",
+        ),
         (["--socket", "/tmp/\udcff"], "the socket's path is not UTF-8"),
     ],
 )

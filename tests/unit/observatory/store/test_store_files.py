@@ -119,7 +119,8 @@ def test_the_default_place_is_the_user_s_state_directory_with_a_file_for_each_so
     assert stat.S_IMODE((tmp_path / "state/claude-observatory").stat().st_mode) == 0o700
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert default_path("/run/b.sock") == str(tmp_path / "home/.local/state/claude-observatory/run-b.sock.sqlite3")
+    state = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+    assert default_path("/run/b.sock") == str(tmp_path / "home" / state / "claude-observatory/run-b.sock.sqlite3")
     monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}/var:/other")
     assert default_path("/run/b.sock") == str(tmp_path / "var/run-b.sock.sqlite3")
 
