@@ -46,7 +46,7 @@ FAULTS: tuple[Fault, ...] = (
         'if sys.platform != "darwin" and hasattr(os, "setresuid"):',
         "if True:",
         "tests/integration/engines/test_places.py::test_a_process_is_who_it_was_started_as",
-        ("--engine", "host"),
+        ("--harness-engine", "host"),
     ),
     Fault(
         "/proc is read",
@@ -55,7 +55,7 @@ FAULTS: tuple[Fault, ...] = (
         'if sys.platform == "linux":',
         "if True:",
         "tests/integration/engines/test_places.py::test_ids_of_thirty_one_bits_and_more_are_not_negative",
-        ("--engine", "host"),
+        ("--harness-engine", "host"),
     ),
     Fault(
         "the first supplementary group is lost",
@@ -64,7 +64,7 @@ FAULTS: tuple[Fault, ...] = (
         "wanted = [gid, *(each for each in groups if each != gid)] if GID_AMONG_GROUPS else list(groups)",
         "wanted = list(groups)",
         "tests/integration/engines/test_places.py::test_ids_of_thirty_one_bits_and_more_are_not_negative",
-        ("--engine", "host"),
+        ("--harness-engine", "host"),
     ),
     Fault(
         "ECONNREFUSED is taken for a dead server",

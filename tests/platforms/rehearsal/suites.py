@@ -35,7 +35,7 @@ def noxfile() -> Any:
 
 _NOX = noxfile()
 SUITES: dict[str, list[tuple[str, ...]]] = {
-    "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--engine", "host")],
+    "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--harness-engine", "host")],
     **{name: [tuple(_NOX.PORTABLE)] for name in ("freebsd", "openbsd", "netbsd")},
     "win32": [(*_NOX.PORTABLE, "tests/platforms/rehearsal/test_portable.py")],
 }
