@@ -27,7 +27,6 @@ LIKE_A_RUNNER = ("ca-certificates", "git", "nodejs", "python3-venv", "sudo")
 """Debian packages for what GitHub's runners have and the workflow relies on."""
 LONG = [
     "kernels",
-    "rehearsal",
     "architectures",
     "oracle",
     "endurance",
