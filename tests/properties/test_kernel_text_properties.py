@@ -157,7 +157,7 @@ def unix_sockets(draw: st.DrawFn) -> UnixSocket:
         draw(st.none() | st.binary(min_size=1, max_size=108)),
         draw(st.none() | st.tuples(words, words)),
         *queue,
-        draw(st.none() | words),
+        uid=draw(st.none() | words),
     )
 
 
