@@ -7,6 +7,8 @@ the attempt is run again by the same rules. If something else refuses then, that
 from __future__ import annotations
 
 import dataclasses
+import os
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,6 @@ from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.lookup import STICKY, Refused
 from harness.oracle.permission import member, permission
-from harness.oracle.quoting import quoted
 from harness.oracle.reasons import letters
 from harness.world import Principal
 
@@ -336,3 +337,22 @@ _OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Edit]]] = {
     "EROFS": _read_only,
 }
 """What may help against refusals that are no lack of permission bits. The rest are the caller's own mistakes."""
+
+
+def quoted(name: str) -> str:
+    r"""The name by itself, in quotes, or as `$'...'` (POSIX.1-2024) where it has bytes that no terminal shows.
+
+    >>> quoted("a b"), quoted("a\n'b")
+    ("'a b'", "$'a\\x0a\\'b'")
+    """
+    if all(character.isprintable() for character in name):
+        return shlex.quote(name)
+    return "$'" + "".join(map(_escaped, name)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "'\\":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from observatory.events import Said
 from observatory.http.parser import Refusal, Request, RequestReader
 from observatory.http.responses import refusal_answer
-from observatory.service.fair_queue import FairQueue
 from observatory.service.limits import BYTES_PER_READ, DEADLINE, FOLLOWER_BUFFER, MEMORY
 from observatory.service.poller import READ, WRITE
-from observatory.service.quota import Accounts, Quota
+from observatory.service.quota import Accounts, FairQueue, Quota
 from observatory.service.states import (
     CLOSE,
     CLOSED,

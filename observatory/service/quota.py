@@ -1,4 +1,4 @@
-"""How much of something scarce each user may hold, so that none can take it from the others.
+"""How much of something scarce each user may hold, and whose turn it is, so that none can take either from the others.
 
 The idea is dbus-broker's: a user may hold as much as is left for everyone else. Whoever comes first gets half of
 it at most, the next one half of the rest. Two parts are set aside before that: one for those who hold nothing yet, who
@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from observatory.audience import ROOT
 
@@ -117,3 +118,60 @@ class Quota:
     def held(self, account: Account) -> int:
         """What the account holds."""
         return self._held.get(account, 0)
+
+
+AT_ONCE: Final = 128
+"""Connections of one account that can get a turn before the next account does: more than its part of one is worth."""
+
+
+class Charged(Protocol):
+    """What some account is charged for."""
+
+    account: Account
+
+
+Queued = TypeVar("Queued", bound=Charged)
+
+
+class FairQueue(dict[Account, dict[Queued, None]], Generic[Queued]):
+    """A line for each account with anyone in it, in the order of coming. Whose line was served last is the last."""
+
+    __slots__ = ()
+
+    def add(self, connection: Queued) -> None:
+        """Let a connection queue."""
+        line = self.get(connection.account)
+        if line is None:
+            self[connection.account] = {connection: None}
+        else:
+            line[connection] = None
+
+    def discard(self, connection: Queued) -> None:
+        """Let a connection leave, wherever it stands. Does nothing if it does not queue."""
+        line = self.get(connection.account)
+        if line is not None:
+            line.pop(connection, None)
+            if not line:
+                del self[connection.account]
+
+    def next(self) -> Queued:
+        """Whose turn it is: it and its account are behind all others then. Raises StopIteration if nobody queues."""
+        account, line = next(iter(self.items()))
+        connection = next(iter(line))
+        line[connection] = line.pop(connection)
+        self[account] = self.pop(account)
+        return connection
+
+    def serve(self, account: Account) -> list[Queued]:
+        """The first of an account's line, which is behind all others then; nobody if there is no line."""
+        line = self.get(account)
+        if line is None:
+            return []
+        if len(self) > 1:
+            del self[account]
+            self[account] = line
+        return list(line) if len(line) <= AT_ONCE else list(islice(line, AT_ONCE))
+
+    def everyone(self) -> list[Queued]:
+        """All who queue."""
+        return [connection for line in self.values() for connection in line]

@@ -149,15 +149,16 @@ def told(one: UnixSocket, unknown: Iterable[tuple[int, bytes]] = ()) -> bytes:
 @st.composite
 def unix_sockets(draw: st.DrawFn) -> UnixSocket:
     listens = draw(st.booleans())
-    queue = (draw(words), draw(words)) if listens else (None, None)
+    waiting, room = (draw(words), draw(words)) if listens else (None, None)
     return UnixSocket(
         draw(st.integers(0, 255)),
         TCP_LISTEN if listens else draw(st.sampled_from([1, 7])),
         draw(words),
         draw(st.none() | st.binary(min_size=1, max_size=108)),
         draw(st.none() | st.tuples(words, words)),
-        *queue,
-        uid=draw(st.none() | words),
+        waiting,
+        room,
+        draw(st.none() | words),
     )
 
 

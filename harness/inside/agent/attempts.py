@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.inside import errnos
 from harness.inside.agent.refusals import refusing_component
-from harness.inside.agent.sockets import SUN_PATH, address_bytes, sockaddr, type_number
+from harness.inside.agent.sockets import SUN_PATH, TYPES, address_bytes, sockaddr
 from harness.inside.libc import LIBC
 
 if TYPE_CHECKING:
@@ -33,19 +33,13 @@ def serve(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoRetur
     with channel.makefile("rwb") as stream:
         for line in stream:
             said = [_attempt(trial, cwd, protected_symlinks, connections) for trial in json.loads(line)]
-            if not KEPT_OPEN:
-                _close(connections)
             stream.write(json.dumps(said).encode() + b"\n")
             stream.flush()
             if KEPT_OPEN:
                 stream.readline()
-                _close(connections)
+                while connections:
+                    connections.pop().close()
     os._exit(0)
-
-
-def _close(connections: list[socket.socket]) -> None:
-    while connections:
-        connections.pop().close()
 
 
 def _attempt(trial: Trial, cwd: str, protected_symlinks: bool, connections: list[socket.socket]) -> Outcome:
@@ -82,15 +76,20 @@ def _try(
 
 
 def _connect(kind: str, path: str, connections: list[socket.socket]) -> bytes | None:
-    client = socket.socket(socket.AF_UNIX, type_number(kind))
-    connections.append(client)
-    client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
-    _at_address(client, client.connect, LIBC.connect, path)
-    return address_bytes(client.getpeername())
+    client = socket.socket(socket.AF_UNIX, TYPES[kind])
+    try:
+        client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
+        _at_address(client, client.connect, LIBC.connect, path)
+        return address_bytes(client.getpeername())
+    finally:
+        if KEPT_OPEN:
+            connections.append(client)
+        else:
+            client.close()
 
 
 def _bind(kind: str, path: str) -> None:
-    with socket.socket(socket.AF_UNIX, type_number(kind)) as server:
+    with socket.socket(socket.AF_UNIX, TYPES[kind]) as server:
         _at_address(server, server.bind, LIBC.bind, path)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.inside.messages import EncodedCredentials
 
-TYPES = {"stream": "SOCK_STREAM", "dgram": "SOCK_DGRAM", "seqpacket": "SOCK_SEQPACKET"}
+TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 LENGTH_FIRST = sys.platform.startswith(("darwin", "freebsd", "openbsd", "netbsd"))
 """Whether an address begins with its length, and the family has one byte (sys/un.h)."""
 SUN_PATH = 108 if sys.platform == "linux" else 104
@@ -49,7 +49,7 @@ def hold(path: str, kind: str, state: str, short: str) -> HeldSocket | None:
     `short` is a name that is free in any directory: where the path is longer than an address may be, the socket is made
     under that name and moved.
     """
-    held = socket.socket(socket.AF_UNIX, type_number(kind))
+    held = socket.socket(socket.AF_UNIX, TYPES[kind])
     try:
         if len(os.fsencode(path)) < SUN_PATH:
             held.bind(path)
@@ -76,11 +76,6 @@ def hold(path: str, kind: str, state: str, short: str) -> HeldSocket | None:
 def address_bytes(address: Any) -> bytes:
     """A Unix socket's address as bytes, which Python gives as text or, for an abstract one, as bytes."""
     return address if isinstance(address, bytes) else os.fsencode(address)
-
-
-def type_number(kind: str) -> int:
-    """The number of a type of socket. macOS has no `seqpacket` Unix socket, which socket(2) says (EPROTONOSUPPORT)."""
-    return int(getattr(socket, TYPES[kind]))
 
 
 def sockaddr(path: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observatory.service.fair_queue import AT_ONCE, FairQueue
+from observatory.service.quota import AT_ONCE, FairQueue
 
 
 @dataclass(eq=False)

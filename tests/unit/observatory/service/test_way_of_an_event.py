@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere identity has another module")
 
-MOST = 15
+MOST = 14
 FAST = [
     "service/acceptor.py",
     "identity/linux.py",
     "service/quota.py",
-    "service/fair_queue.py",
     "service/server.py",
     "service/requests.py",
     "http/head_cache.py",
