@@ -296,8 +296,8 @@ def freebsd() -> Rules:
     return replace(
         _bsd(
             "freebsd",
-            "sys/kern/uipc_usrreq.c (`uipc_bindat`: NOFOLLOW; `unp_connectat`), sys/kern/subr_acl_posix1e.c, "
-            "sys/sys/param.h, sys/sys/un.h",
+            "sys/kern/uipc_usrreq.c (`unp_connectat`), sys/sys/param.h, sys/sys/un.h; stated and not looked up: "
+            "`uipc_bindat` (NOFOLLOW) there, and sys/kern/subr_acl_posix1e.c",
         ),
         classes=("owner", "acl", "group", "other"),
         joining="pw groupmod {group} -m {user}",
