@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AGREEING = 150
 """Worlds that are tried to see no disagreement."""
-ENOUGH = 2000
+ENOUGH = 8000
 """Worlds within which a wrong rule must show."""
 
 
