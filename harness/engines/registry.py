@@ -57,8 +57,8 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
         return chosen
     reasons: list[str] = []
     for candidate_name in AUTOMATIC:
+        candidate = engine(candidate_name)
         try:
-            candidate = engine(candidate_name)
             reason = candidate.available() or _far(candidate_name)
             if reason is None and image is None:
                 candidate.image_with(SUITES[0], ())

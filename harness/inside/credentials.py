@@ -33,16 +33,16 @@ def _own_groups() -> list[int]:
 
     macOS's os.getgroups() asks the directory for the user's instead (`getgroups$DARWIN_EXTSN`; getgroups(2)).
     """
-    if sys.platform != "darwin":
-        groups = os.getgroups()
-        return groups[1:] if GID_AMONG_GROUPS else groups
-    import ctypes  # noqa: PLC0415 - which no other system needs here
+    if sys.platform == "darwin":
+        import ctypes  # noqa: PLC0415 - which no other system needs here
 
-    from harness.inside.libc import LIBC, called  # noqa: PLC0415
+        from harness.inside.libc import LIBC, called  # noqa: PLC0415
 
-    kept = (ctypes.c_uint32 * MOST_GROUPS)()
-    count = called(LIBC.getgroups(MOST_GROUPS, kept))
-    return list(kept[1:count])
+        kept = (ctypes.c_uint32 * MOST_GROUPS)()
+        count = called(LIBC.getgroups(MOST_GROUPS, kept))
+        return list(kept[1:count])
+    groups = os.getgroups()
+    return groups[1:] if GID_AMONG_GROUPS else groups
 
 
 def named() -> NamedCredentials:

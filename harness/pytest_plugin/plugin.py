@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from _pytest.junitxml import xml_key
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the tests of the other parts out. Which those are depends on the tests' names alone, not on their order."""
-    shard: Shard = config.getoption(SHARD)
+    shard = cast("Shard", config.getoption(SHARD))
     chosen = set(shard.of(sorted({item.nodeid for item in items})))
     others = [item for item in items if item.nodeid not in chosen]
     if others:

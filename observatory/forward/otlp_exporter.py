@@ -65,8 +65,12 @@ class _Session(requests.Session):
     error: Exception | None = None
     asked = False
 
+    def begin(self) -> None:
+        """Forget the answer before."""
+        self.asked, self.response, self.error = False, None, None
+
     def request(self, *arguments: Any, **options: Any) -> requests.Response:
-        self.asked, self.response, self.error = True, None, None
+        self.asked = True
         try:
             self.response = super().request(*arguments, **options)
         except Exception as error:
@@ -86,8 +90,7 @@ class Exporter:
 
     def send(self, records: list[ReadableLogRecord]) -> Outcome:
         """Send these in one request. Blocks."""
-        self._session.asked = False
-        self._session.response = self._session.error = None
+        self._session.begin()
         self._exporter.export(records)
         if not self._session.asked:
             return Outcome(Answer.REFUSED, "it can't be written as a log record, or is too large for one request")

@@ -23,15 +23,14 @@ def activated_listeners() -> dict[str, Listener]:
 
     Raises ObservatoryError for what is no listening Unix stream socket, and for more than one of a name.
     """
-    if sys.platform != "darwin":
-        return {}
     found: dict[str, Listener] = {}
-    for name in ("main", OUTPUT):
-        descriptors = _activate(name)
-        if len(descriptors) > 1:
-            raise ObservatoryError(f"launchd passes more than one {name} socket: one is served")
-        for descriptor in descriptors:
-            found[name] = adopted(descriptor, "launchd")
+    if sys.platform == "darwin":
+        for name in ("main", OUTPUT):
+            descriptors = _activate(name)
+            if len(descriptors) > 1:
+                raise ObservatoryError(f"launchd passes more than one {name} socket: one is served")
+            for descriptor in descriptors:
+                found[name] = adopted(descriptor, "launchd")
     return found
 
 

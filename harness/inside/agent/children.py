@@ -111,9 +111,9 @@ class Child:
 
     def credentials(self) -> EncodedCredentials:
         """What the kernel says of it: by /proc, else what it was told itself when it became the principal."""
-        if sys.platform == "linux":
-            return credentials.of_process(self.pid, Outside.read(f"/proc/{self.pid}/status"))
-        return self._told
+        if sys.platform != "linux":
+            return self._told
+        return credentials.of_process(self.pid, Outside.read(f"/proc/{self.pid}/status"))
 
     def end(self) -> None:
         """End it; the main loop reaps it."""

@@ -81,7 +81,7 @@ def _defined(body: Iterable[ast.stmt], platform: str, version: Version) -> set[s
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
         elif isinstance(node, ast.ImportFrom):
-            found |= {each.asname for each in node.names if each.asname == each.name}
+            found |= {each.name for each in node.names if each.asname == each.name}
     return found
 
 

@@ -77,6 +77,7 @@ def test_no_list_is_proposed_where_the_file_system_keeps_none() -> None:
 def test_what_gives_a_process_its_groups_depends_on_what_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
     old = asker()
     fresh = after_login(old)
+    assert fresh is not None
     assert fresh == (999, 1000)
     assert lacking(old, fresh) == ("docker (999)",)
     assert renewals(old, fresh)[0].startswith("runuser -u ali -- COMMAND")
