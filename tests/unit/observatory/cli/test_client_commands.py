@@ -8,13 +8,13 @@ import pty
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from observatory.cli.sessions import since
-from observatory.feed.row import what
 from observatory.hooks.command import Recipient, hook_command
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import ObservatoryServer, serving
@@ -82,8 +82,79 @@ def test_events_are_filtered_by_what_is_asked_for(commands: Commands) -> None:
     assert commands.events("--user", "4001") == []
     assert len(commands.events("--user", str(os.geteuid()))) == 3
     heading, _, row, _ = commands.run("events").splitlines()
-    assert heading.split() == ["ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "WHAT"]
-    assert row.endswith("  PreToolUse    a        Bash  make all")
+    assert heading.split() == ["ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "TOOK", "WHAT"]
+    assert row.endswith("  PreToolUse    a        Bash        make all")
+
+
+def test_several_names_are_alternatives(commands: Commands) -> None:
+    for tool in ("Edit", "Write", "Read"):
+        commands.say("PreToolUse", session_id="r10", tool_name=tool)
+    commands.say("Stop", session_id="r11")
+
+    def tools(*arguments: str) -> list[str | None]:
+        return [event.get("tool_name") for event in commands.events(*arguments)]
+
+    assert tools("--tool", "Edit", "--tool", "Write") == ["Edit", "Write"]
+    assert tools("--event", "PreToolUse", "--event", "Stop", "--session", "r10") == ["Edit", "Write", "Read"]
+    assert tools("--session", "r10", "--session", "r11", "--limit", "2") == ["Read", None]
+
+
+def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
+    commands.say("Stop", session_id="0a1b2c3d-1111-2222-3333-444455556666")
+    commands.say("Stop", session_id="r1")
+    commands.say("Stop", session_id="r10")
+    assert "  0a1b2c3d\n" in commands.run("events", "--event", "Stop")
+    assert [event["_id"] for event in commands.events("--session", "0a1b2c3d")] == [1]
+    assert [event["_id"] for event in commands.events("--session", "0a1b", "--session", "r1")] == [1, 2], "r1 is whole"
+    refused = commands.run("events", "--session", "0a1b2c3e", status=1)
+    assert "of a session whose id is or begins with '0a1b2c3e'; `observatory sessions`" in refused
+    with following(commands, "--json", "--session", "later") as process:
+        assert process.stdout is not None
+        commands.say("Stop", session_id="later-than-now")
+        assert json.loads(process.stdout.readline())["session_id"] == "later-than-now"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--event", "PreTolUse"], "no event 'PreTolUse' is known, and none was recorded; did you mean PreToolUse?"),
+        (["--event", "stop"], "did you mean Stop?"),
+        (["--tool", "bash"], "no tool 'bash' is known, and none was recorded; did you mean Bash?"),
+        (["--tool", "qqqq"], "no tool 'qqqq' is known, and none was recorded\n"),
+        (["--since", "soon"], "--since: 'soon' is no time such as 1h, today, 2026-01-31"),
+        (["--until", "1h", "--follow"], "--follow has no end"),
+    ],
+)
+def test_what_nobody_can_have_meant_is_refused_with_the_nearest(
+    commands: Commands, arguments: list[str], says: str
+) -> None:
+    assert says in commands.run("events", *arguments, status=2)
+
+
+def test_a_name_of_a_client_to_come_is_taken_once_it_is_recorded(commands: Commands) -> None:
+    commands.say("PreToolUsed", tool_name="bash")
+    assert len(commands.events("--event", "PreToolUsed", "--tool", "bash")) == 1
+    assert commands.events("--event", "Setup", "--tool", "mcp__git__issue") == [], "known, and none there"
+
+
+def test_times_are_local_with_their_offset_and_may_be_asked_for(commands: Commands) -> None:
+    commands.say("PostToolUse", session_id="s", tool_name="Bash", duration_ms=81234)
+    commands.environment["TZ"] = "EST5"
+    recorded = datetime.fromisoformat(commands.events()[0]["_ts"])
+    there = recorded.astimezone(timezone(timedelta(hours=-5)))
+    row = commands.run("events").splitlines()[1]
+    assert f"  {there:%Y-%m-%d %H:%M:%S}-05:00  " in row
+    assert "  Bash  1m21s  " in f"{row}  "
+    assert f"  {recorded:%Y-%m-%d %H:%M:%S}Z  " in commands.run("events", "--utc")
+    after = recorded + timedelta(microseconds=1)
+    assert len(commands.events("--since", recorded.isoformat(), "--until", after.isoformat())) == 1
+    assert commands.events("--since", after.isoformat()) == []
+    assert commands.events("--until", recorded.isoformat()) == []
+    assert len(commands.events("--since", "1h")) == 1
+    assert commands.events("--until", "1h") == []
+    # To the second before, in the time of that place.
+    assert len(commands.events("--since", f"{there - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")) == 1
+    assert commands.events("--utc", "--until", f"{there:%Y-%m-%dT%H:%M:%S}") == [], "the same digits, 5 hours earlier"
 
 
 @contextmanager
@@ -252,15 +323,6 @@ def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(commands:
     subprocess.run(["sh", "-c", hook], input=body.encode(), check=True)
     assert "\u009b\u202e" in commands.run("events", "--json", "--event", "Raw"), "a pipe gets the bytes as they are"
     assert "\\u009b\\u202e" in on_terminal(commands, "events", "--json", "--event", "Raw")
-
-
-def test_an_event_is_summed_up_by_the_one_thing_that_one_would_ask_about() -> None:
-    assert what({"tool_input": {"command": "ls\n -l", "description": "x"}, "prompt": "no"}) == "ls -l"
-    assert what({"tool_input": {"file_path": "/x"}}) == "/x"
-    assert what({"prompt": "hello"}) == "hello"
-    assert what({"tool_input": "odd", "source": "startup"}) == "startup"
-    assert what({"prompt": 7}) == ""
-    assert len(what({"prompt": "x" * 1000})) == 200
 
 
 def test_ages_are_rough_and_bad_times_are_said_to_be_unknown() -> None:
