@@ -6,6 +6,7 @@ the nearest that is.
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -15,12 +16,14 @@ from observatory.hooks import event_names, tool_names
 from observatory.sessions.state import DEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from observatory.client.client import Parameters
 
 TIMES: Final = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00"
 """Examples of times."""
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = {"event": (*event_names.ALL, DEAD), "tool": tool_names.ALL}
+"""The names of events and of tools that are known before any was recorded."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MCP: Final = "mcp__"
 
@@ -49,7 +52,7 @@ def instant(text: str, now: datetime) -> datetime:
         day = now.date() - timedelta(days=word == "yesterday")
         return _local(datetime(day.year, day.month, day.day), now)
     try:
-        found = datetime.fromisoformat(text.strip())
+        found = datetime.fromisoformat(text.strip().upper())
     except ValueError:
         raise ValueError(f"{text!r} is no time such as {TIMES}") from None
     return found if found.tzinfo is not None else _local(found, now)
@@ -76,10 +79,10 @@ def named(
     event is of.
     """
     for name in events:
-        _known(server, "event", name, (*event_names.ALL, DEAD))
+        _known(server, "event", name)
     for name in tools:
         if not name.startswith(_MCP):
-            _known(server, "tool", name, tool_names.ALL)
+            _known(server, "tool", name)
     whole = [session for session in sessions if _any(server, {"session": session})]
     short = [session for session in sessions if session not in whole]
     for session in short:
@@ -92,15 +95,18 @@ def named(
     return {name: list(values) for name, values in given.items() if values}
 
 
-def _known(server: Events, kind: str, name: str, known: Sequence[str]) -> None:
-    if name in known or _any(server, {kind: name}):
+def _known(server: Events, kind: str, name: str) -> None:
+    if name in KNOWN[kind] or _any(server, {kind: name}):
         return
-    import difflib
+    raise ObservatoryError(unknown(kind, name), ExitStatus.USAGE)
 
-    by_letters = {each.lower(): each for each in known}
+
+def unknown(kind: str, name: str) -> str:
+    """What to say of an event or a tool of a name that is neither known nor recorded: which is the nearest."""
+    by_letters = {each.lower(): each for each in KNOWN[kind]}
     near = difflib.get_close_matches(name.lower(), by_letters, n=1)
     hint = f"; did you mean {by_letters[near[0]]}?" if near else ""
-    raise ObservatoryError(f"no {kind} {name!r} is known, and none was recorded{hint}", ExitStatus.USAGE)
+    return f"no {kind} {name!r} is known, and none was recorded{hint}"
 
 
 def _any(server: Events, parameters: dict[str, str]) -> bool:

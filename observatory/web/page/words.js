@@ -33,6 +33,17 @@ export function span(milliseconds) {
   return `${Math.floor(seconds / 86400)} d`;
 }
 
+/** A tool's duration, as `observatory events` prints it. */
+export function took(milliseconds) {
+  if (milliseconds === null) return "";
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const seconds = milliseconds / 1000, whole = Math.round(seconds), minutes = Math.floor(whole / 60);
+  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
+  if (whole < 60) return `${whole}s`;
+  const two = (value) => String(value).padStart(2, "0");
+  return minutes < 60 ? `${minutes}m${two(whole % 60)}s` : `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+}
+
 export const ago = (time, now) => (now - time < 1500 ? "just now" : `${span(now - time)} ago`);
 export const plural = (count, one, many = one + "s") => `${number(count)} ${count === 1 ? one : many}`;
 
