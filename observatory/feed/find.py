@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from observatory.client.query import KNOWN, instant, unknown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from observatory.feed.row import Row
 
 NAMES: Final = ("event", "tool", "session", "user", "host")
