@@ -82,7 +82,7 @@ def row(place: int, event: dict[str, Any]) -> Row:
     uid = uid if isinstance(uid, int) else None
     return Row(
         place,
-        _milliseconds(event.get("_ts")),
+        milliseconds(event.get("_ts")),
         name,
         _KINDS.get(name, Kind.OTHER),
         uid,
@@ -129,7 +129,8 @@ def _user(uid: int | None) -> str:
     return user_name(uid)
 
 
-def _milliseconds(text: object) -> int:
+def milliseconds(text: object) -> int:
+    """A time in RFC 3339 as milliseconds since the epoch; 0 for what is no time."""
     try:
         return int(datetime.fromisoformat(str(text)).timestamp() * 1000)
     except ValueError:

@@ -60,7 +60,7 @@ def test_sessions_are_cards_that_say_what_each_is_doing(server: ObservatoryServe
             [card.querySelector('.state').textContent, card.querySelector('b').textContent])])"""
     )
     assert cards == [
-        ["Waiting for you", [["Asks to use Bash", "payments-api"], ["Waits for your answer", "notes"]]],
+        ["Waiting for you", [["Asks to use Bash", "payments-api"], ["Asks: Which branch?", "notes"]]],
         ["Working", [["Running Bash", "claude-observatory"], ["Thinking", "terraform"]]],
         ["Idle", [["Idle", "design-system"]]],
         ["Over", [["Ended", "frontend"]]],

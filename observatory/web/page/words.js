@@ -56,12 +56,24 @@ export function mood(state) {
   return { ended: "ended", dead: "dead" }[state] ?? "idle";
 }
 
-/** A session's state as a sentence of two or three words. */
-export function stateWords(card) {
+/** A session's state in a few words, and that nothing was heard for long. */
+export function stateWords(card, now = Date.now()) {
+  const parts = [words(card) + (card.agent ? ` (${card.agent})` : "")];
+  if (card.state === "idle" && card.background) parts.push(`${number(card.background)} in the background`);
+  if (!SETTLED.has(card.state) && now - card.last > SILENCE) parts.push(`no news for ${span(now - card.last)}`);
+  return parts.join(", ");
+}
+
+/** States that stay until somebody does something: silence says nothing there. */
+const SETTLED = new Set(["fresh", "idle", "ended", "dead"]);
+/** Milliseconds after which the others are old news: the client says nothing at Esc. */
+const SILENCE = 300_000;
+
+function words(card) {
   switch (card.state) {
     case "running a tool": return `Running ${card.tool || "a tool"}`;
     case "waiting for permission": return card.tool ? `Asks to use ${card.tool}` : "Asks for permission";
-    case "waiting for input": return "Waits for your answer";
+    case "waiting for an answer": return card.question ? `Asks: ${card.question}` : "Waits for your answer";
     case "working": return "Thinking";
     case "fresh": return "Just started";
     case "idle": return "Idle";

@@ -8,14 +8,15 @@ import pty
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observatory.cli.sessions import since
+from observatory.cli.sessions import _words, since
 from observatory.hooks.command import Recipient, hook_command
+from observatory.sessions.state import sessions
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import ObservatoryServer, serving
 
@@ -256,7 +257,7 @@ def test_sessions_tell_their_states(commands: Commands) -> None:
     told = [(one["session_id"], one["state"], one["tool"], one["project"], one["uid"]) for one in found]
     assert told == [("a", "running a tool", "Bash", "/work", os.geteuid()), ("b", "ended", None, None, os.geteuid())]
     heading, first, _ = commands.run("sessions").splitlines()
-    assert heading.split()[:4] == ["SESSION", "USER", "STATE", "TOOL"]
+    assert heading.split()[:5] == ["SESSION", "USER", "STATE", "FOR", "TOOL"]
     assert "running a tool  Bash  PreToolUse" in first
     assert first.endswith("/work")
 
@@ -269,6 +270,29 @@ def test_a_session_that_began_before_the_server_and_a_long_one_are_told_too(comm
         one["session_id"]: one["state"] for one in map(json.loads, commands.run("sessions", "--json").splitlines())
     }
     assert states == {"began-before": "running a tool", "long": "idle"}
+
+
+def test_a_session_tells_who_asks_what(commands: Commands) -> None:
+    asked = {"questions": [{"question": "Which database?"}]}
+    commands.say("PreToolUse", session_id="a", tool_name="AskUserQuestion", tool_use_id="1", tool_input=asked)
+    agent = {"session_id": "b", "agent_id": "1", "agent_type": "Explore", "tool_name": "Bash"}
+    commands.say("PermissionRequest", **agent)
+    commands.say("Stop", session_id="c", background_tasks=[{"id": "x"}])
+    text = commands.run("sessions")
+    for words in (
+        "waiting for an answer  ",
+        "  Which database?  ",
+        "waiting for permission (Explore)  ",
+        "idle, 1 in the",
+    ):
+        assert words in text
+    assert "no news" not in text
+
+
+def test_a_state_that_nothing_was_heard_of_for_long_says_so() -> None:
+    now = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+    events = [{"_event": "PreToolUse", "_ts": "2026-01-01T00:04:00Z", "session_id": "s", "tool_name": "Bash"}]
+    assert _words(sessions(events)[0], now) == "running a tool, no news for 6m"
 
 
 @pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])
