@@ -100,8 +100,9 @@ def row(place: int, event: dict[str, Any]) -> Row:
 def duration(event: dict[str, Any]) -> int | None:
     """How long a tool took, in milliseconds, as its client says."""
     value = event.get("duration_ms")
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return round(value) if number and 0 <= value < LONGEST else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return round(value) if 0 <= value < LONGEST else None
 
 
 def took(milliseconds: int | None) -> str:

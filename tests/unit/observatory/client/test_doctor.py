@@ -13,7 +13,8 @@ from observatory import identity
 from observatory.cli.main import main
 from observatory.client import doctor
 from observatory.client.client import Client
-from observatory.client.doctor import Diagnosis, examine, exit_status
+from observatory.client.diagnosis import Diagnosis
+from observatory.client.doctor import examine, exit_status
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, layers, settings
 from observatory.hooks.command import Recipient

@@ -98,7 +98,7 @@ def test_scrolling_to_the_top_does_not_end_a_pause() -> None:
 def test_old_rows_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_module, "SLACK", 10)
     window = Window(kept=100)
-    window.choose(Filter((("event", "stop"),)))
+    window.choose(Filter((("event", ("stop",)),)))
     for place in range(1000):
         window.append([line(place)])
     assert 100 <= window.total <= 110
