@@ -172,7 +172,7 @@ class WatchApp(App[None]):
             ("\u25cf ", MOODS[which]),
             (printable(project), "bold"),
             ("  " + span(now - card.since), "dim"),
-            ("\n  " + set_cell_size(printable(state_words(card, now)), room), MOODS[which]),
+            ("\n  " + printable(state_words(card, now)), MOODS[which]),
             ("\n  " + set_cell_size(printable(card.what or card.event), room), ""),
             ("\n  " + set_cell_size(printable(" \u00b7 ".join(foot)), room), "dim"),
         )

@@ -15,6 +15,10 @@ Mood = Literal["waiting", "working", "idle", "over"]
 ORDER: Final[tuple[Mood, ...]] = ("waiting", "working", "idle", "over")
 
 
+QUESTION: Final = 60
+"""Characters of a question that are shown."""
+
+
 def mood(card: Card) -> Mood:
     """What a session's state means to its user."""
     if card.state.startswith("waiting"):
@@ -41,7 +45,7 @@ def _words(card: Card) -> str:
         case "waiting for permission":
             return f"Asks to use {card.tool}" if card.tool else "Asks for permission"
         case "waiting for an answer":
-            return f"Asks: {card.question}" if card.question else "Waits for your answer"
+            return f"Asks: {card.question[:QUESTION]}" if card.question else "Waits for your answer"
         case "working":
             return "Thinking"
         case "fresh":

@@ -381,3 +381,23 @@ def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(commands: 
     assert (dead["session_id"], dead["_session_pid"], dead["_peer_uid"]) == ("s", session.pid, os.geteuid())
     commands.server.restart()
     assert len(commands.events("--event", "SessionDead")) == 1
+
+
+def test_an_event_of_18_megabytes_is_kept_with_its_long_values_cut(commands: Commands) -> None:
+    content = "x" * 9_000_000
+    body = json.dumps({"session_id": "r6", "tool_input": {"content": content}, "tool_response": {"content": content}})
+    ask = ["curl", "-sS", "--unix-socket", commands.server.path, "-H", "Expect:", "--data-binary", "@-"]
+    subprocess.run([*ask, "http://localhost/hook?event=PostToolUse"], input=body, text=True, check=True)
+    (event,) = commands.events("--session", "r6")
+    assert event["tool_input"]["content"] == content[: 64 * 1024]
+    assert [(cut["place"], cut["bytes"]) for cut in event["_cut"]] == [
+        ("/tool_input/content", 9_000_000),
+        ("/tool_response/content", 9_000_000),
+    ]
+
+
+def test_what_is_too_large_even_so_is_mentioned_in_the_log(commands: Commands) -> None:
+    ask = ["curl", "-sS", "--unix-socket", commands.server.path, "-H", "Expect:", "--data-binary", "@-"]
+    said = subprocess.run([*ask, "http://localhost/hook"], input=b"x" * (33 << 20), capture_output=True, check=False)
+    assert b"longer than 33554432 bytes" in said.stdout
+    commands.server.wait_for(f"uid {os.geteuid()} sent an event that was refused with 413: The body is longer")

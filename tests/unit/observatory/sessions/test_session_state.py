@@ -182,7 +182,10 @@ def test_work_after_the_end_of_a_turn_is_not_idle() -> None:
 
 
 def test_a_question_waits_for_an_answer_and_is_said() -> None:
-    asked: dict[str, Any] = {"tool_name": "AskUserQuestion", "tool_input": {"questions": [{"question": "Which  database?"}]}}
+    asked: dict[str, Any] = {
+        "tool_name": "AskUserQuestion",
+        "tool_input": {"questions": [{"question": "Which  database?"}]},
+    }
     use = said("PreToolUse", tool_use_id="q", **asked)
     told = [said("PermissionRequest", **asked), said("Notification", notification_type="permission_prompt")]
     for events in ([use], [use, told[0]], [use, *told], [told[0]]):
