@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from observatory.cli.origin import add_origin_options, nats_source
 from observatory.cli.server_options import add_server_options, client
-from observatory.client.query import TIMES
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.text import printable, printable_json
+from observatory.text import TIMES, printable, printable_json
 
 if TYPE_CHECKING:
     import argparse

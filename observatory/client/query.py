@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, tool_names
 from observatory.sessions.state import DEAD
+from observatory.text import TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from observatory.client.client import Parameters
 
-TIMES: Final = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00"
-"""Examples of times."""
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {"event": (*event_names.ALL, DEAD), "tool": tool_names.ALL}
 """The names of events and of tools that are known before any was recorded."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

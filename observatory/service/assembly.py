@@ -99,7 +99,9 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             outputs.append(printed)
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, accounts, log))
-        server = Server(loop, listener, store, audience, [output.publish for output in outputs], log, accounts, settings.keep)
+        server = Server(
+            loop, listener, store, audience, [output.publish for output in outputs], log, accounts, settings.keep
+        )
         if second is not None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)

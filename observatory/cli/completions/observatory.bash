@@ -7,8 +7,8 @@
 
 _shtab_observatory_subparsers=(serve events sessions watch web forward whoami doctor install-hooks uninstall-hooks completion)
 
-_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --output-socket --tee --pretty-json --pretty-yaml)
-_shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --after --limit --follow --json)
+_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --output-socket --tee --pretty-json --pretty-yaml)
+_shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
 _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --json)
 _shtab_observatory_watch_option_strings=(-h --help --socket --server-user --from --creds --ca)
 _shtab_observatory_web_option_strings=(-h --help --socket --server-user --from --creds --ca --port)
@@ -33,6 +33,7 @@ _shtab_observatory_serve___pretty_json_nargs=0
 _shtab_observatory_serve___pretty_yaml_nargs=0
 _shtab_observatory_events__h_nargs=0
 _shtab_observatory_events___help_nargs=0
+_shtab_observatory_events___utc_nargs=0
 _shtab_observatory_events___follow_nargs=0
 _shtab_observatory_events___json_nargs=0
 _shtab_observatory_sessions__h_nargs=0
