@@ -29,6 +29,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, "
         "with their offset from UTC.",
     )
+    add_query_options(parser)
+    parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server has it")
+    parser.set_defaults(run=run)
+
+
+def add_query_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which events of which server are meant."""
     add_server_options(parser)
     add_origin_options(parser)
     parser.add_argument("--event", metavar="NAME", action="append", default=[], help="only events of this name")
@@ -48,9 +56,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
     parser.add_argument("--limit", metavar="N", type=_number, help="at most so many")
-    parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server has it")
-    parser.set_defaults(run=run)
 
 
 def _number(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -401,3 +402,22 @@ def test_what_is_too_large_even_so_is_mentioned_in_the_log(commands: Commands) -
     said = subprocess.run([*ask, "http://localhost/hook"], input=b"x" * (33 << 20), capture_output=True, check=False)
     assert b"longer than 33554432 bytes" in said.stdout
     commands.server.wait_for(f"uid {os.geteuid()} sent an event that was refused with 413: The body is longer")
+
+
+def test_events_are_exported_whole_or_as_rows(commands: Commands) -> None:
+    call = {"session_id": "s", "cwd": "/work", "agent_id": "a", "tool_name": "Bash"}
+    commands.say("PreToolUse", **call, tool_input={"command": '=HYPERLINK("x"),\n2\u202e'})
+    commands.say("PostToolUse", **call, duration_ms=12.4)
+    commands.say("Stop", session_id="other")
+    lines = commands.run("export", "--format", "jsonl", "--session", "s").splitlines()
+    assert [json.loads(line) for line in lines] == commands.events("--session", "s")
+    heading, first, second = csv.reader(
+        commands.run("export", "--format", "csv", "--session", "s", "--utc").splitlines()
+    )
+    uid = str(os.geteuid())
+    assert heading[:4] == ["id", "time", "host", "uid"]
+    assert first[0] == "1"
+    assert first[1].endswith("Z")
+    assert first[2:] == ["", uid, "PreToolUse", "s", "a", "Bash", "", "/work", '\'=HYPERLINK("x"), 2\\u202e']
+    assert second[8] == "12"
+    assert "invalid choice" in commands.run("export", "--format", "xml", status=2)
