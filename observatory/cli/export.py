@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "export",
         help="write recorded events for other programs",
         description="Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, "
-        "as csv one row each under a heading (RFC 4180; what a spreadsheet would take for a formula gets a ' before it).",
+        "as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a ' before it).",
     )
     add_query_options(parser)
     parser.add_argument("--format", choices=("jsonl", "csv"), required=True, help="the form to write")

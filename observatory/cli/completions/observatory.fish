@@ -90,7 +90,7 @@ complete -c observatory -n '_shtab_observatory_using events' -l after -x -d 'onl
 complete -c observatory -n '_shtab_observatory_using events' -l limit -x -d 'at most so many'
 complete -c observatory -n '_shtab_observatory_using events' -l follow -d 'go on with what comes, until interrupted'
 complete -c observatory -n '_shtab_observatory_using events' -l json -d 'one JSON object a line, as the server has it'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a export -d 'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each under a heading (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a export -d 'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
 complete -c observatory -n '_shtab_observatory_using export' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using export' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using export' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
