@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from observatory.shortening import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -98,11 +100,13 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     tool: str | None
 
 
-def take_apart(body: bytes | bytearray) -> Said:
+def take_apart(body: bytes | bytearray, keep: int | None = None) -> Said:
     """What a request's body says. Takes every body: what is not JSON, or deeper than `DEEPEST`, or more than `MANY`
-    things, is kept as text.
+    things, is kept as text. Of texts longer than `keep` bytes so many are kept, with `None` all.
     """
     inside, fields = _read(body)
+    if keep is not None and len(body) > keep:
+        inside = shortened(inside, keep) or inside
     return Said(inside, _text(fields, "hook_event_name"), _text(fields, "session_id"), _text(fields, "tool_name"))
 
 

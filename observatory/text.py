@@ -17,6 +17,9 @@ _UNSEEN: Final = (
 )
 """Unicode's categories Cc, Cf (turns of direction among them), Zl and Zp, less what JSON has as escapes only."""
 
+TIMES: Final = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00"
+"""Examples of times that a person may ask for."""
+
 
 def _escape(code: int) -> str:
     if code < 0x10000:

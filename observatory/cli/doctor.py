@@ -19,8 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "doctor",
         help="see whether everything works",
         description="See whether events of your sessions reach the server: the socket, whose it is and who can reach "
-        "it, the directories above it, the server, curl, the hooks, and an event that is sent as a hook sends it. Each "
-        "line is `ok`, or says what to do.",
+        "it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event "
+        "that is sent by a hook's command. Each line is `ok`, or says what to do.",
     )
     add_server_options(parser)
     parser.set_defaults(run=run)

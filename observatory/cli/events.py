@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from observatory.cli.origin import add_origin_options, nats_source
 from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.text import printable, printable_json
+from observatory.text import TIMES, printable, printable_json
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-HEADINGS = ("ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "WHAT")
-WIDTHS = (6, 19, 8, 18, 8, 8, 0)
+    from observatory.client.query import Events
+
+HEADINGS = ("ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "TOOK", "WHAT")
+WIDTHS = (6, 25, 8, 18, 8, 8, 6, 0)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,19 +26,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "events",
         help="show recorded events",
         description="Show recorded events, oldest first: one's own, and everybody's to root, to the server's user and "
-        "to the group of `serve --readers`.",
+        "to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, "
+        "with their offset from UTC.",
     )
-    add_server_options(parser)
-    add_origin_options(parser)
-    parser.add_argument("--event", metavar="NAME", help="only events of this name")
-    parser.add_argument("--session", metavar="ID", help="only events of this session")
-    parser.add_argument("--tool", metavar="NAME", help="only events about this tool")
-    parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
-    parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
-    parser.add_argument("--limit", metavar="N", type=_number, help="at most so many")
+    add_query_options(parser)
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, as the server has it")
     parser.set_defaults(run=run)
+
+
+def add_query_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which events of which server are meant."""
+    add_server_options(parser)
+    add_origin_options(parser)
+    parser.add_argument("--event", metavar="NAME", action="append", default=[], help="only events of this name")
+    parser.add_argument(
+        "--session",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="only events of this session; its beginning will do",
+    )
+    parser.add_argument("--tool", metavar="NAME", action="append", default=[], help="only events about this tool")
+    parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
+    parser.add_argument("--since", metavar="TIME", help=f"only events of this time and later: {TIMES}")
+    parser.add_argument("--until", metavar="TIME", help="only events before this time")
+    parser.add_argument(
+        "--utc", action="store_true", help="times in UTC, those that are given and those that are shown"
+    )
+    parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
+    parser.add_argument("--limit", metavar="N", type=_number, help="at most so many")
 
 
 def _number(text: str) -> int:
@@ -47,15 +66,23 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def parameters(options: argparse.Namespace) -> dict[str, str]:
-    """The query of `/events` that these options mean. Raises ObservatoryError for a user who doesn't exist."""
+def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | list[str]]:
+    """The query of `/events` that these options mean, of those who are asked.
+
+    Raises ObservatoryError for what makes no sense, and for names that nobody has.
+    """
+    from observatory.client.query import named
     from observatory.identity.names import uid_of
 
-    query = {
-        name: str(value)
-        for name in ("after", "event", "session", "tool", "limit")
-        if (value := getattr(options, name)) is not None
+    if options.follow and options.until is not None:
+        raise ObservatoryError("--follow has no end, so --until can't be given with it", ExitStatus.USAGE)
+    query: dict[str, str | list[str]] = {
+        name: str(value) for name in ("after", "limit") if (value := getattr(options, name)) is not None
     }
+    for name in ("since", "until"):
+        if (text := getattr(options, name)) is not None:
+            query[name] = _time(name, text, options.utc)
+    query.update(named(asked, options.event, options.tool, options.session, to_come=options.follow))
     if options.user is not None:
         query["user"] = str(uid_of(options.user))
     if options.follow:
@@ -63,23 +90,35 @@ def parameters(options: argparse.Namespace) -> dict[str, str]:
     return query
 
 
+def _time(name: str, text: str, utc: bool) -> str:
+    from datetime import UTC, datetime
+
+    from observatory.client.query import instant, rfc3339
+
+    try:
+        return rfc3339(instant(text, datetime.now(UTC) if utc else datetime.now().astimezone()))
+    except ValueError as error:
+        raise ObservatoryError(f"--{name}: {error}", ExitStatus.USAGE) from None
+
+
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
     from observatory.client.following import follow
 
-    query = parameters(options)
     events: Iterable[dict[str, Any]]
     if options.origin is None:
         server = client(options)
+        query = parameters(options, server)
         lines = follow(server, query, _say) if options.follow else server.lines(query)
         events = server.read(lines)
     else:
         hosts = nats_source(options)
+        query = parameters(options, hosts)
         lines, events = hosts.lines(query), hosts.events(query)
     if options.json:
         _print_lines(lines)
     else:
-        _print_rows(events, options.follow)
+        _print_rows(events, options)
     if options.follow and options.origin is not None:
         raise ObservatoryError(f"the server at {options.origin} has ended", ExitStatus.UNAVAILABLE)
     return ExitStatus.DONE
@@ -97,27 +136,31 @@ def _print_lines(lines: Iterable[bytes]) -> None:
         out.flush()
 
 
-def _print_rows(events: Iterable[dict[str, Any]], follow: bool) -> None:
+def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -> None:
     from observatory.cli.table import print_table, stream_table
 
-    if follow:
-        stream_table(HEADINGS, WIDTHS, _rows(events))
+    rows = _rows(events, options.utc)
+    if options.follow:
+        stream_table(HEADINGS, WIDTHS, rows)
     else:
-        print_table(HEADINGS, _rows(events))
+        print_table(HEADINGS, rows)
 
 
-def _rows(events: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    from observatory.feed.row import what
+def _rows(events: Iterable[dict[str, Any]], utc: bool) -> Iterator[tuple[str, ...]]:
+    from observatory.cli.times import shown
+    from observatory.feed.row import duration, took
+    from observatory.feed.summary import what
     from observatory.identity.names import user_name
 
     for event in events:
         yield (
             str(event.get("_id", "")),
-            str(event.get("_ts", ""))[:19].replace("T", " "),
+            shown(event.get("_ts"), utc),
             # A uid is a user of the machine that said it, and names are those of this one.
             f"{event.get('_peer_uid')}@{host}" if (host := event.get("_host")) else user_name(event.get("_peer_uid")),
             str(event.get("_event", "")),
             printable(str(event.get("session_id", "")))[:8],
             str(event.get("tool_name", "")),
+            took(duration(event)),
             what(event),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _absolute(socket: str) -> str:
-    """The path from the root, since a hook runs in any directory.
+    """The path from the root, since a hook runs in any directory, and in one spelling, since the client runs equal
+    commands once.
 
     Raises ObservatoryError for one that no socket can have.
     """
     path = str(Path(socket).absolute())
+    if ".." in Path(path).parts:
+        path = os.path.join(os.path.realpath(Path(path).parent), Path(path).name)
     try:
         size = len(path.encode())
     except UnicodeEncodeError:

@@ -24,6 +24,7 @@ def _commands() -> tuple[ModuleType, ...]:
         completion,
         doctor,
         events,
+        export,
         forward,
         install_hooks,
         serve,
@@ -34,7 +35,20 @@ def _commands() -> tuple[ModuleType, ...]:
         whoami,
     )
 
-    return serve, events, sessions, watch, web, forward, whoami, doctor, install_hooks, uninstall_hooks, completion
+    return (
+        serve,
+        events,
+        export,
+        sessions,
+        watch,
+        web,
+        forward,
+        whoami,
+        doctor,
+        install_hooks,
+        uninstall_hooks,
+        completion,
+    )
 
 
 def parser() -> argparse.ArgumentParser:

@@ -54,6 +54,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--retain", metavar="TIME", help="delete events that are older, such as 90d (h, d, w; default: keep them all)"
     )
     parser.add_argument(
+        "--keep-values",
+        metavar="SIZE",
+        default="64k",
+        help="of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; "
+        "default: 64k)",
+    )
+    parser.add_argument(
         "--output-socket", metavar="PATH", help="write events to whoever connects there instead of standard output"
     )
     parser.add_argument("--tee", action="store_true", help="with --output-socket: to standard output as well")
@@ -120,6 +127,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         sync=Sync(options.sync),
         readers=None if options.readers is None else group_number(options.readers),
         retain=None if options.retain is None else _seconds(options.retain),
+        keep=_bytes(options.keep_values),
     )
 
 
@@ -132,6 +140,15 @@ def _render(options: argparse.Namespace) -> Callable[[bytes], bytes] | None:
         return terminal_line if terminal else None
     colours = terminal and "NO_COLOR" not in os.environ
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
+
+
+def _bytes(text: str) -> int | None:
+    if text == "all":
+        return None
+    match = re.fullmatch("([1-9][0-9]{0,5})([kM])", text, re.ASCII)
+    if match is None:
+        raise ValueError(f"--keep-values {text!r} is no size such as 64k or 1M, nor `all`")
+    return int(match[1]) * {"k": 1024, "M": 1024 * 1024}[match[2]]
 
 
 def _seconds(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observatory.address import SOCKET_DEFAULT, SYSTEM_SOCKET, default_socket, system_uids
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,15 +36,24 @@ def socket_path(options: argparse.Namespace) -> str:
 def server_uids(options: argparse.Namespace) -> frozenset[int]:
     """Whose server is trusted beside one's own and root's: that of `--server-user`, and at its own socket the system's.
 
-    Raises ObservatoryError for a user who doesn't exist.
+    Raises ObservatoryError for a user who doesn't exist, or may be anybody.
     """
     return _named(options) | (system_uids() if socket_path(options) == SYSTEM_SOCKET else frozenset())
 
 
 def _named(options: argparse.Namespace) -> frozenset[int]:
+    from observatory.identity import known_uid
     from observatory.identity.names import uid_of
 
-    return frozenset(uid_of(user) for user in options.server_user)
+    uids = frozenset(uid_of(user) for user in options.server_user)
+    for uid in uids:
+        if known_uid(uid) is None:
+            raise ObservatoryError(
+                f"--server-user {uid}: in this user namespace that stands for every user who has no number here, so it "
+                f"can't be trusted; run this outside of the container, or map the server's uid into it",
+                ExitStatus.USAGE,
+            )
+    return uids
 
 
 def client(options: argparse.Namespace) -> Client:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from observatory.client.client import Client
     from observatory.sessions.state import Session
 
-HEADINGS: Final = ("SESSION", "USER", "STATE", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
+HEADINGS: Final = ("SESSION", "USER", "STATE", "FOR", "TOOL", "LAST EVENT", "AGO", "AGE", "PROJECT")
 LATEST: Final = 1000
 """So many of all events are looked at for sessions whose start was not recorded."""
 TAIL: Final = 128
@@ -27,10 +27,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "sessions",
         help="show what each session is doing",
-        description="Show each session's state, its last event and how long ago that was, its age, its project and its "
-        "user; the latest first. States: fresh (nothing asked yet), working (the model answers), running a tool, "
-        "waiting for permission, waiting for input, idle (the turn is over), ended (it said so itself), dead (the "
-        "kernel reported the end of its process). Shows the sessions whose events one may see.",
+        description="Show each session's state and for how long, its last event and how long ago that was, its age, "
+        "its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), "
+        "running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so "
+        "itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes "
+        "without an event such a state is shown with 'no news'. Shows the sessions whose events one may see.",
     )
     add_server_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with the whole session id")
@@ -95,8 +96,9 @@ def _print_table(found: list[Session]) -> None:
             (
                 printable(session.session_id)[:8],
                 user_name(session.uid),
-                session.state,
-                session.tool or "",
+                _words(session, now),
+                since(session.since, now),
+                session.question or session.tool or "",
                 session.last_event,
                 since(session.last, now),
                 since(session.started, now),
@@ -105,6 +107,18 @@ def _print_table(found: list[Session]) -> None:
             for session in found
         ],
     )
+
+
+def _words(session: Session, now: datetime) -> str:
+    from observatory.feed.row import milliseconds
+    from observatory.sessions.state import is_silent
+
+    words = session.state if session.agent is None else f"{session.state} ({session.agent})"
+    if session.state == "idle" and session.background:
+        words += f", {session.background} in the background"
+    if is_silent(session.state, milliseconds(session.last), round(now.timestamp() * 1000)):
+        words += f", no news for {since(session.last, now)}"
+    return words
 
 
 def since(time: str, now: datetime) -> str:

@@ -22,7 +22,10 @@ from observatory.identity import peer_credentials
 from observatory.identity.names import user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    Parameters = Mapping[str, str | Sequence[str]]
+    """Those of `/events`: a value, or several, by name."""
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for the server, except for an event to come."""
@@ -73,7 +76,7 @@ class Client:
         """What tells the server's database from every other one. Raises ObservatoryError."""
         return str(self._object("/database").get("id"))
 
-    def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
+    def lines(self, parameters: Parameters) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, one JSON object each, as they come.
 
         Raises ObservatoryError, also when the server ends in the middle of an event.
@@ -88,7 +91,7 @@ class Client:
         if cut:
             raise _unavailable(f"the server at {self.path} ended in the middle of an event")
 
-    def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def events(self, parameters: Parameters) -> Iterator[dict[str, Any]]:
         """The same as `lines`, read. Raises ObservatoryError."""
         return self.read(self.lines(parameters))
 
@@ -114,11 +117,11 @@ class Client:
         return answer
 
     @contextmanager
-    def _get(self, target: str, parameters: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+    def _get(self, target: str, parameters: Parameters) -> Iterator[http.client.HTTPResponse]:
         connection = _UnixConnection(self.path, self._trusted)
         try:
             with self._clear():
-                connection.request("GET", f"{target}?{urlencode(parameters)}" if parameters else target)
+                connection.request("GET", f"{target}?{urlencode(parameters, doseq=True)}" if parameters else target)
                 response = connection.getresponse()
                 if response.status != HTTPStatus.OK:
                     self._complain(response)

@@ -15,42 +15,36 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.address import SOCKET_VARIABLE, private_socket
+from observatory.address import private_socket
 from observatory.client.client import Client
+from observatory.client.diagnosis import Diagnosis
+from observatory.client.installed_hooks import look, trial_command
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.hooks import event_names, files
-from observatory.hooks.command import Recipient, hook_command, is_current, socket_of
+from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.program import client_version
+from observatory.identity import known_uid
 from observatory.identity.names import group_name, user_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 TRIAL: Final = "ObservatoryDoctor"
 """The name of the event that is sent to see whether one arrives."""
 
+SHELLS: Final = frozenset({"sh", "bash", "zsh"})
+"""Shells by which the client runs hooks."""
+
 HOOK_SECONDS: Final = 1.0
 """A hook that takes longer holds up its session."""
-SOCKETS: Final = 3
-"""Sockets of installed hooks that are named, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """The answer to one question. `error` is what a Client raised, where that is why."""
-
-    about: str
-    ok: bool
-    sentence: str
-    error: ObservatoryError | None = None
 
 
 def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) -> Iterator[Diagnosis]:
-    """Look at everything between a hook and the store. `settings` are the `.claude` directories to look in."""
+    """Look at everything between a hook and the store. `settings` are the `.claude` directories of the user and of the
+    project.
+    """
     trusted = server_uids | {0, os.geteuid()}
     path = Path(socket).absolute()
     yield from _socket(path, trusted)
@@ -59,9 +53,13 @@ def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) 
     server = _server(client)
     yield server
     yield _curl()
-    yield _hooks(socket, settings)
+    hooks, running = look(str(path), settings, client_version())
+    yield hooks
     if server.error is None:
-        yield _trial(client, str(path), tuple(sorted(server_uids)))
+        command = trial_command(str(path), running, TRIAL)
+        environment = {} if running is None else dict(running.environment)
+        default = hook_command(TRIAL, Recipient(str(path), tuple(sorted(server_uids))))
+        yield _trial(client, str(path), command or default, environment)
 
 
 def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
@@ -86,6 +84,9 @@ def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
             "socket", False, f"{path} is no socket; move it away, and start a server with `observatory serve`"
         )
         return
+    if _is_unmapped(found.st_uid):
+        yield Diagnosis("socket", False, f"{path} {_UNMAPPED}, so hooks send nothing there")
+        return
     owner, group, mode = user_name(found.st_uid), group_name(found.st_gid), stat.S_IMODE(found.st_mode)
     if found.st_uid not in trusted:
         yield Diagnosis(
@@ -97,6 +98,17 @@ def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("socket", True, f"{path} is a socket with mode {mode:04o}, owner {owner}, group {group}")
     yield Diagnosis("reach", True, _reach(path, found))
+
+
+_UNMAPPED: Final = (
+    "belongs to a user who has no number in this user namespace, as any of several may (`nobody` stands for all of "
+    "them and can't be trusted); run this, and the sessions, outside of the container, or map the owner's uid into it"
+)
+
+
+def _is_unmapped(uid: int) -> bool:
+    """Whether a file's owner may be anybody without a number here."""
+    return known_uid(uid) is None
 
 
 def _reach(path: Path, found: os.stat_result) -> str:
@@ -164,6 +176,9 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
                 f"{group_name(found.st_gid)}) can't be searched by you, so nothing below it can be reached; its owner "
                 f"can change that with chmod or chgrp",
             )
+            return
+        if _is_unmapped(found.st_uid):
+            yield Diagnosis("directories", False, f"{directory} {_UNMAPPED}, who can put another socket at {path}")
             return
         if found.st_uid not in trusted:
             yield Diagnosis(
@@ -253,53 +268,21 @@ def _curl() -> Diagnosis:
     return Diagnosis("curl", True, f"{path} speaks to Unix sockets ({said.split(' (')[0]})")
 
 
-def _hooks(socket: str, directories: Sequence[Path]) -> Diagnosis:
-    """Does one of these settings files send all events to this socket?"""
-    wrong: list[str] = []
-    for directory in directories:
-        try:
-            path = files.settings_path(directory)
-            found = files.read_installed(path)
-        except ObservatoryError as error:
-            return Diagnosis("hooks", False, str(error))
-        hooks, rest = found.hooks, found.members
-        if rest.get("disableAllHooks") is True:
-            return Diagnosis("hooks", False, f"{path} has disableAllHooks: no hook runs; take that out")
-        plugins = rest.get("enabledPlugins")
-        if isinstance(plugins, dict) and any(name.startswith("observatory@") and plugins[name] for name in plugins):
-            return Diagnosis("hooks", True, f"{path} enables the plugin, which sends to ${SOCKET_VARIABLE}")
-        if not hooks:
-            continue
-        commands = [
-            (event, str(hook.get("command"))) for event in hooks for hook in hooks[event] if isinstance(hook, dict)
-        ]
-        sockets = {socket_of(command) for _, command in commands}
-        missing = [event for event in event_names.listened(client_version()) if event not in hooks]
-        if sockets != {socket}:
-            named = ", ".join(sorted(map(str, sockets))[:SOCKETS])
-            wrong.append(f"{path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}")
-        elif not all(is_current(event, command) for event, command in commands):
-            wrong.append(
-                f"{path} has hooks of another version, which may be less sure of whose server they speak to; run "
-                f"install-hooks again"
-            )
-        elif missing:
-            wrong.append(f"{path} has no hook for {', '.join(missing)}; run install-hooks again")
-        else:
-            return Diagnosis("hooks", True, f"{path} has all {len(hooks)} hooks, which send to {socket}")
-    if wrong:
-        return Diagnosis("hooks", False, "; ".join(wrong))
-    return Diagnosis("hooks", False, "none are installed; run `observatory install-hooks --global`, or --project")
+def _shell() -> str:
+    """The shell by which the client runs hooks: the user's, if it is one that it knows."""
+    shell = os.environ.get("SHELL", "")
+    return shell if os.path.basename(shell) in SHELLS and os.access(shell, os.X_OK) else "sh"
 
 
-def _trial(client: Client, socket: str, server_uids: tuple[int, ...]) -> Diagnosis:
-    """Send an event as a hook does, and look whether it has arrived."""
+def _trial(client: Client, socket: str, command: str, environment: Mapping[str, str]) -> Diagnosis:
+    """Send an event by a hook's command, as the client runs it, and look whether it has arrived."""
     mark = f"trial-{secrets.token_hex(8)}"
     body = json.dumps({"hook_event_name": TRIAL, "tool_name": mark})
     started = time.monotonic()
     subprocess.run(
-        ["sh", "-c", hook_command(TRIAL, Recipient(socket, server_uids))],
+        [_shell(), "-c", command],
         input=body,
+        env={**os.environ, **environment},
         text=True,
         capture_output=True,
         check=False,

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Final
 from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from observatory.client.client import Client
+    from observatory.client.client import Client, Parameters
 
 FIRST: Final = 0.1
 """Seconds from the end of a server to the first try to reach it again."""
 LONGEST: Final = 2.0
 """Seconds between two tries, at most: each pause is twice the one before."""
+_PLACES: Final = frozenset({"after", "limit", "follow"})
+"""Parameters that say where to begin and to end, not what to show."""
 _MAY_CHANGE: Final = (ExitStatus.UNAVAILABLE, ExitStatus.NOT_PERMITTED)
 """Why a server can't be reached while it starts: until it listens, its socket lets nobody in."""
 
 
-def follow(client: Client, parameters: Mapping[str, str], say: Callable[[str], None]) -> Iterator[bytes]:
+def follow(client: Client, parameters: Parameters, say: Callable[[str], None]) -> Iterator[bytes]:
     """The events that these parameters of `/events` select, and what comes, for ever; one JSON object each.
 
     It ends only if so many events were asked for after a given one, when these have come. While the server can't be
@@ -55,16 +57,16 @@ def follow(client: Client, parameters: Mapping[str, str], say: Callable[[str], N
 class _Following:
     """How far the events of a server have been followed."""
 
-    def __init__(self, client: Client, parameters: Mapping[str, str]) -> None:
+    def __init__(self, client: Client, parameters: Parameters) -> None:
         self._client = client
-        self._filters = {name: parameters[name] for name in ("event", "session", "tool", "user") if name in parameters}
-        after, limit = parameters.get("after"), parameters.get("limit")
+        self._filters = {name: value for name, value in parameters.items() if name not in _PLACES}
+        after, limit = (_number(parameters, name) for name in ("after", "limit"))
         self._newest = None if after is not None else limit
         """So many events of the past are wanted: the newest ones; `None`: all, or all after `_after`."""
-        self._after = int(after or 0)
+        self._after = after or 0
         self._last: bytes | None = None
         """The event of that id, if it was seen."""
-        self._left = None if after is None or limit is None else int(limit)
+        self._left = None if after is None or limit is None else limit
 
     @property
     def complete(self) -> bool:
@@ -84,10 +86,10 @@ class _Following:
             self._note(line)
             yield line
 
-    def _past(self, limit: str) -> Iterator[bytes]:
+    def _past(self, limit: int) -> Iterator[bytes]:
         """The newest of the past. If the server ends before all of them have come, the others are what comes."""
         newest = list(self._client.lines({"limit": "1"}))
-        for line in self._client.lines({**self._filters, "limit": limit}):
+        for line in self._client.lines({**self._filters, "limit": str(limit)}):
             self._newest = None
             self._note(line)
             yield line
@@ -107,6 +109,11 @@ class _Following:
                 return line != last
         # It may have been deleted for its age. Then what is left is newer.
         return all(_id(line) < self._after for line in self._client.lines({"limit": "1"}))
+
+
+def _number(parameters: Parameters, name: str) -> int | None:
+    value = parameters.get(name)
+    return int(value) if isinstance(value, str) else None
 
 
 def _id(line: bytes) -> int:

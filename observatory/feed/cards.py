@@ -1,35 +1,31 @@
 """Each session's card, brought up to date event by event in bounded memory.
 
-The state is `observatory.sessions.state`' word. It reads a session's events from their beginning; a session may run for
-weeks, so what is given to it here is the last `TAIL` events of each, without their long values. So much is enough to
-know what runs and what is waited for.
+The state is `observatory.sessions.state`' word, which reads a session's events one by one.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from observatory.sessions.state import sessions
+from observatory.feed.row import milliseconds
+from observatory.sessions.state import SessionReader
 
 if TYPE_CHECKING:
     from observatory.feed.row import Row
 
-TAIL: Final = 128
-"""Events of one session that are remembered."""
 MOST: Final = 1000
 """Sessions that are remembered; with one more, the one that has been silent for the longest is forgotten."""
-LONGEST: Final = 1024
-"""Characters of a value that may tell something about a session's state."""
 
 
 class Card(msgspec.Struct, frozen=True):
     """One session as a person wants to see it. Times are milliseconds since the epoch, UTC.
 
     `since` is when the session came into its state. `what` is the summary of the last event that had one, `event`
-    the name of the last event. `pid` is known of a dead session only.
+    the name of the last event. `agent` is the type of the subagent that runs or wants the tool, `question` what is
+    asked, `background` how many tasks the last turn left running. `pid` is known of a dead session only.
     """
 
     host: str | None
@@ -46,19 +42,22 @@ class Card(msgspec.Struct, frozen=True):
     what: str
     events: int
     pid: int | None
+    agent: str
+    question: str
+    background: int
 
 
 class _SeenSession:
     """What is kept of a session for its card."""
 
-    __slots__ = ("card", "events", "first", "last", "stale", "tail", "version", "what")
+    __slots__ = ("card", "events", "first", "last", "reader", "stale", "version", "what")
 
-    def __init__(self, first: Row) -> None:
+    def __init__(self, first: Row, started: str) -> None:
+        self.reader = SessionReader(first.uid, first.session, started)
         self.first = first
         self.last = first
         self.what = ""
         self.events = 0
-        self.tail: deque[dict[str, Any]] = deque(maxlen=TAIL)
         self.version = 0
         self.card: Card | None = None
         self.stale = True
@@ -79,7 +78,7 @@ class Cards:
         key = (line.host, line.uid, line.session)
         seen = self._sessions.get(key)
         if seen is None:
-            seen = self._sessions[key] = _SeenSession(line)
+            seen = self._sessions[key] = _SeenSession(line, str(event.get("_ts")))
             if len(self._sessions) > MOST:
                 self._sessions.popitem(last=False)
         else:
@@ -87,7 +86,7 @@ class Cards:
         seen.last = line
         seen.what = line.what or seen.what
         seen.events += 1
-        seen.tail.append(_short(event, line.session))
+        seen.reader.read(event)
         seen.stale = True
         self.version += 1
         seen.version = self.version
@@ -104,9 +103,7 @@ class Cards:
 
 
 def _card(seen: _SeenSession) -> Card:
-    told = sessions(seen.tail)[0]
-    before, last = seen.card, seen.last
-    same = before is not None and (before.state, before.tool) == (told.state, told.tool or "")
+    told, last = seen.reader.session(), seen.last
     seen.card = Card(
         host=last.host,
         uid=last.uid,
@@ -116,22 +113,15 @@ def _card(seen: _SeenSession) -> Card:
         tool=told.tool or "",
         project=told.project or "",
         started=seen.first.time,
-        since=before.since if before is not None and same else last.time,
+        since=milliseconds(told.since),
         last=last.time,
         event=last.event,
         what=seen.what,
         events=seen.events,
         pid=told.pid,
+        agent=told.agent or "",
+        question=told.question or "",
+        background=told.background,
     )
     seen.stale = False
     return seen.card
-
-
-def _short(event: dict[str, Any], session: str) -> dict[str, Any]:
-    short = {
-        key: value
-        for key, value in event.items()
-        if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= LONGEST)
-    }
-    short["session_id"] = session
-    return short

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
+from observatory.feed.summary import WHAT, what
 from observatory.identity.names import user_name
 from observatory.sessions.state import DEAD
 
-WHAT: Final = 200
-"""Characters of an event's summary."""
+LONGEST: Final = 10**12
+"""Milliseconds that a tool may have taken: more is no duration."""
 NAME: Final = 80
 """Characters of a name that its sender chose: of an event, a tool, a session."""
 
@@ -69,6 +70,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     what: str
     project: str
     host: str | None
+    took: int | None
+    """Milliseconds, as the client says, of a tool that has ended."""
 
 
 def row(place: int, event: dict[str, Any]) -> Row:
@@ -79,7 +82,7 @@ def row(place: int, event: dict[str, Any]) -> Row:
     uid = uid if isinstance(uid, int) else None
     return Row(
         place,
-        _milliseconds(event.get("_ts")),
+        milliseconds(event.get("_ts")),
         name,
         _KINDS.get(name, Kind.OTHER),
         uid,
@@ -90,26 +93,32 @@ def row(place: int, event: dict[str, Any]) -> Row:
         what(event),
         str(event.get("cwd") or "")[:WHAT],
         None if host is None else str(host)[:NAME],
+        duration(event),
     )
 
 
-def what(event: dict[str, Any]) -> str:
-    """The one thing in an event that a person would want to see of it, on one line."""
-    details = event.get("tool_input")
-    for place in (details, event):
-        if isinstance(place, dict):
-            for key in _TELLING:
-                value = place.get(key)
-                if isinstance(value, str) and value and not value.isspace():
-                    # Cut first: a body may have megabytes.
-                    return " ".join(value[: 4 * WHAT].split())[:WHAT]
-    return ""
+def duration(event: dict[str, Any]) -> int | None:
+    """How long a tool took, in milliseconds, as its client says."""
+    value = event.get("duration_ms")
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return round(value) if 0 <= value < LONGEST else None
 
 
-_TELLING: Final = (
-    *("command", "file_path", "notebook_path", "pattern", "url", "query", "description", "prompt", "error"),
-    *("message", "reason", "source", "trigger", "last_assistant_message", "agent_type", "_value", "_raw"),
-)
+def took(milliseconds: int | None) -> str:
+    """A duration for people: `85ms`, `2.5s`, `1m21s`, `2h05m`; nothing for none."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    seconds = milliseconds / 1000
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def _name(value: object) -> str:
@@ -121,7 +130,8 @@ def _user(uid: int | None) -> str:
     return user_name(uid)
 
 
-def _milliseconds(text: object) -> int:
+def milliseconds(text: object) -> int:
+    """A time in RFC 3339 as milliseconds since the epoch; 0 for what is no time."""
     try:
         return int(datetime.fromisoformat(str(text)).timestamp() * 1000)
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,11 +23,12 @@ from observatory.events import Event
 from observatory.feed.source import SourceError
 from observatory.forward.nats_connection import CONNECT_PATIENCE, connect, drop
 from observatory.forward.nats_subject import ROOT, STREAM, host_of, is_event
-from observatory.store.query import Query
+from observatory.store.query import Query, first
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator
 
+    from observatory.client.client import Parameters
     from observatory.forward.nats_connection import Access, NatsConnection
 
 AHEAD: Final = 4096
@@ -53,11 +55,12 @@ class NatsSource:
         """The events of these sequence numbers. Raises SourceError."""
         return self._read(after, 0, through) if through > after else iter(())
 
-    def lines(self, parameters: Mapping[str, str]) -> Iterator[bytes]:
+    def lines(self, parameters: Parameters) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, as a Client gives them. Raises ObservatoryError."""
-        limit = int(parameters["limit"]) if "limit" in parameters else None
-        after = int(parameters["after"]) if "after" in parameters else None
-        matches = _filter(Query.of(parameters, int(parameters["user"]) if "user" in parameters else None))
+        limit, after, uid = (
+            None if (value := first(parameters, name)) is None else int(value) for name in ("limit", "after", "user")
+        )
+        matches = _filter(Query.of(parameters, uid))
         newest_only = limit is not None and after is None
         try:
             last = self.newest()
@@ -83,7 +86,7 @@ class NatsSource:
         except SourceError as error:
             raise ObservatoryError(str(error), ExitStatus.UNAVAILABLE) from error
 
-    def events(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def events(self, parameters: Parameters) -> Iterator[dict[str, Any]]:
         """The same as `lines`, read. Raises ObservatoryError."""
         for line in self.lines(parameters):
             yield msgspec.json.decode(line, type=dict[str, Any])
@@ -200,13 +203,21 @@ def named(host: str, line: bytes) -> bytes:
 
 def _filter(query: Query) -> Callable[[bytes], bool]:
     """Whether an event's line is one of those asked for."""
-    if not query.conditions:
+    if query == Query():
         return lambda _line: True
     matches = query.predicate()
 
     def look(line: bytes) -> bool:
         said = msgspec.json.decode(line, type=dict[str, Any])
         uid, session, tool = map(said.get, ("_peer_uid", "session_id", "tool_name"))
-        return matches(Event(0, 0, said.get("_event", ""), uid, session, tool, line))
+        return matches(Event(0, _microseconds(said.get("_ts")), said.get("_event", ""), uid, session, tool, line))
 
     return look
+
+
+def _microseconds(text: object) -> int:
+    """The time of an event, since the epoch; 0 for what is no time."""
+    try:
+        return round(datetime.fromisoformat(str(text)).timestamp() * 1_000_000)
+    except ValueError:
+        return 0

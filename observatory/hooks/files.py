@@ -57,12 +57,12 @@ class SettingsChange:
         return unified_diff(self.before or "", self.after or "", was, becomes)
 
 
-def settings_path(directory: Path) -> Path:
-    """The settings file in a `.claude` directory: the file itself, where that is a symbolic link to it.
+def settings_path(directory: Path, name: str = "settings.json") -> Path:
+    """A settings file in a `.claude` directory: the file itself, where that is a symbolic link to it.
 
     Raises ObservatoryError where root would follow another user's link, or its own one to another user's file.
     """
-    path = directory / "settings.json"
+    path = directory / name
     try:
         links = [(part, found) for part in (directory, path) if (found := _link(part)) is not None]
         if os.geteuid() != 0:

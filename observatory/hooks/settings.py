@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 NEW = "{}\n"
-"""What a settings file that doesn't exist is taken to be."""
+"""What a settings file that doesn't exist, or in which nothing is written, is taken to be. So does the client."""
 
 
 class Handler(TypedDict):
@@ -44,14 +44,14 @@ def handlers(events: Iterable[str], recipient: Recipient) -> dict[str, Handler]:
 def installed(text: str) -> dict[str, list[object]]:
     """Observatory's own hooks in a settings text, by event, as they stand. Raises MalformedError."""
     found: dict[str, list[object]] = {}
-    for event, group, index in _ours(text, top(text)):
+    for event, group, index in _ours(text, top(_filled(text))):
         found.setdefault(event, []).append(_hooks_of(group)[index])
     return found
 
 
 def members(text: str) -> dict[str, object]:
     """What a settings text has in all, by its keys. Raises MalformedError."""
-    return {item.key: item.value for item in top(text).items if item.key is not None}
+    return {item.key: item.value for item in top(_filled(text)).items if item.key is not None}
 
 
 def install(text: str, wanted: Mapping[str, object]) -> str:
@@ -60,6 +60,7 @@ def install(text: str, wanted: Mapping[str, object]) -> str:
     An event that has hooks keeps them, before the new one; everything else keeps its bytes. Raises
     MalformedError.
     """
+    text = _filled(text)
     root = top(text)
     how = formatting(text, root)
     groups = {event: {"hooks": [handler]} for event, handler in wanted.items()}
@@ -87,7 +88,7 @@ def uninstall(text: str) -> str:
 
     Raises MalformedError.
     """
-    root = top(text)
+    root = top(_filled(text))
     member = root.member("hooks")
     if member is None:
         return text
@@ -113,6 +114,10 @@ def uninstall(text: str) -> str:
     if empty_events and len(empty_events) == len(hooks_object.items):
         return apply(text, remove(root, [root.items.index(member)]))
     return apply(text, edits + remove(hooks_object, empty_events))
+
+
+def _filled(text: str) -> str:
+    return text if text.strip() else NEW
 
 
 def _ours(text: str, root: Container) -> Iterable[tuple[str, Item, int]]:

@@ -16,7 +16,7 @@ import msgspec
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and header fields together, counting 32 for each field as RFC 9113, 6.5.2 does."""
 
-MAX_BODY: Final = 16 * 1024 * 1024
+MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes of a request's body."""
 
 REQUEST_SIZE: Final = 512
@@ -223,4 +223,4 @@ class RequestReader(msgspec.Struct, eq=False):
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, sentence)
 
     def _too_much_body(self) -> None:
-        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (16 MiB).")
+        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is longer than {MAX_BODY} bytes (32 MiB).")

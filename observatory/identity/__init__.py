@@ -16,6 +16,7 @@ __all__ = [
     "Unavailable",
     "accepted_credentials",
     "accepted_uid",
+    "known_uid",
     "peer_credentials",
     "peer_label",
     "peer_pidfd",
@@ -31,7 +32,12 @@ def _no_option(sock: socket.socket) -> Unavailable:  # noqa: ARG001 - as above
     return Unavailable.OPTION
 
 
+def _any_uid(number: int) -> int | None:
+    return number
+
+
 _platform: str = sys.platform
+_known_uid: Callable[[int], int | None] = _any_uid
 _credentials: Callable[[socket.socket], PeerCredentials | None] = _nothing
 _accepted: Callable[[socket.socket], PeerCredentials | None] | None = None
 _uid: Callable[[socket.socket], int | None] | None = None
@@ -43,6 +49,7 @@ if not hasattr(socket, "AF_UNIX"):
 elif _platform in {"linux", "android"}:
     from observatory.identity.linux import accepted_credentials as _accepted
     from observatory.identity.linux import accepted_uid as _uid
+    from observatory.identity.linux import known_uid as _known_uid
     from observatory.identity.linux import peer_credentials as _credentials
     from observatory.identity.linux import peer_label as _label
     from observatory.identity.linux import peer_pidfd as _pidfd
@@ -78,6 +85,11 @@ def _accepted_uid(sock: socket.socket) -> int | None:
 
 accepted_uid: Callable[[socket.socket], int | None] = _uid or _accepted_uid
 """The uid of `accepted_credentials`, where nothing else is wanted."""
+
+
+def known_uid(number: int) -> int | None:
+    """A uid as the kernel tells it, of a file's owner say; `None` if it may stand for one that has no number here."""
+    return _known_uid(number)
 
 
 def peer_pidfd(sock: socket.socket) -> int | Unavailable:

@@ -26,6 +26,7 @@ from observatory.service.retention import Retention
 from observatory.service.server import Server
 from observatory.service.subordinate_ids import subordinate_ids
 from observatory.sessions.memory import Memory
+from observatory.shortening import KEPT
 from observatory.store import Sync, default_path, open_store
 from observatory.store.files import SESSIONS, directory_warning
 
@@ -61,6 +62,8 @@ class Settings:
     """The gid whose members read everyone's events."""
     retain: int | None = None
     """Seconds after which an event is deleted; None: never."""
+    keep: int | None = KEPT
+    """Bytes of one text of an event that are kept; None: all."""
 
 
 def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -96,7 +99,9 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             outputs.append(printed)
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, accounts, log))
-        server = Server(loop, listener, store, audience, [output.publish for output in outputs], log, accounts)
+        server = Server(
+            loop, listener, store, audience, [output.publish for output in outputs], log, accounts, settings.keep
+        )
         if second is not None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)

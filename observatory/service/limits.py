@@ -41,7 +41,7 @@ MEMORY: Final = 256 * 1024 * 1024
 """Bytes of incomplete requests and unsent answers, of all users together; see `Quota`."""
 FOLLOWER_BUFFER: Final = 1024 * 1024
 """Bytes that a follower may leave unread, besides what the kernel holds."""
-DRAIN_BYTES: Final = 32 * 1024 * 1024
+DRAIN_BYTES: Final = 64 * 1024 * 1024
 """Bytes read and thrown away after a refusal, so that a peer which is still sending gets to read why."""
 
 FEW_GROUPS: Final = 32

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from observatory.http.parser import Refusal, Request
     from observatory.identity import PeerCredentials
     from observatory.service.connection import Connection, Connections
+    from observatory.service.notices import Notices
     from observatory.service.quota import Account
     from observatory.service.streaming import Streaming
 
@@ -51,7 +52,9 @@ _EVENT_COST: Final = CONNECTION_COST + PARSING_COST + REQUEST_COST
 class Requests:
     """What the connections of a server say."""
 
-    def __init__(self, connections: Connections, streaming: Streaming) -> None:
+    def __init__(self, connections: Connections, streaming: Streaming, notice: Notices, keep: int | None) -> None:
+        self._notice = notice
+        self._keep = keep
         self._connections = connections
         self._move = connections.move
         self._pending = connections.pending
@@ -190,12 +193,12 @@ class Requests:
     def _take_apart(self, connection: Connection, body: bytes | bytearray) -> Said:
         """What a hook says, at the cost of its account."""
         if len(body) <= SHORT:
-            said = take_apart(body)
+            said = take_apart(body, self._keep)
             if type(said.inside) is bytes:
                 self._spend(connection, BODY_COST * len(body))
             return said
         begun = thread_time()  # not that of a clock: meanwhile the processor may be somebody else's
-        said = take_apart(body)
+        said = take_apart(body, self._keep)
         self._spend(connection, int(BYTES_A_SECOND * (thread_time() - begun)))
         return said
 
@@ -259,6 +262,8 @@ class Requests:
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:
         """Say why, say no more, and read on for a while: to close a socket with unread bytes in it resets it."""
         connection.closing = True
+        if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            self._notice("large", f"uid {connection.uid} sent an event that was refused with 413: {refusal.sentence}")
         connection.to_drain = DRAIN_BYTES
         self._move(connection, ANSWER)
         if not self._connections.send(connection, refusal_answer(refusal)):

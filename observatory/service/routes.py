@@ -7,7 +7,7 @@ import re
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 import httptools
 import msgspec
@@ -15,11 +15,11 @@ import msgspec
 from observatory.http.parser import Refusal
 from observatory.service.event_stream import Wish
 from observatory.store import Query
+from observatory.store.query import first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from observatory.audience import Scope
+    from observatory.store.query import Parameters
 
 NOBODY: Final = -1
 """A uid that no event has."""
@@ -46,10 +46,10 @@ _ACTIONS = {action.value.encode(): action for action in Action}
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """A request that can be answered: what it asks for, and its query's parameters, the first of each name."""
+    """A request that can be answered: what it asks for, and its query's parameters, all of each name."""
 
     action: Action
-    parameters: dict[str, str]
+    parameters: dict[str, list[str]]
     name: str | None = None
     """The event's name, if it's a hook and the target says it."""
 
@@ -76,23 +76,24 @@ def route(method: bytes, target: bytes) -> Route | NoRoute:
         allow = ", ".join(method.decode() for method in _METHODS[action])
         return NoRoute(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{action.value} takes {allow} only."), allow)
     query = (url.query or b"").decode("ascii", errors="replace")
-    parameters = dict(reversed(parse_qsl(query, keep_blank_values=True, errors="replace")))
-    return Route(action, parameters, parameters.get("event") if action is Action.HOOK else None)
+    parameters = parse_qs(query, keep_blank_values=True, errors="replace")
+    return Route(action, parameters, parameters.get("event", [None])[0] if action is Action.HOOK else None)
 
 
-def wish(parameters: Mapping[str, str], may_see: Scope) -> Wish | Refusal:
+def wish(parameters: Parameters, may_see: Scope) -> Wish | Refusal:
     """What the parameters of `/events` ask for, within what this reader may see."""
     if not may_see.everything and may_see.uid is None:
         return Refusal(HTTPStatus.FORBIDDEN, "The kernel does not say who you are, so there is nothing for you here.")
     try:
-        uid = _uid(parameters.get("user") or None)
-        after = _number("after", parameters.get("after"))
-        limit = _number("limit", parameters.get("limit"))
+        uid = _uid(first(parameters, "user") or None)
+        after = _number("after", first(parameters, "after"))
+        limit = _number("limit", first(parameters, "limit"))
+        if not may_see.everything:
+            uid = may_see.uid if uid in {None, may_see.uid} else NOBODY
+        query = Query.of(parameters, uid)
     except ValueError as error:
         return Refusal(HTTPStatus.BAD_REQUEST, str(error))
-    if not may_see.everything:
-        uid = may_see.uid if uid in {None, may_see.uid} else NOBODY
-    return Wish(Query.of(parameters, uid), after, limit, parameters.get("follow", "0") not in {"", "0"})
+    return Wish(query, after, limit, first(parameters, "follow") not in {None, "", "0"})
 
 
 def _number(name: str, text: str | None) -> int | None:

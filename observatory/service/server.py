@@ -44,13 +44,15 @@ class Server:
         publish: Sequence[Callable[[list[Event]], None]],
         log: Callable[[str], None],
         accounts: Accounts | None = None,
+        keep: int | None = None,
     ) -> None:
+        """Of texts longer than `keep` bytes so many are kept, with `None` all."""
         notice = Notices(log)
         self._loop = loop
         self._notice = notice
         self.connections = Connections(loop.poller, seats(), self._on_ready, notice, accounts)
         self._streaming = Streaming(self.connections, store, audience, notice)
-        self._requests = Requests(self.connections, self._streaming)
+        self._requests = Requests(self.connections, self._streaming, notice, keep)
         self._acceptors: list[tuple[Listener, Acceptor]] = []
         self.serve_also(listener)
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)

@@ -12,6 +12,7 @@ from observatory.service.event_stream import EventStream, Phase
 from observatory.service.limits import FOLLOWER_BUFFER, PART_OF_TURN, TELLING_COST, TURN_BUDGET
 from observatory.service.routes import wish
 from observatory.service.states import ANSWERING, BLOCKED, LIVE, SENT, STREAM, STREAMING
+from observatory.store.query import first
 
 if TYPE_CHECKING:
     from observatory.audience import Audience
@@ -40,7 +41,7 @@ class Streaming:
 
     def begin(self, connection: Connection, found: Route, request: Request) -> Refusal | None:
         """Begin an answer (from READING to STREAMING), or close the connection; or say what to refuse it with."""
-        if found.parameters.get("database", self.database) != self.database:
+        if first(found.parameters, "database") not in {None, self.database}:
             return Refusal(HTTPStatus.CONFLICT, f"The events here are those of another database, {self.database}.")
         wanted = wish(found.parameters, scope(self._audience, connection.peer))
         if isinstance(wanted, Refusal):

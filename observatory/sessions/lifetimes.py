@@ -52,7 +52,10 @@ LATE: Final = 600.0
 SHARE_OF_DESCRIPTORS: Final = 4
 """A quarter of the descriptors that this process may have are for sessions, and no more."""
 
-_BOUNDS: Final = frozenset({"SessionStart", "SessionEnd"})
+_BEGINNINGS: Final = frozenset({"SessionStart", "UserPromptSubmit"})
+"""What no hook says that has outlived its session: another process of the session lives, a terminal's say, when a
+script that went on with the session has ended it."""
+_BOUNDS: Final = _BEGINNINGS | {"SessionEnd"}
 
 INTERVAL: Final = 0.01
 """Seconds between two looks at one user's hooks in the long run, so that nobody can make the server look all day."""
@@ -150,7 +153,7 @@ class Lifetimes:
         if key in user.held:
             return None
         now, ended = time.monotonic(), user.over.get(key)
-        if event != "SessionStart" and ended is not None and now - ended < LATE:
+        if event not in _BEGINNINGS and ended is not None and now - ended < LATE:
             return None
         if user.next_look - now > AT_ONCE * INTERVAL or self._room <= 0:
             return None

@@ -56,7 +56,7 @@ TOGETHER: Final = 64 * 1024
 own, which is kept, and with it a copy of what it inserted last."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INDEX = "INSERT INTO facet SELECT id, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
+_INDEX = "INSERT INTO facet SELECT id, time, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
 
 
 class NotStored(Exception):  # noqa: N818 - an outcome that the caller answers, not a fault

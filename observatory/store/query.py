@@ -1,54 +1,85 @@
 """Which events are asked for: one filter of what is stored, which SQLite applies, and of what comes, which Python does.
 
-Both are made of one table, `Query.conditions`. So a follower that reads what was stored and then what comes is shown
+Both are made of one `Query`. So a follower that reads what was stored and then what comes is shown
 the same kind of event all the way.
 """
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from observatory.events import Event
 
+    Parameters = Mapping[str, str | Sequence[str]]
+    """Those of `/events`: a value, or several, by name."""
+
+MOST_VALUES: Final = 100
+"""Values of one field that may be asked for: SQLite before 3.32 takes 999 in a statement."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SURROGATES: Final = range(0xD800, 0xE000)
+_AFTER_SURROGATES: Final = 0xE000
+
 
 class Query(msgspec.Struct, frozen=True):
-    """Which events are asked for; None: any.
+    """Which events are asked for; None and an empty tuple: any.
 
-    Its fields are fields of an event and columns of the database. The uid comes first: who may read one user's events
-    only learns nothing of another's, not even by how long it takes. Then the one with the fewest events to a value.
+    Its first fields are fields of an event and columns of the database. The uid comes first: who may read one user's
+    events only learns nothing of another's, not even by how long it takes. Then the one with the fewest events to a
+    value. Several values of one field are alternatives.
     """
 
     uid: int | None = None
-    session: str | None = None
-    tool: str | None = None
-    name: str | None = None
+    session: tuple[str, ...] = ()
+    tool: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    beginning: tuple[str, ...] = ()
+    """What the session's id begins with, where it is not one of `session`."""
+    since: int | None = None
+    """Only events of this time and later, in microseconds since the epoch."""
+    until: int | None = None
+    """Only events before this time."""
 
     @classmethod
-    def of(cls, parameters: Mapping[str, str], uid: int | None) -> Query:
-        """What the parameters of `/events` ask for, of the events of this user. An empty one asks for nothing."""
-        session, tool, name = (parameters.get(key) or None for key in ("session", "tool", "event"))
-        return cls(uid, session, tool, name)
+    def of(cls, parameters: Parameters, uid: int | None) -> Query:
+        """What the parameters of `/events` ask for, of the events of this user. An empty one asks for nothing.
+
+        Raises ValueError, with a sentence, for what makes no sense.
+        """
+        session, tool, name, beginning = (every(parameters, key) for key in ("session", "tool", "event", "beginning"))
+        since, until = (_microseconds(key, first(parameters, key)) for key in ("since", "until"))
+        return cls(uid, session, tool, name, beginning, since, until)
 
     @property
-    def conditions(self) -> tuple[tuple[str, str | int], ...]:
-        """Fields, and what each of them has to be."""
-        return tuple((field, value) for field, value in msgspec.structs.asdict(self).items() if value is not None)
+    def conditions(self) -> tuple[tuple[str, tuple[str | int, ...]], ...]:
+        """Fields, and which values each of them may have. Not with them: times and beginnings."""
+        texts = (("session", () if self.beginning else self.session), ("tool", self.tool), ("name", self.name))
+        found: list[tuple[str, tuple[str | int, ...]]] = [(field, values) for field, values in texts if values]
+        return (("uid", (self.uid,)), *found) if self.uid is not None else tuple(found)
 
     def predicate(self) -> Callable[[Event], bool]:
         """Whether an event is one of those asked for."""
-        conditions = self.conditions
-        if not conditions:
-            return lambda _event: True
-        fields = attrgetter(*(field for field, _ in conditions))
-        # Of one field, attrgetter gets the value itself and no tuple.
-        wanted = conditions[0][1] if len(conditions) == 1 else tuple(value for _, value in conditions)
-        return lambda event: bool(fields(event) == wanted)
+        conditions = [(attrgetter(field), frozenset(values)) for field, values in self.conditions]
+        session, beginning = self.session, self.beginning
+        since, until = self.since, self.until
+
+        def matches(event: Event) -> bool:
+            if any(value(event) not in wanted for value, wanted in conditions):
+                return False
+            if beginning and (
+                event.session is None or not (event.session in session or event.session.startswith(beginning))
+            ):
+                return False
+            return (since is None or event.time >= since) and (until is None or event.time < until)
+
+        return matches
 
     def selection(self, *, lines: bool, lagging: bool) -> tuple[str, tuple[str | int, ...]]:
         """SQL for the ids, with `lines` also the lines, of events whose ids are in a range, in that order; its values.
@@ -56,17 +87,75 @@ class Query(msgspec.Struct, frozen=True):
         The ends of the range are its last two parameters, the first of which is not in it. `lagging` for ids that are
         not indexed yet.
         """
-        conditions = self.conditions
-        table, sign = ("event", "") if lagging or not conditions else ("facet", "+")
+        table, sign = ("event", "") if lagging or self == Query() else ("facet", "+")
         columns = f"{table}.id, event.line" if lines else f"{table}.id"
         tables = "facet JOIN event ON event.id = facet.id" if lines and table == "facet" else table
+        where: list[str] = []
+        values: list[str | int] = []
         # One index is used, that of the first column, or of a uid and a session. The sign takes the others out of the
         # choice of the planner, who knows nothing of how many events there are to a value.
-        columns_of_index = 2 if [column for column, _ in conditions[:2]] == ["uid", "session"] else 1
-        where = [
-            f"{sign if place >= columns_of_index else ''}{table}.{column} = ?"
-            for place, (column, _) in enumerate(conditions)
-        ]
+        columns_of_index = 2 if [column for column, _ in self.conditions[:2]] == ["uid", "session"] else 1
+        for place, (column, wanted) in enumerate(self.conditions):
+            where.append(f"{sign if place >= columns_of_index else ''}{table}.{column} {_one_of(wanted)}")
+            values += wanted
+        if self.beginning:
+            # Looked for among the ids of the range, a window of them at a time: an index would lead to all the events
+            # of a long session each time.
+            session = f"+{table}.session"
+            either = [f"{session} {_one_of(self.session)}"] if self.session else []
+            values += self.session
+            for text in self.beginning:
+                beyond = _beyond(text)
+                either.append(f"({session} >= ?{'' if beyond is None else f' AND {session} < ?'})")
+                values += [text] if beyond is None else [text, beyond]
+            where.append(f"({' OR '.join(either)})")
+        for comparison, time in ((">=", self.since), ("<", self.until)):
+            if time is not None:
+                where.append(f"{table}.time {comparison} ?")
+                values.append(time)
         where += [f"{table}.id > ?", f"{table}.id <= ?"]
         sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(where)} ORDER BY {table}.id"  # noqa: S608 - no values
-        return sql, tuple(value for _, value in conditions)
+        return sql, tuple(values)
+
+
+def first(parameters: Parameters, name: str) -> str | None:
+    """The first value of a parameter."""
+    value = parameters.get(name)
+    return value if value is None or isinstance(value, str) else value[0]
+
+
+def every(parameters: Parameters, name: str) -> tuple[str, ...]:
+    """All values of a parameter that are not empty, each once, in their order. Raises ValueError for too many."""
+    value = parameters.get(name, ())
+    found = tuple(dict.fromkeys(filter(None, (value,) if isinstance(value, str) else value)))
+    if len(found) > MOST_VALUES:
+        raise ValueError(f"The parameter {name}= may be given {MOST_VALUES} times at most.")
+    return found
+
+
+def _microseconds(name: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise ValueError
+        return (time - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"The parameter {name}= takes a time with its offset from UTC, as RFC 3339 writes it: 2026-01-31T13:00:00Z."
+        ) from None
+
+
+def _one_of(values: tuple[str | int, ...]) -> str:
+    return "= ?" if len(values) == 1 else f"IN ({', '.join('?' * len(values))})"
+
+
+def _beyond(text: str) -> str | None:
+    """The first text, in the order of code points (and of UTF-8), after all that begin with this one; None: none is."""
+    while text:
+        after = ord(text[-1]) + 1
+        if after <= sys.maxunicode:
+            return text[:-1] + chr(_AFTER_SURROGATES if after in _SURROGATES else after)
+        text = text[:-1]
+    return None

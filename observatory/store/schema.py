@@ -25,6 +25,18 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE identity (database TEXT NOT NULL)",
         "INSERT INTO identity VALUES (lower(hex(randomblob(8))))",
     ),
+    # With the time. It is filled anew as it is after a crash: bit by bit, beside the work.
+    (
+        "DROP TABLE facet",
+        """CREATE TABLE facet (
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT
+        )""",
+        "CREATE INDEX facet_by_name ON facet (name)",
+        "CREATE INDEX facet_by_uid ON facet (uid)",
+        "CREATE INDEX facet_by_uid_and_session ON facet (uid, session) WHERE session IS NOT NULL",
+        "CREATE INDEX facet_by_session ON facet (session) WHERE session IS NOT NULL",
+        "CREATE INDEX facet_by_tool ON facet (tool) WHERE tool IS NOT NULL",
+    ),
 )
 """Statements that take a database from the version that is their place in this list to the next one."""
 

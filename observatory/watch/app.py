@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import set_cell_size
+from rich.markup import escape
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
@@ -13,11 +15,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input, OptionList, Sparkline, Static
 from textual.widgets.option_list import Option
 
+from observatory.feed.find import read_filter
 from observatory.text import printable
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList
 from observatory.watch.session_text import ORDER, headline, mood, span, state_words
-from observatory.watch.window import Window, read_filter
+from observatory.watch.window import Window
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -85,7 +88,7 @@ class WatchApp(App[None]):
             yield OptionList(id="sessions", markup=False)
             with Vertical(id="right"):
                 yield Sparkline([0.0], id="pulse")
-                yield Input(placeholder="Find: npm test tool=Bash event=Stop user=mia session=4f2a", id="find")
+                yield Input(placeholder="Find: npm test tool=Bash event=Stop session=4f2a since=1h", id="find")
                 yield EventList(self.window)
         yield Footer()
 
@@ -125,7 +128,10 @@ class WatchApp(App[None]):
         events.several_users = len(self._users) > 1
         shown = f"{len(self.window):,}" + (f" of {self.window.total:,}" if self.window.filter else "")
         waiting = self.window.waiting
-        events.border_title = f"Events {shown}"
+        trouble = self.window.filter.trouble
+        events.border_title = f"Events {shown}" + (
+            f": {escape(printable(trouble))}" if trouble and not len(self.window) else ""
+        )
         events.border_subtitle = f"\u2191 {waiting:,} newer" if waiting else ""
         events.show()
 
@@ -166,14 +172,14 @@ class WatchApp(App[None]):
             ("\u25cf ", MOODS[which]),
             (printable(project), "bold"),
             ("  " + span(now - card.since), "dim"),
-            ("\n  " + printable(state_words(card)), MOODS[which]),
+            ("\n  " + printable(state_words(card, now)), MOODS[which]),
             ("\n  " + set_cell_size(printable(card.what or card.event), room), ""),
             ("\n  " + set_cell_size(printable(" \u00b7 ".join(foot)), room), "dim"),
         )
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is written."""
-        self.window.choose(read_filter(event.value))
+        self.window.choose(read_filter(event.value, datetime.now().astimezone()))
         self.query_one(EventList).scroll_to(y=0, animate=False)
         self._draw_events()
 

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from observatory.feed.row import Kind
+from observatory.feed.row import Kind, took
 from observatory.text import printable
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class EventList(ScrollView, can_focus=True):
         if self.several_users:
             who = row.user if row.host is None else f"{row.user}@{row.host}"
             cells.append(Segment(_cell(who, 12), base + Style(dim=not chosen)))
+        cells.append(Segment(_cell(row.session, 9), base + Style(dim=not chosen)))
+        cells.append(Segment(_cell(took(row.took), 7), base + Style(dim=not chosen)))
         cells.append(Segment(printable(row.what), base))
         return Strip(cells).adjust_cell_length(width, base).crop(0, width)
 

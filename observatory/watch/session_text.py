@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from observatory.sessions.state import is_silent
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
 
 Mood = Literal["waiting", "working", "idle", "over"]
 ORDER: Final[tuple[Mood, ...]] = ("waiting", "working", "idle", "over")
+
+
+QUESTION: Final = 60
+"""Characters of a question that are shown."""
 
 
 def mood(card: Card) -> Mood:
@@ -22,15 +28,24 @@ def mood(card: Card) -> Mood:
     return "over" if card.state in {"ended", "dead"} else "idle"
 
 
-def state_words(card: Card) -> str:
-    """A session's state in a few words."""
+def state_words(card: Card, now: int) -> str:
+    """A session's state in a few words, and that nothing was heard for long: the client says nothing at Esc."""
+    words = _words(card)
+    if card.agent:
+        words += f" ({card.agent})"
+    if card.state == "idle" and card.background:
+        words += f", {card.background} in the background"
+    return words + (f", no news for {span(now - card.last)}" if is_silent(card.state, card.last, now) else "")
+
+
+def _words(card: Card) -> str:
     match card.state:
         case "running a tool":
             return f"Running {card.tool or 'a tool'}"
         case "waiting for permission":
             return f"Asks to use {card.tool}" if card.tool else "Asks for permission"
-        case "waiting for input":
-            return "Waits for your answer"
+        case "waiting for an answer":
+            return f"Asks: {card.question[:QUESTION]}" if card.question else "Waits for your answer"
         case "working":
             return "Thinking"
         case "fresh":

@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from observatory.feed.feed import KEPT
+from observatory.feed.find import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from observatory.feed.row import Row
 
-NAMES: Final = ("event", "tool", "session", "user", "host")
-"""What can be asked for by name, as in `tool=Bash`."""
 SLACK: Final = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows match: `wanted` gives beginnings of fields, by name, and `words` what the line must contain."""
-
-    wanted: tuple[tuple[str, str], ...] = ()
-    words: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.wanted or self.words)
-
-    def matches(self, row: Row) -> bool:
-        """Whether a row does."""
-        for name, start in self.wanted:
-            if not str(getattr(row, name) or "").lower().startswith(start):
-                return False
-        if not self.words:
-            return True
-        line = "\n".join((row.what, row.event, row.tool, row.project, row.session, row.user)).lower()
-        return all(word in line for word in self.words)
-
-
-def read_filter(text: str) -> Filter:
-    """A filter as a person writes it: `tool=Bash session=4f2a npm test`. Every text is one; case does not count."""
-    wanted: list[tuple[str, str]] = []
-    words: list[str] = []
-    for word in text.lower().split():
-        name, sign, value = word.partition("=")
-        if sign and name in NAMES:
-            if value:
-                wanted.append((name, value))
-        else:
-            words.append(word)
-    return Filter(tuple(wanted), tuple(words))
 
 
 class Window:

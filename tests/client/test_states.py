@@ -89,7 +89,7 @@ def test_a_dead_session_that_is_resumed_lives_again(alice: Person) -> None:
     assert states[told["session_id"]] == "ended"
 
 
-def test_a_session_on_a_terminal_waits_for_permission_and_for_input(alice: Person) -> None:
+def test_a_session_on_a_terminal_waits_for_permission_and_is_idle_then(alice: Person) -> None:
     with running(alice.terminal()) as session:
         client = int(session.read_line())
         until_state(alice, "fresh")
@@ -100,6 +100,6 @@ def test_a_session_on_a_terminal_waits_for_permission_and_for_input(alice: Perso
         assert told["tool"] == "Bash"
         assert alice.read("here") == "", "it did not wait"
         session.send("\r")
-        until_state(alice, "waiting for input", 60)
+        until_state(alice, "idle", 60)
         assert alice.start(["kill", "-9", str(client)]).wait().status == 0
         until_state(alice, "dead")

@@ -20,6 +20,7 @@ ALIKE = (
     ("a", "A", "a ", "a\0", "a\0b", "%", "_"),
     ("\u00e9", "e\u0301", "\u00c9", "\ufffd", "\U0001f600"),
     ("1", "1.0", "01", "NULL"),
+    ("\ud7ff", "\ud7ffa", "\ue000", "a\U0010ffff", "a\U0010ffffb", "\U0010ffff"),
 )
 """What a database could take for one another: by case, by a zero byte or a space at the end, by composition, as
 numbers."""
@@ -34,9 +35,12 @@ def asked(draw: st.DrawFn) -> tuple[list[Event], list[Query]]:
     texts, uids = st.sampled_from(words), st.sampled_from(UIDS)
     facts = draw(st.lists(st.tuples(texts, st.none() | uids, st.none() | texts, st.none() | texts), max_size=12))
     events = [Event(number, number, *fact, b"%d" % number) for number, fact in enumerate(facts, 1)]
-    values: dict[str, Any] = {"session": words, "tool": words, "name": words, "uid": (*UIDS, -1)}
-    single = [Query(**{field: value}) for field in Query.__struct_fields__ for value in values[field]]
-    several = st.builds(Query, *(st.none() | st.sampled_from(values[field]) for field in Query.__struct_fields__))
+    fields = ("session", "tool", "name", "beginning")
+    alone: list[dict[str, Any]] = [{field: (word,)} for field in fields for word in words]
+    alone += [{"uid": uid} for uid in (*UIDS, -1)]
+    single = [Query(**given) for given in alone]
+    tuples, times = st.lists(texts, max_size=2).map(tuple), st.none() | st.integers(0, 13)
+    several = st.builds(Query, st.none() | uids, tuples, tuples, tuples, tuples, times, times)
     return events, [*single, *draw(st.lists(several, max_size=10))]
 
 

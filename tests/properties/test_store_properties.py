@@ -14,19 +14,21 @@ from observatory.store import Query, database, open_store
 NAMES = st.sampled_from(["A", "B"])
 SOME = st.sampled_from([None, "x", "y"])
 UIDS = st.sampled_from([None, 0, 1000])
-QUERIES = st.builds(Query, SOME, SOME, st.none() | NAMES, UIDS)
+VALUES = st.lists(st.sampled_from(["x", "y"]), max_size=2, unique=True).map(tuple)
+TIMES = st.none() | st.integers(0, 60)
+QUERIES = st.builds(Query, UIDS, VALUES, VALUES, st.lists(NAMES, max_size=2).map(tuple), VALUES, TIMES, TIMES)
 EVENTS = st.lists(st.tuples(NAMES, UIDS, SOME, SOME), max_size=40)
 
 
 def wanted(query: Query, event: Event) -> bool:
-    return all(
-        asked is None or asked == has
-        for asked, has in [
-            (query.session, event.session),
-            (query.tool, event.tool),
-            (query.name, event.name),
-            (query.uid, event.uid),
-        ]
+    sessions = (*query.session, *query.beginning)  # each is one letter, and so is each session's id
+    return (
+        (not sessions or event.session in sessions)
+        and (not query.tool or event.tool in query.tool)
+        and (not query.name or event.name in query.name)
+        and query.uid in {None, event.uid}
+        and (query.since is None or event.time >= query.since)
+        and (query.until is None or event.time < query.until)
     )
 
 

@@ -33,7 +33,7 @@ def one(data: bytes) -> None:
             break
     for request in reader.requests:
         found = route(request.method, request.target)
-        name = found.parameters.get("event") if isinstance(found, Route) else None
+        name = found.parameters.get("event", [None])[0] if isinstance(found, Route) else None
         line = compose(1, 2, "now", name, PEER, take_apart(request.body)).line
         assert b"\n" not in line
         said = json.loads(line.decode())

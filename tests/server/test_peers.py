@@ -219,8 +219,8 @@ def test_one_who_resets_while_a_long_answer_is_given_harms_nobody(server: Observ
 
 def test_one_who_is_refused_in_the_middle_of_a_long_body_gets_to_read_why(server: ObservatoryServer) -> None:
     with server.connect() as sock:
-        head = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"
-        sock.sendall(head + b"x" * 20_000_000)
+        head = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\n"
+        sock.sendall(head + b"x" * 40_000_000)
         assert read_answer(sock)[0] == 413
 
 

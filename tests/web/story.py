@@ -58,7 +58,7 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "Stop", sessions[2]
     yield (
         "Notification",
-        {**sessions[3], "message": "Claude is waiting for your input", "notification_type": "idle_prompt"},
+        {**sessions[3], "message": "Which branch?", "notification_type": "elicitation_dialog"},
     )
     yield "SessionEnd", {**sessions[5], "reason": "exit"}
 

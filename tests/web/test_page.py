@@ -60,7 +60,7 @@ def test_sessions_are_cards_that_say_what_each_is_doing(server: ObservatoryServe
             [card.querySelector('.state').textContent, card.querySelector('b').textContent])])"""
     )
     assert cards == [
-        ["Waiting for you", [["Asks to use Bash", "payments-api"], ["Waits for your answer", "notes"]]],
+        ["Waiting for you", [["Asks to use Bash", "payments-api"], ["Asks: Which branch?", "notes"]]],
         ["Working", [["Running Bash", "claude-observatory"], ["Thinking", "terraform"]]],
         ["Idle", [["Idle", "design-system"]]],
         ["Over", [["Ended", "frontend"]]],
@@ -131,6 +131,47 @@ def test_a_filter_leaves_what_it_names(
     page.wait("return document.getElementById('count').textContent.endsWith(' of 6')")
     page.press(Keys.ESCAPE)
     page.wait_for_rows(6)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tool=edit tool=bash", ["PostToolUse", "PreToolUse"]),
+        ("session=0a1b2c3d", ["Stop"]),
+        ("event=pretooluse since=1h make", ["PreToolUse"]),
+        ("until=1h", []),
+        ("since=today until=2999-01-01T00:00+01:00", ["Stop", "PostToolUse", "PreToolUse"]),
+    ],
+)
+def test_the_find_field_takes_the_words_of_the_commands(
+    server: ObservatoryServer, web: Web, page: Page, text: str, expected: list[str]
+) -> None:
+    hooks = server.hooks()
+    hooks.say("PreToolUse", session_id="a", tool_name="Bash", tool_input={"command": "make"})
+    hooks.say("PostToolUse", session_id="a", tool_name="Edit", duration_ms=81234)
+    hooks.say("Stop", session_id="0a1b2c3d-1111")
+    page.open(web.link)
+    page.wait_for_rows(3)
+    assert "1m21s" in page.rows()[1]
+    page.press("/")
+    page.press(text)
+    page.press(Keys.ENTER)
+    assert page.run("return document.activeElement.id") == "list"
+    page.wait_for_rows(len(expected))
+    assert [row.split(" | ")[0] for row in page.rows()] == expected
+    page.find("since=soon tool=none")
+    page.wait("return document.getElementById('no-events').textContent.includes('“soon” is no time')")
+
+
+def test_a_card_is_whole_while_an_event_is_open(server: ObservatoryServer, web: Web, page: Page) -> None:
+    hooks = server.hooks()
+    hooks.say("PreToolUse", session_id="a", cwd="/home/mia/" + "project" * 9, tool_input={"command": "make " * 30})
+    page.open(web.link)
+    page.wait_for_rows(1)
+    page.wait("return Boolean(document.querySelector('.card'))")
+    page.open_first()
+    edges = "const of = (name) => document.querySelector(name).getBoundingClientRect().right; "
+    assert page.run(f"{edges} return of('.card') <= of('.sessions') && of('.card .age') <= of('.card')")
 
 
 def test_text_is_found_anywhere_in_an_event_and_in_those_that_come(

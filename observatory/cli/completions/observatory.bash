@@ -5,10 +5,11 @@
 #    source ~/.local/share/bash_completion/observatory
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_observatory_subparsers=(serve events sessions watch web forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_subparsers=(serve events export sessions watch web forward whoami doctor install-hooks uninstall-hooks completion)
 
-_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --output-socket --tee --pretty-json --pretty-yaml)
-_shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --after --limit --follow --json)
+_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --output-socket --tee --pretty-json --pretty-yaml)
+_shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
+_shtab_observatory_export_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --format)
 _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --json)
 _shtab_observatory_watch_option_strings=(-h --help --socket --server-user --from --creds --ca)
 _shtab_observatory_web_option_strings=(-h --help --socket --server-user --from --creds --ca --port)
@@ -23,8 +24,9 @@ _shtab_observatory_option_strings=(-h --help --version)
 
 
 _shtab_observatory_serve___sync_choices=(normal full)
+_shtab_observatory_export___format_choices=(jsonl csv)
 _shtab_observatory_completion_pos_0_choices=(bash zsh fish)
-_shtab_observatory_pos_0_choices=(serve events sessions watch web forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_pos_0_choices=(serve events export sessions watch web forward whoami doctor install-hooks uninstall-hooks completion)
 
 _shtab_observatory_serve__h_nargs=0
 _shtab_observatory_serve___help_nargs=0
@@ -33,8 +35,12 @@ _shtab_observatory_serve___pretty_json_nargs=0
 _shtab_observatory_serve___pretty_yaml_nargs=0
 _shtab_observatory_events__h_nargs=0
 _shtab_observatory_events___help_nargs=0
+_shtab_observatory_events___utc_nargs=0
 _shtab_observatory_events___follow_nargs=0
 _shtab_observatory_events___json_nargs=0
+_shtab_observatory_export__h_nargs=0
+_shtab_observatory_export___help_nargs=0
+_shtab_observatory_export___utc_nargs=0
 _shtab_observatory_sessions__h_nargs=0
 _shtab_observatory_sessions___help_nargs=0
 _shtab_observatory_sessions___json_nargs=0

@@ -50,8 +50,8 @@ function _shtab_observatory_using
   test "$_shtab_observatory_cmdpath" = "$argv"
 end
 
-set -g _shtab_observatory_commands serve events sessions watch web forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --ca --creds --cursor --database --event --from --group --host --limit --make-stream --mode --output-socket --port --readers --retain --server-user --session --socket --sync --to --tool --user
+set -g _shtab_observatory_commands serve events export sessions watch web forward whoami doctor install-hooks uninstall-hooks completion
+set -g _shtab_observatory_opts_with_value --after --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --readers --retain --server-user --session --since --socket --sync --to --tool --until --user
 
 complete -c observatory -e
 complete -c observatory -f
@@ -67,11 +67,12 @@ complete -c observatory -n '_shtab_observatory_using serve' -l readers -x -d 'gr
 complete -c observatory -n '_shtab_observatory_using serve' -l database -x -d 'where to keep the events (default: a file for each socket in the user'"'"'s state directory)'
 complete -c observatory -n '_shtab_observatory_using serve' -l sync -xka "normal full" -d 'what outlives a power cut: all but the last events (normal), or every acknowledged event (full); a crash of the server takes nothing in either case'
 complete -c observatory -n '_shtab_observatory_using serve' -l retain -x -d 'delete events that are older, such as 90d (h, d, w; default: keep them all)'
+complete -c observatory -n '_shtab_observatory_using serve' -l keep-values -x -d 'of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; default: 64k)'
 complete -c observatory -n '_shtab_observatory_using serve' -l output-socket -x -d 'write events to whoever connects there instead of standard output'
 complete -c observatory -n '_shtab_observatory_using serve' -l tee -d 'with --output-socket: to standard output as well'
 complete -c observatory -n '_shtab_observatory_using serve' -l pretty-json -d 'indented JSON on standard output'
 complete -c observatory -n '_shtab_observatory_using serve' -l pretty-yaml -d 'YAML on standard output'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a events -d 'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a events -d 'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
 complete -c observatory -n '_shtab_observatory_using events' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using events' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using events' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
@@ -79,14 +80,34 @@ complete -c observatory -n '_shtab_observatory_using events' -l from -x -d 'read
 complete -c observatory -n '_shtab_observatory_using events' -l creds -x -d 'NATS credentials, with --from: a file of nsc'"'"'s, or the seed of a key'
 complete -c observatory -n '_shtab_observatory_using events' -l ca -x -d 'who may have signed NATS'"'"'s certificate (PEM), with --from'
 complete -c observatory -n '_shtab_observatory_using events' -l event -x -d 'only events of this name'
-complete -c observatory -n '_shtab_observatory_using events' -l session -x -d 'only events of this session'
+complete -c observatory -n '_shtab_observatory_using events' -l session -x -d 'only events of this session; its beginning will do'
 complete -c observatory -n '_shtab_observatory_using events' -l tool -x -d 'only events about this tool'
 complete -c observatory -n '_shtab_observatory_using events' -l user -x -d 'only events that this user (name or uid) sent'
+complete -c observatory -n '_shtab_observatory_using events' -l since -x -d 'only events of this time and later: 1h, today, 2026-01-31 or 2026-01-31T13:00+01:00'
+complete -c observatory -n '_shtab_observatory_using events' -l until -x -d 'only events before this time'
+complete -c observatory -n '_shtab_observatory_using events' -l utc -d 'times in UTC, those that are given and those that are shown'
 complete -c observatory -n '_shtab_observatory_using events' -l after -x -d 'only events after this one'
 complete -c observatory -n '_shtab_observatory_using events' -l limit -x -d 'at most so many'
 complete -c observatory -n '_shtab_observatory_using events' -l follow -d 'go on with what comes, until interrupted'
 complete -c observatory -n '_shtab_observatory_using events' -l json -d 'one JSON object a line, as the server has it'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a sessions -d 'Show each session'"'"'s state, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (the model answers), running a tool, waiting for permission, waiting for input, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). Shows the sessions whose events one may see.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a export -d 'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
+complete -c observatory -n '_shtab_observatory_using export' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using export' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
+complete -c observatory -n '_shtab_observatory_using export' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
+complete -c observatory -n '_shtab_observatory_using export' -l from -x -d 'read the events of many hosts from nats://HOST:PORT or tls://HOST:PORT in place of a server'"'"'s socket'
+complete -c observatory -n '_shtab_observatory_using export' -l creds -x -d 'NATS credentials, with --from: a file of nsc'"'"'s, or the seed of a key'
+complete -c observatory -n '_shtab_observatory_using export' -l ca -x -d 'who may have signed NATS'"'"'s certificate (PEM), with --from'
+complete -c observatory -n '_shtab_observatory_using export' -l event -x -d 'only events of this name'
+complete -c observatory -n '_shtab_observatory_using export' -l session -x -d 'only events of this session; its beginning will do'
+complete -c observatory -n '_shtab_observatory_using export' -l tool -x -d 'only events about this tool'
+complete -c observatory -n '_shtab_observatory_using export' -l user -x -d 'only events that this user (name or uid) sent'
+complete -c observatory -n '_shtab_observatory_using export' -l since -x -d 'only events of this time and later: 1h, today, 2026-01-31 or 2026-01-31T13:00+01:00'
+complete -c observatory -n '_shtab_observatory_using export' -l until -x -d 'only events before this time'
+complete -c observatory -n '_shtab_observatory_using export' -l utc -d 'times in UTC, those that are given and those that are shown'
+complete -c observatory -n '_shtab_observatory_using export' -l after -x -d 'only events after this one'
+complete -c observatory -n '_shtab_observatory_using export' -l limit -x -d 'at most so many'
+complete -c observatory -n '_shtab_observatory_using export' -l format -xka "jsonl csv" -d 'the form to write'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a sessions -d 'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see.'
 complete -c observatory -n '_shtab_observatory_using sessions' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using sessions' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using sessions' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
@@ -123,7 +144,7 @@ complete -c observatory -n '_shtab_observatory_using whoami' -s h -l help -d 'sh
 complete -c observatory -n '_shtab_observatory_using whoami' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using whoami' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
 complete -c observatory -n '_shtab_observatory_using whoami' -l json -d 'the server'"'"'s answer as it is'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a doctor -d 'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks, and an event that is sent as a hook sends it. Each line is `ok`, or says what to do.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a doctor -d 'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
 complete -c observatory -n '_shtab_observatory_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using doctor' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using doctor' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'

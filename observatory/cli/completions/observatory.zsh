@@ -11,12 +11,13 @@
 _shtab_observatory_commands() {
   local _commands=(
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
-    doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks, and an event that is sent as a hook sends it. Each line is `ok`, or says what to do.'
-    events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`.'
+    doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
+    events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
+    export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
     forward:'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
     install-hooks:'Add a hook for every event to Claude Code'"'"'s settings: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
     serve:'Listen on a Unix socket, and keep each event with its sender'"'"'s kernel-verified credentials.'
-    sessions:'Show each session'"'"'s state, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (the model answers), running a tool, waiting for permission, waiting for input, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). Shows the sessions whose events one may see.'
+    sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see.'
     uninstall-hooks:'Take observatory'"'"'s hooks out of Claude Code'"'"'s settings. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
     watch:'Show sessions, and events as they come, as far as one may see them; with filters, and each event with what the kernel proves apart from what its sender claims. Works over ssh.'
     web:'Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they come. Prints a link with a token, which lets one browser in, once; then the next link.'
@@ -57,10 +58,13 @@ _shtab_observatory_events_options=(
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
   "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
   "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
-  "--event[only events of this name]:NAME:"
-  "--session[only events of this session]:ID:"
-  "--tool[only events about this tool]:NAME:"
+  "*--event[only events of this name]:NAME:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "*--tool[only events about this tool]:NAME:"
   "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
   "--after[only events after this one]:ID:"
   "--limit[at most so many]:N:"
   "--follow[go on with what comes, until interrupted]"
@@ -69,6 +73,28 @@ _shtab_observatory_events_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_events_defaults_added=0
+
+_shtab_observatory_export_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--event[only events of this name]:NAME:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "*--tool[only events about this tool]:NAME:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many]:N:"
+  "--format[the form to write]:format:(jsonl csv)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_export_defaults_added=0
 
 _shtab_observatory_forward_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -108,6 +134,7 @@ _shtab_observatory_serve_options=(
   "--database[where to keep the events (default\: a file for each socket in the user\'s state directory)]:PATH:"
   "--sync[what outlives a power cut\: all but the last events (normal), or every acknowledged event (full)\; a crash of the server takes nothing in either case]:sync:(normal full)"
   "--retain[delete events that are older, such as 90d (h, d, w\; default\: keep them all)]:TIME:"
+  "--keep-values[of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or \`all\`\; default\: 64k)]:SIZE:"
   "--output-socket[write events to whoever connects there instead of standard output]:PATH:"
   "--tee[with --output-socket\: to standard output as well]"
   "--pretty-json[indented JSON on standard output]"
@@ -194,6 +221,7 @@ _shtab_observatory() {
         completion) _arguments -C -s $_shtab_observatory_completion_options ;;
         doctor) _arguments -C -s $_shtab_observatory_doctor_options ;;
         events) _arguments -C -s $_shtab_observatory_events_options ;;
+        export) _arguments -C -s $_shtab_observatory_export_options ;;
         forward) _arguments -C -s $_shtab_observatory_forward_options ;;
         install-hooks) _arguments -C -s $_shtab_observatory_install_hooks_options ;;
         serve) _arguments -C -s $_shtab_observatory_serve_options ;;

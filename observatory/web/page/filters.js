@@ -1,43 +1,51 @@
 // The filters: by event, tool, session, user, and by text anywhere in an event.
 
 import { $, el } from "./dom.js";
-import { EVENT, HOST, PLACE, PROJECT, SESSION, TOOL, UID, WHAT, whose } from "./store.js";
+import { EVENT, HOST, PLACE, PROJECT, SESSION, TIME, TOOL, UID, USER, WHAT, whose } from "./store.js";
 import { ask, AnswerError } from "./stream.js";
 import { keyOf } from "./cards.js";
+import { readQuery } from "./query.js";
 import { number, pathParts, stateWords } from "./words.js";
 
 const PATIENCE = 200;
+const FIELDS = { event: EVENT, tool: TOOL, session: SESSION, user: USER, host: HOST };
 
 export class Filters {
-  /** `changed()` is called when other rows match than before. */
-  constructor(store, cards, changed) {
+  /** `changed()` is called when other rows match than before, `leave()` when the find field is done with. */
+  constructor(store, cards, changed, leave) {
     this.store = store;
     this.cards = cards;
     this.changed = changed;
     this.session = null;
-    this.text = "";
+    this.written = "";
+    this.query = readQuery("", 0);
     this.found = new Set();
     this.searchedTo = 0;
     this.trouble = "";
     this.inputs = { event: $("by-event"), tool: $("by-tool"), session: $("by-session"), user: $("by-user") };
-    $("filters").addEventListener("submit", (event) => event.preventDefault());
+    $("filters").addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(this.typing);
+      this.#write($("text").value);
+      leave();
+    });
     $("filters").addEventListener("reset", (event) => { event.preventDefault(); this.clear(); });
     $("text").addEventListener("input", () => {
       clearTimeout(this.typing);
-      this.typing = setTimeout(() => this.#setText($("text").value.trim().toLowerCase()), PATIENCE);
+      this.typing = setTimeout(() => this.#write($("text").value), PATIENCE);
     });
     for (const input of Object.values(this.inputs)) input.addEventListener("change", () => this.apply());
   }
 
   get any() {
-    return Boolean(this.text || Object.values(this.inputs).some((input) => input.value));
+    return Boolean(this.written || Object.values(this.inputs).some((input) => input.value));
   }
 
   clear() {
     $("text").value = "";
     for (const input of Object.values(this.inputs)) input.value = "";
     clearTimeout(this.typing);
-    this.#setText("");
+    this.#write("");
     this.apply();
   }
 
@@ -52,12 +60,16 @@ export class Filters {
     for (const input of Object.values(this.inputs)) input.classList.toggle("set", Boolean(input.value));
     $("clear").hidden = !this.any;
     this.cards.chosen = session || null;
-    const { text, found } = this;
+    const { found, query: { wanted, since, until, words: text } } = this;
+    const named = Object.entries(wanted).map(([name, starts]) => [FIELDS[name], starts]);
     this.store.filter(!this.any ? null : (row) =>
       (!event || row[EVENT] === event)
       && (!tool || row[TOOL] === tool)
       && (!session || keyOf(row[HOST], row[UID], row[SESSION]) === session)
       && (!user || whose(row) === user)
+      && (since === null || row[TIME] >= since)
+      && (until === null || row[TIME] < until)
+      && named.every(([field, starts]) => starts.some((start) => String(row[field] ?? "").toLowerCase().startsWith(start)))
       && (!text || found.has(row[PLACE]) || [row[WHAT], row[EVENT], row[TOOL], row[PROJECT], row[SESSION]].some((part) => part.toLowerCase().includes(text))));
     this.changed();
   }
@@ -78,15 +90,15 @@ export class Filters {
 
   /** Look through events that came since the last search. The server has them whole; here are only their summaries. */
   async searchOn() {
-    if (!this.text || this.searching || this.searchedTo >= this.store.last) return;
+    const { words: text } = this.query;
+    if (!text || this.searching || this.searchedTo >= this.store.last) return;
     this.searching = true;
-    const { text } = this;
     const through = this.store.last;
     try {
       const places = await ask("search", { text, after: Math.max(this.searchedTo, this.store.first - 1), through });
-      if (text !== this.text) return;
+      if (text !== this.query.words) return;
       this.searchedTo = through;
-      this.trouble = "";
+      this.trouble = this.query.trouble;
       if (places.length) {
         for (const place of places) this.found.add(place);
         this.apply();
@@ -99,9 +111,12 @@ export class Filters {
     }
   }
 
-  #setText(text) {
-    if (text === this.text) return;
-    this.text = text;
+  #write(text) {
+    const written = text.trim();
+    if (written === this.written) return;
+    this.written = written;
+    this.query = readQuery(written, Date.now());
+    this.trouble = this.query.trouble;
     this.found = new Set();
     this.searchedTo = 0;
     this.apply();

@@ -1,8 +1,8 @@
 // The list of events, newest first. Only the rows that can be seen are in the page, and they are used again and again.
 
 import { $, el, say } from "./dom.js";
-import { after, EVENT, KIND, PLACE, PROJECT, SESSION, TIME, TOOL, WHAT, whose } from "./store.js";
-import { dateAndTime, dayOf, milliseconds, pathParts, plural, timeOfDay } from "./words.js";
+import { after, EVENT, KIND, PLACE, PROJECT, SESSION, TIME, TOOK, TOOL, WHAT, whose } from "./store.js";
+import { dateAndTime, dayOf, milliseconds, pathParts, plural, timeOfDay, took } from "./words.js";
 
 const SPARE = 6;
 
@@ -125,6 +125,7 @@ export class List {
       (parts.time = cell("time", parts.clock, parts.rest)),
       cell("event", el("i.dot", { "aria-hidden": "true" }), parts.name),
       (parts.tool = cell("tool")),
+      (parts.took = cell("took")),
       (parts.what = cell("what")),
       (parts.who = cell("who")));
     element.parts = parts;
@@ -155,6 +156,7 @@ export class List {
     parts.time.title = dateAndTime(row[TIME]);
     parts.name.textContent = row[EVENT];
     parts.tool.textContent = row[TOOL];
+    parts.took.textContent = took(row[TOOK]);
     parts.what.textContent = row[WHAT];
     const project = row[PROJECT] ? pathParts(row[PROJECT]).base : row[SESSION].slice(0, 8);
     parts.who.textContent = this.severalUsers ? [project, whose(row)].filter(Boolean).join(" · ") : project;

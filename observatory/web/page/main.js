@@ -29,7 +29,7 @@ const filters = new Filters(store, cards, () => {
   list.list.scrollTop = 0;
   pulse.recount();
   draw();
-});
+}, () => $("list").focus({ preventScroll: true }));
 
 let source = "", paused = false, pausedAt = 0, serverState = { live: false }, lost = false, drawing = false, drawnPulse = 0, named = 0;
 

@@ -1,7 +1,7 @@
 // The latest events, in the order of their places, and those of them that match the filters.
 // A row is an array as the server sends it; these are its places.
 
-export const PLACE = 0, TIME = 1, EVENT = 2, KIND = 3, UID = 4, USER = 5, SESSION = 6, TOOL = 7, WHAT = 8, PROJECT = 9, HOST = 10;
+export const PLACE = 0, TIME = 1, EVENT = 2, KIND = 3, UID = 4, USER = 5, SESSION = 6, TOOL = 7, WHAT = 8, PROJECT = 9, HOST = 10, TOOK = 11;
 const SLACK = 5000;
 
 /** Whom a row's event is from: users of different machines are different users. */

@@ -33,6 +33,17 @@ export function span(milliseconds) {
   return `${Math.floor(seconds / 86400)} d`;
 }
 
+/** A tool's duration, as `observatory events` prints it. */
+export function took(milliseconds) {
+  if (milliseconds === null) return "";
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const seconds = milliseconds / 1000, whole = Math.round(seconds), minutes = Math.floor(whole / 60);
+  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
+  if (whole < 60) return `${whole}s`;
+  const two = (value) => String(value).padStart(2, "0");
+  return minutes < 60 ? `${minutes}m${two(whole % 60)}s` : `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+}
+
 export const ago = (time, now) => (now - time < 1500 ? "just now" : `${span(now - time)} ago`);
 export const plural = (count, one, many = one + "s") => `${number(count)} ${count === 1 ? one : many}`;
 
@@ -45,12 +56,24 @@ export function mood(state) {
   return { ended: "ended", dead: "dead" }[state] ?? "idle";
 }
 
-/** A session's state as a sentence of two or three words. */
-export function stateWords(card) {
+/** A session's state in a few words, and that nothing was heard for long. */
+export function stateWords(card, now = Date.now()) {
+  const parts = [words(card) + (card.agent ? ` (${card.agent})` : "")];
+  if (card.state === "idle" && card.background) parts.push(`${number(card.background)} in the background`);
+  if (!SETTLED.has(card.state) && now - card.last > SILENCE) parts.push(`no news for ${span(now - card.last)}`);
+  return parts.join(", ");
+}
+
+/** States that stay until somebody does something: silence says nothing there. */
+const SETTLED = new Set(["fresh", "idle", "ended", "dead"]);
+/** Milliseconds after which the others are old news: the client says nothing at Esc. */
+const SILENCE = 300_000;
+
+function words(card) {
   switch (card.state) {
     case "running a tool": return `Running ${card.tool || "a tool"}`;
     case "waiting for permission": return card.tool ? `Asks to use ${card.tool}` : "Asks for permission";
-    case "waiting for input": return "Waits for your answer";
+    case "waiting for an answer": return card.question ? `Asks: ${card.question}` : "Waits for your answer";
     case "working": return "Thinking";
     case "fresh": return "Just started";
     case "idle": return "Idle";

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observatory.cli.sessions import since
-from observatory.feed.row import what
+from observatory.cli.sessions import _words, since
 from observatory.hooks.command import Recipient, hook_command
+from observatory.sessions.state import sessions
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import ObservatoryServer, serving
 
@@ -82,8 +85,79 @@ def test_events_are_filtered_by_what_is_asked_for(commands: Commands) -> None:
     assert commands.events("--user", "4001") == []
     assert len(commands.events("--user", str(os.geteuid()))) == 3
     heading, _, row, _ = commands.run("events").splitlines()
-    assert heading.split() == ["ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "WHAT"]
-    assert row.endswith("  PreToolUse    a        Bash  make all")
+    assert heading.split() == ["ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "TOOK", "WHAT"]
+    assert row.endswith("  PreToolUse    a        Bash        make all")
+
+
+def test_several_names_are_alternatives(commands: Commands) -> None:
+    for tool in ("Edit", "Write", "Read"):
+        commands.say("PreToolUse", session_id="r10", tool_name=tool)
+    commands.say("Stop", session_id="r11")
+
+    def tools(*arguments: str) -> list[str | None]:
+        return [event.get("tool_name") for event in commands.events(*arguments)]
+
+    assert tools("--tool", "Edit", "--tool", "Write") == ["Edit", "Write"]
+    assert tools("--event", "PreToolUse", "--event", "Stop", "--session", "r10") == ["Edit", "Write", "Read"]
+    assert tools("--session", "r10", "--session", "r11", "--limit", "2") == ["Read", None]
+
+
+def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
+    commands.say("Stop", session_id="0a1b2c3d-1111-2222-3333-444455556666")
+    commands.say("Stop", session_id="r1")
+    commands.say("Stop", session_id="r10")
+    assert "  0a1b2c3d\n" in commands.run("events", "--event", "Stop")
+    assert [event["_id"] for event in commands.events("--session", "0a1b2c3d")] == [1]
+    assert [event["_id"] for event in commands.events("--session", "0a1b", "--session", "r1")] == [1, 2], "r1 is whole"
+    refused = commands.run("events", "--session", "0a1b2c3e", status=1)
+    assert "of a session whose id is or begins with '0a1b2c3e'; `observatory sessions`" in refused
+    with following(commands, "--json", "--session", "later") as process:
+        assert process.stdout is not None
+        commands.say("Stop", session_id="later-than-now")
+        assert json.loads(process.stdout.readline())["session_id"] == "later-than-now"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--event", "PreTolUse"], "no event 'PreTolUse' is known, and none was recorded; did you mean PreToolUse?"),
+        (["--event", "stop"], "did you mean Stop?"),
+        (["--tool", "bash"], "no tool 'bash' is known, and none was recorded; did you mean Bash?"),
+        (["--tool", "qqqq"], "no tool 'qqqq' is known, and none was recorded\n"),
+        (["--since", "soon"], "--since: 'soon' is no time such as 1h, today, 2026-01-31"),
+        (["--until", "1h", "--follow"], "--follow has no end"),
+    ],
+)
+def test_what_nobody_can_have_meant_is_refused_with_the_nearest(
+    commands: Commands, arguments: list[str], says: str
+) -> None:
+    assert says in commands.run("events", *arguments, status=2)
+
+
+def test_a_name_of_a_client_to_come_is_taken_once_it_is_recorded(commands: Commands) -> None:
+    commands.say("PreToolUsed", tool_name="bash")
+    assert len(commands.events("--event", "PreToolUsed", "--tool", "bash")) == 1
+    assert commands.events("--event", "Setup", "--tool", "mcp__git__issue") == [], "known, and none there"
+
+
+def test_times_are_local_with_their_offset_and_may_be_asked_for(commands: Commands) -> None:
+    commands.say("PostToolUse", session_id="s", tool_name="Bash", duration_ms=81234)
+    commands.environment["TZ"] = "EST5"
+    recorded = datetime.fromisoformat(commands.events()[0]["_ts"])
+    there = recorded.astimezone(timezone(timedelta(hours=-5)))
+    row = commands.run("events").splitlines()[1]
+    assert f"  {there:%Y-%m-%d %H:%M:%S}-05:00  " in row
+    assert "  Bash  1m21s  " in f"{row}  "
+    assert f"  {recorded:%Y-%m-%d %H:%M:%S}Z  " in commands.run("events", "--utc")
+    after = recorded + timedelta(microseconds=1)
+    assert len(commands.events("--since", recorded.isoformat(), "--until", after.isoformat())) == 1
+    assert commands.events("--since", after.isoformat()) == []
+    assert commands.events("--until", recorded.isoformat()) == []
+    assert len(commands.events("--since", "1h")) == 1
+    assert commands.events("--until", "1h") == []
+    # To the second before, in the time of that place.
+    assert len(commands.events("--since", f"{there - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")) == 1
+    assert commands.events("--utc", "--until", f"{there:%Y-%m-%dT%H:%M:%S}") == [], "the same digits, 5 hours earlier"
 
 
 @contextmanager
@@ -185,8 +259,8 @@ def test_sessions_tell_their_states(commands: Commands) -> None:
     told = [(one["session_id"], one["state"], one["tool"], one["project"], one["uid"]) for one in found]
     assert told == [("a", "running a tool", "Bash", "/work", os.geteuid()), ("b", "ended", None, None, os.geteuid())]
     heading, first, _ = commands.run("sessions").splitlines()
-    assert heading.split()[:4] == ["SESSION", "USER", "STATE", "TOOL"]
-    assert "running a tool  Bash  PreToolUse" in first
+    assert heading.split()[:5] == ["SESSION", "USER", "STATE", "FOR", "TOOL"]
+    assert re.search(r"running a tool  \d+s +Bash  PreToolUse", first)
     assert first.endswith("/work")
 
 
@@ -198,6 +272,29 @@ def test_a_session_that_began_before_the_server_and_a_long_one_are_told_too(comm
         one["session_id"]: one["state"] for one in map(json.loads, commands.run("sessions", "--json").splitlines())
     }
     assert states == {"began-before": "running a tool", "long": "idle"}
+
+
+def test_a_session_tells_who_asks_what(commands: Commands) -> None:
+    asked = {"questions": [{"question": "Which database?"}]}
+    commands.say("PreToolUse", session_id="a", tool_name="AskUserQuestion", tool_use_id="1", tool_input=asked)
+    agent = {"session_id": "b", "agent_id": "1", "agent_type": "Explore", "tool_name": "Bash"}
+    commands.say("PermissionRequest", **agent)
+    commands.say("Stop", session_id="c", background_tasks=[{"id": "x"}])
+    text = commands.run("sessions")
+    for words in (
+        "waiting for an answer  ",
+        "  Which database?  ",
+        "waiting for permission (Explore)  ",
+        "idle, 1 in the",
+    ):
+        assert words in text
+    assert "no news" not in text
+
+
+def test_a_state_that_nothing_was_heard_of_for_long_says_so() -> None:
+    now = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+    events = [{"_event": "PreToolUse", "_ts": "2026-01-01T00:04:00Z", "session_id": "s", "tool_name": "Bash"}]
+    assert _words(sessions(events)[0], now) == "running a tool, no news for 6m"
 
 
 @pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])
@@ -254,15 +351,6 @@ def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(commands:
     assert "\\u009b\\u202e" in on_terminal(commands, "events", "--json", "--event", "Raw")
 
 
-def test_an_event_is_summed_up_by_the_one_thing_that_one_would_ask_about() -> None:
-    assert what({"tool_input": {"command": "ls\n -l", "description": "x"}, "prompt": "no"}) == "ls -l"
-    assert what({"tool_input": {"file_path": "/x"}}) == "/x"
-    assert what({"prompt": "hello"}) == "hello"
-    assert what({"tool_input": "odd", "source": "startup"}) == "startup"
-    assert what({"prompt": 7}) == ""
-    assert len(what({"prompt": "x" * 1000})) == 200
-
-
 def test_ages_are_rough_and_bad_times_are_said_to_be_unknown() -> None:
     from datetime import UTC, datetime
 
@@ -294,3 +382,42 @@ def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(commands: 
     assert (dead["session_id"], dead["_session_pid"], dead["_peer_uid"]) == ("s", session.pid, os.geteuid())
     commands.server.restart()
     assert len(commands.events("--event", "SessionDead")) == 1
+
+
+def test_an_event_of_18_megabytes_is_kept_with_its_long_values_cut(commands: Commands) -> None:
+    content = "x" * 9_000_000
+    body = json.dumps({"session_id": "r6", "tool_input": {"content": content}, "tool_response": {"content": content}})
+    ask = ["curl", "-sS", "--unix-socket", commands.server.path, "-H", "Expect:", "--data-binary", "@-"]
+    subprocess.run([*ask, "http://localhost/hook?event=PostToolUse"], input=body, text=True, check=True)
+    (event,) = commands.events("--session", "r6")
+    assert event["tool_input"]["content"] == content[: 64 * 1024]
+    assert [(cut["place"], cut["bytes"]) for cut in event["_cut"]] == [
+        ("/tool_input/content", 9_000_000),
+        ("/tool_response/content", 9_000_000),
+    ]
+
+
+def test_what_is_too_large_even_so_is_mentioned_in_the_log(commands: Commands) -> None:
+    ask = ["curl", "-sS", "--unix-socket", commands.server.path, "-H", "Expect:", "--data-binary", "@-"]
+    said = subprocess.run([*ask, "http://localhost/hook"], input=b"x" * (33 << 20), capture_output=True, check=False)
+    assert b"longer than 33554432 bytes" in said.stdout
+    commands.server.wait_for(f"uid {os.geteuid()} sent an event that was refused with 413: The body is longer")
+
+
+def test_events_are_exported_whole_or_as_rows(commands: Commands) -> None:
+    call = {"session_id": "s", "cwd": "/work", "agent_id": "a", "tool_name": "Bash"}
+    commands.say("PreToolUse", **call, tool_input={"command": '=HYPERLINK("x"),\n2\u202e'})
+    commands.say("PostToolUse", **call, duration_ms=12.4)
+    commands.say("Stop", session_id="other")
+    lines = commands.run("export", "--format", "jsonl", "--session", "s").splitlines()
+    assert [json.loads(line) for line in lines] == commands.events("--session", "s")
+    heading, first, second = csv.reader(
+        commands.run("export", "--format", "csv", "--session", "s", "--utc").splitlines()
+    )
+    uid = str(os.geteuid())
+    assert heading[:4] == ["id", "time", "host", "uid"]
+    assert first[0] == "1"
+    assert first[1].endswith("Z")
+    assert first[2:] == ["", uid, "PreToolUse", "s", "a", "Bash", "", "/work", '\'=HYPERLINK("x"), 2\\u202e']
+    assert second[8] == "12"
+    assert "invalid choice" in commands.run("export", "--format", "xml", status=2)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory import identity
 from observatory.cli.main import main
 from observatory.client import doctor
 from observatory.client.client import Client
-from observatory.client.doctor import Diagnosis, examine, exit_status
+from observatory.client.diagnosis import Diagnosis
+from observatory.client.doctor import examine, exit_status
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.hooks import event_names, files, settings
+from observatory.hooks import event_names, files, layers, settings
 from observatory.hooks.command import Recipient
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer, start
@@ -45,6 +47,14 @@ def server(directory: Path) -> Iterator[ObservatoryServer]:
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture(autouse=True)
+def _managed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An administrator's directory of this test's own."""
+    managed = directory / "managed"
+    monkeypatch.setattr(layers, "MANAGED_DIRECTORY", managed)
+    return managed
 
 
 def look(path: Path, *directories: Path, trusted: frozenset[int] = frozenset()) -> dict[str, Diagnosis]:
@@ -311,13 +321,123 @@ def test_one_scope_with_all_hooks_is_enough(directory: Path) -> None:
         ("{", False, "was not touched: it is not JSON"),
     ],
 )
-def test_other_settings_that_matter_are_told(directory: Path, text: str, ok: bool, says: str) -> None:
+def test_other_settings_that_matter_are_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, text: str, ok: bool, says: str
+) -> None:
     claude = directory / ".claude"
     claude.mkdir()
     (claude / "settings.json").write_text(text)
+    monkeypatch.setenv("CLAUDE_UNIX_HOOK_WATCHER", str(directory / "o.sock"))
     found = look(directory / "o.sock", claude)["hooks"]
     assert found.ok is ok
     assert says in found.sentence
+
+
+PLUGIN = '{"enabledPlugins": {"observatory@m": true}}'
+OFF = '{"disableAllHooks": true}'
+
+
+@pytest.mark.parametrize(
+    ("files", "ok", "says"),
+    [
+        ({"local": OFF}, False, "settings.local.json has disableAllHooks: no hook runs; take that out"),
+        ({"project": OFF}, False, "project/settings.json has disableAllHooks"),
+        ({"user+": OFF, "project": '{"disableAllHooks": false}'}, True, "has all"),
+        ({"user+": OFF, "local": '{"disableAllHooks": false}', "project": OFF}, True, "has all"),
+        ({"managed": OFF, "local": '{"disableAllHooks": false}'}, False, "managed-settings.json has disableAllHooks"),
+        ({"managed": '{"allowManagedHooksOnly": true}'}, False, "only hooks of managed settings run"),
+        ({"managed": '{"allowManagedHooksOnly": false}'}, True, "has all"),
+        ({"managed+": '{"allowManagedHooksOnly": true}'}, True, "has all"),
+        ({"managed+": "{}", "user": OFF}, True, "has all"),
+        ({"local": '{"allowManagedHooksOnly": true}'}, True, "has all"),
+        ({"managed": '{"strictPluginOnlyCustomization": true}'}, False, "only hooks of plugins"),
+        ({"managed": '{"strictPluginOnlyCustomization": ["skills", "hooks"]}'}, False, "only hooks of plugins"),
+        ({"managed": '{"strictPluginOnlyCustomization": ["skills"]}'}, True, "has all"),
+        ({"drop-in": '{"allowManagedHooksOnly": true}'}, False, "managed-settings.d/10.json has allowManagedHooksOnly"),
+        ({"project+": "{}"}, True, "has all"),
+        ({"local": PLUGIN}, False, "each event comes 2 times: by hooks in"),
+        ({"user+": PLUGIN, "local": PLUGIN.replace("true", "false")}, True, "has all"),
+        ({"user": PLUGIN, "local": '{"env": {"CLAUDE_UNIX_HOOK_WATCHER": "/x"}}'}, False, "which sends to /x, not to"),
+        ({"user": PLUGIN, "managed": '{"strictPluginOnlyCustomization": true}'}, True, "enables the plugin"),
+        ({"user": PLUGIN, "managed": '{"allowManagedHooksOnly": true}'}, False, "only hooks of managed settings run"),
+        ({"local": '{"env": {"CLAUDE_UNIX_HOOK_WATCHER": "/x"}, "enabledPlugins": {"observatory@m": true}}'}, True,
+         "has all"),
+        ({"local": ""}, True, "has all"),
+    ],
+)  # fmt: skip
+def test_the_layers_of_settings_decide_as_they_do_for_the_client(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], ok: bool, says: str
+) -> None:
+    """By the user's settings all hooks are installed; a layer with a `+` has them all as well."""
+    path = directory / "o.sock"
+    monkeypatch.setenv("CLAUDE_UNIX_HOOK_WATCHER", str(path))
+    user, project = directory / "user", directory / "project"
+    places = {
+        "user": user / "settings.json",
+        "project": project / "settings.json",
+        "local": project / "settings.local.json",
+        "managed": directory / "managed/managed-settings.json",
+        "drop-in": directory / "managed/managed-settings.d/10.json",
+    }
+    hooks = settings.handlers(event_names.listened(None), Recipient(str(path)))
+    elsewhere = any(name.startswith("managed+") for name in files)
+    for name, text in {"user+" if not elsewhere and "user" not in files else "other": "{}", **files}.items():
+        if (place := places.get(name.rstrip("+"))) is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(settings.install(text, hooks) if name.endswith("+") else text)
+    found = look(path, user, project)["hooks"]
+    assert (found.ok, says in found.sentence) == (ok, True), found.sentence
+
+
+def test_one_socket_in_two_spellings_is_one(directory: Path) -> None:
+    (directory / "link").symlink_to(directory)
+    user, project = install(directory / "link", directory / "o.sock"), directory / "project" / ".claude"
+    project.parent.mkdir()
+    assert look(directory / "link" / "o.sock", user)["hooks"].ok
+    install(project.parent, directory / "link" / "o.sock", ("Stop",))
+    said = look(directory / "o.sock", user, project)["hooks"]
+    assert not said.ok
+    assert said.sentence.startswith("Stop comes 2 times: by hooks in ")
+
+
+@pytest.mark.usefixtures("curl")
+def test_the_trial_runs_the_installed_command_by_the_users_shell(
+    server: ObservatoryServer, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claude = install(directory, Path(server.path), ("Stop",))
+    shell = directory / "bash"
+    shell.write_text(f'#!/bin/sh\nprintf %s "$2" >{directory}/command\nexec sh "$@"\n')
+    shell.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(shell))
+    assert look(Path(server.path), claude)["event"].ok
+    installed = settings.handlers(("Stop",), Recipient(server.path))["Stop"]["command"]
+    assert (directory / "command").read_text() == installed.replace("=Stop'", "=ObservatoryDoctor'")
+
+
+@pytest.mark.usefixtures("curl")
+def test_a_command_that_somebody_has_changed_is_told_and_not_run(server: ObservatoryServer, directory: Path) -> None:
+    claude = install(directory, Path(server.path), ("Stop",))
+    text = (claude / "settings.json").read_text()
+    (claude / "settings.json").write_text(text.replace("|| true", f"|| true; touch {directory}/run"))
+    found = look(Path(server.path), claude)
+    assert "has hooks of another version" in found["hooks"].sentence
+    assert found["event"].ok
+    assert not (directory / "run").exists()
+
+
+def test_an_owner_without_a_number_here_is_never_advised_to_be_trusted(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = directory / "o.sock"
+    bound(path).close()
+    monkeypatch.setattr(doctor, "known_uid", lambda _: None)
+    found = look(path, trusted=frozenset({os.geteuid(), 65534}))["socket"]
+    assert not found.ok
+    assert "belongs to a user who has no number in this user namespace" in found.sentence
+    assert "--server-user" not in found.sentence
+    monkeypatch.setattr(identity, "known_uid", lambda uid: None if uid == 65534 else uid)
+    assert main(["install-hooks", "--global", "--dry-run", "--server-user", "65534"]) == 2
+    assert "stands for every user who has no number here" in capsys.readouterr().err
 
 
 def test_an_event_that_does_not_arrive_is_missed(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:

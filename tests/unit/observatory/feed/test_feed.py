@@ -138,7 +138,20 @@ JSON = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    ["_ts", "_event", "_peer_uid", "_host", "session_id", "tool_name", "tool_input", "cwd", "prompt"]
+    [
+        "_ts",
+        "_event",
+        "_peer_uid",
+        "_host",
+        "session_id",
+        "tool_name",
+        "tool_input",
+        "cwd",
+        "prompt",
+        "duration_ms",
+        "error",
+        "delta",
+    ]
 )
 
 

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.usefixtures("no_client")
         '{"hooks": {"Stop": []}, "x": 1e5}\n',
         '{\n\t"model" : "opus",\r\n "hooks": { "Stop": [ ] , "PreToolUse":\n[{"matcher":"Bash","hooks":[]}] } }  \n\n',
         '\ufeff{ "a": "\\u00e9\\/" }',
+        "",
+        " \n",
     ],
 )
 def test_uninstalling_leaves_the_file_as_it_was_byte_for_byte(path: Path, text: str) -> None:
@@ -153,7 +155,7 @@ def test_an_access_control_list_is_kept(path: Path) -> None:
         assert os.getxattr(each, "system.posix_acl_access") == value
 
 
-@pytest.mark.parametrize("content", [b"{,}", b"\xff\xfe{}", b"[1]", b'{"hooks": 3}', b""])
+@pytest.mark.parametrize("content", [b"{,}", b"\xff\xfe{}", b"[1]", b'{"hooks": 3}'])
 def test_a_broken_file_is_named_and_not_touched(
     path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,3 +260,15 @@ def test_what_no_hook_could_use_is_refused(
     assert main(["install-hooks", "--project", *arguments]) == 2
     assert says in capsys.readouterr().err
     assert names(path) == []
+
+
+def test_a_socket_has_one_spelling(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    (path.parent / "link").symlink_to("/usr/lib")
+    commands = []
+    for socket in (f"{path.parent}/o.sock", "./o.sock", f"{path.parent}//x/../o.sock"):
+        assert main(["install-hooks", "--project", "--socket", socket]) == 0
+        commands.append((path.parent / ".claude" / "settings.json").read_text())
+    assert len(set(commands)) == 1
+    assert main(["install-hooks", "--project", "--socket", f"{path.parent}/link/../o.sock"]) == 0
+    assert "=/usr/o.sock;" in (path.parent / ".claude" / "settings.json").read_text(), "where the link leads"

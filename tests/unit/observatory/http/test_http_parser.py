@@ -117,7 +117,7 @@ def test_a_body_that_is_too_long_is_refused_by_its_length_before_it_comes() -> N
 
 def test_a_chunked_body_is_refused_as_soon_as_it_is_too_long_and_no_longer_held() -> None:
     piece = b"100000\r\n" + b"a" * 0x100000 + b"\r\n"
-    reader = read(CHUNKED, *[piece] * 16)
+    reader = read(CHUNKED, *[piece] * (MAX_BODY >> 20))
     before = reader.refusal
     reader.feed(piece)
     assert before is None

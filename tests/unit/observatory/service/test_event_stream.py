@@ -53,7 +53,7 @@ def test_a_short_answer_has_a_length(store: Store) -> None:
     data = whole(store, Wish(Query()))
     assert b"Content-Length: " in data
     assert numbers(data) == [1, 2]
-    assert body(whole(store, Wish(Query(name="none")))) == b""
+    assert body(whole(store, Wish(Query(name=("none",))))) == b""
 
 
 @pytest.mark.parametrize(("keep_alive", "chunks"), [(True, True), (False, True), (False, False)])
@@ -76,8 +76,8 @@ def test_after_is_from_there_on_and_limit_ends_it(store: Store) -> None:
 def test_a_limit_alone_is_for_the_newest_in_their_order(store: Store) -> None:
     store.append([event(n, name="A" if n % 2 else "B") for n in range(1, 11)])
     assert numbers(whole(store, Wish(Query(), limit=3))) == [8, 9, 10]
-    assert numbers(whole(store, Wish(Query(name="A"), limit=2))) == [7, 9]
-    assert numbers(whole(store, Wish(Query(name="A"), limit=99))) == [1, 3, 5, 7, 9]
+    assert numbers(whole(store, Wish(Query(name=("A",)), limit=2))) == [7, 9]
+    assert numbers(whole(store, Wish(Query(name=("A",)), limit=99))) == [1, 3, 5, 7, 9]
     assert numbers(whole(store, Wish(Query(), limit=0))) == []
 
 
@@ -174,5 +174,25 @@ def test_parameters_that_make_no_sense_are_refused_with_a_sentence() -> None:
 
 def test_all_parameters_are_understood() -> None:
     asked = {"after": "5", "limit": "6", "event": "Stop", "session": "s", "tool": "Bash", "follow": "1", "other": "x"}
-    assert wish(asked, Scope(uid=1)) == Wish(Query(1, "s", "Bash", "Stop"), 5, 6, True)
+    assert wish(asked, Scope(uid=1)) == Wish(Query(1, ("s",), ("Bash",), ("Stop",)), 5, 6, True)
     assert wish({"follow": "0", "event": "", "user": ""}, Scope(everything=True)) == Wish(Query())
+
+
+def test_several_values_are_alternatives_and_times_have_an_offset() -> None:
+    asked = {"tool": ["Edit", "Write", "Edit", ""], "beginning": "0a", "since": "1970-01-01T01:00:00.5+01:00"}
+    assert wish(asked, Scope(everything=True)) == Wish(Query(tool=("Edit", "Write"), beginning=("0a",), since=500_000))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"since": "1h"},
+        {"until": "2026-01-31T13:00:00"},
+        {"since": "9" * 5000},
+        {"tool": [str(number) for number in range(101)]},
+    ],
+)
+def test_a_time_without_an_offset_and_too_many_values_are_refused(parameters: dict[str, str | list[str]]) -> None:
+    refused = wish(parameters, Scope(everything=True))
+    assert isinstance(refused, Refusal)
+    assert (refused.status, refused.sentence[-1]) == (400, ".")

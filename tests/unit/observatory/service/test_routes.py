@@ -14,21 +14,23 @@ from observatory.service.routes import Action, NoRoute, Route, route, wish
     ("method", "target", "action", "parameters"),
     [
         (b"POST", b"/hook", Action.HOOK, {}),
-        (b"POST", b"/hook?event=Stop", Action.HOOK, {"event": "Stop"}),
-        (b"POST", b"http://localhost/hook?event=Stop", Action.HOOK, {"event": "Stop"}),
-        (b"POST", b"/hook?event=a%20b%C3%A9+c", Action.HOOK, {"event": "a b\u00e9 c"}),
-        (b"POST", b"/hook?event=%FF", Action.HOOK, {"event": "\ufffd"}),
-        (b"POST", b"/hook?event=first&event=second&x", Action.HOOK, {"event": "first", "x": ""}),
-        (b"POST", b"/hook?event=#fragment", Action.HOOK, {"event": ""}),
+        (b"POST", b"/hook?event=Stop", Action.HOOK, {"event": ["Stop"]}),
+        (b"POST", b"http://localhost/hook?event=Stop", Action.HOOK, {"event": ["Stop"]}),
+        (b"POST", b"/hook?event=a%20b%C3%A9+c", Action.HOOK, {"event": ["a b\u00e9 c"]}),
+        (b"POST", b"/hook?event=%FF", Action.HOOK, {"event": ["\ufffd"]}),
+        (b"POST", b"/hook?event=first&event=second&x", Action.HOOK, {"event": ["first", "second"], "x": [""]}),
+        (b"POST", b"/hook?event=#fragment", Action.HOOK, {"event": [""]}),
         (b"GET", b"/health", Action.HEALTH, {}),
         (b"HEAD", b"/health", Action.HEALTH, {}),
         (b"GET", b"/whoami", Action.WHOAMI, {}),
-        (b"GET", b"/events?after=5&follow=1", Action.EVENTS, {"after": "5", "follow": "1"}),
-        (b"POST", b"/hook?" + b"x" * 1000, Action.HOOK, {"x" * 1000: ""}),
+        (b"GET", b"/events?after=5&follow=1", Action.EVENTS, {"after": ["5"], "follow": ["1"]}),
+        (b"POST", b"/hook?" + b"x" * 1000, Action.HOOK, {"x" * 1000: [""]}),
     ],
 )
-def test_a_target_leads_to_an_action(method: bytes, target: bytes, action: Action, parameters: dict[str, str]) -> None:
-    name = parameters.get("event") if action is Action.HOOK else None
+def test_a_target_leads_to_an_action(
+    method: bytes, target: bytes, action: Action, parameters: dict[str, list[str]]
+) -> None:
+    name = parameters.get("event", [None])[0] if action is Action.HOOK else None
     assert route(method, target) == Route(action, parameters, name)
 
 

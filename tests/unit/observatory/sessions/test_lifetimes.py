@@ -285,3 +285,15 @@ def test_a_process_of_another_user_is_not_named_as_if_it_were_the_hook_s(owner: 
     assert (said["_peer_pid"], said["_peer_uid"]) == (None, 1000)
     assert (said["_session_pid"], said["_session_uid"]) == (42, owner)
     assert event.uid == 1000
+
+
+def test_a_prompt_after_the_end_is_of_another_process_which_is_watched(loop: Loop) -> None:
+    with session(loop) as process:
+        process.hook("SessionStart", "s")
+        process.hook("SessionEnd", "s")
+        assert loop.callbacks == {}
+        process.hook("UserPromptSubmit", "s")
+        assert len(loop.callbacks) == 1
+        process.process.send_signal(signal.SIGKILL)
+        loop.turn(10)
+    assert [ended.session for ended in loop.ended] == ["s"]

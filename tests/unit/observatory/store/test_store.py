@@ -85,8 +85,8 @@ def test_what_was_appended_is_there_when_the_process_is_killed(path: str) -> Non
 def test_the_newest_are_found_backwards(store: Store) -> None:
     store.append([event(n, name="A" if n % 2 else "B") for n in range(1, 11)])
     assert store.backward(Query(), 11, 3).ids == [10, 9, 8]
-    assert store.backward(Query(name="A"), 11, 3).ids == [9, 7, 5]
-    assert store.backward(Query(name="A"), 5, 9).ids == [3, 1]
+    assert store.backward(Query(name=("A",)), 11, 3).ids == [9, 7, 5]
+    assert store.backward(Query(name=("A",)), 5, 9).ids == [3, 1]
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -96,8 +96,8 @@ def test_queries_find_what_they_ask_for_whether_it_is_indexed_or_not(store: Stor
         store.index()
         assert store.unindexed == 0
     assert lines(store, Query(uid=1)) == [event(1).line, event(3).line]
-    assert lines(store, Query(session="s")) == [event(3).line, event(4).line]
-    assert lines(store, Query(session="s", uid=2)) == [event(4).line]
+    assert lines(store, Query(session=("s",))) == [event(3).line, event(4).line]
+    assert lines(store, Query(session=("s",), uid=2)) == [event(4).line]
     assert lines(store, Query(uid=-1)) == []
     assert lines(store, Query(), after=3) == [event(4).line]
 
@@ -106,12 +106,12 @@ def test_queries_find_what_they_ask_for_whether_it_is_indexed_or_not(store: Stor
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (Query(session="s", tool="t", name="n", uid=1), r"uid_and_session \(uid=\? AND session=\?"),
-        (Query(tool="t", name="n", uid=1), "uid"),
+        (Query(session=("s",), tool=("t",), name=("n",), uid=1), r"uid_and_session \(uid=\? AND session=\?"),
+        (Query(tool=("t",), name=("n",), uid=1), "uid"),
         (Query(uid=1), "uid"),
-        (Query(session="s", tool="t", name="n"), "session"),
-        (Query(tool="t", name="n"), "tool"),
-        (Query(name="n"), "name"),
+        (Query(session=("s",), tool=("t",), name=("n",)), "session"),
+        (Query(tool=("t",), name=("n",)), "tool"),
+        (Query(name=("n",)), "name"),
     ],
 )
 def test_a_query_uses_one_index_and_neither_looks_through_a_table_nor_sorts(

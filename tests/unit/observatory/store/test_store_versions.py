@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from observatory.errors import ObservatoryError
-from observatory.store import open_store, schema
+from observatory.store import Query, open_store, schema
 from tests.helpers.events import event
 from tests.helpers.stored_lines import lines
 
@@ -50,4 +50,22 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: str, monkeypa
     store = open_store(path)
     assert store._cursor.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
     assert store._cursor.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").fetchone() == (0,)
+    store.close()
+
+
+def test_a_database_without_times_in_its_index_is_indexed_anew(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:-1])
+        open_store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO event VALUES (1, 5, 'Stop', 0, 's', NULL, x'7b7d')")
+        connection.execute("INSERT INTO facet VALUES (1, 'Stop', 0, 's', NULL)")
+    connection.close()
+    store = open_store(path)
+    assert store.unindexed == 1
+    for _ in range(2):
+        assert lines(store, Query(session=("s",), since=5, until=6)) == [b"{}"]
+        assert lines(store, Query(session=("s",), since=6)) == []
+        store.index()
+    assert store.unindexed == 0
     store.close()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from observatory.feed.find import Filter, read_filter
 from observatory.feed.row import Row, row
 from observatory.watch import window as window_module
-from observatory.watch.window import Filter, Window, read_filter
+from observatory.watch.window import Window
+
+NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
 
 
 def line(place: int, event: str = "Stop", **fields: Any) -> Row:
@@ -32,11 +36,16 @@ def places(window: Window) -> list[int]:
         ("session=ab event=pre", [3, 2]),
         ("user=3000000000", [4, 3, 2, 1]),
         ("a=b", [4]),
+        ("tool=ba tool=edit", [3, 2]),
+        ("event=stop since=2026-01-01T01:00+01:00", [4, 1]),
+        ("since=1h", []),
+        ("until=1h tool=edit", [3]),
+        ("until=2026-01-01", []),
     ],
 )
 def test_a_filter_leaves_what_it_names(text: str, found: list[int]) -> None:
     window = Window()
-    window.choose(read_filter(text))
+    window.choose(read_filter(text, NOW))
     window.append(
         [
             line(1),
@@ -50,18 +59,18 @@ def test_a_filter_leaves_what_it_names(text: str, found: list[int]) -> None:
 
 @given(st.text())
 def test_every_text_is_a_filter_and_each_row_either_matches_or_not(text: str) -> None:
-    assert read_filter(text).matches(line(1, message="hello")) in {True, False}
+    assert read_filter(text, NOW).matches(line(1, message="hello")) in {True, False}
 
 
 @given(st.lists(st.sampled_from(["a", "b"]), max_size=40), st.integers(0, 40))
 def test_filtering_before_and_after_the_rows_come_is_the_same(names: list[str], cut: int) -> None:
     rows = [line(place, name) for place, name in enumerate(names, 1)]
     early, late = Window(), Window()
-    early.choose(Filter((("event", "a"),)))
+    early.choose(Filter((("event", ("a",)),)))
     for window in (early, late):
         window.append(rows[:cut])
         window.append(rows[cut:])
-    late.choose(Filter((("event", "a"),)))
+    late.choose(Filter((("event", ("a",)),)))
     assert places(early) == places(late) == [r.place for r in reversed(rows) if r.event == "a"]
 
 
@@ -89,7 +98,7 @@ def test_scrolling_to_the_top_does_not_end_a_pause() -> None:
 def test_old_rows_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_module, "SLACK", 10)
     window = Window(kept=100)
-    window.choose(Filter((("event", "stop"),)))
+    window.choose(Filter((("event", ("stop",)),)))
     for place in range(1000):
         window.append([line(place)])
     assert 100 <= window.total <= 110

@@ -1,0 +1,67 @@
+"""`observatory export`: recorded events for other programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from observatory.cli.events import add_query_options, parameters
+from observatory.cli.origin import nats_source
+from observatory.cli.server_options import client
+from observatory.errors import ExitStatus
+from observatory.text import printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+COLUMNS: Final = (
+    *("id", "time", "host", "uid", "event", "session", "agent", "tool", "duration_ms", "project", "what"),
+)
+_FORMULA: Final = ("=", "+", "-", "@")
+"""What a cell begins with that a spreadsheet takes for a formula."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `export`."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write recorded events for other programs",
+        description="Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, "
+        "as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a ' before it).",
+    )
+    add_query_options(parser)
+    parser.add_argument("--format", choices=("jsonl", "csv"), required=True, help="the form to write")
+    parser.set_defaults(run=run, follow=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch and write."""
+    origin = client(options) if options.origin is None else nats_source(options)
+    query = parameters(options, origin)
+    if options.format == "csv":
+        _write_csv(origin.events(query), options.utc)
+        return ExitStatus.DONE
+    for line in origin.lines(query):
+        sys.stdout.buffer.write(line + b"\n")
+    return ExitStatus.DONE
+
+
+def _write_csv(events: Iterable[dict[str, Any]], utc: bool) -> None:
+    import csv
+
+    from observatory.cli.times import shown
+    from observatory.feed.row import duration
+    from observatory.feed.summary import what
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(COLUMNS)
+    for event in events:
+        said = map(event.get, ("_host", "_peer_uid", "_event", "session_id", "agent_id", "tool_name"))
+        row = (event.get("_id"), shown(event.get("_ts"), utc), *said, duration(event), event.get("cwd"), what(event))
+        writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else printable(str(value))
+    return f"'{text}" if text.startswith(_FORMULA) else text
