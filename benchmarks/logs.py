@@ -102,7 +102,7 @@ def journald(directory: Path) -> Iterator[Log]:
         def settle(_: str) -> None:
             synced = Path("/run/systemd/journal/synced")
             synced.unlink(missing_ok=True)
-            process.send_signal(signal.SIGRTMIN + 1)
+            process.send_signal(signal.Signals["SIGRTMIN"] + 1)
             until("journald's sync", synced.exists)
 
         def count(tag: str) -> int:

@@ -64,7 +64,9 @@ def open_unix_sockets(listed: Collection[int]) -> Iterator[int]:
 
 
 def _getxattr(path: str, name: str) -> bytes:
-    return os.getxattr(path, name) if sys.platform == "linux" else b""
+    if sys.platform != "linux":
+        return b""
+    return os.getxattr(path, name)
 
 
 def _open_files(pid: int) -> Iterator[str]:
