@@ -57,13 +57,14 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
         return chosen
     reasons: list[str] = []
     for candidate_name in AUTOMATIC:
-        candidate = engine(candidate_name)
         try:
+            candidate = engine(candidate_name)
             reason = candidate.available() or _far(candidate_name)
             if reason is None and image is None:
                 candidate.image_with(SUITES[0], ())
         except PlaceError as error:
-            reason = str(error)
+            reasons.append(str(error))
+            continue
         if reason is None:
             _log.warning(
                 "engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)"
