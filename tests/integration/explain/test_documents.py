@@ -28,7 +28,7 @@ DOCUMENTS = ("../README.md", "checks.md", "explain.md", "scenarios.md", "reports
 VARIES = (
     (r"engine \w+, Linux [^ ,]+(, fs\.protected_\w+=\d)*", "ENGINE"),
     (r"--engine \w+", "--engine ENGINE"),
-    (r"\(\w+, Linux [^ ]+\)", "(ENGINE)"),
+    (r"\(\w+, Linux [^ ,]+, \d+ s\)", "(ENGINE)"),
     (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
     (r'"pid":\d+', "PID"),
     (r"process \d+ \([\w.]+\)", "PROCESS"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.world import Attempt, Principal, World, loads
+from harness.world import Attempt, Node, Principal, World, complete, loads
 from tests.helpers.harness_command import ENVIRONMENT, ROOT, explain, harness
 
 if TYPE_CHECKING:
@@ -208,7 +208,9 @@ def test_a_read_only_mount_refuses_who_makes_a_name_there(here: Place) -> None:
 
 
 def test_what_something_is_mounted_upon_can_not_be_unlinked(here: Place) -> None:
-    path = "/dev/null" if here.facts.engine == "namespace" else "/etc/hosts"  # bind mounts of every such place
+    path = "/srv/mounted"
+    mounted = Node(path, "file"), Node(path, "mount", fs="bind", options=(f"from={path}",))
+    here.build(complete(World("mounted", nodes=mounted)))
     told = explain(here, path, "--operation", "unlink", "--user", "root")
     assert (told.outcome, told.at) == ("EBUSY", path)
     assert "busy" in here.run(["python3", "-c", f"import os; os.unlink({path!r})"], ROOT).stderr

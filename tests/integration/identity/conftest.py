@@ -50,6 +50,9 @@ class UnplayableError(Exception):
     """What in a place is in the way of a case, in one sentence."""
 
 
+KEPT_GROUPS = 1024
+
+
 @dataclass(frozen=True)
 class Sent:
     """One event: who opened its connection by the sender's own record, and what the server wrote."""
@@ -62,12 +65,15 @@ class Sent:
         """Who connected by its own record, and by the server's word: `pid`, `uid`, `gid`, `groups`, perhaps `process`.
 
         A process that the server describes must be the one that connected, in every event; where the record says
-        which it was, or that it can't be known any more (`None`), the server must say that.
+        which it was, or that it can't be known any more (`None`), the server must say that. Of more than `KEPT_GROUPS`
+        groups a server may say the number alone.
         """
         own = dict(self.own)
         seen = {name: self.seen.get(f"_peer_{name}") for name in own}
         if seen["groups"] is not None:
             seen["groups"] = sorted(seen["groups"])
+        elif "_peer_group_count" in self.seen and len(own["groups"]) > KEPT_GROUPS:
+            own["groups"], seen["groups"] = len(own["groups"]), self.seen["_peer_group_count"]
         process = self.seen.get("_peer_process")
         if process is not None and "process" in own:
             seen["process"] = {name: process.get(name) for name in ("pid", "comm", "ancestors")}

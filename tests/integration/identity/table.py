@@ -75,7 +75,9 @@ def differences(event: Sent) -> str:
     own, seen = event.sides()
     parts = []
     for name, value in seen.items():
-        if value is None and name != "process":
+        if name == "groups" and value == own[name] and isinstance(value, int):
+            parts.append("as recorded, of the groups their number")
+        elif value is None and name != "process":
             parts.append(f"{name} unknown")
         elif value != own[name]:
             parts.append(f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}")

@@ -92,7 +92,7 @@ def test_a_click_on_a_cell_shows_where_and_why_and_how_to_see_it_again(page: Chr
     assert text(page, "h2") == "app connect /run/mysqld/mysqld.sock"
     row = dialog(page).find_element(By.CSS_SELECTOR, ".tree .refuses")
     assert row.text.split() == ["drwx------", "mysql:mysql", "mysqld", "refuses", "here"]
-    assert text(page, ".why").startswith("app lacks x on /run/mysqld:")
+    assert text(page, ".why").startswith("app lacks x on /run/mysqld. ")
     assert text(page, ".command") == "harness run mysqld-directory"
     page.find_element(By.CSS_SELECTOR, "dialog .close").click()
     assert not dialog(page).get_attribute("open")
