@@ -45,7 +45,7 @@ class Retention:
         if clock - due > AHEAD * _DAY and not self._told:
             self._told = True
             self._log(
-                f"warning: the clock is {(clock - due) // _DAY} days ahead of the time that has passed since the"
+                f"warning: the clock is {round((clock - due) / _DAY)} days ahead of the time that has passed since the"
                 " newest event at the start: events are deleted so much later, until the next start"
             )
         more = self._store.forget(min(clock, due) - self._retain * 1_000_000)
