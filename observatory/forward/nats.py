@@ -294,4 +294,4 @@ def _cut(line: bytes) -> bytes:
     for key in ("session_id", "tool_name", "tool_use_id", "cwd", "hook_event_name"):
         if isinstance(value := event.get(key), str) and len(value) <= HEADROOM:
             kept[key] = value
-    return msgspec.json.encode({**kept, "_cut": len(line)})
+    return msgspec.json.encode({**kept, "_line_bytes": len(line)})
