@@ -213,7 +213,7 @@ def test_filters_and_the_web_page_read_many_hosts(server: ObservatoryServer, bus
             rows = json.loads(
                 subprocess.run(["curl", "-s", "-b", cookie[0], url], capture_output=True, check=True).stdout
             )
-        assert [row[-1] for row in rows] == ["web1", "web1", "web2", "web2"]
+        assert [row[-2] for row in rows] == ["web1", "web1", "web2", "web2"]
     finally:
         web.send_signal(signal.SIGTERM)
         web.communicate()
