@@ -217,7 +217,7 @@ def test_a_viewer_of_several_users_can_choose_one_and_sees_whose_each_event_is(
     )
     page.choose("by-user", "nobody")
     page.wait_for_rows(1)
-    assert page.rows() == ["Stop |  |  | n · nobody"]
+    assert page.rows() == ["Stop |  |  |  | n · nobody"]
 
 
 def test_an_event_opens_with_what_is_proved_apart_from_what_is_claimed(
@@ -310,7 +310,7 @@ def test_no_event_is_lost_or_shown_twice_when_the_server_dies_and_comes_back(
         page.wait("return document.getElementById('link').dataset.state === 'live'")
     server.hooks().say("Stop", session_id="s", message=f"event {sent}.")
     page.wait_for_rows(sent + 1)
-    assert [row.split(" | ")[2] for row in page.rows()] == [f"event {number}." for number in range(sent, -1, -1)]
+    assert [row.split(" | ")[3] for row in page.rows()] == [f"event {number}." for number in range(sent, -1, -1)]
 
 
 def test_a_server_with_another_database_is_not_taken_for_the_same(
@@ -324,7 +324,7 @@ def test_a_server_with_another_database_is_not_taken_for_the_same(
     server.start()
     server.hooks().say("Stop", session_id="t", message="new")
     page.wait("return document.getElementById('count').textContent === '1'")
-    assert page.rows() == ["Stop |  | new | t"]
+    assert page.rows() == ["Stop |  |  | new | t"]
 
 
 def test_a_page_whose_command_has_ended_says_so_and_asks_nobody_else(
