@@ -7,18 +7,18 @@ import posixpath
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.sock_diag import TCP_LISTEN
 from harness.live.limits import in_child
 from harness.live.listener import Holder, holders
-from harness.live.sock_diag import TCP_LISTEN
 from harness.live.sockets import INODE_BITS, SECONDS, everywhere
 from harness.oracle import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.inside.sock_diag import UnixSocket
     from harness.live.actor import Actor
     from harness.live.scene import Scene
-    from harness.live.sock_diag import UnixSocket
     from harness.oracle import Decision
 
 SHOWN: Final = 2

@@ -11,14 +11,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.sock_diag import LARGEST, NETLINK_SOCK_DIAG, MalformedError, dump_request, parse
 from harness.live.limits import in_thread
 from harness.live.mounts import read_mounts
-from harness.live.sock_diag import LARGEST, NETLINK_SOCK_DIAG, MalformedError, dump_request, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.live.sock_diag import UnixSocket
+    from harness.inside.sock_diag import UnixSocket
 
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC

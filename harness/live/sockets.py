@@ -13,17 +13,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.sock_diag import TCP_CLOSE, TCP_LISTEN
 from harness.live.listener import open_unix_sockets
 from harness.live.mounts import device_of
 from harness.live.network_namespace import OtherNamespaces, open_namespace, unix_sockets
-from harness.live.sock_diag import TCP_CLOSE, TCP_LISTEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from harness.inside.sock_diag import UnixSocket
     from harness.live.components import Component
     from harness.live.mounts import MountPoint
-    from harness.live.sock_diag import UnixSocket
     from harness.world import SocketState, SocketType
 
 SECONDS: Final = 2.0

@@ -14,7 +14,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.engines.host import SYSTEM_PATH
-from harness.live.sock_diag import TCP_CLOSE, TCP_LISTEN, UnixSocket
+from harness.inside.sock_diag import TCP_CLOSE, TCP_LISTEN, UnixSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import pytest
 
 from harness.cli.exit_status import AGREE, DISAGREE
 from harness.cli.main import main
+from harness.inside.sock_diag import TCP_LISTEN
 from harness.live import network_namespace, sockets
-from harness.live.sock_diag import TCP_LISTEN
 from harness.live.sockets import FoundSocket, abstract
 from tests.hostile.harness_as_root import (
     FORGED,

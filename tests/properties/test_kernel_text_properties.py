@@ -11,10 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.live.kernel_text import lines_of, unescaped_name, unescaped_path
-from harness.live.mounts import MountPoint, device_number, parse_mounts
-from harness.live.process import parse_status
-from harness.live.sock_diag import (
+from harness.inside.sock_diag import (
     NLMSG_DONE,
     NLMSG_ERROR,
     SOCK_DIAG_BY_FAMILY,
@@ -29,6 +26,9 @@ from harness.live.sock_diag import (
     dump_request,
     parse,
 )
+from harness.live.kernel_text import lines_of, unescaped_name, unescaped_path
+from harness.live.mounts import MountPoint, device_number, parse_mounts
+from harness.live.process import parse_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

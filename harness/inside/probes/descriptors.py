@@ -12,7 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from harness.inside import sock_diag
+from harness.inside import serving_sockets
 from harness.inside.procfs import descendants, image, parent
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def doors() -> dict[str, str]:
     """Every socket of this network name space that takes clients: its inode, and the endpoint where it is reached."""
     found = {}
     with contextlib.suppress(OSError):
-        found.update({str(each.inode): each.name for each in sock_diag.serving() if each.type == "dgram"})
+        found.update({str(each.inode): each.name for each in serving_sockets.serving() if each.type == "dgram"})
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
         for line in list(table)[1:]:
             fields = line.split(None, 7)

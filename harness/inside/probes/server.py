@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from harness.inside import sock_diag
+from harness.inside import serving_sockets
 from harness.inside.principal import act_as
 from harness.inside.probes.descriptors import doors, program
 from harness.inside.probes.endpoint import TCP
@@ -24,7 +24,7 @@ def inode_at(endpoint: str) -> tuple[str | None, Literal["stream", "dgram", "seq
     if endpoint.startswith(TCP):
         port = endpoint.rpartition(":")[2]
         return next(((inode, None) for inode, at in doors().items() if at == f"tcp:localhost:{port}"), (None, None))
-    found = sock_diag.at(endpoint)
+    found = serving_sockets.at(endpoint)
     if found is not None:
         return str(found.inode), found.type
     return next(((inode, None) for inode, at in doors().items() if at == endpoint), (None, None))

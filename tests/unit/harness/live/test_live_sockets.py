@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.inside.sock_diag import TCP_LISTEN
 from harness.live.components import look
 from harness.live.mounts import read_mounts
 from harness.live.network_namespace import open_namespace, unix_sockets
-from harness.live.sock_diag import TCP_LISTEN
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.live.sock_diag import UnixSocket
+    from harness.inside.sock_diag import UnixSocket
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag is Linux's")
 
