@@ -20,8 +20,8 @@ HOLDS = (
     "and listen, not under a umask of 000 either, in however many starts."
 )
 WIDE, USUAL = 0o000, 0o022
-SERIES = 2.5
-"""Seconds for the starts at full speed under one umask, where nobody says how many there are to be."""
+SERIES = 2.0
+"""Seconds for the starts at full speed under one umask, where there is time and nobody says how many they are to be."""
 MOST = 100
 FEWEST = 2
 CROWD = 4
@@ -40,16 +40,18 @@ def attack(testbed: Testbed) -> Finding:
     faults: list[str] = []
     seen: list[str] = []
     evidence: dict[str, Any] = {}
-    for umask in umasks:
+    for number, umask in enumerate(umasks):
         under = f"umask {testbed.umask(umask):03o}"
-        testbed.lay()
-        with testbed.serve(umask=umask) as running:
-            finished = testbed.look(running.endpoint)[running.endpoint]
+        finished = testbed.finished if umask == USUAL else None
+        if finished is None:
+            testbed.lay()
+            with testbed.serve(umask=umask) as running:
+                finished = testbed.look(running.endpoint)[running.endpoint]
         outside = [] if finished is None else _outside(testbed, finished)
         if not outside:
             seen.append(f"under {under} the finished socket admits every user")
             continue
-        steps, starts = _try(testbed, outside, umask)
+        steps, starts = _try(testbed, outside, umask, len(umasks) - number)
         evidence[under] = {"steps": steps, "starts": starts}
         faults += [f"under {under} {fault}" for fault in _faults(testbed.endpoint, steps, starts)]
         if faults:
@@ -82,7 +84,8 @@ def _outside(testbed: Testbed, finished: Sighting) -> list[str]:
     ]
 
 
-def _try(testbed: Testbed, outside: Sequence[str], umask: int) -> tuple[StepsReport, StartsReport]:
+def _try(testbed: Testbed, outside: Sequence[str], umask: int, still: int) -> tuple[StepsReport, StartsReport]:
+    """One start step by step, and as many at full speed as there is time for; `still` umasks share what is left."""
     patience = testbed.subject.patience
     common: dict[str, Any] = {
         "endpoint": testbed.endpoint,
@@ -95,13 +98,14 @@ def _try(testbed: Testbed, outside: Sequence[str], umask: int) -> tuple[StepsRep
     steps = testbed.probe("steps", **common, outsiders=people, seconds=3 * patience, timeout=4 * patience + 60)
     testbed.lay()
     chosen = testbed.subject.starts
+    series = min(SERIES, testbed.left / (2 * still))
     starts = testbed.probe(
         "starts",
         **common,
         outsiders=people[:CROWD],
         fewest=FEWEST if chosen is None else chosen,
         most=MOST if chosen is None else chosen,
-        seconds=SERIES,
+        seconds=series,
         patience=patience,
         leftovers=None if "*" in testbed.endpoint else testbed.endpoint.rpartition("/")[0],
         timeout=SERIES + 60 + (FEWEST if chosen is None else chosen) * 2 * patience,

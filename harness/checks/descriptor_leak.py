@@ -13,6 +13,8 @@ HOLDS = (
     "A thousand connections (fewer of a slow server), a fifth of them broken off, leave no descriptor behind: the "
     "server's number of descriptors does not grow with the number of its clients."
 )
+ROUND = 1.5
+"""Seconds for one round, where there is time: a slow server gets fewer connections."""
 ROUNDS = 2
 """What a server opens once and keeps grows its number of descriptors in one round, a leak in both."""
 
@@ -33,6 +35,7 @@ def attack(testbed: Testbed) -> Finding:
             person=testbed.person(testbed.owner) if inspector.uid == 0 else None,
             connections=each,
             seconds=2.0,
+            longest=min(ROUND, testbed.left / (2 * ROUNDS)),
         )
     before, between, after = said["counts"]
     first, all_of_them = said["made"]

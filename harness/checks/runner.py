@@ -1,8 +1,10 @@
-"""All checks of a server, one after the other, in one place."""
+"""All checks of a server: one after the other in one place, or side by side in several."""
 
 from __future__ import annotations
 
+import queue
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -37,6 +39,10 @@ class Configuration:
     group: str | None = None
 
 
+LONGEST = ("creation-window", "takeover-foreign", "squatting", "flood", "lifetime", "umask")
+"""What side by side begins first, so that nobody waits for it in the end."""
+
+
 def check(
     place: Place,
     subject: Subject,
@@ -44,25 +50,56 @@ def check(
     reproduce: Sequence[str],
     only: Sequence[str] = (),
     begin: Callable[[str], None] = lambda _: None,
+    others: Sequence[Place] = (),
 ) -> Iterator[CheckResult]:
-    """Make the checks, each in a world of its own, and yield each result as it comes.
+    """Make the checks, each in a world of its own, and yield each result in the order of `CHECKS`.
 
     `reproduce` are the words of a command that lacks nothing but `--only CHECK`, which is put behind its first two.
-    `begin` is told the name of each check before it is made. Raises CheckError if the server doesn't start as it should
-    even when nobody attacks it.
+    `begin` is told the name of each check before it is made. `others` are places like the first, in which checks are
+    made at the same time. Raises CheckError if the server doesn't start as it should even when nobody attacks it.
     """
     testbed = Testbed(place, subject, mode=configuration.mode, owner=configuration.owner, group=configuration.group)
     begin("a first start")
     seen = rehearsed(testbed)
-    for each in CHECKS:
-        if not only or each.name in only:
-            begin(each.name)
-            started = monotonic()
-            finding = attack(testbed, each)
-            command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
-            seconds = round(monotonic() - started, 1)
-            mend = advice(each.name, seen.program) if finding.verdict == "broken" else ""
-            yield CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds, mend)
+    chosen = [each for each in CHECKS if not only or each.name in only]
+
+    def make(testbed: Testbed, each: Check) -> CheckResult:
+        begin(each.name)
+        started = monotonic()
+        finding = attack(testbed, each)
+        command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
+        seconds = round(monotonic() - started, 1)
+        mend = advice(each.name, seen.program) if finding.verdict == "broken" else ""
+        return CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds, mend)
+
+    if others:
+        yield from _side_by_side(chosen, [testbed, *map(testbed.like, others)], make)
+    else:
+        yield from (make(testbed, each) for each in chosen)
+
+
+def _side_by_side(
+    chosen: Sequence[Check], testbeds: Sequence[Testbed], make: Callable[[Testbed, Check], CheckResult]
+) -> Iterator[CheckResult]:
+    """Each check on whichever testbed is free."""
+    free: queue.SimpleQueue[Testbed] = queue.SimpleQueue()
+    for each in testbeds:
+        free.put(each)
+
+    def take(each: Check) -> CheckResult:
+        testbed = free.get()
+        try:
+            return make(testbed, each)
+        finally:
+            free.put(testbed)
+
+    pool = ThreadPoolExecutor(len(testbeds), "harness-check")
+    try:
+        first = sorted(chosen, key=lambda each: each.name not in LONGEST)
+        coming = {each.name: pool.submit(take, each) for each in first}
+        yield from (coming[each.name].result() for each in chosen)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def rehearsed(testbed: Testbed) -> Rehearsal:
@@ -76,6 +113,7 @@ def rehearsed(testbed: Testbed) -> Rehearsal:
 
 def attack(testbed: Testbed, each: Check) -> Finding:
     """Make one check. What keeps the attack from its end is that check's outcome, and says nothing of the server."""
+    testbed.begin_check()
     try:
         return each.attack(testbed)
     except StartError as error:

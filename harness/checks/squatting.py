@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Check, Finding, broken, held, not_applicable
@@ -14,6 +15,8 @@ HOLDS = (
     "If another user took the name in /tmp first, the server says so and ends with a failure, and its own client, "
     "where there is one, does not talk to whoever took it."
 )
+ENDING = 1.5
+"""Seconds that the end of a meeting takes at most."""
 CLIENT = "member"
 """Who runs the server's own client."""
 
@@ -26,17 +29,23 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable(testbed.no_path)
     if testbed.subject.activated:
         return not_applicable("it does not make its socket: whoever starts it does")
+    before = monotonic()
     found = _meet(testbed, silent=False)
+    took = monotonic() - before
     if found.verdict == "held" and testbed.type != "dgram":
         # Some ask who is there, and take one who says nothing for nobody.
-        other = _meet(testbed, silent=True)
+        other = _meet(testbed, silent=True, least=took)
         if other.verdict == "broken":
             return broken(f"where whoever took the name hangs up on it, {other.why}", **other.evidence)
     return found
 
 
-def _meet(testbed: Testbed, *, silent: bool) -> Finding:
-    """Start it where a stranger has the name, who answers or hangs up."""
+def _meet(testbed: Testbed, *, silent: bool, least: float = 0.0) -> Finding:
+    """Start it where a stranger has the name, who answers or hangs up.
+
+    Some try again for a while, and one that gives up in the end is not one that runs on: it gets what time there is,
+    and not less than `least` and a half.
+    """
     testbed.lay("tmp")
     path = testbed.endpoint
     told: dict[str, Any] = {}
@@ -46,8 +55,8 @@ def _meet(testbed: Testbed, *, silent: bool) -> Finding:
         before = testbed.look(path)[path]
         assert before is not None
         running = testbed.start()
-        # Some try again for a while, and one that gives up in the end is not one that runs on.
-        ended = testbed.settle(running, path, before, testbed.subject.patience)
+        patience = min(testbed.subject.patience, max(testbed.settling, 1.5 * least, testbed.left - ENDING))
+        ended = testbed.settle(running, path, before, patience)
         after = testbed.look(path)[path]
         taken_over = after is not None and after["inode"] != before["inode"]
         if not ended:
@@ -63,8 +72,9 @@ def _meet(testbed: Testbed, *, silent: bool) -> Finding:
             squatter=told,
         )
     if not ended:
-        patience = f"{testbed.subject.patience:.0f} s"
-        return broken(f"after {patience} it runs on, though the name belongs to another user's server", squatter=told)
+        return broken(
+            f"after {patience:.0f} s it runs on, though the name belongs to another user's server", squatter=told
+        )
     if status < 0:
         return broken(
             f"it was ended by {signal.Signals(-status).name} when it met another user's server, {said}: nobody learns "

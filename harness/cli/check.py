@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.cli import check_options, place_options
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, described: Described) -> int:
     """Raises CheckError if it can't be checked."""
     from harness.checks.runner import CheckError, Configuration, check
+    from harness.engines.side_by_side import MOST, places
     from harness.report import checks_baseline
     from harness.report.checks_terminal import Progress, print_result, print_summary
     from harness.report.output_file import expect_writable
@@ -101,7 +103,9 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     configuration = Configuration(described.mode, described.owner, described.group)
     image = options.image or described.image or engine.image_with(subject.suite, subject.packages)
     results: list[CheckResult] = []
-    with engine.open(image=image, mounts=subject.install(engine, image)) as place:
+    most = len(options.only) or MOST
+    with places(engine, image=image, mounts=subject.install(engine, image), most=most) as [place, *others]:
+        before = monotonic()
         try:
             who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
             if own and (lacking := missing(place, subject.command, who)) is not None:
@@ -113,7 +117,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
                 return AGREE
             progress = Progress(sys.stderr)
             again = _again(options, engine)
-            for found in check(place, subject, configuration, again, options.only, progress.begin):
+            for found in check(place, subject, configuration, again, options.only, progress.begin, others):
                 result = checks_baseline.mark(found, described.expected, baseline)
                 results.append(result)
                 progress.clear()
@@ -125,7 +129,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
             if results:
                 _write_files(options, described, results, place.facts)
         if not options.json:
-            print_summary(results, place.facts, sys.stdout)
+            print_summary(results, place.facts, monotonic() - before, sys.stdout)
     return DISAGREE if any(result.fails for result in results) else AGREE
 
 

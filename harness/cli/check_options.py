@@ -27,6 +27,7 @@ SINGLE = {
     "stop": ("SIGNAL", "the signal that ends it (default: TERM)"),
     "patience": ("SECONDS", "how long a start or a stop may take (default: 10)"),
     "starts": ("N", "how often creation-window starts it at full speed (default: as time allows)"),
+    "setup": ("COMMAND", "what makes the server's {state}, such as an empty database; it runs once, and is copied"),
     "spawn": ("COMMAND", "a command of the server's user that makes it start a program, for inherited"),
 }
 """By key of a subject file: what stands for the value, and what it means."""

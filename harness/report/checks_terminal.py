@@ -65,11 +65,10 @@ def print_result(result: CheckResult, stream: TextIO) -> None:
         console.print(Text(f"{'':{INDENT}}again: {visible(result.reproduce)}", style="dim"), soft_wrap=True)
 
 
-def print_summary(results: Sequence[CheckResult], facts: Facts, stream: TextIO) -> None:
-    """Print how many there are of each verdict, where they come from and how long they took."""
+def print_summary(results: Sequence[CheckResult], facts: Facts, took: float, stream: TextIO) -> None:
+    """Print how many there are of each verdict, where they come from and how many seconds all of it took."""
     counts = Counter("known" if result.expected else result.verdict for result in results)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in (*STYLES, "known") if counts[verdict])
-    took = sum(result.seconds for result in results)
     _console(stream).print(
         f"{said or 'no check was made'} ({facts.engine}, {facts.system} {facts.kernel}, {took:.0f} s)", soft_wrap=True
     )

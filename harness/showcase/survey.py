@@ -12,6 +12,7 @@ from harness.checks import CHECKS
 from harness.checks.runner import CheckError, Configuration, check
 from harness.engines.protocol import PlaceError
 from harness.engines.registry import choose
+from harness.engines.side_by_side import places
 from harness.report.checks_html import Comparison, Section, html_page
 from harness.report.checks_terminal import print_result
 from harness.report.output_file import write_output
@@ -77,9 +78,9 @@ def survey(subject: Subject, engine: Engine) -> SurveyedServer:
     image = engine.image_with(subject.suite, subject.packages)
     configuration = Configuration(owner=subject.owner, group=subject.group)
     results = []
-    with engine.open(image=image, mounts=subject.install(engine, image)) as place:
+    with places(engine, image=image, mounts=subject.install(engine, image)) as [place, *others]:
         versions = _versions(subject, place)
-        for result in check(place, subject, configuration, ("harness", "check", subject.name)):
+        for result in check(place, subject, configuration, ("harness", "check", subject.name), others=others):
             print_result(result, sys.stdout)
             results.append(result)
     return SurveyedServer(subject, versions, tuple(results))

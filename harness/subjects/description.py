@@ -30,7 +30,7 @@ TEXTS = frozenset(
     | {"stop", "suite", "image"}
 )
 LISTS = frozenset({"doors", "own_check", "accounts", "config", "data", "mounts", "packages"})
-COMMANDS = frozenset({"command", "spawn", "client"})
+COMMANDS = frozenset({"command", "setup", "spawn", "client"})
 TABLES = frozenset({"environment", "files", "dialect", "expected"})
 NUMBERS = frozenset({"patience", "starts"})
 KEYS = frozenset({*TEXTS, *LISTS, *COMMANDS, *TABLES, *NUMBERS, "activated"})
@@ -109,6 +109,7 @@ def described(table: Mapping[str, Any], base: Path) -> Described:
         doors=tuple(table.get("doors", ())),
         at_most=at_most,
         own_check=tuple(table["own_check"]) if "own_check" in table else None,
+        setup=_words(table, "setup"),
         spawn=_words(table, "spawn"),
         configurations=configurations,
         data=data,

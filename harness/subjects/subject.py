@@ -61,8 +61,9 @@ class Subject:
     How it is made: `command` is what starts it, with placeholders (`PLACEHOLDERS`) where they belong, in `directory`;
     `socket` is where the socket is then, if not where `{socket}` says. `packages` are Debian's packages of it, and
     `suite` the release whose they are. `socket_owner` is whom the socket belongs to where that is another than who
-    starts it, and `accounts` are users whom it names. `activated` says that it gets its socket from whoever starts it
-    (sd_listen_fds(3)).
+    starts it, and `accounts` are users whom it names. `setup` is a command of the socket's owner that makes what
+    the server needs in `{state}`, such as an empty database. `activated` says that it gets its socket from whoever
+    starts it (sd_listen_fds(3)).
 
     How it is dealt with: `speaks` is its dialect, `readiness` how it says that it is ready (`notify`, `line:PATTERN`,
     `tcp:PORT`; nothing: it answers), `stop` the signal that ends it, and `patience` how many seconds a start or a stop
@@ -98,6 +99,7 @@ class Subject:
     doors: tuple[str, ...] = ()
     at_most: bool = False
     own_check: tuple[str, ...] | None = None
+    setup: tuple[str, ...] = ()
     spawn: tuple[str, ...] = ()
     configurations: tuple[ConfigurationFile, ...] = ()
     data: tuple[DataDirectory, ...] = ()

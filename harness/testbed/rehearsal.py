@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.testbed.server import StartError
-from harness.testbed.testbed import QUICK
+from harness.testbed.testbed import CHECK, QUICK
 
 if TYPE_CHECKING:
     from harness.inside.reports import ServerReport, Sighting
@@ -20,7 +20,9 @@ WAIT = 4
 LEAST_WAIT, LEAST = 2, 0.5
 """How many times longer than its start, and how many seconds more, it gets at the very least: before that, nobody has
 seen what it does."""
-SLOW = 0.5
+STARTS = 12
+"""How many starts a check gets the time for, where starts are so slow that they take longer than a check should."""
+SLOW = 0.2
 """Seconds: a server that takes longer to end is killed where only its starts matter."""
 
 
@@ -54,6 +56,8 @@ def rehearse(testbed: Testbed) -> Rehearsal:
         testbed.kill(running)
     testbed.settling = min(testbed.subject.patience, max(QUICK, WAIT * started))
     testbed.least = min(testbed.subject.patience, LEAST_WAIT * started + LEAST)
+    testbed.limit = max(CHECK, STARTS * started)
+    testbed.finished = there
     testbed.deaf = ended is None
     testbed.slow_to_stop = ended is None or ended > SLOW
     own = testbed.subject.own_check is not None

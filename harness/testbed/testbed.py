@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.encoding import encode_principal
@@ -33,6 +34,10 @@ NOTIFY = f"{TOP}/notify"
 """Where a server may say that it is ready (sd_notify(3))."""
 CALM = 2.5
 """Seconds for an answer when nobody attacks."""
+CHECK = 10.0
+"""Seconds for one check of a server that starts and ends within a moment."""
+LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished")
+"""What one start teaches (`harness.testbed.rehearsal`), beside the subject's own socket."""
 QUICK = 1.5
 """Seconds that something which a server decides at its start may take at least, however quickly it starts."""
 
@@ -53,10 +58,31 @@ class Testbed(Prober):
         self.deaf = self.slow_to_stop = False
         self.settling = self.least = subject.patience
         self.cast = cast(owner, self.group, subject.accounts_besides(owner), subject.socket_owner)
+        self.finished: Sighting | None = None
+        self.limit = CHECK
+        self._until = 0.0
         self._running: list[ServerProcess] = []
         self.world = self.cast
         self.directory = directory("own")
         self.path = place.run(["sh", "-c", 'printf %s "$PATH"'], ROOT).stdout
+
+    def like(self, place: Place) -> Testbed:
+        """A testbed for the same server in another place, with what this one has learned of it."""
+        other = Testbed(place, self.subject, mode=self.mode, owner=self.owner, group=self.group)
+        for name in LEARNED:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    # The time of one check
+
+    def begin_check(self) -> None:
+        """From now on a check has its time."""
+        self._until = monotonic() + self.limit
+
+    @property
+    def left(self) -> float:
+        """Seconds that the check has left for what it may do more often, or watch for longer; never below 0."""
+        return max(0.0, self._until - monotonic())
 
     # The world
 
@@ -67,7 +93,8 @@ class Testbed(Prober):
         self.directory = directory(location)
         self.place.build(self.world)
         self.forget_attendant()  # building a world ends what ran in the last one
-        furnish(self.place, self.subject, self.request(), self.principal(self.socket_owner))
+        variables = {"PATH": self.path, **self.environment()}
+        furnish(self.place, self.subject, self.request(), self.principal(self.socket_owner), variables)
         self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
 
     def enter(self, world: World) -> None:

@@ -8,7 +8,7 @@
 _shtab_harness_subparsers=(run check scenarios explain capture shell sweep merge images completion)
 
 _shtab_harness_run_option_strings=(-h --help --engine --image --throwaway --json --html --junit --keep)
-_shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --at-most --as --socket-owner --group --speaks --socket --chdir --ready --stop --patience --starts --spawn --door --account --config --data --mount --env --own-check --activated --only --init --baseline --json --html --junit --sarif --markdown)
+_shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --at-most --as --socket-owner --group --speaks --socket --chdir --ready --stop --patience --starts --setup --spawn --door --account --config --data --mount --env --own-check --activated --only --init --baseline --json --html --junit --sarif --markdown)
 _shtab_harness_scenarios_option_strings=(-h --help)
 _shtab_harness_explain_option_strings=(-h --help --user --uid --pid --as-container --gid --groups --operation --to --mode --type --try)
 _shtab_harness_capture_option_strings=(-h --help --user --uid --pid --as-container --gid --groups --operation --to --mode --type -o --output)

@@ -51,7 +51,7 @@ function _shtab_harness_using
 end
 
 set -g _shtab_harness_commands run check scenarios explain capture shell sweep merge images completion
-set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --patience --pid --ready --sarif --seed --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --user --worlds -o
+set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --user --worlds -o
 
 complete -c harness -e
 complete -c harness -f
@@ -84,6 +84,7 @@ complete -c harness -n '_shtab_harness_using check' -l ready -x -d 'how it is re
 complete -c harness -n '_shtab_harness_using check' -l stop -x -d 'the signal that ends it (default: TERM)'
 complete -c harness -n '_shtab_harness_using check' -l patience -x -d 'how long a start or a stop may take (default: 10)'
 complete -c harness -n '_shtab_harness_using check' -l starts -x -d 'how often creation-window starts it at full speed (default: as time allows)'
+complete -c harness -n '_shtab_harness_using check' -l setup -x -d 'what makes the server'"'"'s {state}, such as an empty database; it runs once, and is copied'
 complete -c harness -n '_shtab_harness_using check' -l spawn -x -d 'a command of the server'"'"'s user that makes it start a program, for inherited'
 complete -c harness -n '_shtab_harness_using check' -l door -x -d 'another endpoint that is meant, as tcp:PORT or a path with * and ?; more than once'
 complete -c harness -n '_shtab_harness_using check' -l account -x -d 'a user whom the command or its configuration names; more than once'

@@ -68,6 +68,7 @@ _shtab_harness_check_options=(
   "--stop[the signal that ends it (default\: TERM)]:SIGNAL:"
   "--patience[how long a start or a stop may take (default\: 10)]:SECONDS:"
   "--starts[how often creation-window starts it at full speed (default\: as time allows)]:N:"
+  "--setup[what makes the server\'s \{state\}, such as an empty database\; it runs once, and is copied]:COMMAND:"
   "--spawn[a command of the server\'s user that makes it start a program, for inherited]:COMMAND:"
   "*--door[another endpoint that is meant, as tcp\:PORT or a path with \* and \?\; more than once]:ENDPOINT:"
   "*--account[a user whom the command or its configuration names\; more than once]:USER:"

@@ -20,7 +20,7 @@ PATIENCE = 0.2
 """Seconds for one connect: a full queue is a server that takes no more."""
 ENOUGH = 20
 """Connects in a row that fail before we believe that no more are to be had."""
-FILLING = 3.0
+FILLING = 2.0
 """Seconds in which so many are opened as can be."""
 
 

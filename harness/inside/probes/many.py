@@ -26,8 +26,6 @@ ONE = "many"
 SETTLE = 5.0
 """Seconds within which a server must have closed what its clients closed."""
 PAUSE = 0.02
-ROUND = 2.5
-"""Seconds for one round: a slow server gets fewer connections."""
 
 
 def count(pid: int) -> int:
@@ -56,9 +54,15 @@ def _stay(person: EncodedPrincipal | None) -> None:
 
 
 def main(
-    endpoint: str, speaks: str, supervisor: int, person: EncodedPrincipal | None, connections: int, seconds: float
+    endpoint: str,
+    speaks: str,
+    supervisor: int,
+    person: EncodedPrincipal | None,
+    connections: int,
+    seconds: float,
+    longest: float,
 ) -> None:
-    """Print a `ManyReport`: two rounds of at most so many connections, and of at most `ROUND` seconds.
+    """Print a `ManyReport`: two rounds of at most so many connections, and of at most `longest` seconds.
 
     Every fifth connection is broken off in the middle of its request.
     """
@@ -72,7 +76,7 @@ def main(
     made: list[int] = []
     for _ in range(2):
         act(person)
-        until = time.monotonic() + ROUND
+        until = time.monotonic() + longest
         for number in range(connections):
             if time.monotonic() > until:
                 break

@@ -38,6 +38,7 @@ stop = "INT"
 patience = 20
 starts = 7
 ready = "line:ready to serve"
+setup = "served-init {state}/db"
 spawn = "served-ctl start"
 [environment]
 HOME = "{state}"
@@ -57,6 +58,7 @@ flood = "it has no limit for each user"
     assert [each.path for each in subject.configurations] == ["{state}/more.conf", subject.command[2]]
     assert (subject.stop, subject.patience, subject.starts) == (signal.SIGINT, 20.0, 7)
     assert (subject.at_most, subject.own_check, subject.spawn) == (True, ("root",), ("served-ctl", "start"))
+    assert subject.setup == ("served-init", "{state}/db")
     request = StartRequest("/d/s.sock", 0o660, None, "/state")
     assert subject.meant_doors(request) == ("tcp:localhost:631", "/d/other.sock")
     assert subject.accounts_besides("root") == ("www-data",)

@@ -1,0 +1,87 @@
+"""Checks are made one after the other or side by side, and said in one order."""
+
+from __future__ import annotations
+
+from threading import Barrier, Lock
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.checks import CHECKS, runner
+from harness.checks.check import Check, Finding, held
+from harness.checks.runner import Configuration, check
+
+BESIDE = 3
+
+
+class Bench(SimpleNamespace):
+    """A testbed that only counts."""
+
+    def like(self, place: str) -> Bench:
+        return Bench(place=place)
+
+    def begin_check(self) -> None:
+        """It has no time."""
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Which check was made in which place."""
+    found: list[tuple[str, str]] = []
+    monkeypatch.setattr(runner, "Testbed", lambda place, *_, **__: Bench(place=place))
+    monkeypatch.setattr(runner, "rehearsed", lambda _: SimpleNamespace(program="/bin/server"))
+    return found
+
+
+def checks(monkeypatch: pytest.MonkeyPatch, attack: Any) -> None:
+    monkeypatch.setattr(runner, "CHECKS", tuple(Check(each.name, each.holds, attack(each.name)) for each in CHECKS))
+
+
+def results(**how: Any) -> Any:
+    return check("first", "a subject", Configuration(), ("harness", "check"), **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("others", [(), ("second", "third")])
+def test_every_check_is_made_once_and_said_in_its_order(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, str]], others: tuple[str, ...]
+) -> None:
+    lock = Lock()
+
+    def attack(name: str) -> Any:
+        def tried(bench: Bench) -> Finding:
+            with lock:
+                made.append((name, bench.place))
+            return held(name)
+
+        return tried
+
+    checks(monkeypatch, attack)
+    names = [each.name for each in CHECKS]
+    assert [(result.check, result.why) for result in results(others=others)] == [(name, name) for name in names]
+    assert sorted(name for name, _ in made) == sorted(names)
+    assert {place for _, place in made} <= {"first", *others}
+    assert [result.check for result in results(only=["mode"], others=others)] == ["mode"]
+
+
+def test_side_by_side_as_many_are_made_at_a_time_as_there_are_places(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, str]]
+) -> None:
+    meeting = Barrier(BESIDE)
+
+    def attack(name: str) -> Any:
+        def tried(bench: Bench) -> Finding:
+            if name in runner.LONGEST[:BESIDE]:
+                meeting.wait(20)  # nobody gets on before all of them are here
+            return held(bench.place)
+
+        return tried
+
+    checks(monkeypatch, attack)
+    seen = {result.check: result.why for result in results(others=("second", "third"))}
+    assert {seen[name] for name in runner.LONGEST[:BESIDE]} == {"first", "second", "third"}
+
+
+def test_what_begins_first_are_checks(made: list[tuple[str, str]]) -> None:
+    assert set(runner.LONGEST) < {each.name for each in CHECKS}
+    assert made == []
