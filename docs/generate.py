@@ -67,7 +67,7 @@ HARNESS = Program(
         ("0", "all attempts agree with the oracle, all checks hold, or what was asked about would succeed"),
         ("1", "an attempt disagrees, a check finds a fault, or what was asked about would be refused or is not known"),
         ("2", "the command line or the world is invalid (usage error)"),
-        ("69", "no engine works here, or an extra is not installed (EX_UNAVAILABLE)"),
+        ("69", "no engine works here, an extra is not installed, or a process can't be followed (EX_UNAVAILABLE)"),
         ("74", "standard output can't be written: it is closed, or its disk is full (EX_IOERR)"),
         ("130", "interrupted (SIGINT)"),
         ("141", "nobody reads standard output any more (SIGPIPE), which is not said"),

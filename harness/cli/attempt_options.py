@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from harness.live.scene import Scene, Wanted
 
 
+PATH_MEANS = "the path, or @NAME for an abstract socket"
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """PATH, who, and what."""
-    parser.add_argument("path", metavar="PATH", help="the path, or @NAME for an abstract socket")
+    """Who, and what; the path is an argument of the command itself."""
     who = parser.add_argument_group("who (default: this process itself)")
     one = who.add_mutually_exclusive_group()
     who.add_argument(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness capture PATH -o FILE`."""
+    parser.add_argument("path", metavar="PATH", help=attempt_options.PATH_MEANS)
     attempt_options.add_options(parser)
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the world file to write")
     parser.set_defaults(run=run)

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """`harness explain PATH`."""
+    """`harness explain PATH`, `harness explain -- COMMAND...` and `harness explain --pid PID`."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="PATH | -- COMMAND",
+        help=f"{attempt_options.PATH_MEANS}; behind --, a command to run, of which each call on a socket that fails is "
+        "explained; neither, but --pid: the same of a running process",
+    )
     attempt_options.add_options(parser)
     parser.add_argument(
         "--try", dest="attempted", action="store_true", help="connect as them too (root; connect alone)"
@@ -22,7 +29,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain it; 0 if it would succeed, 1 if it would not or can't be known. With --try the kernel's word counts."""
+    """Explain it; 0 if it would succeed, 1 if it would not or can't be known. With --try the kernel's word counts.
+
+    Of a command the exit status is its own; of a process that was followed, 0 if no call failed, else 1.
+    """
+    from harness.cli import following
+
+    if options.behind_dashes is not None or (not options.words and options.pid is not None):
+        return following.run(options)
+    if len(options.words) != 1:
+        print(
+            "harness: explain takes one PATH, or -- and a COMMAND, or --pid PID to follow that process", file=sys.stderr
+        )
+        return USAGE
+    options.path = options.words[0]
     from harness.live.judgement import find
     from harness.report.explanation import comparison, explain
     from harness.report.text import coloured, plain, visible, wants_colour

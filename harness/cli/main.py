@@ -65,6 +65,7 @@ def _run(words: Sequence[str]) -> int:
     # The options before a subcommand take no value, so the first other word is its name.
     command = next((word for word in words if not word.startswith("-")), "")
     options = parser(command).parse_args(words)
+    options.behind_dashes = [*words[words.index("--") + 1 :]] if "--" in words else None
 
     from harness.cli.exit_status import UNAVAILABLE, USAGE
     from harness.engines.error import PlaceError

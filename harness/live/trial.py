@@ -6,7 +6,6 @@ their groups, ids and capabilities, and connects; what it has connected it close
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -14,16 +13,15 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from harness.live.kernel_text import read_lines
+from harness.live.confinement import ELSE, confined_by
 from harness.live.limits import in_child
 from harness.live.lookup import PATH_ONLY
 from harness.live.process import inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from harness.live.actor import Actor
     from harness.world import Attempt, SocketType
@@ -66,7 +64,8 @@ def tried(actor: Actor, attempt: Attempt) -> Tried:
         outcome = HANGS
     except (OSError, EOFError) as error:
         raise TrialError(f"this process can't become {actor.name} there: {error}") from error
-    return Tried(outcome, tuple(_between(actor)))
+    between = (f"{one}, which this attempt did not have" for one in confined_by(actor.pid))
+    return Tried(outcome, (*between, ELSE))
 
 
 def _as_actor(actor: Actor, attempt: Attempt) -> str:
@@ -130,17 +129,3 @@ def _call(name: str, *arguments: int | bytes) -> None:
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
-
-
-def _between(actor: Actor) -> Iterator[str]:
-    """What a process has beside ids and capabilities, which the model does not know and this attempt had not."""
-    pid = actor.pid
-    with contextlib.suppress(OSError, KeyError):
-        fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/{pid}/status") if b":\t" in line)
-        if fields[b"Seccomp"] == b"2":
-            yield f"a filter of system calls (seccomp) on process {pid}, which this attempt did not have"
-    with contextlib.suppress(OSError):
-        label = Path(f"/proc/{pid}/attr/current").read_text("utf-8", "replace").strip("\0\n ")
-        if label not in {"", "unconfined", "kernel"}:
-            yield f"the label {label} of process {pid}, which this attempt did not have"
-    yield "a security module or the file system's own rules"

@@ -43,6 +43,7 @@ _shtab_harness_check___init_nargs=0
 _shtab_harness_check___json_nargs=0
 _shtab_harness_scenarios__h_nargs=0
 _shtab_harness_scenarios___help_nargs=0
+_shtab_harness_explain_pos_0_nargs='*'
 _shtab_harness_explain__h_nargs=0
 _shtab_harness_explain___help_nargs=0
 _shtab_harness_explain___groups_nargs=+

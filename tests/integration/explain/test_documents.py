@@ -32,6 +32,7 @@ VARIES = (
     (r'"engine":"[^"]*","kernel":"[^"]*","sysctls":\{[^}]*\}', "ENGINE"),
     (r'"pid":\d+', "PID"),
     (r"process \d+ \([\w.]+\)", "PROCESS"),
+    (r"python3 \(\d+\)", "PROCESS"),
     (r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; queue \d+ of \d+", "SINCE"),
     (r'"(fs\.protected_\w+)" = \d', r"\1"),
 )

@@ -1,0 +1,67 @@
+"""ptrace(2): its requests, and what it tells of a system call at which a process stands still."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Final, NamedTuple
+
+CONT, SYSCALL, DETACH = 7, 24, 17
+SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
+SYSGOOD, FORK, VFORK, CLONE, EXEC, SECCOMP, EXITKILL = 0x1, 0x2, 0x4, 0x8, 0x10, 0x80, 0x100000
+"""PTRACE_O_..."""
+EVENT_EXEC, EVENT_SECCOMP, EVENT_STOP = 4, 7, 128
+WALL: Final = 0x40000000
+"""Wait for threads as well (waitpid(2))."""
+AT_EXIT: Final = 2
+"""PTRACE_SYSCALL_INFO_EXIT; all from linux/ptrace.h."""
+
+_SIZE: Final = 96
+_ENTRY: Final = struct.Struct("=B3xI8x8xQ6Q")
+_BUFFER: Final = ctypes.create_string_buffer(_SIZE)
+_OPERATION: Final = ctypes.c_uint8.from_buffer(_BUFFER, 0)
+_FAILED: Final = ctypes.c_uint8.from_buffer(_BUFFER, 32)
+_RESULT: Final = ctypes.c_int64.from_buffer(_BUFFER, 24)
+_request = ctypes.CDLL(None, use_errno=True).ptrace
+_request.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+_request.restype = ctypes.c_long
+
+
+class Entry(NamedTuple):
+    """A call that is about to begin: AUDIT_ARCH, number and arguments."""
+
+    architecture: int
+    number: int
+    arguments: tuple[int, ...]
+
+
+def request(which: int, thread: int, data: int = 0) -> None:
+    """Ask for something. Raises OSError; ProcessLookupError if the thread has been killed meanwhile."""
+    if _request(which, thread, None, data) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def entry(thread: int) -> bytes | None:
+    """The call at whose beginning a thread stands still, for `entry_of`; None at its end. Raises OSError."""
+    _look(thread)
+    return None if _OPERATION.value == AT_EXIT else _BUFFER.raw
+
+
+def error(thread: int) -> int:
+    """The errno of the call at whose end a thread stands still; 0 if it succeeded. Raises OSError."""
+    _look(thread)
+    return -_RESULT.value if _FAILED.value and _OPERATION.value == AT_EXIT else 0
+
+
+def entry_of(info: bytes) -> Entry:
+    """A call as the kernel tells it (struct ptrace_syscall_info)."""
+    _, architecture, number, *arguments = _ENTRY.unpack_from(info)
+    return Entry(architecture, number, tuple(arguments))
+
+
+def _look(thread: int) -> None:
+    if _request(GET_SYSCALL_INFO, thread, _SIZE, _BUFFER) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

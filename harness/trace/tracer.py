@@ -1,0 +1,189 @@
+"""Following processes from stop to stop, until none of them is left or they are to be left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from typing import TYPE_CHECKING, Final
+
+from harness.trace import ptrace
+from harness.trace.calls import CALLS
+from harness.trace.error import TraceError
+from harness.trace.failed_call import failed_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.trace.calls import Machine
+    from harness.trace.failed_call import FailedCall
+
+OPTIONS: Final = ptrace.SYSGOOD | ptrace.FORK | ptrace.VFORK | ptrace.CLONE | ptrace.EXEC | ptrace.SECCOMP
+_STOPPED: Final = 0x7F
+_SECCOMP: Final = signal.SIGTRAP | ptrace.EVENT_SECCOMP << 8
+_SYSCALL: Final = signal.SIGTRAP | 0x80
+_EXECUTED: Final = signal.SIGTRAP | ptrace.EVENT_EXEC << 8
+_HALTING: Final = frozenset({int(getattr(signal, name, 0)) for name in ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")})
+
+
+class Tracer:
+    """Follows threads; `failed` is told of each call that failed, while the thread that made it stands still.
+
+    `filtered`: they have the filter, so that a call stops them only where it is one of those that are followed; else
+    each call does. `ended` is told of the end of `main`, with its wait status.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        failed: Callable[[FailedCall], None],
+        *,
+        filtered: bool,
+        main: int | None = None,
+        ended: Callable[[int], None] = lambda _status: None,
+    ) -> None:
+        self._calls = {number: CALLS[name] for name, number in machine.numbers.items()}
+        self._architecture = machine.architecture
+        self._failed = failed
+        self._onward = ptrace.CONT if filtered else ptrace.SYSCALL
+        self._main = main
+        self._ended = ended
+        self._threads: set[int] = set()
+        self._entries: dict[int, bytes] = {}
+        self._sockets: set[str] = set()
+        self._leaving = False
+        self.began = False
+        """Whether `main` has begun to run a program."""
+        self.shorn: dict[str, str] = {}
+        """Programs that ran without the ids or capabilities that their files give, and what these are."""
+
+    def seize(self, thread: int, options: int = 0) -> None:
+        """Begin to follow a thread, and all that it will start. Raises TraceError."""
+        try:
+            ptrace.request(ptrace.SEIZE, thread, OPTIONS | options)
+        except ProcessLookupError:
+            raise TraceError(f"no process has pid {thread}") from None
+        except OSError as error:
+            raise TraceError(
+                f"process {thread} may not be followed by ptrace(2): {error.strerror}. That takes root, or a process "
+                "of one's own that nobody follows, and kernel.yama.ptrace_scope = 0 where set"
+            ) from error
+        self._threads.add(thread)
+
+    def interrupt(self) -> None:
+        """Stop every thread that is followed, so that `follow` looks at it. A signal handler may call this."""
+        for thread in tuple(self._threads):
+            _to_a_thread(ptrace.INTERRUPT, thread)
+
+    def leave(self) -> None:
+        """Have `follow` leave all processes alone and return. A signal handler may call this."""
+        self._leaving = True
+        self.interrupt()
+
+    def follow(self) -> None:
+        """Until nothing is left that is followed."""
+        # A command may make any number of calls that succeed, and each takes two turns of this.
+        wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._onward == ptrace.CONT
+        while self._threads:
+            try:
+                thread, status = wait(-1, ptrace.WALL)
+                what = status >> 8
+                if status & 0xFF != _STOPPED:
+                    self._gone(thread, status)
+                elif self._leaving:
+                    self._left_alone(thread, status)
+                elif what == _SECCOMP:
+                    entries[thread] = ptrace.entry(thread) or b""
+                    request(ptrace.SYSCALL, thread)
+                elif what == _SYSCALL and filtered:
+                    error = ptrace.error(thread)
+                    if error:
+                        self._at_the_end(thread, error)
+                    request(ptrace.CONT, thread)
+                else:
+                    self._threads.add(thread)
+                    self._go_on(thread, status)
+            except ProcessLookupError:
+                continue  # killed meanwhile: its end will be told
+            except ChildProcessError:
+                return
+
+    def _go_on(self, thread: int, status: int) -> None:
+        number, event = status >> 8 & 0xFF, status >> 16
+        if number == _SYSCALL:
+            self._at_any_call(thread)
+            ptrace.request(self._onward, thread)
+        elif event == ptrace.EVENT_STOP and number in _HALTING:
+            ptrace.request(ptrace.LISTEN, thread)
+        elif event:
+            if status >> 8 == _EXECUTED:
+                self._entries.pop(thread, None)
+                self._executed(thread)
+            ptrace.request(self._onward, thread)
+        else:
+            ptrace.request(self._onward, thread, number)
+
+    def _at_any_call(self, thread: int) -> None:
+        """Without a filter each call stops, where it begins and where it ends."""
+        info = ptrace.entry(thread)
+        if info is None:
+            error = ptrace.error(thread)
+            if error and thread in self._entries:
+                self._at_the_end(thread, error)
+            return
+        entry = ptrace.entry_of(info)
+        if entry.number in self._calls and entry.architecture == self._architecture:
+            self._entries[thread] = info
+        else:
+            self._entries.pop(thread, None)
+
+    def _at_the_end(self, thread: int, error: int) -> None:
+        entry = ptrace.entry_of(self._entries[thread])
+        try:
+            failed = failed_call(thread, self._calls[entry.number], entry.arguments, error, self._sockets)
+        except OSError:
+            return  # it was killed, or gave the kernel an address at which there is nothing
+        if failed is not None:
+            if failed.path is not None:
+                self._sockets.add(os.path.join(failed.base or "/", failed.path))
+            self._failed(failed)
+
+    def _executed(self, thread: int) -> None:
+        """A program has begun: look whether it has what its file gives (execve(2), capabilities(7))."""
+        self.began |= thread == self._main
+        path = f"/proc/{thread}/exe"
+        try:
+            file = os.stat(path)
+            effective = os.stat(f"/proc/{thread}").st_uid
+            name = os.readlink(path)
+        except OSError:
+            return
+        if file.st_mode & stat.S_ISUID and effective not in {file.st_uid, 0}:
+            self.shorn[name] = f"it is set-uid, of uid {file.st_uid}"
+        elif effective != 0 and _has_capabilities(path):
+            self.shorn[name] = "its file has capabilities"
+
+    def _gone(self, thread: int, status: int) -> None:
+        self._threads.discard(thread)
+        self._entries.pop(thread, None)
+        if thread == self._main:
+            self._ended(status)
+
+    def _left_alone(self, thread: int, status: int) -> None:
+        number, event = status >> 8 & 0xFF, status >> 16
+        self._threads.discard(thread)
+        _to_a_thread(ptrace.DETACH, thread, 0 if event or number == _SYSCALL else number)
+
+
+def _to_a_thread(request: int, thread: int, data: int = 0) -> None:
+    try:
+        ptrace.request(request, thread, data)
+    except ProcessLookupError:
+        return
+
+
+def _has_capabilities(path: str) -> bool:
+    try:
+        return bool(os.getxattr(path, "security.capability"))  # type: ignore[attr-defined,unused-ignore]
+    except OSError:
+        return False

@@ -1,0 +1,216 @@
+"""A command that is followed ends as it would without, and each of its failures on a socket is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.inside.procfs import alive
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ptrace(2) as Linux has it")
+
+FOLLOW = """
+import json, os, sys
+from harness.trace.command import end_alike, run
+from harness.trace.error import CommandError
+said = open(sys.argv[1], "a")
+def failed(call):
+    said.write(json.dumps([call.name, call.outcome, call.path, call.to, call.base, call.type]) + "\\n")
+    said.flush()
+def ended(shorn):
+    said.write(json.dumps(["end", shorn]) + "\\n")
+    said.flush()
+try:
+    status = run(sys.argv[2:], failed, ended)
+except CommandError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.status)
+sys.exit(end_alike(status))
+"""
+
+
+class Followed:
+    """A run of a command that is followed: how it ended, what it wrote, what was told."""
+
+    def __init__(self, told: Path, *command: str, text: str | None = None) -> None:
+        self.done = subprocess.run(
+            [sys.executable, "-c", FOLLOW, str(told), *command], capture_output=True, text=True, input=text, check=False
+        )
+        self.told = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+        self.calls = [row for row in self.told if row[0] != "end"]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    return tmp_path / "told"
+
+
+def python(program: str) -> tuple[str, ...]:
+    return (sys.executable, "-ISc", f"import errno, os, socket, sys, threading\n{program}")
+
+
+def test_what_it_reads_and_writes_and_its_status_are_its_own(told: Path) -> None:
+    ran = Followed(told, "sh", "-c", "cat; echo no >&2; exit 7", text="some\n")
+    assert (ran.done.returncode, ran.done.stdout, ran.done.stderr) == (7, "some\n", "no\n")
+    assert ran.told == [["end", {}]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
+def test_it_ends_by_the_signal_that_ended_it(told: Path, number: signal.Signals) -> None:
+    assert Followed(told, "sh", "-c", f"kill -{number:d} $$").done.returncode == -number
+
+
+def test_what_is_not_there_is_said_as_env_says_it(told: Path, tmp_path: Path) -> None:
+    missing = Followed(told, "no-such-command")
+    assert (missing.done.returncode, missing.done.stderr) == (
+        127,
+        "no-such-command can't be started: No such file or directory\n",
+    )
+    closed = Followed(told, str(tmp_path))
+    assert closed.done.returncode == 126
+    assert [*missing.told, *closed.told] == []
+
+
+def test_each_call_that_fails_is_told_with_its_path_and_errno(told: Path, tmp_path: Path) -> None:
+    """Each beside one that succeeds, of which nothing is told, and one of another family."""
+    program = f"""
+os.chdir({str(tmp_path)!r})
+def fails(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError:
+        return
+    sys.exit(1)
+server = socket.socket(socket.AF_UNIX)
+server.bind("live")
+server.listen()
+socket.socket(socket.AF_UNIX).connect("live")
+fails(socket.socket(socket.AF_UNIX).connect, "gone")
+fails(socket.socket(socket.AF_UNIX).connect, "\\0nobody-has-this")
+fails(socket.socket(socket.AF_UNIX).bind, "live")
+sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+fails(sender.sendto, b"x", "live")
+fails(sender.sendmsg, [b"x"], [], 0, {str(tmp_path / "away")!r})
+fails(os.rename, "live", "nowhere/live")
+fails(os.chmod, "gone", 0o600)
+fails(os.unlink, "missing")
+fails(socket.create_connection, ("127.0.0.1", 1))
+here = os.open(".", os.O_RDONLY)
+os.mkdir("elsewhere")
+os.chdir("elsewhere")
+os.rename("live", "other", src_dir_fd=here, dst_dir_fd=here)
+fails(lambda: os.unlink("gone", dir_fd=here))
+"""
+    ran = Followed(told, *python(program))
+    assert ran.done.returncode == 0, ran.done.stderr
+    here = str(tmp_path)
+    stream, dgram = int(socket.SOCK_STREAM), int(socket.SOCK_DGRAM)
+    assert [[name, outcome, path, to, base, kind] for name, outcome, path, to, base, kind in ran.calls] == [
+        ["connect", "ENOENT", "gone", None, here, stream],
+        ["connect", "ECONNREFUSED", "@nobody-has-this", None, None, stream],
+        ["bind", "EADDRINUSE", "live", None, here, stream],
+        ["sendto", "EPROTOTYPE", "live", None, here, dgram],
+        ["sendmsg", "ENOENT", f"{here}/away", None, None, dgram],
+        ["rename", "ENOENT", "live", "nowhere/live", here, None],
+        ["chmod", "ENOENT", "gone", None, here, None],
+        ["unlinkat", "ENOENT", "gone", None, here, None],
+    ]
+
+
+def test_threads_and_children_and_what_they_execute_are_followed(told: Path, tmp_path: Path) -> None:
+    program = f"""
+def fail(name):
+    try:
+        socket.socket(socket.AF_UNIX).connect(os.path.join({str(tmp_path)!r}, name))
+    except OSError:
+        pass
+thread = threading.Thread(target=fail, args=("thread",))
+thread.start()
+thread.join()
+if os.fork() == 0:
+    fail("child")
+    program = "import socket; socket.socket(1).connect({str(tmp_path / "image")!r})"
+    os.execv(sys.executable, [sys.executable, "-ISc", program])
+print(os.wait()[1])
+"""
+    ran = Followed(told, *python(program))
+    assert ran.done.stdout == "256\n"
+    assert [Path(row[2]).name for row in ran.calls] == ["thread", "child", "image"]
+
+
+def test_a_signal_that_is_sent_to_who_follows_comes_to_the_command(told: Path) -> None:
+    program = "import signal; signal.signal(signal.SIGUSR1, lambda *_: sys.exit(5)); print('ready', flush=True)\n"
+    program += "while True: signal.pause()"
+    running = subprocess.Popen(
+        [sys.executable, "-c", FOLLOW, str(told), *python(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(signal.SIGUSR1)
+    assert running.wait(60) == 5
+    running.stdout.close()
+
+
+def test_a_command_that_stops_goes_on_when_it_is_told_to(told: Path) -> None:
+    program = "import signal; print(os.getpid(), flush=True); os.kill(os.getpid(), signal.SIGSTOP); print('on')"
+    running = subprocess.Popen(
+        [sys.executable, "-c", FOLLOW, str(told), *python(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    pid = int(running.stdout.readline())
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "tT":
+        pass
+    os.kill(pid, signal.SIGCONT)
+    assert running.stdout.read() == "on\n"
+    assert running.wait(60) == 0
+    running.stdout.close()
+
+
+def test_what_a_command_leaves_running_keeps_nobody_waiting_and_goes_on(told: Path, tmp_path: Path) -> None:
+    """A daemon's calls are the kernel's business still: without who follows, the filter would fail them (ENOSYS)."""
+    path = tmp_path / "s"
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    program = f"""
+if os.fork() == 0:
+    os.setsid()
+    for stream in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+    open({str(fifo)!r}).read()  # until the command has ended
+    try:
+        socket.socket(socket.AF_UNIX).connect({str(path)!r})
+        said = "ok"
+    except OSError as error:
+        said = errno.errorcode[error.errno]
+    open({str(fifo)!r}, "w").write(said)
+    os._exit(0)
+print("over")
+"""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        ran = Followed(told, *python(program))
+        assert (ran.done.returncode, ran.done.stdout) == (0, "over\n")
+        fifo.write_text("go on\n")
+        assert fifo.read_text() == "ok"
+
+
+def test_it_dies_with_who_called_it(told: Path) -> None:
+    program = "import signal; print(os.getpid(), flush=True); signal.pause()"
+    running = subprocess.Popen(
+        [sys.executable, "-c", FOLLOW, str(told), *python(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    pid = int(running.stdout.readline())
+    running.kill()
+    running.wait(60)
+    assert running.stdout.read() == ""  # it has ended: nobody holds its output any more
+    running.stdout.close()
+    assert not alive(pid)
