@@ -71,7 +71,8 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
 
     Raises ObservatoryError for what makes no sense, and for names that nobody has.
     """
-    from observatory.client.query import named
+    from observatory.cli.times import asked as asked_time
+    from observatory.client.query import named, rfc3339
     from observatory.identity.names import uid_of
 
     if options.follow and options.until is not None:
@@ -80,25 +81,14 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
         name: str(value) for name in ("after", "limit") if (value := getattr(options, name)) is not None
     }
     for name in ("since", "until"):
-        if (text := getattr(options, name)) is not None:
-            query[name] = _time(name, text, options.utc)
+        if (time := asked_time(options, name)) is not None:
+            query[name] = rfc3339(time)
     query.update(named(asked, options.event, options.tool, options.session, to_come=options.follow))
     if options.user is not None:
         query["user"] = str(uid_of(options.user))
     if options.follow:
         query["follow"] = "1"
     return query
-
-
-def _time(name: str, text: str, utc: bool) -> str:
-    from datetime import UTC, datetime
-
-    from observatory.client.query import instant, rfc3339
-
-    try:
-        return rfc3339(instant(text, datetime.now(UTC) if utc else datetime.now().astimezone()))
-    except ValueError as error:
-        raise ObservatoryError(f"--{name}: {error}", ExitStatus.USAGE) from None
 
 
 def run(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ _WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "completion"}
 def _commands() -> tuple[ModuleType, ...]:
     from observatory.cli import (
         completion,
+        cost,
         doctor,
         events,
         export,
@@ -40,6 +41,7 @@ def _commands() -> tuple[ModuleType, ...]:
         events,
         export,
         sessions,
+        cost,
         watch,
         web,
         forward,

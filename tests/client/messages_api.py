@@ -1,8 +1,11 @@
 """A stand-in of the Messages API on loopback: enough of its streaming form for Claude Code to take a turn.
 
 What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the client
-run a command, and `{"gate": PATH}` has the last answer wait until someone opens that named pipe for writing. Without
-either, and once a command's result has come, it says `LAST_WORDS` and ends the turn.
+run a command, `{"agent": PROMPT}` has it start a subagent, and `{"gate": PATH}` has the last answer wait until someone
+opens that named pipe for writing. Without any, and once a result has come, it says `LAST_WORDS` and ends the turn.
+
+Each answer has other ids and another usage than every other one. The first words of its usage say less of its output
+than the last, as the service's do.
 
 Run as a program it prints its address and serves until its input ends. Source of the form: the Messages API's
 documentation of streaming (server-sent events). Standard library only.
@@ -10,6 +13,7 @@ documentation of streaming (server-sent events). Standard library only.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -19,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 LAST_WORDS = "That is all."
+_NUMBERS = itertools.count(1)
+"""Of the answers."""
 _NO = b'{"type":"error","error":{"type":"not_found_error","message":"There is nothing here."}}'
 
 
@@ -53,23 +59,38 @@ def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]
         said = json.dumps({"command": asked["bash"], "description": "What the test asks for"})
         start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Bash", "input": {}}
         return start, {"type": "input_json_delta", "partial_json": said}, "tool_use"
+    if "agent" in asked and not answers_a_call(messages):
+        given = {"description": "What the test asks for", "prompt": asked["agent"], "subagent_type": "general-purpose"}
+        start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Agent", "input": {}}
+        return start, {"type": "input_json_delta", "partial_json": json.dumps(given)}, "tool_use"
     if "gate" in asked:
         Path(asked["gate"]).read_bytes()
     return {"type": "text", "text": ""}, {"type": "text_delta", "text": LAST_WORDS}, "end_turn"
 
 
-def stream(request: dict[str, Any]) -> bytes:
-    """The server-sent events that answer one request."""
+def usage(number: int) -> dict[str, Any]:
+    """What the answer of this number took."""
+    return {
+        "input_tokens": 100 + number,
+        "output_tokens": 1,
+        "cache_creation_input_tokens": 2000 + number,
+        "cache_read_input_tokens": 300 * number,
+        "cache_creation": {"ephemeral_5m_input_tokens": 500 + number, "ephemeral_1h_input_tokens": 1500},
+    }
+
+
+def stream(request: dict[str, Any], number: int) -> bytes:
+    """The server-sent events that answer one request; the number is the answer's."""
     start, delta, reason = block(request)
     message = {
-        "id": "msg_1",
+        "id": f"msg_{number}",
         "type": "message",
         "role": "assistant",
         "model": request.get("model", "stand-in"),
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": 1},
+        "usage": usage(number),
     }
     stopped = {"stop_reason": reason, "stop_sequence": None}
     events: list[dict[str, Any]] = [
@@ -77,7 +98,7 @@ def stream(request: dict[str, Any]) -> bytes:
         {"type": "content_block_start", "index": 0, "content_block": start},
         {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": stopped, "usage": {"output_tokens": 2}},
+        {"type": "message_delta", "delta": stopped, "usage": {"output_tokens": 40 + number}},
         {"type": "message_stop"},
     ]
     return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
@@ -93,7 +114,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/v1/messages" or not request.get("stream"):
             self._send(404, "application/json", _NO)
             return
-        self._send(200, "text/event-stream", stream(request))
+        number = next(_NUMBERS)
+        self._send(200, "text/event-stream", stream(request, number), f"req_{number}")
 
     def do_GET(self) -> None:
         self._send(404, "application/json", _NO)
@@ -101,8 +123,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._send(404, "application/json", b"")
 
-    def _send(self, status: int, kind: str, body: bytes) -> None:
+    def _send(self, status: int, kind: str, body: bytes, request: str | None = None) -> None:
         self.send_response(status)
+        if request is not None:
+            self.send_header("request-id", request)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

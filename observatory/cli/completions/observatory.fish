@@ -50,8 +50,8 @@ function _shtab_observatory_using
   test "$_shtab_observatory_cmdpath" = "$argv"
 end
 
-set -g _shtab_observatory_commands serve events export sessions watch web forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --readers --retain --server-user --session --since --socket --sync --to --tool --until --user
+set -g _shtab_observatory_commands serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion
+set -g _shtab_observatory_opts_with_value --after --by --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --prices --readers --retain --server-user --session --since --socket --sync --to --tool --until --user
 
 complete -c observatory -e
 complete -c observatory -f
@@ -112,6 +112,17 @@ complete -c observatory -n '_shtab_observatory_using sessions' -s h -l help -d '
 complete -c observatory -n '_shtab_observatory_using sessions' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using sessions' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
 complete -c observatory -n '_shtab_observatory_using sessions' -l json -d 'one JSON object a line, with the whole session id'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a cost -d 'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, what was written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one'"'"'s own rights, the transcripts in one'"'"'s own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as far as one may. Each answer of a model counts once; a model whose price is not known is named and not guessed.'
+complete -c observatory -n '_shtab_observatory_using cost' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using cost' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
+complete -c observatory -n '_shtab_observatory_using cost' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
+complete -c observatory -n '_shtab_observatory_using cost' -l by -xka "session agent model day" -d 'what to add up by (default: session)'
+complete -c observatory -n '_shtab_observatory_using cost' -l session -x -d 'only this session; its beginning will do'
+complete -c observatory -n '_shtab_observatory_using cost' -l since -x -d 'only answers of this time and later: 1h, today, 2026-01-31 or 2026-01-31T13:00+01:00'
+complete -c observatory -n '_shtab_observatory_using cost' -l until -x -d 'only answers before this time'
+complete -c observatory -n '_shtab_observatory_using cost' -l utc -d 'times and days in UTC'
+complete -c observatory -n '_shtab_observatory_using cost' -l prices -x -d 'prices of one'"'"'s own, in the form of the package'"'"'s prices.toml'
+complete -c observatory -n '_shtab_observatory_using cost' -l json -d 'one JSON object a line, and last the whole'
 complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a watch -d 'Show sessions, and events as they come, as far as one may see them; with filters, and each event with what the kernel proves apart from what its sender claims. Works over ssh.'
 complete -c observatory -n '_shtab_observatory_using watch' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using watch' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'

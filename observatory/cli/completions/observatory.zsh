@@ -11,6 +11,7 @@
 _shtab_observatory_commands() {
   local _commands=(
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
+    cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, what was written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one'"'"'s own rights, the transcripts in one'"'"'s own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as far as one may. Each answer of a model counts once; a model whose price is not known is named and not guessed.'
     doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
     events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
     export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
@@ -41,6 +42,22 @@ _shtab_observatory_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_completion_defaults_added=0
+
+_shtab_observatory_cost_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--by[what to add up by (default\: session)]:by:(session agent model day)"
+  "*--session[only this session\; its beginning will do]:ID:"
+  "--since[only answers of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only answers before this time]:TIME:"
+  "--utc[times and days in UTC]"
+  "--prices[prices of one\'s own, in the form of the package\'s prices.toml]:FILE:"
+  "--json[one JSON object a line, and last the whole]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_cost_defaults_added=0
 
 _shtab_observatory_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -219,6 +236,7 @@ _shtab_observatory() {
       curcontext="${curcontext%:*:*}:_shtab_observatory-$line[1]:"
       case $line[1] in
         completion) _arguments -C -s $_shtab_observatory_completion_options ;;
+        cost) _arguments -C -s $_shtab_observatory_cost_options ;;
         doctor) _arguments -C -s $_shtab_observatory_doctor_options ;;
         events) _arguments -C -s $_shtab_observatory_events_options ;;
         export) _arguments -C -s $_shtab_observatory_export_options ;;
