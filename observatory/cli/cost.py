@@ -28,10 +28,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "cost",
         help="show tokens and what they cost",
-        description="Add up the tokens of Claude Code's transcripts, and what they cost: input, output, what was written "
-        "to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one's own rights, the "
-        "transcripts in one's own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as "
-        "far as one may. Each answer of a model counts once; a model whose price is not known is named and not guessed.",
+        description="Add up the tokens of Claude Code's transcripts, and what they cost: input, output, what was "
+        "written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one's own rights, "
+        "the transcripts in one's own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, "
+        "as far as one may. Each answer of a model counts once; a model whose price is not known is named, not "
+        "guessed.",
     )
     add_server_options(parser)
     parser.add_argument("--by", choices=BY, default="session", help="what to add up by (default: session)")
