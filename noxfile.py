@@ -77,6 +77,10 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
         session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
+# Tests start hundreds of Pythons, and each would compile all it imports where the environment forbids to keep that.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
+
+
 def pytest(session: nox.Session, *paths: str) -> None:
     """Run pytest on these paths, or on those given after `--`.
 
@@ -84,7 +88,7 @@ def pytest(session: nox.Session, *paths: str) -> None:
     """
     workers = str((os.cpu_count() or 1) + 1)
     chosen = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("python", "-m", "pytest", "-n", workers, *(() if chosen else paths), *session.posargs)
+    session.run("python", "-m", "pytest", "-n", workers, *(() if chosen else paths), *session.posargs, env=COMPILED)
 
 
 @nox.session
