@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from observatory.identity import PeerCredentials
     from observatory.identity.process import Lineage
+    from observatory.redaction.redactor import Redactor
 
 UNKNOWN_NAME = "Unknown"
 """The name of an event that names itself nowhere."""
@@ -100,11 +101,16 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     tool: str | None
 
 
-def take_apart(body: bytes | bytearray, keep: int | None = None) -> Said:
+def take_apart(body: bytes | bytearray, keep: int | None = None, redactor: Redactor | None = None) -> Said:
     """What a request's body says. Takes every body: what is not JSON, or deeper than `DEEPEST`, or more than `MANY`
-    things, is kept as text. Of texts longer than `keep` bytes so many are kept, with `None` all.
+    things, is kept as text. Secrets that the `redactor` knows are taken out of it. Of texts longer than `keep` bytes
+    so many are kept, with `None` all.
     """
     inside, fields = _read(body)
+    if redactor is not None and (redacted := redactor.inside(inside)) is not None:
+        inside = redacted
+        if fields:
+            fields = _decode_fields(b"{" + redacted)
     if keep is not None and len(body) > keep:
         inside = shortened(inside, keep) or inside
     return Said(inside, _text(fields, "hook_event_name"), _text(fields, "session_id"), _text(fields, "tool_name"))

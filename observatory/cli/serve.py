@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE, own_socket
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from observatory.redaction.own_rules import OwnRule
     from observatory.service.assembly import Settings
 
 _LOG_GRACE = 1.0
@@ -60,6 +62,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; "
         "default: 64k)",
     )
+    secrets = parser.add_mutually_exclusive_group()
+    secrets.add_argument(
+        "--redact-with",
+        metavar="FILE",
+        help="take out what these rules find as well, beside the secrets of known forms: TOML, as gitleaks has it",
+    )
+    secrets.add_argument("--no-redact", action="store_true", help="keep, print and hand on the secrets in events too")
     parser.add_argument(
         "--output-socket", metavar="PATH", help="write events to whoever connects there instead of standard output"
     )
@@ -88,6 +97,9 @@ def _serve(options: argparse.Namespace, log: Callable[[str], None]) -> ExitStatu
 
     try:
         settings = _settings(options)
+    except ObservatoryError as error:
+        log(str(error))
+        return error.status
     except (ValueError, ImportError) as error:
         log(str(error))
         return ExitStatus.USAGE
@@ -100,8 +112,9 @@ def _serve(options: argparse.Namespace, log: Callable[[str], None]) -> ExitStatu
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """What the options ask for. Raises ValueError or ImportError, with a sentence, for what can't be."""
+    """What the options ask for. Raises ValueError, ImportError or ObservatoryError, with a sentence, if it can't be."""
     from observatory.listening import Specification, group_number, parse_mode
+    from observatory.redaction.redactor import Redactor
     from observatory.service.assembly import Settings
     from observatory.store import Sync
 
@@ -128,7 +141,14 @@ def _settings(options: argparse.Namespace) -> Settings:
         readers=None if options.readers is None else group_number(options.readers),
         retain=None if options.retain is None else _seconds(options.retain),
         keep=_bytes(options.keep_values),
+        redactor=None if options.no_redact else Redactor(_own_rules(options.redact_with)),
     )
+
+
+def _own_rules(path: str | None) -> list[OwnRule]:
+    from observatory.redaction.own_rules import own_rules
+
+    return [] if path is None else own_rules(Path(path))
 
 
 def _render(options: argparse.Namespace) -> Callable[[bytes], bytes] | None:

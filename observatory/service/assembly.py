@@ -33,6 +33,7 @@ from observatory.store.files import SESSIONS, directory_warning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from observatory.redaction.redactor import Redactor
 
 OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
@@ -64,6 +65,8 @@ class Settings:
     """Seconds after which an event is deleted; None: never."""
     keep: int | None = KEPT
     """Bytes of one text of an event that are kept; None: all."""
+    redactor: Redactor | None = None
+    """What takes secrets out of events; None: nothing does."""
 
 
 def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -99,9 +102,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             outputs.append(printed)
         if output is not None:
             outputs.append(SocketOutput(loop, output, audience, accounts, log))
-        server = Server(
-            loop, listener, store, audience, [output.publish for output in outputs], log, accounts, settings.keep
-        )
+        publish = [output.publish for output in outputs]
+        server = Server(loop, listener, store, audience, publish, log, accounts, settings.keep, settings.redactor)
         if second is not None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from functools import lru_cache, partial
 from http import HTTPStatus
 from time import thread_time
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from observatory.events import Said
     from observatory.http.parser import Refusal, Request
     from observatory.identity import PeerCredentials
+    from observatory.redaction.redactor import Redactor
     from observatory.service.connection import Connection, Connections
     from observatory.service.notices import Notices
     from observatory.service.quota import Account
@@ -52,9 +54,17 @@ _EVENT_COST: Final = CONNECTION_COST + PARSING_COST + REQUEST_COST
 class Requests:
     """What the connections of a server say."""
 
-    def __init__(self, connections: Connections, streaming: Streaming, notice: Notices, keep: int | None) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        streaming: Streaming,
+        notice: Notices,
+        keep: int | None,
+        redactor: Redactor | None,
+    ) -> None:
         self._notice = notice
-        self._keep = keep
+        self._said = partial(take_apart, keep=keep, redactor=redactor)
+        self._name = _as_it_is if redactor is None else lru_cache(maxsize=256)(redactor.text)
         self._connections = connections
         self._move = connections.move
         self._pending = connections.pending
@@ -165,7 +175,8 @@ class Requests:
                 del requests[0]
                 self._move(connection, HOOK)
                 connection.uncommitted += 1
-                self._pending.append((connection, request, found.name, self._take_apart(connection, request.body)))
+                name = found.name and self._name(found.name)
+                self._pending.append((connection, request, name, self._take_apart(connection, request.body)))
                 self._spend(connection, REQUEST_COST)
                 continue
             if connection.uncommitted:
@@ -193,12 +204,12 @@ class Requests:
     def _take_apart(self, connection: Connection, body: bytes | bytearray) -> Said:
         """What a hook says, at the cost of its account."""
         if len(body) <= SHORT:
-            said = take_apart(body, self._keep)
+            said = self._said(body)
             if type(said.inside) is bytes:
                 self._spend(connection, BODY_COST * len(body))
             return said
         begun = thread_time()  # not that of a clock: meanwhile the processor may be somebody else's
-        said = take_apart(body, self._keep)
+        said = self._said(body)
         self._spend(connection, int(BYTES_A_SECOND * (thread_time() - begun)))
         return said
 
@@ -306,9 +317,14 @@ class Requests:
         self._move(connection, HOOK)
         connection.peeked = size
         connection.uncommitted = 1
-        self._pending.append((connection, request, found.name, self._take_apart(connection, request.body)))
+        name = found.name and self._name(found.name)
+        self._pending.append((connection, request, name, self._take_apart(connection, request.body)))
         spent, account = self.spent, connection.account
         spent[account] = spent.get(account, 0) + size + _EVENT_COST
+
+
+def _as_it_is(name: str) -> str:
+    return name
 
 
 def _to_read(awaited: int) -> int:

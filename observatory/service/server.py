@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from observatory.audience import Audience
     from observatory.events import Event
     from observatory.listening import Listener
+    from observatory.redaction.redactor import Redactor
     from observatory.service.connection import Connection
     from observatory.service.loop import Loop
     from observatory.service.quota import Accounts
@@ -45,14 +46,15 @@ class Server:
         log: Callable[[str], None],
         accounts: Accounts | None = None,
         keep: int | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
-        """Of texts longer than `keep` bytes so many are kept, with `None` all."""
+        """Of texts longer than `keep` bytes so many are kept, with `None` all. What the redactor knows is taken out."""
         notice = Notices(log)
         self._loop = loop
         self._notice = notice
         self.connections = Connections(loop.poller, seats(), self._on_ready, notice, accounts)
         self._streaming = Streaming(self.connections, store, audience, notice)
-        self._requests = Requests(self.connections, self._streaming, notice, keep)
+        self._requests = Requests(self.connections, self._streaming, notice, keep, redactor)
         self._acceptors: list[tuple[Listener, Acceptor]] = []
         self.serve_also(listener)
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)

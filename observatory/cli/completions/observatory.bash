@@ -7,7 +7,7 @@
 
 _shtab_observatory_subparsers=(serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion)
 
-_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --output-socket --tee --pretty-json --pretty-yaml)
+_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --redact-with --no-redact --output-socket --tee --pretty-json --pretty-yaml)
 _shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
 _shtab_observatory_export_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --format)
 _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --json)
@@ -32,6 +32,7 @@ _shtab_observatory_pos_0_choices=(serve events export sessions cost watch web fo
 
 _shtab_observatory_serve__h_nargs=0
 _shtab_observatory_serve___help_nargs=0
+_shtab_observatory_serve___no_redact_nargs=0
 _shtab_observatory_serve___tee_nargs=0
 _shtab_observatory_serve___pretty_json_nargs=0
 _shtab_observatory_serve___pretty_yaml_nargs=0

@@ -51,7 +51,7 @@ function _shtab_observatory_using
 end
 
 set -g _shtab_observatory_commands serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --by --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --prices --readers --retain --server-user --session --since --socket --sync --to --tool --until --user
+set -g _shtab_observatory_opts_with_value --after --by --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --prices --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user
 
 complete -c observatory -e
 complete -c observatory -f
@@ -68,6 +68,8 @@ complete -c observatory -n '_shtab_observatory_using serve' -l database -x -d 'w
 complete -c observatory -n '_shtab_observatory_using serve' -l sync -xka "normal full" -d 'what outlives a power cut: all but the last events (normal), or every acknowledged event (full); a crash of the server takes nothing in either case'
 complete -c observatory -n '_shtab_observatory_using serve' -l retain -x -d 'delete events that are older, such as 90d (h, d, w; default: keep them all)'
 complete -c observatory -n '_shtab_observatory_using serve' -l keep-values -x -d 'of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; default: 64k)'
+complete -c observatory -n '_shtab_observatory_using serve' -l redact-with -x -d 'take out what these rules find as well, beside the secrets of known forms: TOML, as gitleaks has it'
+complete -c observatory -n '_shtab_observatory_using serve' -l no-redact -d 'keep, print and hand on the secrets in events too'
 complete -c observatory -n '_shtab_observatory_using serve' -l output-socket -x -d 'write events to whoever connects there instead of standard output'
 complete -c observatory -n '_shtab_observatory_using serve' -l tee -d 'with --output-socket: to standard output as well'
 complete -c observatory -n '_shtab_observatory_using serve' -l pretty-json -d 'indented JSON on standard output'

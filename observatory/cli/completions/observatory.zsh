@@ -152,6 +152,8 @@ _shtab_observatory_serve_options=(
   "--sync[what outlives a power cut\: all but the last events (normal), or every acknowledged event (full)\; a crash of the server takes nothing in either case]:sync:(normal full)"
   "--retain[delete events that are older, such as 90d (h, d, w\; default\: keep them all)]:TIME:"
   "--keep-values[of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or \`all\`\; default\: 64k)]:SIZE:"
+  "--redact-with[take out what these rules find as well, beside the secrets of known forms\: TOML, as gitleaks has it]:FILE:"
+  "--no-redact[keep, print and hand on the secrets in events too]"
   "--output-socket[write events to whoever connects there instead of standard output]:PATH:"
   "--tee[with --output-socket\: to standard output as well]"
   "--pretty-json[indented JSON on standard output]"

@@ -14,6 +14,7 @@ import pytest
 import observatory
 from observatory.audience import Audience
 from observatory.listening import Specification, listen
+from observatory.redaction.redactor import Redactor
 from observatory.service.loop import Loop
 from observatory.service.outputs.standard_output import DescriptorOutput
 from observatory.service.routes import route
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere identity has another module")
 
-MOST = 14
+MOST = 16
 FAST = [
     "service/acceptor.py",
     "identity/linux.py",
@@ -38,6 +39,8 @@ FAST = [
     "service/routes.py",
     "service/connection.py",
     "events.py",
+    "redaction/redactor.py",
+    "redaction/keywords.py",
     "service/commit.py",
     "sessions/lifetimes.py",
     "store/database.py",
@@ -58,7 +61,7 @@ def service(tmp_path: Path) -> Iterator[tuple[Server, str]]:
     store = open_store(f"{tmp_path}/db")
     descriptor = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
     output = DescriptorOutput(loop, descriptor, print)
-    server = Server(loop, listener, store, Audience(os.geteuid()), [output.publish], print)
+    server = Server(loop, listener, store, Audience(os.geteuid()), [output.publish], print, redactor=Redactor())
     server.start()
     yield server, f"{tmp_path}/s"
     server.finish()
