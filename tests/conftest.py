@@ -53,13 +53,23 @@ def curl(need: Callable[[str, str], str]) -> str:
 @pytest.fixture(scope="session")
 def harness_engine(request: pytest.FixtureRequest) -> Engine:
     """The engine of this run. Where none was asked for and none works, a test is left out and says why; not in CI."""
+    return _engine(request.param, request.config)
+
+
+@pytest.fixture(scope="session")
+def first_engine(pytestconfig: pytest.Config) -> Engine:
+    """The first of the engines that were asked for: for what is the same whichever a place is made by."""
+    return _engine(str(pytestconfig.getoption("--harness-engine")).partition(",")[0], pytestconfig)
+
+
+def _engine(name: str, config: pytest.Config) -> Engine:
     from harness.engines.error import PlaceError
     from harness.engines.registry import choose
 
     try:
-        return choose(request.param, request.config.getoption("--harness-image"))
+        return choose(name, config.getoption("--harness-image"))
     except PlaceError as error:
-        if request.param == "auto" and "CI" not in os.environ:
+        if name == "auto" and "CI" not in os.environ:
             pytest.skip(str(error))
         raise
 

@@ -64,10 +64,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWork
 
 
 def shared(nodeid: str) -> str:
-    """What a test shares with others: the host, all of whose places have the same ports and the same abstract names, or
-    a subject, for which a worker makes one place; else it's by itself.
+    """What a test shares with others: the host, all of whose places have the same ports and the same abstract names, a
+    subject, for which a worker makes one place, or a browser; else it's by itself.
     """
-    if nodeid.partition("[")[2].startswith("host"):
+    module, _, test = nodeid.partition("::")
+    if module.endswith("_in_chromium.py"):
+        return module
+    if test.partition("[")[2].startswith("host"):
         return "host"
     found = _OF_A_SUBJECT.fullmatch(nodeid)
     return found[1] if found else nodeid

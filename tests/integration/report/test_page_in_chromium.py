@@ -18,6 +18,7 @@ from harness.trials.run import run_world
 from harness.trials.verdict import judge
 from harness.world import Attempt
 from tests.helpers.browser import chromium
+from tests.helpers.places import opened
 from tests.helpers.runs import refused, run_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-    from harness.engines.protocol import Place
+    from harness.engines.protocol import Engine
     from harness.trials.run import Run
 
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"
@@ -40,10 +41,11 @@ def browser(need: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def run(place: Place) -> Run:
+def run(first_engine: Engine, request: pytest.FixtureRequest) -> Run:
     """A scenario as the kernel decides it, and one claim that is wrong."""
     scenario = find("mysqld-directory")
-    done = run_world(scenario.world, place, "harness run mysqld-directory", scenario.story)
+    with opened(first_engine, request) as place:
+        done = run_world(scenario.world, place, "harness run mysqld-directory", scenario.story)
     admitted = done.verdicts[-1]
     careless = Attempt("mysql", "connect", admitted.attempt.path, expect="EACCES")
     return replace(done, verdicts=(*done.verdicts, judge(careless, admitted.decision, admitted.observation)))
@@ -51,10 +53,10 @@ def run(place: Place) -> Run:
 
 @pytest.fixture
 def page(browser: Chrome, run: Run, tmp_path: Path) -> Chrome:
-    return opened(browser, run, tmp_path)
+    return shown(browser, run, tmp_path)
 
 
-def opened(browser: Chrome, run: Run, folder: Path) -> Chrome:
+def shown(browser: Chrome, run: Run, folder: Path) -> Chrome:
     file = folder / "report.html"
     file.write_text(html_page(run), encoding="utf-8")
     browser.get(file.as_uri())
@@ -165,7 +167,7 @@ def test_a_disagreement_says_who_says_what(page: Chrome) -> None:
 
 def test_a_hostile_name_is_text_in_the_cell_and_in_the_dialog(browser: Chrome, tmp_path: Path) -> None:
     name = "</script><img src=x onerror=window.taken=1><script>window.taken=1</script>"
-    page = opened(browser, run_of(refused(path=f"/run/{name}")), tmp_path)
+    page = shown(browser, run_of(refused(path=f"/run/{name}")), tmp_path)
     cells(page)[0].click()
     assert text(page, "h2") == f"nginx connect /run/{name}"
     assert page.execute_script("return window.taken") is None
