@@ -99,16 +99,17 @@ def _try(testbed: Testbed, outside: Sequence[str], umask: int, still: int) -> tu
     testbed.lay()
     chosen = testbed.subject.starts
     series = min(SERIES, testbed.left / (2 * still))
+    fewest = chosen or (FEWEST if testbed.left > 0 else 1)
     starts = testbed.probe(
         "starts",
         **common,
         outsiders=people[:CROWD],
-        fewest=FEWEST if chosen is None else chosen,
+        fewest=fewest,
         most=MOST if chosen is None else chosen,
         seconds=series,
         patience=patience,
         leftovers=None if "*" in testbed.endpoint else testbed.endpoint.rpartition("/")[0],
-        timeout=SERIES + 60 + (FEWEST if chosen is None else chosen) * 2 * patience,
+        timeout=SERIES + 60 + fewest * 2 * patience,
     )
     return steps, starts
 

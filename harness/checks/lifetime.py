@@ -43,7 +43,7 @@ def attack(testbed: Testbed) -> Finding:
     with testbed.serve() as first:
         testbed.root("rm", path)
         try:
-            with testbed.serve() as successor:
+            with testbed.serve(seconds=max(testbed.settling, testbed.left / 2)) as successor:
                 before = testbed.look(path)[path]
                 testbed.stop(first)
                 after = testbed.look(path)[path]

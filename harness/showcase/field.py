@@ -42,12 +42,14 @@ SECOND_LOOK = Path(__file__).with_name("second_look")
 TYPES = {"stream": socket.SOCK_STREAM, "dgram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 DELIVERED = """
 import sys, types
-for name in ("harness", "harness.showcase", "harness.showcase.second_look", "harness.showcase.second_look.ground"):
+for name in ("harness", "harness.showcase", "harness.showcase.second_look"):
     sys.modules[name] = types.ModuleType(name)
-exec(compile(sys.argv[1], "ground", "exec"), sys.modules[name].__dict__)
-exec(compile(sys.argv[2], "looks", "exec"), {"__name__": "__main__"})
+for name, text in zip(("ground", "logins"), sys.argv[1:]):
+    module = sys.modules[f"harness.showcase.second_look.{name}"] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+exec(compile(sys.argv[3], "looks", "exec"), {"__name__": "__main__"})
 """
-"""How the two modules of the second look come into a place, where the harness is not."""
+"""How the modules of the second look come into a place, where the harness is not."""
 IN_TMP = ("squatting",)
 SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·", "not known": "?"}
 LONG = 300.0
@@ -135,8 +137,8 @@ def again(place: Place, described: Described, name: str) -> dict[str, str]:
         order["type"] = TYPES[testbed.type]
         order["socket"] = running.endpoint
     testbed.lay("tmp" if name in IN_TMP else "own")
-    ground, looks = ((SECOND_LOOK / name).read_text(encoding="utf-8") for name in ("ground.py", "looks.py"))
-    done = place.run(["python3", "-c", DELIVERED, ground, looks], ROOT, input=json.dumps(order), timeout=LONG)
+    texts = [(SECOND_LOOK / f"{name}.py").read_text(encoding="utf-8") for name in ("ground", "logins", "looks")]
+    done = place.run(["python3", "-c", DELIVERED, *texts], ROOT, input=json.dumps(order), timeout=LONG)
     if done.status != 0 or not done.stdout:
         return {"verdict": "", "seen": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}
     said: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
@@ -146,6 +148,7 @@ def again(place: Place, described: Described, name: str) -> dict[str, str]:
 def _order(testbed: Testbed, name: str) -> dict[str, Any]:
     subject, request = testbed.subject, testbed.request()
     owner = testbed.principal(testbed.owner)
+    question = json.loads(subject.speaks) if subject.speaks.startswith("{") else None
     asker = {"alice": 1500, "root": 0}.get((subject.own_check or ("",))[0], 1502)
     return {
         "check": name,
@@ -160,9 +163,10 @@ def _order(testbed: Testbed, name: str) -> dict[str, Any]:
         "mode": testbed.mode,
         "mode_by": subject.mode_by,
         "at_most": subject.at_most,
-        "own_check": subject.own_check is not None,
+        "own_check": subject.own_check,
         "asker": asker,
-        "speaks": subject.speaks if not subject.speaks.startswith("{") else "nothing",
+        "speaks": subject.speaks if question is None else "its own",
+        "question": question,
         "doors": list(subject.doors),
         "stop": int(subject.stop),
         "patience": subject.patience,

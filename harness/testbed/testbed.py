@@ -196,9 +196,12 @@ class Testbed(Prober):
             with contextlib.suppress(TimeoutError):
                 self.probe("crash", pid=process.supervisor, seconds=self.subject.patience)
 
-    def ready(self, running: RunningServer) -> None:
-        """Wait until it answers root, and find out which process serves. Raises StartError."""
-        seconds = self.subject.patience
+    def ready(self, running: RunningServer, seconds: float | None = None) -> None:
+        """Wait until it answers root, for its patience or so many seconds, and find out which process serves.
+
+        Raises StartError.
+        """
+        seconds = self.subject.patience if seconds is None else seconds
         kind, _, what = self.subject.readiness.partition(":")
         arguments: dict[str, Any] = {"endpoint": running.endpoint, "speaks": self.subject.speaks, "after": None}
         if kind == "line" and not running.says(what, seconds):
@@ -210,16 +213,16 @@ class Testbed(Prober):
         who = self.principal(self.asker)
         said = self.probe("ready", who, pid=running.supervisor, seconds=seconds, timeout=seconds + 60, **arguments)
         if said["endpoint"] is None:
-            raise StartError(self._not_ready(running, said))
+            raise StartError(self._not_ready(running, said, seconds))
         if kind != "tcp":
             running.endpoint = said["endpoint"]
         self._find_server(running)
 
-    def _not_ready(self, running: RunningServer, said: ReadyReport) -> str:
+    def _not_ready(self, running: RunningServer, said: ReadyReport, seconds: float) -> str:
         words = self.log(running)
         if not said["alive"]:
             return f"the server ended before it answered; {words}"
-        within = f"within {self.subject.patience:.0f} s, and was ended (--patience gives it longer)"
+        within = f"within {seconds:.0f} s, and was ended (--patience gives it longer)"
         speaks = dialect_name(self.subject.speaks)
         got = said["last"] if speaks == "nothing" else f"{said['last']}, asked in {speaks}"
         return f"the server did not answer {self.asker} ({got}) {within}; {words}"
@@ -250,11 +253,16 @@ class Testbed(Prober):
         return self.probe("server", endpoint=running.endpoint, supervisor=running.supervisor, owner=owner)
 
     @contextlib.contextmanager
-    def serve(self, *, umask: int = 0o022, files: int | None = None, outside: bool = False) -> Iterator[RunningServer]:
-        """A server that answers; ended afterwards with all that it started. Raises StartError."""
+    def serve(
+        self, *, umask: int = 0o022, files: int | None = None, outside: bool = False, seconds: float | None = None
+    ) -> Iterator[RunningServer]:
+        """A server that answers, within its patience or so many seconds; ended afterwards with all that it started.
+
+        Raises StartError.
+        """
         running = self.start(umask=umask, files=files, outside=outside)
         try:
-            self.ready(running)
+            self.ready(running, seconds)
             yield running
         finally:
             self.kill(running)

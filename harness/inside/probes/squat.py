@@ -39,11 +39,12 @@ def main(path: str, datagrams: bool = False, silent: bool = False) -> None:
                 _count(report, "unknown", len(listener.recv(65536)))
                 continue
             peer, _ = listener.accept()
+            if silent:
+                peer.close()  # at once: whoever writes after that meets SIGPIPE
+                continue
             with peer:
                 peer.settimeout(2.0)
                 who = str(credentials.of_peer(peer)["uid"])
-                if silent:
-                    continue
                 try:
                     _count(report, who, len(peer.recv(65536)))
                     peer.sendall(ANSWER)

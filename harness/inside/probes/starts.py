@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from harness.inside.messages import EncodedPerson
     from harness.inside.reports import HammerReport, Launch, StartsReport
 
+ENDING = 0.5
+"""Seconds for one end: some are deaf right after their start, and only starts matter here."""
+
 
 def main(
     endpoint: str,
@@ -41,7 +44,8 @@ def main(
 ) -> None:
     """Print a `StartsReport`: as many starts as these seconds allow, within `fewest` and `most`.
 
-    `patience` is how long a start or a stop may take. Sockets that one leaves in the directory `leftovers` are removed.
+    `patience` is how long a start may take; what has not ended `ENDING` after it was told to is killed. Sockets that one
+    leaves in the directory `leftovers` are removed.
     """
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
@@ -55,7 +59,7 @@ def main(
         watched = _watch(endpoint, speaks, keep, patience)
         modes |= watched or set()
         ready += watched is not None
-        launch.end(pid, order["stop"], patience, keep)
+        launch.end(pid, order["stop"], min(ENDING, patience), keep)
         _clear(leftovers)
     results: dict[str, HammerReport] = {}
     for label, (pid, hear) in hammers.items():

@@ -58,7 +58,7 @@ def test_the_second_look_imports_nothing_of_the_harness() -> None:
     for file in (ROOT / "harness" / "showcase" / "second_look").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness"):
-                assert node.module == "harness.showcase.second_look.ground"
+                assert (node.module or "").rpartition(".")[0] == "harness.showcase.second_look"
             if isinstance(node, ast.Import):
                 assert not any(name.name.startswith("harness") for name in node.names)
 
