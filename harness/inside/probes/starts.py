@@ -44,8 +44,8 @@ def main(
 ) -> None:
     """Print a `StartsReport`: as many starts as these seconds allow, within `fewest` and `most`.
 
-    `patience` is how long a start may take; what has not ended `ENDING` after it was told to is killed. Sockets that one
-    leaves in the directory `leftovers` are removed.
+    `patience` is how long a start may take; what has not ended `ENDING` after it was told to is killed. Sockets that
+    one leaves in the directory `leftovers` are removed.
     """
     launch.adopt_orphans()
     hammers = {person["label"]: _hammer(endpoint, person) for person in outsiders}
