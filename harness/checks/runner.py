@@ -81,7 +81,7 @@ def check(
 def _side_by_side(
     chosen: Sequence[Check], testbeds: Sequence[Testbed], make: Callable[[Testbed, Check], CheckResult]
 ) -> Iterator[CheckResult]:
-    """Each check on whichever testbed is free."""
+    """Each check on whichever testbed is free. Who interrupts it gets what has been found by then, before the error."""
     free: queue.SimpleQueue[Testbed] = queue.SimpleQueue()
     for each in testbeds:
         free.put(each)
@@ -97,7 +97,13 @@ def _side_by_side(
     try:
         first = sorted(chosen, key=lambda each: each.name not in LONGEST)
         coming = {each.name: pool.submit(take, each) for each in first}
-        yield from (coming[each.name].result() for each in chosen)
+        waiting = [coming[each.name] for each in chosen]
+        while waiting:
+            yield waiting[0].result()
+            del waiting[0]
+    except KeyboardInterrupt:
+        yield from [each.result() for each in waiting if each.done()]
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Lock
+import signal
+from threading import Barrier, Event, Lock, main_thread
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,6 +82,34 @@ def test_side_by_side_as_many_are_made_at_a_time_as_there_are_places(
     checks(monkeypatch, attack)
     seen = {result.check: result.why for result in results(others=("second", "third"))}
     assert {seen[name] for name in runner.LONGEST[:BESIDE]} == {"first", "second", "third"}
+
+
+def test_who_interrupts_it_gets_what_was_found_by_then(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, str]]
+) -> None:
+    released = Event()
+
+    def attack(name: str) -> Any:
+        def tried(bench: Bench) -> Finding:
+            if name == "traversal":
+                while len(made) < len(CHECKS) - 1:
+                    sleep(0.01)
+                sleep(0.1)  # the last of them has yet to be handed over
+                signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+                released.wait(20)
+            made.append((name, bench.place))
+            return held(name)
+
+        return tried
+
+    checks(monkeypatch, attack)
+    seen: list[str] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            seen.extend(result.check for result in results(others=("second",)))
+    finally:
+        released.set()
+    assert seen == [each.name for each in CHECKS if each.name != "traversal"]
 
 
 def test_what_begins_first_are_checks(made: list[tuple[str, str]]) -> None:
