@@ -118,6 +118,13 @@ def address() -> str:
     return str(order["socket"])
 
 
+def patient(peer: socket.socket, seconds: float) -> None:
+    """Let it wait so long, and no longer: with settimeout(), connect() would not wait at all for a full queue."""
+    time_value = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time_value)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time_value)
+
+
 def connected(uid: int, seconds: float = 5.0) -> str:
     """Connect as somebody, in a child; the errno name or ok."""
     reading, writing = os.pipe()
@@ -127,7 +134,7 @@ def connected(uid: int, seconds: float = 5.0) -> str:
         try:
             become(uid, uid, order["members"].get(str(uid), []))
             with socket.socket(socket.AF_UNIX, order["type"]) as peer:
-                peer.settimeout(seconds)
+                patient(peer, seconds)
                 peer.connect(address())
         except OSError as error:
             said = errno.errorcode.get(error.errno or 0, str(error))
@@ -180,7 +187,7 @@ def listener_pid() -> int:
     if sys.platform == "darwin":
         raise OSError(errno.ENOTSUP, "this system has no SO_PEERCRED")
     with socket.socket(socket.AF_UNIX, order["type"]) as peer:
-        peer.settimeout(5)
+        patient(peer, 5)
         peer.connect(address())
         pid: int = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
     return pid
@@ -219,7 +226,7 @@ def ask() -> tuple[bool, str]:
         try:
             become(uid, uid, order["members"].get(str(uid), []))
             with socket.socket(socket.AF_UNIX) as peer:
-                peer.settimeout(5)
+                patient(peer, 5)
                 peer.connect(address())
                 peer.sendall(send)
                 while not re.search(expect, said) and (piece := peer.recv(4096)):

@@ -15,6 +15,7 @@ from harness.showcase.second_look.ground import (
     broken,
     held,
     order,
+    patient,
     start,
     up,
 )
@@ -85,7 +86,7 @@ def _claimed_on_the_bus(who: str, claim: str) -> str:
         try:
             _be(who)
             with socket.socket(socket.AF_UNIX) as peer:
-                peer.settimeout(5)
+                patient(peer, 5)
                 peer.connect(address())
                 peer.sendall(b"\0AUTH EXTERNAL " + str(PEOPLE[claim]).encode().hex().encode() + b"\r\n")
                 said = peer.recv(100)

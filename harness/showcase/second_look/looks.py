@@ -42,6 +42,7 @@ from harness.showcase.second_look.ground import (
     not_applicable,
     open_flag,
     order,
+    patient,
     processes,
     sockets_of,
     start,
@@ -321,7 +322,7 @@ def crowd(count: int) -> Seen:
         until = time.monotonic() + 40
         while len(held_open) < count and failed < 10 and time.monotonic() < until:
             peer = socket.socket(socket.AF_UNIX)
-            peer.settimeout(1)
+            patient(peer, 1)
             try:
                 peer.connect(address())
                 peer.sendall(beginning)
