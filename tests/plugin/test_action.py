@@ -110,9 +110,11 @@ def test_a_subject_file_says_all_and_the_jobs_page_gets_a_summary(project: Proje
 def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found(project: Project) -> None:
     page = project.directory / "page.html"
     slow = {**inputs(project), "command": f"sleep 3; {inputs(project)['command']}"}
-    done = run(project, **slow, page=str(page), timeout="80")
+    done = run(project, **slow, page=str(page), timeout="25")
     assert done.returncode not in (0, 1), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
     assert "What holds of which server" in page.read_text(encoding="utf-8")
+    assert re.search("^held ", done.stdout, re.MULTILINE), "nothing is said of the checks that had come to their end"
 
 
 def test_a_strangers_workflow_checks_debians_servers_by_the_files_of_this_repository(project: Project) -> None:
