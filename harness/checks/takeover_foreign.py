@@ -19,9 +19,6 @@ HOLDS = (
     "If a file, a directory, a symlink or another user's socket bears the name, the start leaves it and whatever "
     "it leads to as it was: same inode, same mode, same owner, same content."
 )
-WATCHED = 0.6
-"""The part of a start's share of the time in which it may go on in the face of what stands there, if it needs no more
-than that to show what it does."""
 VICTIM = f"{TOP}/victim"
 CONTENT = "what must not be lost"
 
@@ -71,7 +68,7 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable(testbed.no_path)
     if testbed.subject.activated:
         return not_applicable("it does not make its socket: whoever starts it does")
-    runs_on = False
+    runs_on, beside = False, 0.0
     faults: list[str] = []
     untried: list[str] = []
     evidence: dict[str, Any] = {}
@@ -80,6 +77,7 @@ def attack(testbed: Testbed) -> Finding:
         if faults and testbed.left < testbed.least:
             untried.append(obstacle.what)
             continue
+        begun = monotonic()
         testbed.lay("own", obstacle.nodes)
         for path in obstacle.filled:
             testbed.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)
@@ -88,7 +86,7 @@ def attack(testbed: Testbed) -> Finding:
         assert at_name is not None
         running = testbed.start()
         before_settling = monotonic()
-        share = WATCHED * testbed.left / (len(to_try) - number)
+        share = testbed.left / (len(to_try) - number) - beside
         ended = testbed.settle(running, testbed.endpoint, at_name, max(testbed.least, min(testbed.settling, share)))
         took = monotonic() - before_settling
         after = testbed.look(*obstacle.watched)
@@ -99,6 +97,7 @@ def attack(testbed: Testbed) -> Finding:
         evidence[obstacle.what] = changes or untouched
         runs_on = runs_on or not ended
         faults += [f"{obstacle.what}: {change}" for change in changes]
+        beside = max(beside, monotonic() - begun - took)
     if faults:
         rest = [f"no time was left for {', '.join(untried)}"] if untried else []
         return broken("; ".join(faults + rest), **evidence)

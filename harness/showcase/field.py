@@ -44,12 +44,13 @@ DELIVERED = """
 import sys, types
 for name in ("harness", "harness.showcase", "harness.showcase.second_look"):
     sys.modules[name] = types.ModuleType(name)
-for name, text in zip(("ground", "logins"), sys.argv[1:]):
+for name, text in zip(("ground", "logins", "names"), sys.argv[1:]):
     module = sys.modules[f"harness.showcase.second_look.{name}"] = types.ModuleType(name)
     exec(compile(text, name, "exec"), module.__dict__)
-exec(compile(sys.argv[3], "looks", "exec"), {"__name__": "__main__"})
+exec(compile(sys.argv[-1], "looks", "exec"), {"__name__": "__main__"})
 """
 """How the modules of the second look come into a place, where the harness is not."""
+MODULES = ("ground", "logins", "names", "looks")
 IN_TMP = ("squatting",)
 SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·", "not known": "?"}
 LONG = 300.0
@@ -137,7 +138,7 @@ def again(place: Place, described: Described, name: str) -> dict[str, str]:
         order["type"] = TYPES[testbed.type]
         order["socket"] = running.endpoint
     testbed.lay("tmp" if name in IN_TMP else "own")
-    texts = [(SECOND_LOOK / f"{name}.py").read_text(encoding="utf-8") for name in ("ground", "logins", "looks")]
+    texts = [(SECOND_LOOK / f"{name}.py").read_text(encoding="utf-8") for name in MODULES]
     done = place.run(["python3", "-c", DELIVERED, *texts], ROOT, input=json.dumps(order), timeout=LONG)
     if done.status != 0 or not done.stdout:
         return {"verdict": "", "seen": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from harness.testbed.readiness import await_server
 from harness.testbed.server import StartError
 from harness.testbed.testbed import CHECK, QUICK
 
@@ -44,7 +45,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
     before = monotonic()
     running = testbed.start()
     try:
-        testbed.ready(running)
+        await_server(testbed, running)
         started = monotonic() - before
         served = testbed.served_by(running)
         _choose_socket(testbed, running, served)

@@ -8,11 +8,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.encoding import encode_principal
-from harness.inside.dialects import dialect, dialect_name
+from harness.inside.dialects import dialect
 from harness.subjects.subject import StartRequest, fill_text
-from harness.testbed.cast import STATE, TOP, Location, cast, directory, lay
+from harness.testbed.cast import STATE, Location, cast, directory, lay
 from harness.testbed.furnishing import furnish
 from harness.testbed.probing import Prober
+from harness.testbed.readiness import NOTIFY, await_server
 from harness.testbed.server import RunningServer, StartError, start
 from harness.world import ROOT, Attempt, Node
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Completed, Observation, Place
     from harness.inside.messages import EncodedPerson
-    from harness.inside.reports import DescriptorsReport, Launch, QuestionReport, ReadyReport, ServerReport, Sighting
+    from harness.inside.reports import DescriptorsReport, Launch, QuestionReport, ServerReport, Sighting
     from harness.subjects.subject import Subject
     from harness.testbed.server import ServerProcess
     from harness.world import Principal, World
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 OUTSIDE = ("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child")
 """In front of a server: user and pid namespaces of its own, in which of all peers outside only its own user has an id
 (user_namespaces(7))."""
-NOTIFY = f"{TOP}/notify"
-"""Where a server may say that it is ready (sd_notify(3))."""
 CALM = 2.5
 """Seconds for an answer when nobody attacks."""
 CHECK = 10.0
@@ -196,56 +195,11 @@ class Testbed(Prober):
             with contextlib.suppress(TimeoutError):
                 self.probe("crash", pid=process.supervisor, seconds=self.subject.patience)
 
-    def ready(self, running: RunningServer, seconds: float | None = None) -> None:
-        """Wait until it answers root, for its patience or so many seconds, and find out which process serves.
-
-        Raises StartError.
-        """
-        seconds = self.subject.patience if seconds is None else seconds
-        kind, _, what = self.subject.readiness.partition(":")
-        arguments: dict[str, Any] = {"endpoint": running.endpoint, "speaks": self.subject.speaks, "after": None}
-        if kind == "line" and not running.says(what, seconds):
-            raise StartError(f"the server said no line that fits {what!r} within {seconds:.0f} s; {self.log(running)}")
-        if kind == "notify":
-            arguments |= {"after": f"{NOTIFY}.ready", "speaks": "nothing"}
-        if kind == "tcp":
-            arguments |= {"endpoint": f"tcp:127.0.0.1:{what}", "speaks": "nothing"}
-        who = self.principal(self.asker)
-        said = self.probe("ready", who, pid=running.supervisor, seconds=seconds, timeout=seconds + 60, **arguments)
-        if said["endpoint"] is None:
-            raise StartError(self._not_ready(running, said, seconds))
-        if kind != "tcp":
-            running.endpoint = said["endpoint"]
-        self._find_server(running)
-
-    def _not_ready(self, running: RunningServer, said: ReadyReport, seconds: float) -> str:
-        words = self.log(running)
-        if not said["alive"]:
-            return f"the server ended before it answered; {words}"
-        within = f"within {seconds:.0f} s, and was ended (--patience gives it longer)"
-        speaks = dialect_name(self.subject.speaks)
-        got = said["last"] if speaks == "nothing" else f"{said['last']}, asked in {speaks}"
-        return f"the server did not answer {self.asker} ({got}) {within}; {words}"
-
     @property
     def asker(self) -> str:
         """Who asks whether the server is there: root, or the first of those whom its own check admits."""
         admitted = self.subject.own_check
         return "root" if admitted is None or "root" in admitted or not admitted else admitted[0]
-
-    def _find_server(self, running: RunningServer) -> None:
-        """The server is the process that holds the socket, and the topmost of them where there are several."""
-        found = self.served_by(running)
-        if found["type"] is not None:
-            self.type = found["type"]
-        if found["holders"]:
-            running.process.pid = found["holders"][0]
-        elif running.pid not in found["others"]:
-            words = self.log(running)
-            raise StartError(
-                "the command ended, and of what it left running nothing is seen to hold the socket "
-                f"{running.endpoint}, so nobody knows which process is the server: start it in the foreground; {words}"
-            )
 
     def served_by(self, running: RunningServer) -> ServerReport:
         """Which processes of a start hold the socket."""
@@ -262,7 +216,7 @@ class Testbed(Prober):
         """
         running = self.start(umask=umask, files=files, outside=outside)
         try:
-            self.ready(running, seconds)
+            await_server(self, running, seconds)
             yield running
         finally:
             self.kill(running)
