@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/observatory
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_observatory_subparsers=(serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_subparsers=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion)
 
 _shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --redact-with --no-redact --output-socket --tee --pretty-json --pretty-yaml)
 _shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
@@ -14,6 +14,7 @@ _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --j
 _shtab_observatory_cost_option_strings=(-h --help --socket --server-user --by --session --since --until --utc --prices --json)
 _shtab_observatory_watch_option_strings=(-h --help --socket --server-user --from --creds --ca)
 _shtab_observatory_web_option_strings=(-h --help --socket --server-user --from --creds --ca --port)
+_shtab_observatory_notify_option_strings=(-h --help --socket --server-user --from --creds --ca --on --desktop --bell --webhook --ntfy --command --quiet --burst --test)
 _shtab_observatory_forward_option_strings=(-h --help --socket --server-user --to --host --creds --ca --cursor --once --make-stream --retain)
 _shtab_observatory_whoami_option_strings=(-h --help --socket --server-user --json)
 _shtab_observatory_doctor_option_strings=(-h --help --socket --server-user)
@@ -28,7 +29,7 @@ _shtab_observatory_serve___sync_choices=(normal full)
 _shtab_observatory_export___format_choices=(jsonl csv)
 _shtab_observatory_cost___by_choices=(session agent model day)
 _shtab_observatory_completion_pos_0_choices=(bash zsh fish)
-_shtab_observatory_pos_0_choices=(serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_pos_0_choices=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion)
 
 _shtab_observatory_serve__h_nargs=0
 _shtab_observatory_serve___help_nargs=0
@@ -55,6 +56,11 @@ _shtab_observatory_watch__h_nargs=0
 _shtab_observatory_watch___help_nargs=0
 _shtab_observatory_web__h_nargs=0
 _shtab_observatory_web___help_nargs=0
+_shtab_observatory_notify__h_nargs=0
+_shtab_observatory_notify___help_nargs=0
+_shtab_observatory_notify___desktop_nargs=0
+_shtab_observatory_notify___bell_nargs=0
+_shtab_observatory_notify___test_nargs=0
 _shtab_observatory_forward__h_nargs=0
 _shtab_observatory_forward___help_nargs=0
 _shtab_observatory_forward___once_nargs=0

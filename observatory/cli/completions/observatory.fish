@@ -50,8 +50,8 @@ function _shtab_observatory_using
   test "$_shtab_observatory_cmdpath" = "$argv"
 end
 
-set -g _shtab_observatory_commands serve events export sessions cost watch web forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --by --ca --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --output-socket --port --prices --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user
+set -g _shtab_observatory_commands serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion
+set -g _shtab_observatory_opts_with_value --after --burst --by --ca --command --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --ntfy --on --output-socket --port --prices --quiet --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user --webhook
 
 complete -c observatory -e
 complete -c observatory -f
@@ -140,6 +140,22 @@ complete -c observatory -n '_shtab_observatory_using web' -l from -x -d 'read th
 complete -c observatory -n '_shtab_observatory_using web' -l creds -x -d 'NATS credentials, with --from: a file of nsc'"'"'s, or the seed of a key'
 complete -c observatory -n '_shtab_observatory_using web' -l ca -x -d 'who may have signed NATS'"'"'s certificate (PEM), with --from'
 complete -c observatory -n '_shtab_observatory_using web' -l port -x -d 'the port (default: one that is free)'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a notify -d 'Follow the events that one may see, and tell what happens from now on: a line on standard output, and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait that is over by then is not told. Ends when interrupted.'
+complete -c observatory -n '_shtab_observatory_using notify' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using notify' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
+complete -c observatory -n '_shtab_observatory_using notify' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
+complete -c observatory -n '_shtab_observatory_using notify' -l from -x -d 'read the events of many hosts from nats://HOST:PORT or tls://HOST:PORT in place of a server'"'"'s socket'
+complete -c observatory -n '_shtab_observatory_using notify' -l creds -x -d 'NATS credentials, with --from: a file of nsc'"'"'s, or the seed of a key'
+complete -c observatory -n '_shtab_observatory_using notify' -l ca -x -d 'who may have signed NATS'"'"'s certificate (PEM), with --from'
+complete -c observatory -n '_shtab_observatory_using notify' -l on -x -d 'what to tell: waits, finished, failed, tool-failed, ended, died (default: waits,finished,failed,died)'
+complete -c observatory -n '_shtab_observatory_using notify' -l desktop -d 'by notify-send, on macOS by osascript'
+complete -c observatory -n '_shtab_observatory_using notify' -l bell -d 'by the terminal'"'"'s bell'
+complete -c observatory -n '_shtab_observatory_using notify' -l webhook -x -d 'POST it as JSON; others see a URL in the list of processes, a file not'
+complete -c observatory -n '_shtab_observatory_using notify' -l ntfy -x -d 'POST its text to a topic, such as https://ntfy.sh/TOPIC'
+complete -c observatory -n '_shtab_observatory_using notify' -l command -x -d 'run it by sh, with the message as JSON on standard input'
+complete -c observatory -n '_shtab_observatory_using notify' -l quiet -x -d 'tell nothing in these hours, and what is still so after them'
+complete -c observatory -n '_shtab_observatory_using notify' -l burst -x -d 'wait so long for more to tell (default: 2)'
+complete -c observatory -n '_shtab_observatory_using notify' -l test -d 'send one message now by each channel, and end'
 complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a forward -d 'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
 complete -c observatory -n '_shtab_observatory_using forward' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using forward' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'

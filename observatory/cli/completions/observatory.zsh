@@ -17,6 +17,7 @@ _shtab_observatory_commands() {
     export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
     forward:'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
     install-hooks:'Add a hook for every event to Claude Code'"'"'s settings: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
+    notify:'Follow the events that one may see, and tell what happens from now on: a line on standard output, and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait that is over by then is not told. Ends when interrupted.'
     serve:'Listen on a Unix socket, and keep each event with its sender'"'"'s kernel-verified credentials.'
     sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see.'
     uninstall-hooks:'Take observatory'"'"'s hooks out of Claude Code'"'"'s settings. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
@@ -142,6 +143,27 @@ _shtab_observatory_install_hooks_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_install_hooks_defaults_added=0
 
+_shtab_observatory_notify_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--on[what to tell\: waits, finished, failed, tool-failed, ended, died (default\: waits,finished,failed,died)]:KIND,...:"
+  "--desktop[by notify-send, on macOS by osascript]"
+  "--bell[by the terminal\'s bell]"
+  "--webhook[POST it as JSON\; others see a URL in the list of processes, a file not]:URL|FILE:"
+  "--ntfy[POST its text to a topic, such as https\:\/\/ntfy.sh\/TOPIC]:URL|FILE:"
+  "--command[run it by sh, with the message as JSON on standard input]:COMMAND:"
+  "--quiet[tell nothing in these hours, and what is still so after them]:HH:MM-HH:MM:"
+  "--burst[wait so long for more to tell (default\: 2)]:SECONDS:"
+  "--test[send one message now by each channel, and end]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_notify_defaults_added=0
+
 _shtab_observatory_serve_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[where to listen (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else \/tmp\/claude-observatory.sock, and claude-observatory.sock in \$XDG_RUNTIME_DIR as well where that is the user\'s alone and neither --mode nor --group lets others in)]:PATH:"
@@ -244,6 +266,7 @@ _shtab_observatory() {
         export) _arguments -C -s $_shtab_observatory_export_options ;;
         forward) _arguments -C -s $_shtab_observatory_forward_options ;;
         install-hooks) _arguments -C -s $_shtab_observatory_install_hooks_options ;;
+        notify) _arguments -C -s $_shtab_observatory_notify_options ;;
         serve) _arguments -C -s $_shtab_observatory_serve_options ;;
         sessions) _arguments -C -s $_shtab_observatory_sessions_options ;;
         uninstall-hooks) _arguments -C -s $_shtab_observatory_uninstall_hooks_options ;;
