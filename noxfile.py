@@ -58,13 +58,14 @@ CLAUDE_CODE = "2.1.197"
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
     "all": ["pyproject.toml", "--all-extras"],
+    "containers": ["pyproject.toml", "--extra", "docker", "--extra", "sweep"],
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
     "endurance": [*HARNESS, "--group", "fuzz"],
     "types": [*HARNESS, "--group", "types", "--group", "nox"],
     "platforms": [*HARNESS, "--group", "platforms"],
     "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
-    "release": [*HARNESS, "--group", "release"],
+    "release": [*HARNESS, "--group", "release", "--group", "nox"],
     "lint": ["--group", "lint"],
     "nox": ["--group", "nox"],
 }
@@ -152,9 +153,10 @@ def packaging(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build what is published into dist, twice and alike, with SBOM and notes, and test what was built."""
+    """Build what is published into dist, twice and alike, with SBOM, notes and images, and test what was built."""
     install(session, "release")
     session.run("python", "-m", "release.build", "dist")
+    session.run("python", "-m", "release.contexts", "dist")
     session.env["RELEASE"] = str(ROOT / "dist")
     pytest(session, "tests/packaging")
 

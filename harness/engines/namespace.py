@@ -10,8 +10,10 @@ import contextlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,21 +47,17 @@ class NamespaceEngine:
             return "the namespace engine needs Linux; --engine host works on a throwaway machine of any Unix"
         if shutil.which("unshare") is None:
             return "the namespace engine needs unshare: install util-linux"
-        tried = subprocess.run(
-            ["unshare", *_user_namespace(), *NAMESPACES, "true"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if tried.returncode == 0:
+        # A place has a process namespace with a /proc of its own, which a container may refuse by itself.
+        status, words = _tried(["unshare", *_user_namespace(), *NAMESPACES, "--pid", "--fork", "--mount-proc", "true"])
+        if status == 0:
             return None
-        said = (tried.stderr.strip() or f"exit status {tried.returncode}").splitlines()[-1]
+        said = (words.strip() or f"exit status {status}").splitlines()[-1]
         if os.geteuid() == 0:
             return f"the namespace engine may not make namespaces here ({said}): it needs CAP_SYS_ADMIN"
         return (
             f"the namespace engine can't make a user namespace here ({said}): run as root, or install uidmap, give "
-            "this user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces"
+            "this user a range in /etc/subuid and /etc/subgid, and allow unprivileged user namespaces (in Docker's "
+            "containers: --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"
         )
 
     def image_with(self, suite: str, packages: Sequence[str]) -> str | None:
@@ -100,6 +98,23 @@ class NamespaceEngine:
             with contextlib.suppress(OSError):
                 pipes.close()
             raise
+
+
+def _tried(command: Sequence[str]) -> tuple[int, str]:
+    """The exit status of a command, and what it wrote on standard error; whatever it has left running is ended.
+
+    Where the kernel refuses unshare(2), unshare(1) ends and its child, which was to map the ids, waits for ever
+    (seen with util-linux 2.41, map_ids_from_child in its unshare.c): so its end, and not its output's, is waited for.
+    """
+    with tempfile.TemporaryFile("w+") as words:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+        )
+        status = process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        words.seek(0)
+        return status, words.read()
 
 
 def _is_taken(path: Path) -> bool:
