@@ -28,7 +28,9 @@ class AttachedPlace:
         self._world: World | None = None
         said = connection.facts
         self.environment = said["environment"]
-        self.facts = Facts(engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"])
+        self.facts = Facts(
+            engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"], said["fuse"]
+        )
 
     def build(self, world: World) -> None:
         """Make the world's users, groups and nodes; see `harness.engines.protocol.Place.build`."""

@@ -36,6 +36,7 @@ def encode_world(world: World) -> EncodedWorld:
         "links": dict(STANDARD_LINKS),
         "users": list(users.values()),
         "groups": groups,
+        "networks": list(world.networks),
         "nodes": [_node(world, node) for node in world.nodes],
     }
 
@@ -58,6 +59,8 @@ def _node(world: World, node: Node) -> EncodedNode:
         "state": node.state,
         "fs": node.fs,
         "options": list(node.options),
+        "network": node.network,
+        "root": node.root,
     }
 
 
@@ -114,6 +117,8 @@ def encode_attempts(world: World, attempts: Sequence[Attempt]) -> AttemptRequest
                 None if attempt.to is None else paths.setdefault(attempt.to, len(paths)),
                 attempt.mode,
                 attempt.type,
+                attempt.root,
+                attempt.network,
             )
         )
     return {

@@ -47,7 +47,8 @@ class Observation:
 class Facts:
     """The kernel under a place.
 
-    `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers.
+    `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers. `fuse`: whether
+    worlds can have FUSE mounts there.
     """
 
     engine: str
@@ -56,6 +57,7 @@ class Facts:
     python: str
     sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
     system: str = "Linux"
+    fuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

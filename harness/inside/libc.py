@@ -9,7 +9,7 @@ import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 18
 """linux/mount.h."""
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
 """linux/sched.h."""
@@ -42,6 +42,11 @@ def unmount(target: str) -> None:
 def unshare(flags: int) -> None:
     """unshare(2). Raises OSError."""
     called(LIBC.unshare(flags))
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """setns(2). Raises OSError."""
+    called(LIBC.setns(descriptor, kind))
 
 
 def prctl(option: int, *arguments: int) -> None:

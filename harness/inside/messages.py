@@ -106,15 +106,21 @@ class EncodedNode(TypedDict):
     state: str
     fs: str | None
     options: list[str]
+    network: str | None
+    root: str | None
 
 
 class EncodedWorld(TypedDict):
-    """A world, with the directories (and their modes) and the symlinks that every place has before it."""
+    """A world, with the directories (and their modes) and the symlinks that every place has before it.
+
+    `networks` are the names of its network namespaces beside the place's own.
+    """
 
     directories: dict[str, int]
     links: dict[str, str]
     users: list[EncodedUser]
     groups: dict[str, int]
+    networks: list[str]
     nodes: list[EncodedNode]
 
 
@@ -183,13 +189,17 @@ class SignalRequest(TypedDict):
 
 
 class AgentFacts(TypedDict):
-    """What an agent says of its kernel and its Python, and the environment that commands have there."""
+    """What an agent says of its kernel and its Python, and the environment that commands have there.
+
+    `fuse`: whether worlds there can have FUSE mounts.
+    """
 
     system: str
     kernel: str
     machine: str
     python: str
     sysctls: dict[str, int]
+    fuse: bool
     environment: dict[str, str]
 
 

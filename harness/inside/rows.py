@@ -17,7 +17,10 @@ class AclRow(NamedTuple):
 
 
 class EncodedAttempt(NamedTuple):
-    """An attempt: `who` counts the request's principals, `path` and `to` its paths."""
+    """An attempt: `who` counts the request's principals, `path` and `to` its paths.
+
+    `root` is the root directory that the principal has, `network` the name of the network namespace that it is in.
+    """
 
     who: int
     operation: str
@@ -26,6 +29,8 @@ class EncodedAttempt(NamedTuple):
     to: int | None
     mode: int | None
     type: str
+    root: str | None
+    network: str | None
 
 
 class EncodedObservation(NamedTuple):

@@ -57,9 +57,9 @@ def judged(
     inode: Inode | None = None
     if refused is not None:
         at = there = refused.at
-        answer, inode = refused.answer, None if refused.inode is None else system.inodes[refused.inode]
+        answer, inode = refused.answer, None if refused.spot is None else system.shown(refused.spot)
     elif trial.asked is not None:
-        there, inode = trial.asked.path, system.inodes[trial.asked.inode]
+        there, inode = trial.asked.path, system.shown(trial.asked)
     applied, clause, needs, has = _permission(principal, inode, answer, names, rules)
     return (
         Decision(

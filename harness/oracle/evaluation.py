@@ -18,8 +18,10 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
     """What became of an attempt, and what refused it, if anything did."""
     trial = Trial(system, principal, attempt, rules, system.root())
     try:
+        if attempt.root is not None:
+            trial.top = trial.lookup.top = trial.lookup.start = _entered(system, attempt.root, rules, trial.top, "root")
         if attempt.cwd is not None:
-            trial.lookup.start = _working_directory(system, attempt.cwd, rules)
+            trial.lookup.start = _entered(system, attempt.cwd, rules, trial.top, "working")
         for step in rules.steps[_procedure(attempt, rules)]:
             STEPS[step](trial)
             if trial.settled:
@@ -38,9 +40,11 @@ def _procedure(attempt: Attempt, rules: Rules) -> Procedure:
     return attempt.operation
 
 
-def _working_directory(system: FileSystem, path: str, rules: Rules) -> Spot:
-    """Root enters it beforehand."""
-    spot = Lookup(system, ROOT, rules, system.root()).to(path, follow=True)
+def _entered(system: FileSystem, path: str, rules: Rules, top: Spot, sort: str) -> Spot:
+    """A working directory or root directory: root enters it beforehand."""
+    lookup = Lookup(system, ROOT, rules, top)
+    spot = lookup.to(path, follow=True)
     if system.inodes[spot.inode].kind != "directory":
-        raise Refused("ENOTDIR", spot.path, f"the working directory {spot.path} is no directory")
+        raise Refused("ENOTDIR", spot.path, f"the {sort} directory {spot.path} is no directory")
+    lookup.search(spot)
     return spot

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from harness.world import ALLOW_OTHER
 from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Acl:
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """A thing itself, whatever names lead to it."""
+    """A thing itself, whatever names lead to it. `deleted`: none does any more."""
 
     kind: Literal["directory", "socket", "file", "symlink"]
     uid: int
@@ -38,14 +39,29 @@ class Inode:
     target: str = ""
     type: SocketType = "stream"
     state: SocketState = "listening"
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fuse:
+    """Who mounted a FUSE mount, and whether others are let in."""
+
+    uid: int
+    gid: int
+    allow_other: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MountedTree:
-    """A file system, or a part of one, seen at some directory. `root` is the inode at its top."""
+    """A file system, or a part of one, seen at some directory. `root` is the inode at its top.
+
+    `source` is the path that it was mounted from, where it shows what is there.
+    """
 
     root: int
     read_only: bool = False
+    fuse: Fuse | None = None
+    source: str | None = None
 
 
 class Spot(NamedTuple):
@@ -66,6 +82,16 @@ class Spot(NamedTuple):
             spot = spot.above
         return "/" + "/".join(reversed(names))
 
+    @property
+    def below_mount(self) -> str:
+        """The path below the top of its mount."""
+        names: list[str] = []
+        spot = self
+        while spot.above is not None and spot.above.mount == spot.mount:
+            names.append(spot.name)
+            spot = spot.above
+        return "/".join(reversed(names))
+
     def child(self, name: str) -> str:
         """The absolute path of a name in this directory."""
         path = self.path
@@ -77,14 +103,17 @@ class FileSystem:
     """Everything that a path can lead to. Numbers of inodes and mounts are keys without further meaning.
 
     `names` holds each directory's entries; `mounted` says which mount covers an inode seen through a mount;
-    `abstract` the open sockets with abstract names.
+    `abstract` the open sockets with abstract names, by name, type and network namespace; `through` the open sockets
+    that were bound through a FUSE mount, by the mount and the path below it: another way to the same inode leads to
+    another file of theirs.
     """
 
     inodes: Mapping[int, Inode]
     names: Mapping[int, Mapping[str, int]]
     mounts: tuple[MountedTree, ...]
     mounted: Mapping[tuple[int, int], int]
-    abstract: Mapping[tuple[str, SocketType], SocketState]
+    abstract: Mapping[tuple[str, SocketType, str | None], SocketState]
+    through: Mapping[tuple[int, str], SocketState] = field(default_factory=dict[tuple[int, str], "SocketState"])
 
     def root(self) -> Spot:
         """The root directory."""
@@ -110,6 +139,27 @@ class FileSystem:
         """Whether nothing can be changed here: the mount is read-only."""
         return self.mounts[spot.mount].read_only
 
+    def fuse(self, spot: Spot) -> Fuse | None:
+        """The FUSE mount that shows what is here."""
+        return self.mounts[spot.mount].fuse
+
+    def shown(self, spot: Spot) -> Inode:
+        """The inode as its mount shows it: FUSE heeds no ACL (`fuse_get_inode_acl` in fs/fuse/acl.c)."""
+        inode = self.inodes[spot.inode]
+        return inode if self.fuse(spot) is None else dataclasses.replace(inode, acl=None)
+
+    def state(self, spot: Spot) -> SocketState:
+        """The state of the socket that was bound on what is here, by the way that leads here."""
+        if self.fuse(spot) is None:
+            return self.inodes[spot.inode].state
+        return self.through.get((spot.mount, spot.below_mount), "stale")
+
+    def with_state(self, spot: Spot, state: SocketState) -> FileSystem:
+        """The same with another state of that socket."""
+        if self.fuse(spot) is None:
+            return self.with_inode(spot.inode, dataclasses.replace(self.inodes[spot.inode], state=state))
+        return dataclasses.replace(self, through={**self.through, (spot.mount, spot.below_mount): state})
+
     def is_mount_point(self, inode: int) -> bool:
         """Whether anything is mounted upon this inode, seen from anywhere."""
         return any(point == inode for _, point in self.mounted)
@@ -124,17 +174,42 @@ class FileSystem:
         names = {**self.names, directory: {**self.names[directory], name: number}}
         return dataclasses.replace(self, inodes={**self.inodes, number: inode}, names=names)
 
-    def without_entry(self, directory: int, name: str) -> FileSystem:
+    def without_entry(self, directory: Spot, name: str) -> FileSystem:
         """The same with a name gone."""
-        left = {known: inode for known, inode in self.names[directory].items() if known != name}
-        return dataclasses.replace(self, names={**self.names, directory: left})
+        return self._without(directory, name, None)
 
-    def moved(self, directory: int, name: str, to_directory: int, to_name: str) -> FileSystem:
+    def _without(self, directory: Spot, name: str, instead: str | None) -> FileSystem:
+        """The same with a name gone, or moved to another path below the same FUSE mount."""
+        number = directory.inode
+        left = {known: inode for known, inode in self.names[number].items() if known != name}
+        through = self.through
+        if self.fuse(directory) is not None:  # its server knows things by their paths
+            top = _joined(directory.below_mount, name)
+            through = {}
+            for (mount, path), state in self.through.items():
+                if mount != directory.mount or not _within(path, top):
+                    through[mount, path] = state
+                elif instead is not None:
+                    through[mount, instead + path[len(top) :]] = state
+        return dataclasses.replace(self, names={**self.names, number: left}, through=through)
+
+    def moved(self, directory: Spot, name: str, to_directory: Spot, to_name: str) -> FileSystem:
         """The same with a name given to its inode in another place, replacing what had it."""
-        number = self.names[directory][name]
-        left = self.without_entry(directory, name)
-        names = {**left.names, to_directory: {**left.names[to_directory], to_name: number}}
-        return dataclasses.replace(left, names=names)
+        number, there = self.names[directory.inode][name], to_directory.inode
+        replaced = self.names[there].get(to_name)
+        left = self if replaced is None else self.without_entry(to_directory, to_name)
+        left = left._without(directory, name, _joined(to_directory.below_mount, to_name))
+        if replaced is not None:
+            left = left.with_inode(replaced, dataclasses.replace(self.inodes[replaced], deleted=True))
+        return dataclasses.replace(left, names={**left.names, there: {**left.names[there], to_name: number}})
+
+
+def _joined(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def _within(path: str, top: str) -> bool:
+    return path == top or path.startswith(f"{top}/")
 
 
 def build(world: World) -> FileSystem:
@@ -154,7 +229,8 @@ class _Builder:
         self.names: dict[int, dict[str, int]] = {ROOT_DIRECTORY: {}}
         self.mounts: list[MountedTree] = [MountedTree(ROOT_DIRECTORY)]
         self.mounted: dict[tuple[int, int], int] = {}
-        self.abstract: dict[tuple[str, SocketType], SocketState] = {}
+        self.abstract: dict[tuple[str, SocketType, str | None], SocketState] = {}
+        self.through: dict[tuple[int, str], SocketState] = {}
         for path, mode in STANDARD_DIRECTORIES.items():
             self.put(*self.parent(path)[1:], None, Inode("directory", 0, 0, mode))
         for path, target in STANDARD_LINKS.items():
@@ -167,17 +243,42 @@ class _Builder:
             tuple(self.mounts),
             self.mounted,
             self.abstract,
+            self.through,
         )
 
     def add(self, world: World, node: Node) -> None:
         if node.path.startswith("@"):
-            self.abstract[node.path, node.type] = node.state
+            self.abstract[node.path, node.type, node.network] = node.state
         elif node.kind == "mount":
             self.mount(world, node)
         else:
-            _, directory, name = self.parent(node.path)
+            mount, directory, name = self.parent(node.path)
             number = self.names[directory].get(name)
-            self.put(directory, name, number, self.inode(world, node))
+            if node.kind == "absent":
+                assert number is not None
+                del self.names[directory][name]
+                self.delete(number)
+                return
+            inode = self.inode(world, node)
+            if self.mounts[mount].fuse is not None:
+                self.through[mount, self.below(mount, node.path)] = node.state
+                inode = dataclasses.replace(inode, state="stale")
+            self.put(directory, name, number, inode)
+
+    def delete(self, number: int) -> None:
+        """What has no name any more, and all that is in it."""
+        self.inodes[number] = dataclasses.replace(self.inodes[number], deleted=True)
+        for inner in self.names.get(number, {}).values():
+            self.delete(inner)
+        if number in self.names:
+            self.names[number] = {}
+
+    def below(self, mount: int, path: str) -> str:
+        """A path below the FUSE mount that shows it, upon which nothing else is mounted."""
+        above = path
+        while self.parent(above)[0] == mount:
+            above = above.rpartition("/")[0]
+        return path[len(above) + 1 :]
 
     def put(self, directory: int, name: str, number: int | None, inode: Inode) -> int:
         """Make an inode under a name, or give an implied directory what its node says of it."""
@@ -190,6 +291,8 @@ class _Builder:
         return number
 
     def inode(self, world: World, node: Node) -> Inode:
+        """The inode that a node makes, or a mount's root."""
+        assert node.kind != "absent"
         mode, acl = _permissions(world, node)
         return Inode(
             kind="directory" if node.kind == "mount" else node.kind,
@@ -222,9 +325,12 @@ class _Builder:
 
     def mount(self, world: World, node: Node) -> None:
         above, directory, name = self.parent(node.path)
-        if node.fs == "bind":
-            source = next(option.removeprefix("from=") for option in node.options if option.startswith("from="))
-            root = self.step(*self.parent(source), "directory")[1]
+        fuse = None
+        if node.source is not None:
+            root = self.step(*self.parent(node.source), "directory")[1]
+            if node.fs == "fuse":
+                ids = world.uid(node.owner), world.gid(node.group)
+                fuse = Fuse(*ids, allow_other=ALLOW_OTHER in node.options)
         else:
             root = len(self.inodes)
             self.inodes[root] = self.inode(world, node)
@@ -232,7 +338,7 @@ class _Builder:
         kind: Literal["directory", "file"] = "directory" if self.inodes[root].kind == "directory" else "file"
         point = self.step(above, directory, name, kind)
         self.mounted[point] = len(self.mounts)
-        self.mounts.append(MountedTree(root, "ro" in node.options))
+        self.mounts.append(MountedTree(root, "ro" in node.options, fuse, node.source))
 
 
 def _permissions(world: World, node: Node) -> tuple[int, Acl | None]:

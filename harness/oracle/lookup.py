@@ -23,18 +23,18 @@ _SORTS: Mapping[str, Sort] = {".": "dot", "..": "dotdot"}
 class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer here and no error
     """An attempt ends here: the errno's name, the path that decides, and why.
 
-    `permission` is the answer that was no, and `inode` the number of the inode that it was about.
+    `permission` is the answer that was no, and `spot` where what it was about was found.
     """
 
     def __init__(
-        self, outcome: str, at: str, why: str, answer: Permission | None = None, inode: int | None = None
+        self, outcome: str, at: str, why: str, answer: Permission | None = None, spot: Spot | None = None
     ) -> None:
         super().__init__(outcome, at, why)
         self.outcome = outcome
         self.at = at
         self.why = why
         self.answer = answer
-        self.inode = inode
+        self.spot = spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +42,36 @@ class Ending:
     """The last component of a path that creates, removes or renames: a name in a directory.
 
     `sort` is `name`, or what stands there instead of one: `dot`, `dotdot`, or `root` for a path of slashes alone.
-    `slash`: whether slashes follow it.
+    `slash`: whether slashes follow it. `above` is what `..` leads to there.
     """
 
     directory: Spot
     name: str
     sort: Sort
     slash: bool
+    above: Spot
 
     @property
     def path(self) -> str:
         """The absolute path of what the last component names."""
         if self.sort == "name":
             return self.directory.child(self.name)
-        return (self.directory.above or self.directory if self.sort == "dotdot" else self.directory).path
+        return (self.above if self.sort == "dotdot" else self.directory).path
 
 
 class Lookup:
-    """A lookup by one principal in one file system. `start` is where relative paths begin."""
+    """A lookup by one principal in one file system.
 
-    __slots__ = ("links", "principal", "rules", "start", "system")
+    `top` is the principal's root directory, and `start` where relative paths begin.
+    """
 
-    def __init__(self, system: FileSystem, principal: Principal, rules: Rules, start: Spot) -> None:
+    __slots__ = ("links", "principal", "rules", "start", "system", "top")
+
+    def __init__(self, system: FileSystem, principal: Principal, rules: Rules, top: Spot) -> None:
         self.system = system
         self.principal = principal
         self.rules = rules
-        self.start = start
+        self.top = self.start = top
         self.links = 0
 
     def to(self, path: str, *, follow: bool) -> Spot:
@@ -95,7 +99,7 @@ class Lookup:
         self.links = 0
         spot, names, slash = self.begin(path, self.start)
         if not names:
-            return Ending(spot, "", "root", slash=True)
+            return Ending(spot, "", "root", slash=True, above=spot)
         last = names[0]
         while len(names) > 1:
             directory, name = spot, names.pop()
@@ -108,31 +112,43 @@ class Lookup:
             elif inode.kind != "directory":
                 raise Refused("ENOTDIR", spot.path, f"{spot.path} is a {inode.kind}, not a directory")
         self.search(spot)
-        return Ending(spot, last, _SORTS.get(last, "name"), slash)
+        return Ending(spot, last, _SORTS.get(last, "name"), slash, self.step(spot, ".."))
 
     def begin(self, path: str, start: Spot) -> tuple[Spot, list[str], bool]:
         """Where a path or a symlink's text begins, its names with the next one last, and whether it ends in a slash."""
         names = [name for name in path.split("/") if name]
         names.reverse()
-        return self.system.root() if path.startswith("/") else start, names, path.endswith("/")
+        return self.top if path.startswith("/") else start, names, path.endswith("/")
 
     def search(self, directory: Spot) -> None:
         """Every directory that a lookup passes must be searchable, the working directory too."""
-        inode = self.system.inodes[directory.inode]
-        answer = permission(self.principal, inode, SEARCH, self.rules)
+        self.enter(directory)
+        answer = permission(self.principal, self.system.shown(directory), SEARCH, self.rules)
         if not answer.granted:
-            raise Refused("EACCES", directory.path, "", answer, directory.inode)
+            raise Refused("EACCES", directory.path, "", answer, directory)
+
+    def enter(self, spot: Spot) -> None:
+        """A FUSE mount lets in who has mounted it, and others only with allow_other: no capability counts.
+
+        (`fuse_allow_current_process` in fs/fuse/dir.c.)
+        """
+        fuse = self.system.fuse(spot)
+        if fuse is None or fuse.allow_other or (self.principal.uid, self.principal.gid) == (fuse.uid, fuse.gid):
+            return
+        raise Refused("EACCES", spot.path, closed_to_others(spot.path, fuse.uid, fuse.gid), spot=spot)
 
     def step(self, directory: Spot, name: str) -> Spot:
         """From a directory to what a name in it leads to."""
         if name == ".":
             return directory
         if name == "..":
-            return directory.above or directory
+            is_top = (directory.mount, directory.inode) == (self.top.mount, self.top.inode)
+            return directory if is_top or directory.above is None else directory.above
         limit = self.rules.name_max
-        if len(name) > limit // 4 and len(name.encode(errors="surrogateescape")) > limit:  # 4: UTF-8's longest
+        long = len(name) > limit // 4 and len(name.encode(errors="surrogateescape")) > limit  # 4: UTF-8's longest
+        if long and not self.system.inodes[directory.inode].deleted:
             raise Refused("ENAMETOOLONG", directory.child(name), f"a name may have {limit} bytes, this one has more")
-        spot = self.system.look(directory, name)
+        spot = None if long else self.system.look(directory, name)
         if spot is None:
             raise Refused("ENOENT", directory.child(name), f"there is nothing named {name} in {directory.path}")
         return spot
@@ -162,5 +178,13 @@ class Lookup:
                 link.path,
                 f"the sysctl fs.protected_symlinks is on, {directory.path} is sticky and world-writable, and the link "
                 f"belongs to uid {owner}, who is neither the follower nor the directory's owner",
-                inode=link.inode,
+                spot=link,
             )
+
+
+def closed_to_others(path: str, uid: int, gid: int) -> str:
+    """Why a FUSE mount is closed to somebody."""
+    return (
+        f"{path} is a FUSE mount of uid {uid}, gid {gid} without allow_other: it lets in processes all of whose ids "
+        "are these, and nobody else, not even root"
+    )

@@ -7,18 +7,17 @@ the attempt is run again by the same rules. If something else refuses then, that
 from __future__ import annotations
 
 import dataclasses
-import os
-import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.oracle.decision import Change
 from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
-from harness.oracle.lookup import STICKY, Refused
+from harness.oracle.lookup import STICKY, Lookup, Refused
 from harness.oracle.permission import member, permission
+from harness.oracle.quoting import quoted
 from harness.oracle.reasons import letters
-from harness.world import Principal
+from harness.world import ROOT, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from harness.oracle.reasons import Names
     from harness.oracle.rules import Rules
     from harness.oracle.steps import Trial
-    from harness.world import Attempt, World
+    from harness.world import Attempt, SocketState, World
 
 SHOWN = 5
 """How many changes are named."""
@@ -132,6 +131,8 @@ def _without_repeats(edits: tuple[_Edit, ...]) -> list[_Edit]:
 
 def _widening(before: FileSystem, world: World, attempt: Attempt, rules: Rules, edits: tuple[_Edit, ...]) -> _Widening:
     """How many others gain access; whether somebody unknown does, and one who shares a group."""
+    if all(edit.what in {"path", "network"} for edit in edits):
+        return _Widening(0, strangers=False, groups=0, names=(), opens=False)  # the asker goes elsewhere
     after = edits[-1].system
     tried = edits[-1].attempt
 
@@ -145,7 +146,7 @@ def _widening(before: FileSystem, world: World, attempt: Attempt, rules: Rules, 
     members = {name: dataclasses.replace(STRANGER, groups=(gid,)) for name, gid in sorted(world.groups.items())[:32]}
     groups = [name for name, member in members.items() if gains(member)]
     # By the permissions alone: who had to wait for the server alone is let in by nothing else.
-    served = _served(before) if any(edit.what == "listen" for edit in edits) else before
+    served = _served(before) if any(edit.what in {"listen", "queue"} for edit in edits) else before
     names = [name for name, principal in others.items() if principal in users and gains(principal, served)]
     mine = world.principal(attempt.user)
     private = (mine.gid,) if mine.gid == mine.uid else None  # a group of the user alone, as most systems have them
@@ -162,13 +163,18 @@ def _served(system: FileSystem) -> FileSystem:
     for number, inode in system.inodes.items():
         if inode.kind == "socket":
             system = system.with_inode(number, dataclasses.replace(inode, state="listening"))
-    return system
+    listening: SocketState = "listening"
+    return dataclasses.replace(
+        system,
+        abstract=dict.fromkeys(system.abstract, listening),
+        through=dict.fromkeys(system.through, listening),
+    )
 
 
 def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
     refused = situation.refused
-    if refused.answer is not None and refused.inode is not None:
-        yield from _permissions(situation, refused.inode, user, names)
+    if refused.answer is not None and refused.spot is not None:
+        yield from _permissions(situation, refused.spot, user, names)
     elif refused.outcome in _OTHERS:
         yield from _OTHERS[refused.outcome](situation, user)
 
@@ -194,7 +200,7 @@ def _edit(
     )
 
 
-def _permissions(situation: _Situation, number: int, user: str, names: Names) -> Iterator[_Edit]:
+def _permissions(situation: _Situation, spot: Spot, user: str, names: Names) -> Iterator[_Edit]:
     """Membership in a group that has the bits, an ACL entry, another group for the thing, more bits for the class.
 
     Nobody is told to join gid 0, to which half the system belongs.
@@ -202,7 +208,8 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
     trial, refused = situation.trial, situation.refused
     answer = refused.answer
     assert answer is not None
-    system, inode, path = trial.lookup.system, trial.lookup.system.inodes[number], quoted(refused.at)
+    system, number, path = trial.lookup.system, spot.inode, quoted(refused.at)
+    inode = system.shown(spot)
     applied = answer.entitlement.applied
     missing = answer.wanted & ~answer.entitlement.bits
     principal = trial.principal
@@ -219,18 +226,18 @@ def _permissions(situation: _Situation, number: int, user: str, names: Names) ->
                 yield _edit(
                     situation, "membership", None, trial.rules.joining.format(group=name, user=user), principal=joined
                 )
-        if "acl" in trial.rules.classes:
+        if "acl" in trial.rules.classes and system.fuse(spot) is None:
             entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
             text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"
             yield _edit(situation, "acl", refused.at, text, system=system.with_inode(number, acl_inode))
         for gid in (principal.gid, *principal.groups):
-            given = dataclasses.replace(inode, gid=gid)
+            given = dataclasses.replace(system.inodes[number], gid=gid)
             if gid != inode.gid and permission(principal, given, answer.wanted, trial.rules).granted:
                 text = f"chgrp {names.groups.get(gid, str(gid))} {path}"
                 yield _edit(situation, "chgrp", refused.at, text, system=system.with_inode(number, given))
     who, shift = {"owner": ("u", 6), "group": ("g", 3), "other": ("o", 0)}.get(applied, ("", 0))
     if who:
-        wider = dataclasses.replace(inode, mode=inode.mode | missing << shift)
+        wider = dataclasses.replace(system.inodes[number], mode=inode.mode | missing << shift)
         if who == "g" and inode.acl is not None:
             group = inode.acl.owning_group | missing
             wider = dataclasses.replace(wider, acl=dataclasses.replace(inode.acl, owning_group=group))
@@ -253,14 +260,82 @@ def _with_entry(inode: Inode, uid: int, wanted: int) -> tuple[str, Inode]:
 
 
 def _refused_connection(situation: _Situation, user: str) -> Iterator[_Edit]:
-    """Nobody listens: whoever owns the socket must."""
+    """Nobody listens: whoever owns the socket must. Or somebody does, on another way to the file, or elsewhere."""
     del user
     trial, at = situation.trial, situation.refused.at
-    if trial.found is None or trial.inode.kind != "socket":
+    if trial.found is None:
+        yield from _other_networks(situation)
+    elif trial.inode.kind == "socket":
+        system, mount = trial.lookup.system, trial.lookup.system.mounts[trial.spot.mount]
+        if mount.fuse is not None:
+            source = f"{mount.source}/{trial.spot.below_mount}"
+            attempt = dataclasses.replace(trial.attempt, path=source, cwd=None, root=None)
+            yield _edit(situation, "path", None, f"connect to {quoted(source)}", attempt=attempt)
+        elif trial.inode.deleted and mount.source is not None:
+            yield from _mounted_again(situation, mount.source)
+        system = system.with_state(trial.spot, "listening")
+        yield _edit(situation, "listen", at, f"start the server that listens on {at}", system=system)
+
+
+def _mounted_again(situation: _Situation, source: str) -> Iterator[_Edit]:
+    """What was mounted has been replaced by another file."""
+    trial, at = situation.trial, situation.refused.at
+    system, number = trial.lookup.system, trial.spot.mount
+    try:
+        root = Lookup(system, ROOT, trial.rules, system.root()).to(source, follow=True).inode
+    except Refused:
         return
-    listening = dataclasses.replace(trial.inode, state="listening")
-    system = trial.lookup.system.with_inode(trial.spot.inode, listening)
-    yield _edit(situation, "listen", at, f"start the server that listens on {at}", system=system)
+    mounts = list(system.mounts)
+    mounts[number] = dataclasses.replace(mounts[number], root=root)
+    yield _edit(situation, "mount", at, mounted_anew(at), system=dataclasses.replace(system, mounts=tuple(mounts)))
+
+
+def mounted_anew(path: str) -> str:
+    """What makes a file that was mounted the one that is there now."""
+    return f"mount {quoted(path)} again (restart the container), and its directory rather than the file"
+
+
+def _other_networks(situation: _Situation) -> Iterator[_Edit]:
+    """The abstract name may be held in another network namespace."""
+    trial, attempt = situation.trial, situation.trial.attempt
+    for name, kind, network in trial.lookup.system.abstract:
+        if (name, kind) == (attempt.path, attempt.type) and network is not None:
+            text = f"nsenter --net=/run/netns/{network} COMMAND"
+            yield _edit(situation, "network", None, text, attempt=dataclasses.replace(attempt, network=network))
+
+
+def _full_queue(situation: _Situation, user: str) -> Iterator[_Edit]:
+    """The server must accept."""
+    del user
+    trial, at = situation.trial, situation.refused.at
+    system = trial.lookup.system
+    if trial.found is None:
+        key = (trial.attempt.path, trial.attempt.type, trial.attempt.network)
+        system = dataclasses.replace(system, abstract={**system.abstract, key: "listening"})
+    else:
+        system = system.with_state(trial.spot, "listening")
+    text = "look why its server accepts nobody, or restart it with a longer backlog"
+    yield _edit(situation, "queue", at, text, system=system)
+
+
+def _closed_mount(situation: _Situation) -> Iterator[_Edit]:
+    """A FUSE mount without allow_other."""
+    system, spot = situation.trial.lookup.system, situation.refused.spot
+    fuse = None if spot is None else system.fuse(spot)
+    if spot is None or fuse is None:
+        return
+    mounts = list(system.mounts)
+    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], fuse=dataclasses.replace(fuse, allow_other=True))
+    system = dataclasses.replace(system, mounts=tuple(mounts))
+    yield _edit(situation, "allow_other", None, mounted_again(situation.refused.at), system=system)
+
+
+def mounted_again(path: str) -> str:
+    """What opens a FUSE mount to others."""
+    return (
+        f"unmount it (fusermount3 -u {quoted(path)}) and mount it again with -o allow_other, which takes root or "
+        "user_allow_other in /etc/fuse.conf"
+    )
 
 
 def _wrong_type(situation: _Situation, user: str) -> Iterator[_Edit]:
@@ -279,7 +354,7 @@ def _name_taken(situation: _Situation, user: str) -> Iterator[_Edit]:
         return
     number = trial.entry(trial.ending)
     if number is not None and trial.lookup.system.inodes[number].kind != "directory":
-        system = trial.lookup.system.without_entry(trial.ending.directory.inode, trial.ending.name)
+        system = trial.lookup.system.without_entry(trial.ending.directory, trial.ending.name)
         yield _edit(situation, "unlink", at, f"rm {quoted(at)}", system=system)
 
 
@@ -308,9 +383,12 @@ def _owned(situation: _Situation, number: int, user: str) -> _Edit:
     return _edit(situation, "chown", at, text, system=trial.lookup.system.with_inode(number, inode))
 
 
-def _protected_symlink(situation: _Situation, user: str) -> Iterator[_Edit]:
-    if situation.refused.inode is not None:
-        yield _owned(situation, situation.refused.inode, user)
+def _without_bits(situation: _Situation, user: str) -> Iterator[_Edit]:
+    """What refuses with EACCES for another reason than missing bits: a mount of FUSE, or fs.protected_symlinks."""
+    spot = situation.refused.spot
+    if spot is not None and situation.trial.lookup.system.inodes[spot.inode].kind == "symlink":
+        yield _owned(situation, spot.inode, user)
+    yield from _closed_mount(situation)
 
 
 def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
@@ -329,7 +407,8 @@ def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
 
 
 _OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Edit]]] = {
-    "EACCES": _protected_symlink,
+    "EACCES": _without_bits,
+    "EAGAIN": _full_queue,
     "ECONNREFUSED": _refused_connection,
     "EPROTOTYPE": _wrong_type,
     "EADDRINUSE": _name_taken,
@@ -337,22 +416,3 @@ _OTHERS: Mapping[str, Callable[[_Situation, str], Iterator[_Edit]]] = {
     "EROFS": _read_only,
 }
 """What may help against refusals that are no lack of permission bits. The rest are the caller's own mistakes."""
-
-
-def quoted(name: str) -> str:
-    r"""The name by itself, in quotes, or as `$'...'` (POSIX.1-2024) where it has bytes that no terminal shows.
-
-    >>> quoted("a b"), quoted("a\n'b")
-    ("'a b'", "$'a\\x0a\\'b'")
-    """
-    if all(character.isprintable() for character in name):
-        return shlex.quote(name)
-    return "$'" + "".join(map(_escaped, name)) + "'"
-
-
-def _escaped(character: str) -> str:
-    if character in "'\\":
-        return "\\" + character
-    if character.isprintable():
-        return character
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))

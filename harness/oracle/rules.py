@@ -28,12 +28,16 @@ StepName = Literal[
     "second_parent",
     "write",
     "is_socket",
+    "let_in",
     "is_open",
     "same_type",
     "is_listening",
+    "has_room",
     "known",
     "unclaimed",
     "free_name",
+    "living",
+    "second_living",
     "entry_length",
     "second_entry_length",
     "absent",
@@ -120,12 +124,13 @@ _OVERRIDES: Final = (
 
 LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
-        "connect": ("address", "follow", "write", "is_socket", "is_open", "same_type", "is_listening"),
-        "connect abstract": ("address", "known", "is_listening"),
+        "connect": ("address", "follow", "write", "is_socket", "is_open", "same_type", "is_listening", "has_room"),
+        "connect abstract": ("address", "known", "is_listening", "has_room"),
         "bind": (
             "address",
             "parent",
             "free_name",
+            "living",
             "entry_length",
             "absent",
             "no_closing_slash",
@@ -139,6 +144,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "parent",
             "removable_name",
             "writable_mount",
+            "living",
             "entry_length",
             "present",
             "no_slash_on_it",
@@ -155,8 +161,10 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "same_mount",
             "movable_names",
             "writable_mount",
+            "living",
             "entry_length",
             "present",
+            "second_living",
             "second_entry_length",
             "slashes_only_on_directories",
             "not_into_itself",
@@ -170,9 +178,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "empty_target",
             "move",
         ),
-        "stat": ("length", "follow"),
+        "stat": ("length", "follow", "let_in"),
         "readlink": ("length", "no_follow", "is_symlink"),
-        "chmod": ("length", "follow", "writable_mount_of_it", "ownership", "change_mode"),
+        "chmod": ("length", "follow", "writable_mount_of_it", "let_in", "ownership", "change_mode"),
     }
 )
 
@@ -182,7 +190,7 @@ _BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
         **{name: steps for name, steps in LINUX_STEPS.items() if not name.endswith("abstract")},
         # It is asked whether a thing is a socket before any permission is: FreeBSD and OpenBSD
         # sys/kern/uipc_usrreq.c (`unp_connectat`, `unp_connect`), NetBSD the same, XNU bsd/kern/uipc_usrreq.c.
-        "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening"),
+        "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening", "has_room"),
     }
 )
 _BIND_BEHIND_LINKS: Final[tuple[StepName, ...]] = tuple(
@@ -265,8 +273,10 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
     )
 
 
-_BSD_ERRORS: Final = MappingProxyType({"unlink EISDIR": "EPERM"})
-"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD's `dounlinkat` and NetBSD's `do_sys_unlinkat` the same."""
+_BSD_ERRORS: Final = MappingProxyType({"unlink EISDIR": "EPERM", "connect EAGAIN": "ECONNREFUSED"})
+"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD's `dounlinkat` and NetBSD's `do_sys_unlinkat` the same.
+`sonewconn` in each uipc_socket.c gives no socket where the queue is full, which `unp_connect` calls ECONNREFUSED.
+"""
 
 
 def _bsd(name: str, verified: str, steps: Mapping[Procedure, tuple[StepName, ...]] = _BSD_STEPS) -> Rules:
@@ -337,7 +347,7 @@ def xnu() -> Rules:
         joining="dseditgroup -o edit -a {user} -t user {group}",
         errors=MappingProxyType(
             {
-                "unlink EISDIR": "EPERM",
+                **_BSD_ERRORS,
                 "unlink EPERM": "EACCES",
                 "rename EPERM": "EACCES",
                 "connect EINVAL": "ENAMETOOLONG",

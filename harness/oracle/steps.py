@@ -14,6 +14,7 @@ from harness.oracle.filesystem import Inode, Spot
 from harness.oracle.lookup import STICKY, Ending, Lookup, Refused
 from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
 from harness.oracle.rules import StepName
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ class Trial:
     principal: Principal
     attempt: Attempt
     rules: Rules
-    start: Spot
+    top: Spot
     found: Spot | None = None
     ending: Ending | None = None
     second: Ending | None = None
@@ -51,7 +52,7 @@ class Trial:
     lookup: Lookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lookup = Lookup(self.system, self.principal, self.rules, self.start)
+        self.lookup = Lookup(self.system, self.principal, self.rules, self.top)
 
     @property
     def spot(self) -> Spot:
@@ -82,10 +83,11 @@ class Trial:
 
     def want(self, spot: Spot, wanted: int) -> None:
         """Ask for a permission on what is at a spot; refuse with EACCES if it is not granted."""
-        answer = permission(self.principal, self.system.inodes[spot.inode], wanted, self.rules)
+        self.lookup.enter(spot)
+        answer = permission(self.principal, self.system.shown(spot), wanted, self.rules)
         self.answer, self.asked = answer, spot
         if not answer.granted:
-            raise Refused("EACCES", spot.path, "", answer, spot.inode)
+            raise Refused("EACCES", spot.path, "", answer, spot)
 
     def refuse(self, usual: str, at: str, why: str) -> Refused:
         """A refusal with this kernel's errno for what POSIX calls `usual`."""
@@ -160,7 +162,8 @@ def parent_behind_links(trial: Trial) -> None:
         number = trial.entry(trial.last)
         if number is None or trial.system.inodes[number].kind != "symlink":
             return
-        lookup = Lookup(trial.system, trial.principal, trial.rules, trial.last.directory)
+        lookup = Lookup(trial.system, trial.principal, trial.rules, trial.top)
+        lookup.start = trial.last.directory
         trial.ending = lookup.parent(trial.system.inodes[number].target)
         trial.at = trial.last.path
     raise trial.refuse("ELOOP", trial.at, f"more than {trial.rules.symlinks} symlinks lead here")
@@ -189,10 +192,38 @@ def is_socket(trial: Trial) -> None:
 
 
 @_step
+def let_in(trial: Trial) -> None:
+    """The mount lets in who asks what is there (`fuse_getattr`, `fuse_setattr`)."""
+    trial.lookup.enter(trial.spot)
+
+
+@_step
 def is_open(trial: Trial) -> None:
-    """Some process has the socket open."""
-    if trial.inode.state == "stale":
-        raise trial.refuse("ECONNREFUSED", trial.at, f"{trial.at} is stale: the socket that was bound to it is closed")
+    """Some process has a socket open that was bound on this inode, and not on one that is shown as the same file."""
+    if trial.system.state(trial.spot) != "stale":
+        return
+    why = f"{trial.at} is stale: the socket that was bound to it is closed"
+    if trial.system.fuse(trial.spot) is not None:
+        why = out_of_reach(trial.at)
+    elif trial.inode.deleted:
+        why = replaced(trial.at)
+    raise trial.refuse("ECONNREFUSED", trial.at, why)
+
+
+def out_of_reach(path: str) -> str:
+    """Why nobody is reached by what a FUSE mount shows as a socket (`unix_find_bsd` in net/unix/af_unix.c)."""
+    return (
+        f"no open socket was bound on the inode that a FUSE mount shows as {path}: through such a mount a socket of "
+        "another file system can be seen, and not reached"
+    )
+
+
+def replaced(path: str) -> str:
+    """Why a file that was mounted leads to nobody any more."""
+    return (
+        f"{path} is the file of a socket that is closed, and has been deleted or replaced where it was mounted from: a "
+        "socket that its server has bound since is another file"
+    )
 
 
 @_step
@@ -208,13 +239,32 @@ def same_type(trial: Trial) -> None:
 @_step
 def is_listening(trial: Trial) -> None:
     """Somebody called listen() on it. Datagram sockets have no such state."""
-    state = _abstract_state(trial) if trial.found is None else trial.inode.state
-    if state == "bound" and trial.attempt.type != "dgram":
+    if _state(trial) == "bound" and trial.attempt.type != "dgram":
         raise trial.refuse("ECONNREFUSED", trial.at, f"{trial.at} is bound, but nobody called listen() on it")
 
 
+@_step
+def has_room(trial: Trial) -> None:
+    """Its queue takes one more (`unix_recvq_full_lockless`): attempts do not wait until it does."""
+    if _state(trial) == "full":
+        raise trial.refuse("EAGAIN", trial.at, queue_is_full(trial.at))
+
+
+def queue_is_full(path: str) -> str:
+    """Why a listener can't be connected to."""
+    return (
+        f"the queue of {path} is full, so a client that does not block is told EAGAIN, and one that does hangs until "
+        "the server accepts"
+    )
+
+
+def _state(trial: Trial) -> str | None:
+    return _abstract_state(trial) if trial.found is None else trial.system.state(trial.spot)
+
+
 def _abstract_state(trial: Trial) -> str | None:
-    return trial.system.abstract.get((trial.attempt.path, trial.attempt.type))
+    attempt = trial.attempt
+    return trial.system.abstract.get((attempt.path, attempt.type, attempt.network))
 
 
 @_step
@@ -241,6 +291,27 @@ def free_name(trial: Trial) -> None:
     """The last component is a name, not `.`, `..` or nothing: those are there already."""
     if trial.last.sort != "name":
         raise trial.refuse("EADDRINUSE", trial.at, f"the path ends in {trial.at}, which is there already")
+
+
+@_step
+def living(trial: Trial) -> None:
+    """The directory has not been deleted: else nothing can be made in it (`lookup_one_qstr_excl` in fs/namei.c)."""
+    if trial.system.inodes[trial.last.directory.inode].deleted:
+        at = trial.last.directory.path
+        raise trial.refuse("ENOENT", at, deleted(at))
+
+
+def deleted(path: str) -> str:
+    """Why nothing can be made in a directory."""
+    return f"{path} has been deleted where it came from: no name is in it, and none can be made"
+
+
+@_step
+def second_living(trial: Trial) -> None:
+    """The second directory has not been deleted."""
+    if trial.system.inodes[trial.target.directory.inode].deleted:
+        at = trial.target.directory.path
+        raise trial.refuse("ENOENT", at, deleted(at))
 
 
 @_step
@@ -311,16 +382,22 @@ def may_create(trial: Trial) -> None:
 def create(trial: Trial) -> None:
     """Effect of bind: a socket with 0777 without the umask's bits. The attempt closes it again, so it is stale."""
     directory = trial.system.inodes[trial.last.directory.inode]
+    maker = _maker(trial)
     inherits = trial.rules.new_group == "directory" or directory.mode & SETGID
     made = Inode(
         kind="socket",
-        uid=trial.principal.uid,
-        gid=directory.gid if inherits else trial.principal.gid,
+        uid=maker.uid,
+        gid=directory.gid if inherits else maker.gid,
         mode=0o777 & ~UMASK,
         type=trial.attempt.type,
         state="stale",
     )
     trial.system = trial.system.with_entry(trial.last.directory.inode, trial.last.name, made)
+
+
+def _maker(trial: Trial) -> Principal:
+    """Who makes what is made: a FUSE mount's server, which is root's, or who asks."""
+    return trial.principal if trial.system.fuse(trial.last.directory) is None else ROOT
 
 
 # --- removing a name -------------------------------------------------------------------------------------------------
@@ -408,7 +485,7 @@ def _not_mounted_upon(trial: Trial, ending: Ending) -> None:
 @_step
 def remove(trial: Trial) -> None:
     """Effect of unlink."""
-    trial.system = trial.system.without_entry(trial.last.directory.inode, trial.last.name)
+    trial.system = trial.system.without_entry(trial.last.directory, trial.last.name)
 
 
 # --- moving a name ---------------------------------------------------------------------------------------------------
@@ -519,7 +596,7 @@ def empty_target(trial: Trial) -> None:
 def move(trial: Trial) -> None:
     """Effect of rename."""
     here, there = trial.last, trial.target
-    trial.system = trial.system.moved(here.directory.inode, here.name, there.directory.inode, there.name)
+    trial.system = trial.system.moved(here.directory, here.name, there.directory, there.name)
 
 
 # --- reading and changing what is there ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.oracle.decision import Change, Decision
     from harness.report.trail import Step, Trails
     from harness.trials.verdict import Verdict
-    from harness.world import AclEntry, Attempt, Node, NodeKind, World
+    from harness.world import AclEntry, Attempt, Node, NodeKind, SocketState, World
 
 DRAWN = 24
 """Components of a longer path are left out in its middle, never the ones beside the refusal."""
@@ -68,6 +68,10 @@ def operation_and_path(attempt: Attempt) -> str:
         words += ["->", attempt.to]
     if attempt.cwd is not None:
         words.append(f"(in {attempt.cwd})")
+    if attempt.root is not None:
+        words.append(f"(root directory {attempt.root})")
+    if attempt.network is not None:
+        words.append(f"(network namespace {attempt.network})")
     return visible(" ".join(words))
 
 
@@ -172,13 +176,17 @@ def _aside(step: Step, decision: Decision, here: bool, title: str | None) -> lis
         aside.append(Span(f"  ({options} mounted here)", "dim"))
     elif node.kind == "socket":
         facts = ([] if node.type == "stream" else [node.type]) + (
-            [] if node.state == "listening" else [{"bound": "nobody listens", "stale": "stale"}[node.state]]
+            [_STATES[node.state]] if node.state in _STATES else []
         )
         if facts:
             aside.append(Span(f"  ({', '.join(facts)})", "dim"))
     if here and decision.outcome != "ok":
         aside.append(Span(f"  <- {_refusal(decision)}", "refused"))
     return aside
+
+
+_STATES: Mapping[SocketState, str] = {"bound": "nobody listens", "full": "its queue is full", "stale": "stale"}
+"""What is said of a socket beside that it is one."""
 
 
 def _absence(step: Step, decision: Decision, here: bool) -> str:

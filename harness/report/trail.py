@@ -37,7 +37,7 @@ class Trails:
 
     def __init__(self, world: World) -> None:
         self._nodes, self._binds = _tree(world)
-        self._known: dict[tuple[str, bool], tuple[Step, ...]] = {}
+        self._known: dict[tuple[str, bool, str], tuple[Step, ...]] = {}
 
     def of(self, attempt: Attempt) -> tuple[Step, ...]:
         """The steps of an attempt's path, from the root to the object or to what stops a lookup first."""
@@ -46,35 +46,39 @@ class Trails:
             return (Step(path, path, self._nodes.get(path), 0),)
         if not path.startswith("/"):
             path = posixpath.join(attempt.cwd or "/", path)
-        return self.to(path, follow=attempt.operation not in _NOT_FOLLOWED)
+        return self.to(path, follow=attempt.operation not in _NOT_FOLLOWED, root=self._root(attempt))
+
+    def _root(self, attempt: Attempt) -> str:
+        return "/" if attempt.root is None else self.to(attempt.root)[-1].path
 
     def deciding(self, attempt: Attempt, at: str) -> tuple[Step, ...]:
         """The steps among which `at` is: those of the path, or those of a rename's second path."""
         steps = self.of(attempt)
         if attempt.to is None or any(step.path == at for step in steps):
             return steps
-        others = self.to(posixpath.join(attempt.cwd or "/", attempt.to), follow=False)
+        others = self.to(posixpath.join(attempt.cwd or "/", attempt.to), follow=False, root=self._root(attempt))
         return others if any(step.path == at for step in others) else steps
 
-    def to(self, path: str, *, follow: bool = True) -> tuple[Step, ...]:
-        """The steps to an absolute path; `follow` says whether a symlink at its end is followed."""
-        if (path, follow) not in self._known:
-            self._known[path, follow] = self._walk(path, follow=follow)
-        return self._known[path, follow]
+    def to(self, path: str, *, follow: bool = True, root: str = "/") -> tuple[Step, ...]:
+        """The steps to an absolute path below a root directory; `follow`: a symlink at its end is followed."""
+        if (path, follow, root) not in self._known:
+            self._known[path, follow, root] = self._walk(path, root, follow=follow)
+        return self._known[path, follow, root]
 
-    def _walk(self, path: str, *, follow: bool) -> tuple[Step, ...]:
-        steps = [Step("/", "/", self._node("/"), 0)]
+    def _walk(self, path: str, root: str, *, follow: bool) -> tuple[Step, ...]:
+        steps = [Step(root, root, self._node(root), 0)]
+        top = _level(root)
         pending = [part for part in path.split("/") if part not in {"", "."}]
-        here, links = "/", 0
+        here, links = root, 0
         while pending:
             part = pending.pop(0)
             if part == "..":
-                here = posixpath.dirname(here)
-                steps.append(Step(here, "..", self._node(here), _level(here)))
+                here = here if here == root else posixpath.dirname(here)
+                steps.append(Step(here, "..", self._node(here), _level(here) - top))
                 continue
             there = posixpath.join(here, part)
             node = self._node(there)
-            steps.append(Step(there, part, node, _level(there)))
+            steps.append(Step(there, part, node, _level(there) - top))
             if node is None:
                 break
             if node.kind == "symlink" and (pending or follow or path.endswith("/")):
@@ -83,7 +87,7 @@ class Trails:
                 if links > LINKS:
                     break
                 pending[:0] = [part for part in target.split("/") if part not in {"", "."}]
-                here = "/" if target.startswith("/") else here
+                here = root if target.startswith("/") else here
                 continue
             if node.kind not in {"directory", "mount"}:
                 break
@@ -112,16 +116,24 @@ def _tree(world: World) -> tuple[Mapping[str, Node], Mapping[str, str]]:
         while _behind(parent, binds) not in nodes:
             nodes[_behind(parent, binds)] = Node(parent, "directory")
             parent = posixpath.dirname(parent)
-        if node.kind == "mount" and node.fs == "bind":
-            source = next((option[5:] for option in node.options if option.startswith("from=")), "/")
-            binds[path] = _behind(posixpath.normpath(source), binds)
+        if node.source is not None:
+            binds[path] = _behind(posixpath.normpath(node.source), binds)
             continue
         place = _behind(path, binds)
+        if node.kind == "absent":
+            gone = f"\0{len(nodes)}"
+            nodes = {_renamed(old, place, gone): node for old, node in nodes.items()}
+            binds = {mount: _renamed(source, place, gone) for mount, source in binds.items()}
+            continue
         if node.kind == "mount":
             for hidden in [old for old in nodes if old.startswith(place + "/")]:
                 del nodes[hidden]
         nodes[place] = node
     return nodes, binds
+
+
+def _renamed(path: str, old: str, new: str) -> str:
+    return new + path[len(old) :] if path == old or path.startswith(old + "/") else path
 
 
 def _behind(path: str, binds: Mapping[str, str]) -> str:

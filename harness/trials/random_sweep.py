@@ -65,7 +65,7 @@ def random_sweep(
         verdicts = map(judge, world.attempts, decisions, observations)
         return tuple(verdict for verdict in verdicts if not verdict.agree)
 
-    yield from search(differing, draw(count, first_seed))
+    yield from search(differing, draw(count, first_seed, fuse=place.facts.fuse))
 
 
 def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[World]) -> Iterator[Progress]:
@@ -83,13 +83,13 @@ def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[W
         yield Progress(number, attempts, found)
 
 
-def draw(count: int, first_seed: int = 0) -> Iterator[World]:
-    """Random worlds, the same for the same seed."""
+def draw(count: int, first_seed: int = 0, *, fuse: bool = False) -> Iterator[World]:
+    """Random worlds, the same for the same seed; with FUSE mounts if asked for."""
     for start in range(0, count, BATCH):
-        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start)
+        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start, fuse=fuse)
 
 
-def _batch(count: int, number: int) -> list[World]:
+def _batch(count: int, number: int, *, fuse: bool) -> list[World]:
     drawn: list[World] = []
 
     @seed(number)
@@ -100,7 +100,7 @@ def _batch(count: int, number: int) -> list[World]:
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(worlds())
+    @given(worlds(fuse=fuse))
     def collect(world: World) -> None:
         drawn.append(world)
 
@@ -155,6 +155,7 @@ def _simpler_node(node: Node) -> Iterator[Node]:
         dataclasses.replace(node, group="root"),
         dataclasses.replace(node, mode=DEFAULT_MODES[node.kind]),
         dataclasses.replace(node, options=tuple(option for option in node.options if option != "ro")),
+        dataclasses.replace(node, network=None),
     ):
         if simple != node:
             yield simple
@@ -172,5 +173,9 @@ def _simpler_attempt(attempt: Attempt) -> Iterator[Attempt]:
         size //= 2
     if attempt.cwd is not None:
         yield dataclasses.replace(attempt, cwd=None, path=posixpath.normpath(f"{attempt.cwd}/{attempt.path}"))
+    if attempt.root is not None:
+        yield dataclasses.replace(attempt, root=None)
+    if attempt.network is not None:
+        yield dataclasses.replace(attempt, network=None)
     if attempt.type != "stream":
         yield dataclasses.replace(attempt, type="stream")

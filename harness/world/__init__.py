@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.world.error import WorldError
 from harness.world.model import (
+    ALLOW_OTHER,
     DEFAULT_MODES,
     ROOT,
     AclEntry,
     Attempt,
+    FileSystemKind,
     Node,
     NodeKind,
     Operation,
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from harness.world.validation import complete, problems
 
 __all__ = [
+    "ALLOW_OTHER",
     "DEFAULT_MODES",
     "ROOT",
     "AclEntry",
     "Attempt",
+    "FileSystemKind",
     "Node",
     "NodeKind",
     "Operation",

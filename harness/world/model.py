@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NodeKind = Literal["directory", "socket", "file", "symlink", "mount"]
+NodeKind = Literal["directory", "socket", "file", "symlink", "mount", "absent"]
 Operation = Literal["connect", "bind", "unlink", "rename", "stat", "readlink", "chmod"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
-SocketState = Literal["listening", "bound", "stale"]
-"""listening: accepts; bound: an open socket on which nobody called listen(); stale: its socket is closed."""
+SocketState = Literal["listening", "full", "bound", "stale"]
+"""listening: accepts; full: listens, and its queue takes nobody else; bound: an open socket on which nobody called
+listen(); stale: its socket is closed.
+"""
+FileSystemKind = Literal["tmpfs", "bind", "fuse"]
+
+ALLOW_OTHER = "allow_other"
+"""The option of a FUSE mount that lets in others than who mounted it."""
 
 DEFAULT_MODES: Mapping[NodeKind, int] = {
     "directory": 0o755,
@@ -20,6 +26,7 @@ DEFAULT_MODES: Mapping[NodeKind, int] = {
     "file": 0o644,
     "symlink": 0o777,
     "mount": 0o755,
+    "absent": 0,
 }
 
 
@@ -77,9 +84,12 @@ class Node:
     entries beside the mode bits: where there are any, the mode's group bits are the mask (unless an entry `mask`
     says otherwise, which then are the mode's group bits), and the owning group has those bits too unless an entry
     `group` without a name says otherwise. `type` and `state` are a socket's. `fs` and `options` are a mount's:
-    `tmpfs` (owner, group and mode are those of its root), or `bind` with `from=/path` among the options; options
-    such as `ro` belong to that mount alone and take effect when all nodes are made. An abstract socket's path
-    begins with `@`; it has no owner or mode.
+    `tmpfs` (owner, group and mode are those of its root), or `bind` or `fuse` with `from=/path` among the options;
+    options such as `ro` belong to that mount alone and take effect when all nodes are made. A `fuse` mount shows a
+    directory by a server of root's; `owner` and `group` are who mounted it, and nobody else is let in without the
+    option `allow_other`. `absent` takes away what an earlier node made there: its sockets stay open. An abstract
+    socket's path begins with `@`; it has no owner or mode. `network` names the network namespace in which a socket was
+    made, `None` is the place's own; `root` is the root directory of the server that binds it.
     """
 
     path: str
@@ -91,8 +101,15 @@ class Node:
     acl: tuple[AclEntry, ...] = ()
     type: SocketType = "stream"
     state: SocketState = "listening"
-    fs: Literal["tmpfs", "bind"] | None = None
+    fs: FileSystemKind | None = None
     options: tuple[str, ...] = ()
+    network: str | None = None
+    root: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        """What a mount shows: its option `from=`."""
+        return next((option.removeprefix("from=") for option in self.options if option.startswith("from=")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +119,10 @@ class Attempt:
     `to` is rename's second path; `mode` is chmod's; `type` is the type of the socket that connects or binds;
     `cwd` is the working directory for a relative path (`/` if not given), entered by root beforehand. bind is made
     with umask 022 and the socket closed at once, so what it leaves is stale (an abstract name is free again). stat
-    follows a symlink at the path's end. `expect` is `ok` or an errno
-    name, `at` the component that refuses; both are optional claims of the world's author.
+    follows a symlink at the path's end. `root` is the directory that the user has as root directory (chroot(2)), and
+    `network` the network namespace that they are in, the place's own if not given. `expect` is `ok` or an errno
+    name, `at` the component that refuses, as who is outside of any `root` calls it; both are optional claims of the
+    world's author.
     """
 
     user: str
@@ -113,6 +132,8 @@ class Attempt:
     mode: int | None = None
     type: SocketType = "stream"
     cwd: str | None = None
+    root: str | None = None
+    network: str | None = None
     expect: str | None = None
     at: str | None = None
 
@@ -132,6 +153,12 @@ class World:
     nodes: tuple[Node, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of the network namespaces beside the place's own, in the order in which they are named."""
+        named = (*(node.network for node in self.nodes), *(attempt.network for attempt in self.attempts))
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     def user(self, name: str) -> User:
         """The user of that name. Raises KeyError with a sentence if there is none."""

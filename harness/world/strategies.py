@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from hypothesis import strategies as st
 
 from harness.world import (
+    ALLOW_OTHER,
     AclEntry,
     Attempt,
     Node,
@@ -32,12 +33,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _T = TypeVar("_T")
-_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract"]
+_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract", "absent"]
 _Shape = Literal["plain", "relative", "dotted", "through", "name", "path", "address", "winding"]
 _Aim = Literal["absolute", "sibling", "up", "here", "missing", "itself", "root"]
 _Entry = Literal["user", "group", "owning group", "mask"]
 
-TOPS: Final = (("/w", None), ("/w", 0o777), ("/w", 0o1777), ("/tmp", None), ("/run", None), ("/home", 0o2777))
+TOPS: Final = (
+    ("/w", None),
+    ("/w", 0o777),
+    ("/w", 0o1777),
+    ("/tmp", None),
+    ("/run", None),
+    ("/home", 0o2777),
+    ("/var/run", 0o755),
+)
 """The directories in which drawn worlds lie; a mode stands for a node of its own, else they are as a place has them."""
 DEPTH: Final = 6
 """How many names a node's path has at most."""
@@ -47,12 +56,21 @@ CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", 
 DIRECTORY_MODES: Final = (0o755, 0o711, 0o777, 0o1777, 0o750, 0o770, 0o2775, 0o3777, 0o1770, 0o700, 0o733, 0o705, 0o070)
 OBJECT_MODES: Final = (0o666, 0o660, 0o600, 0o777, 0o755, 0o222, 0o606, 0o444, 0o440, 0o066, 0o602, 0o020, 0o000)
 MISSING: Final = "nothing"
+NETWORK: Final = "other"
 ENDINGS: Final = ("/", "/.", "/..", "//", "/nothing", "/../nothing")
 
 _UIDS: Mapping[int, int] = {1001: 3, 1002: 2, 1003: 1, 0: 1}
-_SORTS: Mapping[_Sort, int] = {"socket": 6, "directory": 8, "file": 2, "symlink": 6, "mount": 3, "abstract": 1}
+_SORTS: Mapping[_Sort, int] = {
+    "socket": 6,
+    "directory": 8,
+    "file": 2,
+    "symlink": 6,
+    "mount": 3,
+    "abstract": 2,
+    "absent": 1,
+}
 _TYPES: Mapping[SocketType, int] = {"stream": 6, "dgram": 1, "seqpacket": 1}
-_STATES: Mapping[SocketState, int] = {"listening": 3, "stale": 1, "bound": 1}
+_STATES: Mapping[SocketState, int] = {"listening": 6, "stale": 2, "bound": 2, "full": 1}
 _ENTRIES: Mapping[_Entry, int] = {"user": 4, "group": 4, "owning group": 2, "mask": 1}
 _AIMS: Mapping[_Aim, int] = {
     "absolute": 4,
@@ -119,12 +137,12 @@ class _Dice:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12) -> World:
-    """Whole worlds, with at least one user beside root, one node and one attempt or more."""
+def worlds(draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12, *, fuse: bool = False) -> World:
+    """Whole worlds, with at least one user beside root, one node and one attempt or more; `fuse`: with FUSE mounts."""
     within = draw(st.sampled_from(TOPS))
     users = draw(_dices(10, 4))
     nodes = draw(_dices(24, max_nodes))
-    return _fit(within, users, nodes, draw(_dices(24, max_attempts)))
+    return _fit(within, users, nodes, draw(_dices(24, max_attempts)), fuse=fuse)
 
 
 def _dices(size: int, most: int) -> st.SearchStrategy[list[_Dice]]:
@@ -132,7 +150,12 @@ def _dices(size: int, most: int) -> st.SearchStrategy[list[_Dice]]:
 
 
 def _fit(
-    within: tuple[str, int | None], users: Sequence[_Dice], nodes: Sequence[_Dice], attempts: Sequence[_Dice]
+    within: tuple[str, int | None],
+    users: Sequence[_Dice],
+    nodes: Sequence[_Dice],
+    attempts: Sequence[_Dice],
+    *,
+    fuse: bool,
 ) -> World:
     top, open_to = within
     named = [_user(f"u{number}", dice) for number, dice in enumerate(users)]
@@ -140,7 +163,7 @@ def _fit(
     around = () if open_to is None else (Node(top, "directory", mode=open_to),)
     world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named), nodes=around))
     for dice in nodes:
-        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, dice)))
+        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, dice, fuse=fuse)))
         if not any(problems(candidate)):
             world = candidate
     made = [attempt for dice in attempts for attempt in _attempts(world, top, dice)]
@@ -192,7 +215,7 @@ def _gids(world: World) -> list[int]:
     return sorted({gid for principal in principals for gid in (principal.gid, *principal.groups)})
 
 
-def _node(world: World, top: str, dice: _Dice) -> Node:
+def _node(world: World, top: str, dice: _Dice, *, fuse: bool) -> Node:
     sort = dice.weighted(_SORTS)
     directories = _directories(world, top)
     # In half of the cases the newest directory, so that worlds become deep.
@@ -201,6 +224,8 @@ def _node(world: World, top: str, dice: _Dice) -> Node:
     owner, group = dice.one(_uids(world)), dice.one(_gids(world))
     if sort == "symlink":
         return Node(path, "symlink", owner, mode=0o777, target=_target(world, top, path, dice))
+    if sort == "absent":
+        return Node(dice.one(_paths(world) or [path]), "absent", mode=0)
     if sort in {"socket", "abstract"}:
         return _socket(world, path, owner, group, dice, abstract=sort == "abstract")
     directory = sort != "file"
@@ -209,17 +234,28 @@ def _node(world: World, top: str, dice: _Dice) -> Node:
         return _with_acl(world, Node(path, "directory" if directory else "file", owner, group, mode), dice)
     options = ("ro",) if dice.chance(2) else ()
     sources = _paths(world)
+    shown = [node.path for node in world.nodes if node.kind == "directory" and node.path != parent]
+    if fuse and shown and dice.chance(2):
+        return _fuse(world, path, dice.one(shown), options, dice)
     if dice.chance(3) or not sources:
         return _with_acl(world, Node(path, "mount", owner, group, mode, fs="tmpfs", options=options), dice)
     return Node(path, "mount", fs="bind", options=(f"from={dice.one(sources)}", *options))
 
 
+def _fuse(world: World, path: str, source: str, options: tuple[str, ...], dice: _Dice) -> Node:
+    """A FUSE mount of one of the users, open to others in half of the cases."""
+    who = dice.one(world.users)
+    allow = (ALLOW_OTHER,) if dice.chance(2) else ()
+    return Node(path, "mount", who.name, who.gid, fs="fuse", options=(f"from={source}", *allow, *options))
+
+
 def _socket(world: World, path: str, owner: int, group: int, dice: _Dice, *, abstract: bool) -> Node:
     kind, state = dice.weighted(_TYPES), dice.weighted(_STATES)
-    if (kind == "dgram" and state == "bound") or (abstract and state == "stale"):
+    if (kind == "dgram" and state in {"bound", "full"}) or (abstract and state == "stale"):
         state = "listening"
     if abstract:
-        return Node("@" + posixpath.basename(path), "socket", type=kind, state=state)
+        network = NETWORK if dice.chance(2) else None
+        return Node("@" + posixpath.basename(path), "socket", type=kind, state=state, network=network)
     node = Node(path, "socket", owner, group, dice.mode(OBJECT_MODES, 0o1000), type=kind, state=state)
     return _with_acl(world, node, dice)
 
@@ -280,15 +316,20 @@ def _somebody(world: World, dice: _Dice) -> str:
 
 def _attempt(world: World, top: str, dice: _Dice) -> Attempt:
     operation, user = dice.weighted(_OPERATIONS), _somebody(world, dice)
-    path, cwd = _object(world, top, operation, 3 if operation == "bind" else 1, dice), None
-    if not path.startswith("@"):
-        path, cwd = _shaped(world, operation, path, dice)
+    path = _object(world, top, operation, 3 if operation == "bind" else 1, dice)
+    cwd = root = network = None
+    if path.startswith("@"):
+        network = NETWORK if dice.chance(2) else None
+    else:
+        path, cwd, root = _shaped(world, operation, path, dice)
         path += _ending(dice)
     return Attempt(
         user,
         operation,
         path,
         to=_object(world, top, "rename", 2, dice) + _ending(dice) if operation == "rename" else None,
+        root=root,
+        network=network,
         mode=dice.mode(DIRECTORY_MODES, 0o4000) if operation == "chmod" else None,
         type=dice.weighted(_TYPES) if operation in {"connect", "bind"} else "stream",
         cwd=cwd,
@@ -310,6 +351,11 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
         place = dice.one(above or [top]) if not dice.chance(8) else dice.one(paths)
         names = sorted({posixpath.basename(path) for path in paths})
         return f"{place}/{dice.one(names) if dice.chance(2) else MISSING}"
+    mirrored = [(node.path, node.source) for node in world.nodes if node.fs == "fuse" and node.source is not None]
+    if mirrored and dice.chance(2):
+        mount, source = dice.one(mirrored)
+        inside = [path for path in paths if path.startswith(f"{source}/")]
+        return mount + dice.one(inside)[len(source) :] if inside else mount
     usual = _USUAL.get(operation, frozenset())
     addressed = operation in {"connect", "bind"}
     fitting = [node.path for node in world.nodes if node.kind in usual and (addressed or node.path in paths)]
@@ -317,18 +363,26 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
 
 
 def _reachable(world: World) -> list[str]:
-    """The directories that no later mount hides."""
+    """The directories that no later mount hides, and that are not taken away."""
     found: list[str] = []
     for node in world.nodes:
-        if node.kind == "mount":
+        if node.kind in {"mount", "absent"}:
             found = [path for path in found if not f"{path}/".startswith(f"{node.path}/")]
         elif node.kind == "directory":
             found.append(node.path)
     return found
 
 
-def _shaped(world: World, operation: Operation, path: str, dice: _Dice) -> tuple[str, str | None]:
-    """The same path in another guise, and the working directory that it needs."""
+def _shaped(world: World, operation: Operation, path: str, dice: _Dice) -> tuple[str, str | None, str | None]:
+    """The same path in another guise, and the working directory or the root directory that it needs."""
+    if dice.chance(10):
+        root = dice.one(_reachable(world) or ["/"])
+        return path[len(root) :] if path.startswith(f"{root}/") else path, None, root
+    path, cwd = _in_guise(world, operation, path, dice)
+    return path, cwd, None
+
+
+def _in_guise(world: World, operation: Operation, path: str, dice: _Dice) -> tuple[str, str | None]:
     shape, number = dice.weighted(_SHAPES), dice.number(4)
     addressed = operation in {"connect", "bind"}  # such a path is refused if it is long, whatever it leads to
     parent, name = posixpath.split(path)

@@ -6,13 +6,14 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args
 
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
     AclEntry,
     Attempt,
+    FileSystemKind,
     Node,
     NodeKind,
     Operation,
@@ -250,8 +251,10 @@ def _node(table: _Table) -> Node:
         acl=table.take("acl", _list_of(_acl_entry), ()),
         type=table.take("type", _one_of(SocketType), "stream"),
         state=_state(table),
-        fs=table.take("fs", _one_of(Literal["tmpfs", "bind"]), None),
+        fs=table.take("fs", _one_of(FileSystemKind), None),
         options=table.take("options", _list_of(_text), ()),
+        network=table.take("network", _text, None),
+        root=table.take("root", _text, None),
     )
     table.nothing_else()
     without = (
@@ -259,20 +262,32 @@ def _node(table: _Table) -> Node:
         if node.fs == "bind"
         else "an abstract socket"
         if node.path.startswith("@")
+        else "what is absent"
+        if kind == "absent"
         else "a symlink"
         if kind == "symlink"
+        else "a fuse mount"
+        if node.fs == "fuse"
         else None
     )
     for key in ("owner", "group", "mode"):
-        if without is not None and key in table.items and (kind != "symlink" or key == "mode"):
+        if without is not None and key in table.items and (key == "mode" or not _has_owner(node)):
             table.wrong(key, f"{without} has no {key} of its own")
     return node
+
+
+def _has_owner(node: Node) -> bool:
+    return node.kind != "absent" and node.fs != "bind" and not node.path.startswith("@")
+
+
+def _has_mode(node: Node) -> bool:
+    return _has_owner(node) and node.kind != "symlink" and node.fs != "fuse"
 
 
 def _state(table: _Table) -> SocketState:
     listening = table.take("listening", _flag, None)
     state: SocketState = table.take("state", _one_of(SocketState), "bound" if listening is False else "listening")
-    if listening is not None and listening != (state == "listening"):
+    if listening is not None and listening != (state in {"listening", "full"}):
         table.wrong("listening", f"says the contrary of state = {state!r}")
     return state
 
@@ -286,6 +301,8 @@ def _attempt(table: _Table) -> Attempt:
         mode=table.take("mode", _mode, None),
         type=table.take("type", _one_of(SocketType), "stream"),
         cwd=table.take("cwd", _text, None),
+        root=table.take("root", _text, None),
+        network=table.take("network", _text, None),
         expect=table.take("expect", _text, None),
         at=table.take("at", _text, None),
     )
@@ -340,19 +357,21 @@ def _user_items(user: User) -> dict[str, object]:
 
 
 def _node_items(node: Node) -> dict[str, object]:
-    owned = node.fs != "bind" and not node.path.startswith("@")
+    owned = _has_owner(node)
     return {
         "path": node.path,
         "kind": node.kind,
         "owner": node.owner if owned else None,
         "group": node.group if owned else None,
-        "mode": f"{node.mode:04o}" if owned and node.kind != "symlink" else None,
+        "mode": f"{node.mode:04o}" if _has_mode(node) else None,
         "target": node.target,
         "acl": [_acl_text(entry) for entry in node.acl] or None,
         "type": node.type if node.type != "stream" else None,
         "state": node.state if node.state != "listening" else None,
         "fs": node.fs,
         "options": list(node.options) or None,
+        "network": node.network,
+        "root": node.root,
     }
 
 
@@ -370,6 +389,8 @@ def _attempt_items(attempt: Attempt) -> dict[str, object]:
         "mode": None if attempt.mode is None else f"{attempt.mode:04o}",
         "type": attempt.type if attempt.type != "stream" else None,
         "cwd": attempt.cwd,
+        "root": attempt.root,
+        "network": attempt.network,
         "expect": attempt.expect,
         "at": attempt.at,
     }

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.world.model import User, World
-from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
+from harness.world.model import ALLOW_OTHER, User, World
+from harness.world.placement import Tree, no_node_path, no_path, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +73,6 @@ MOUNT_OPTIONS: Final = frozenset({"ro", "nosuid", "nodev", "noexec"})
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _ID_LIMIT: Final = 2**32 - 1  # (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)
 _PATH_LIMIT: Final = 4096  # PATH_MAX of linux/limits.h, with the closing NUL
-_NAME_LIMIT: Final = 255  # NAME_MAX
-_ABSTRACT_LIMIT: Final = 107  # sizeof(sun_path) of linux/un.h, less one
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,7 @@ def _known_user(world: World, user: str | int) -> Iterator[str]:
 def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
     if attempt.user not in users:
         yield "user", f"no user is named {attempt.user!r}"
-    yield from (("path", text) for text in _text(attempt.path))
+    yield from (("path", sentence) for sentence in no_path(attempt.path))
     if attempt.path.startswith("@") and attempt.operation not in {"connect", "bind"}:
         yield (
             "path",
@@ -177,7 +174,7 @@ def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
         if attempt.to is None:
             yield "to", "rename needs a second path: to ="
         else:
-            yield from (("to", text) for text in _text(attempt.to))
+            yield from (("to", sentence) for sentence in no_path(attempt.to))
     elif attempt.to is not None:
         yield "to", f"only rename has a second path, not {attempt.operation}"
     if (attempt.mode is None) == (attempt.operation == "chmod"):
@@ -188,66 +185,19 @@ def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
         yield "type", f"{attempt.operation} has no socket, so it takes no type"
     if attempt.cwd is not None and not attempt.cwd.startswith("/"):
         yield "cwd", f"{attempt.cwd!r} is not an absolute path"
+    if attempt.root is not None and not attempt.root.startswith("/"):
+        yield "root", f"{attempt.root!r} is not an absolute path"
+    yield from (("network", sentence) for sentence in _network(attempt.network))
     if attempt.expect not in {None, "ok"} and not hasattr(errno, attempt.expect or ""):
         yield "expect", f"{attempt.expect!r} is neither ok nor an errno's name such as EACCES"
     if attempt.at is not None and attempt.expect in {None, "ok"}:
         yield "at", "names what refuses, so it needs an expect = that is a refusal"
 
 
-def _text(path: str) -> Iterator[str]:
-    if not path:
-        yield "an empty path names nothing"
-    elif "\0" in path:
-        yield "a path can't hold a NUL"
-    elif not _encodes(path):
-        yield "the path is no valid Unicode text"
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_Spot = tuple[int, str]
-"""A place in the tree as the kernel tells them apart: the number of the mount, and the path without mounts."""
-
-
-class _Tree:
-    """What has been made so far."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[str, str] = {
-            "": "directory",
-            **dict.fromkeys(STANDARD_DIRECTORIES, "directory"),
-            **dict.fromkeys(STANDARD_LINKS, "symlink"),
-        }
-        self.made: set[str] = {""}
-        self.mounts: dict[_Spot, _Spot] = {}
-
-    def has_made(self, at: str) -> bool:
-        """Whether a node or the format has made what is there.
-
-        What only stands in the paths of nodes may be the machine's own, such as /usr, or brought into the place.
-        """
-        return at in self.made or at in STANDARD_DIRECTORIES
-
-    def spot(self, path: str) -> _Spot:
-        """Where a path leads; the topmost mount counts."""
-        mount, at = 0, ""
-        for name in path.split("/")[1:]:
-            at = f"{at}/{name}"
-            while (mount, at) in self.mounts:
-                mount, at = self.mounts[mount, at]
-        return mount, at
-
-
 def _nodes(world: World) -> Iterator[Problem]:
-    tree = _Tree()
+    tree = Tree()
     for index, node in enumerate(world.nodes):
-        for key, sentence in (*_node(world, node), *_placed(tree, node, index)):
+        for key, sentence in (*_node(world, node), *placed(tree, node, index)):
             yield Problem(("nodes", index, key), sentence)
     for index, node in enumerate(world.nodes):
         if MOUNT_OPTIONS.intersection(node.options) and tree.spot(node.path)[0] != index + 1:
@@ -262,7 +212,7 @@ def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
     if (node.target is None) == (node.kind == "symlink"):
         yield "target", "a symlink needs a target" if node.target is None else f"a {node.kind} has no target"
     if node.target is not None:
-        yield from (("target", text) for text in _text(node.target))
+        yield from (("target", sentence) for sentence in no_path(node.target))
         if len(node.target.encode(errors="replace")) >= _PATH_LIMIT:
             yield "target", f"a symlink holds at most {_PATH_LIMIT - 1} bytes"
     if node.kind != "socket":
@@ -274,13 +224,27 @@ def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
         yield "state", "a dgram socket never listens: it is open (listening, the default) or stale"
     if node.path.startswith("@") and node.state == "stale":
         yield "state", "the name of an abstract socket goes when the socket is closed: it can't be stale"
+    if node.type == "dgram" and node.state == "full":
+        yield "state", "a dgram socket's queue holds messages, and no connections: it is listening or stale"
+    yield from (("network", sentence) for sentence in _network(node.network))
+    for key, given in (("network", node.network), ("root", node.root)):
+        if given is not None and node.kind != "socket":
+            yield key, f"only a socket has a {key}, not a {node.kind}"
+    if node.root is not None and (any(no_node_path(node.root)) or not node.path.startswith(f"{node.root}/")):
+        yield "root", f"{node.root!r} is no directory above {node.path}"
     yield from _acl(world, node)
     yield from _mount(node)
 
 
+def _network(name: str | None) -> Iterator[str]:
+    if name is not None and not _NAME.fullmatch(name):
+        yield f"{name!r} can't be a network namespace's name (letters, digits, _ . -, at most 32)"
+
+
 def _acl(world: World, node: Node) -> Iterator[tuple[str, str]]:
-    if node.acl and (node.kind == "symlink" or node.fs == "bind" or node.path.startswith("@")):
-        yield "acl", "neither a symlink, a bind mount nor an abstract socket has an ACL of its own"
+    without = node.kind in {"symlink", "absent"} or node.fs in {"bind", "fuse"} or node.path.startswith("@")
+    if node.acl and without:
+        yield "acl", "neither a symlink, a bind or FUSE mount nor an abstract socket has an ACL of its own"
     seen: set[tuple[str, int | None]] = set()
     for entry in node.acl:
         known = {"user": _known_user, "group": _known_group}.get(entry.tag)
@@ -306,78 +270,10 @@ def _mount(node: Node) -> Iterator[tuple[str, str]]:
             yield "options", f"only a mount has options, not a {node.kind}"
         return
     if node.fs is None:
-        yield "fs", 'a mount is fs = "tmpfs" or fs = "bind"'
-    if len(sources) != (node.fs == "bind"):
-        yield "options", "a bind mount has one option from=/path, and a tmpfs none"
+        yield "fs", 'a mount is fs = "tmpfs", fs = "bind" or fs = "fuse"'
+    if len(sources) != (node.fs in {"bind", "fuse"}):
+        yield "options", "a bind or FUSE mount has one option from=/path, and a tmpfs none"
+    known = MOUNT_OPTIONS | ({ALLOW_OTHER} if node.fs == "fuse" else set())
     for option in node.options:
-        if option not in MOUNT_OPTIONS and option not in sources:
-            yield "options", f"{option!r} is none of {', '.join(sorted(MOUNT_OPTIONS))}, from=/path"
-
-
-def _placed(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
-    if node.path.startswith("@"):
-        if node.kind != "socket":
-            yield "path", "only a socket can have an abstract name (@...)"
-        elif len(node.path) == 1:
-            yield "path", "an abstract name needs something after the @"
-        elif len(node.path.encode(errors="replace")) > _ABSTRACT_LIMIT:
-            yield "path", f"an abstract name, with its @, has at most {_ABSTRACT_LIMIT} bytes"
-        elif f"{node.path} {node.type}" in tree.made:
-            yield "path", f"there are two {node.type} sockets named {node.path}"
-        tree.made.add(f"{node.path} {node.type}")
-        yield from (("path", text) for text in _text(node.path))
-        return
-    wrong = tuple(_node_path(node.path))
-    yield from (("path", text) for text in wrong)
-    if wrong:
-        return
-    written = ""
-    for name in node.path.split("/")[1:-1]:
-        written = f"{written}/{name}"
-        kind = tree.kinds.setdefault(tree.spot(written)[1], "directory")
-        if kind != "directory":
-            yield "path", f"{written} is a {kind}, so nothing can be made in it"
-            return
-    yield from (_mounted if node.kind == "mount" else _named)(tree, node, index)
-
-
-def _named(tree: _Tree, node: Node, _: int) -> Iterator[tuple[str, str]]:
-    at = tree.spot(node.path)[1]
-    if at in tree.made or tree.kinds.setdefault(at, node.kind) != node.kind:
-        yield "path", f"{node.path} is there already, as a {tree.kinds[at]}"
-    tree.made.add(at)
-
-
-def _mounted(tree: _Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
-    point = tree.spot(node.path)
-    root = (index + 1, f"\0{index}")
-    tree.kinds[root[1]] = "directory"
-    if node.fs == "bind":
-        source = next((option[len("from=") :] for option in node.options if option.startswith("from=")), "")
-        root = (index + 1, tree.spot(source)[1])
-        if any(_node_path(source)) or not tree.has_made(root[1]):
-            yield "options", f"from={source} is made by no node before this one"
-            return
-    kind = tree.kinds[root[1]]
-    under = tree.kinds.setdefault(point[1], "directory" if kind == "directory" else "file")
-    if "symlink" in (kind, under):
-        yield "path", "neither end of a mount can be a symlink"
-    elif (under == "directory") != (kind == "directory"):
-        yield "path", f"a {kind} can't be mounted upon a {under}"
-    else:
-        tree.made.update((point[1], root[1]))
-        tree.mounts[point] = root
-
-
-def _node_path(path: str) -> Iterator[str]:
-    yield from _text(path)
-    if not path.startswith("/"):
-        yield f"{path!r} is not an absolute path"
-    elif path == "/":
-        yield "the root directory is the place's own"
-    elif path != posixpath.normpath(path) or path.startswith("//"):
-        yield f"{path!r} must be written without ., .., double or closing slashes"
-    elif len(path.encode(errors="replace")) >= _PATH_LIMIT:
-        yield f"a path has at most {_PATH_LIMIT - 1} bytes"
-    elif any(len(name.encode(errors="replace")) > _NAME_LIMIT for name in path.split("/")):
-        yield f"a name has at most {_NAME_LIMIT} bytes"
+        if option not in known and option not in sources:
+            yield "options", f"{option!r} is none of {', '.join(sorted(known))}, from=/path"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import harness
 from harness.inside.agent import attempts
 from harness.inside.agent.loop import HANDLERS
+from harness.inside.agent.networks import Networks
 from harness.inside.agent.rounds import Rounds
 from harness.inside.rows import EncodedAttempt
 from harness.trials.run import judge_run
@@ -76,11 +77,13 @@ def inside() -> set[str]:
         "capabilities": None,
     }
     request = {
-        "attempts": [EncodedAttempt(0, "connect", None, 0, None, None, "stream")],
+        "attempts": [EncodedAttempt(0, "connect", None, 0, None, None, "stream", None, None)],
         "paths": ["/nowhere/s"],
         "principals": [me],
     }
-    rounds = Rounds(cast("Builder", None), protected_symlinks=False)  # only what makes or changes something asks it
+    rounds = Rounds(
+        cast("Builder", None), Networks(), protected_symlinks=False
+    )  # only what makes or changes something asks it
     with followed() as seen:
         (observed,) = rounds.make(json.loads(json.dumps({**request, "id": 1, "do": "attempt"})))
     child = rounds.children.child(me)
@@ -88,7 +91,7 @@ def inside() -> set[str]:
     os.waitpid(child.pid, 0)
     assert (observed.outcome, observed.at) == ("ENOENT", "/nowhere")
     with followed() as in_child:
-        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", False, [])
+        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", None, False, [])
     assert outcome[:2] == ("ENOENT", "/nowhere")
     assert "attempt" in HANDLERS
     return seen | in_child | {"inside/agent/loop.py"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from harness.oracle import lookup, permission, predict, steps
+from harness.oracle.filesystem import FileSystem, Spot
 from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from harness.oracle.filesystem import Inode
     from harness.oracle.rules import Procedure, StepName
     from harness.oracle.steps import Trial
-    from harness.world import Attempt, Principal, World
+    from harness.world import Attempt, Principal, SocketState, World
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,38 @@ def _missing_names_first(self: lookup.Lookup, directory: object) -> None:
     del self, directory
 
 
+def _open_to_all(self: lookup.Lookup, spot: Spot) -> None:
+    del self, spot
+
+
+def _open_to_root(self: lookup.Lookup, spot: Spot) -> None:
+    if self.principal.uid != 0:
+        ENTER(self, spot)
+
+
+def _with_its_acl(self: FileSystem, spot: Spot) -> Inode:
+    return self.inodes[spot.inode]
+
+
+def _whatever_shows_it(self: FileSystem, spot: Spot) -> SocketState:
+    return self.inodes[spot.inode].state
+
+
+def _in_any_network(trial: Trial) -> str | None:
+    wanted = (trial.attempt.path, trial.attempt.type)
+    return next((state for (*name, _), state in trial.system.abstract.items() if tuple(name) == wanted), None)
+
+
+def _from_the_machines_root(self: lookup.Lookup, path: str, start: Spot) -> tuple[Spot, list[str], bool]:
+    found, names, slash = BEGIN(self, path, start)
+    return self.system.root() if path.startswith("/") else found, names, slash
+
+
+def _out_of_the_root(self: lookup.Lookup, directory: Spot, name: str) -> Spot:
+    return directory.above or directory if name == ".." else STEP(self, directory, name)
+
+
+ENTER, BEGIN, STEP = lookup.Lookup.enter, lookup.Lookup.begin, lookup.Lookup.step
 SEARCH_ONLY = (Override("CAP_DAC_OVERRIDE", "directory", 7), Override("CAP_DAC_OVERRIDE", "other", 6))
 
 WRONG = (
@@ -168,5 +201,19 @@ WRONG = (
     WrongOracle("rename moves a directory into itself", _without("rename", "not_into_itself")),
     WrongOracle("rename moves directories that it may not write", _without("rename", "may_move_a_directory")),
     WrongOracle("chmod needs no ownership", _without("chmod", "ownership")),
+    WrongOracle("a full queue takes one more", _without("connect", "has_room")),
+    WrongOracle("abstract names are known in every network", patches=((steps, "_abstract_state", _in_any_network),)),
+    WrongOracle("names can be made in a deleted directory", _without("bind", "living")),
+    WrongOracle("a path begins at the machine's root", patches=((lookup.Lookup, "begin", _from_the_machines_root),)),
+    WrongOracle("two dots lead out of a root directory", patches=((lookup.Lookup, "step", _out_of_the_root),)),
+    WrongOracle("a FUSE mount is open to all", patches=((lookup.Lookup, "enter", _open_to_all),)),
+    WrongOracle("a FUSE mount is open to root", patches=((lookup.Lookup, "enter", _open_to_root),)),
+    WrongOracle("a FUSE mount can be looked at by all", _without("stat", "let_in")),
+    WrongOracle("a FUSE mount's modes can be changed by its owner", _without("chmod", "let_in")),
+    WrongOracle("a FUSE mount heeds ACLs", patches=((FileSystem, "shown", _with_its_acl),)),
+    WrongOracle("a socket is reached by whatever shows its file", patches=((FileSystem, "state", _whatever_shows_it),)),
+    WrongOracle(
+        "what is made through FUSE is its maker's", patches=((steps, "_maker", lambda trial: trial.principal),)
+    ),
 )
 """Every one of them."""

@@ -27,12 +27,12 @@ KEPT_OPEN = sys.platform == "darwin"
 """Whether connections stay open until another line says that the listeners have looked: a pid is told of open ones."""
 
 
-def serve(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoReturn:
+def serve(channel: socket.socket, cwd: str, root: str | None, protected_symlinks: bool) -> NoReturn:
     """The life of the child: for each line of attempts a line of outcomes."""
     connections: list[socket.socket] = []
     with channel.makefile("rwb") as stream:
         for line in stream:
-            said = [_attempt(trial, cwd, protected_symlinks, connections) for trial in json.loads(line)]
+            said = [_attempt(trial, cwd, root, protected_symlinks, connections) for trial in json.loads(line)]
             stream.write(json.dumps(said).encode() + b"\n")
             stream.flush()
             if KEPT_OPEN:
@@ -42,13 +42,15 @@ def serve(channel: socket.socket, cwd: str, protected_symlinks: bool) -> NoRetur
     os._exit(0)
 
 
-def _attempt(trial: Trial, cwd: str, protected_symlinks: bool, connections: list[socket.socket]) -> Outcome:
+def _attempt(
+    trial: Trial, cwd: str, root: str | None, protected_symlinks: bool, connections: list[socket.socket]
+) -> Outcome:
     operation, path, to, mode, kind = trial
     try:
         peer = _try(operation, path, to, mode, kind, connections)
     except OSError as error:
         outcome = errnos.name(error)
-        return outcome, refusing_component(operation, path, to, outcome, cwd, protected_symlinks), None
+        return outcome, refusing_component(operation, path, to, outcome, cwd, root, protected_symlinks), None
     return "ok", None, None if peer is None else peer.hex()
 
 

@@ -8,19 +8,22 @@ import select
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.inside import credentials
 from harness.inside.agent.errors import EndOfInput, RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
+from harness.inside.agent.standing import below
 from harness.inside.capabilities import become_with
+from harness.inside.libc import CLONE_NEWNET, setns
 from harness.inside.principal import become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+    from harness.inside.agent.networks import Networks
     from harness.inside.messages import EncodedCredentials, EncodedPrincipal
 
 CHILDREN = 64
@@ -47,35 +50,52 @@ def become_or_refuse(principal: EncodedPrincipal) -> None:
         ) from None
 
 
+class Standing(NamedTuple):
+    """Where a child stands: its root directory, its working directory in there, and its network namespace by name."""
+
+    root: str | None = None
+    cwd: str | None = None
+    network: str | None = None
+
+
+NOWHERE = Standing()
+"""In nothing that a world has made."""
+
+
 class Child:
     """A process that is one principal and does what `serve` has it do.
 
     `serve` is called in the process with its end of the channel and does not return; `kept` are the descriptors that it
-    needs.
+    needs. `network` is the descriptor of the network namespace that it goes into.
     """
 
     def __init__(
         self,
         principal: EncodedPrincipal,
-        cwd: str,
+        where: Standing,
         serve: Callable[[socket.socket], NoReturn],
         kept: Sequence[int] = (),
+        network: int | None = None,
     ) -> None:
         self._channel, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 reset_signals()
+                if network is not None:
+                    setns(network, CLONE_NEWNET)
                 close_all_but(theirs.fileno(), *kept)
                 os.umask(0o022)
-                os.chdir(cwd)
+                if where.root is not None:
+                    os.chroot(where.root)
+                os.chdir(where.cwd or "/")
                 become_or_refuse(principal)
                 theirs.sendall(READY + json.dumps(credentials.of_this_process()).encode() + b"\n")
                 serve(theirs)
             except RefusalError as refusal:
                 theirs.sendall(str(refusal).encode() + b"\n")
             except OSError as error:
-                theirs.sendall(f"{cwd} cannot be the working directory: {error.strerror}\n".encode())
+                theirs.sendall(f"nobody can stand in {where.cwd or where.root}: {error.strerror}\n".encode())
             finally:
                 os._exit(1)
         theirs.close()
@@ -137,20 +157,23 @@ class Child:
 class Children:
     """The children that make attempts, by principal and directory: each stays alive for the next ones."""
 
-    def __init__(self, serve: Callable[[socket.socket, str], NoReturn]) -> None:
+    def __init__(self, serve: Callable[[socket.socket, str, str | None], NoReturn], networks: Networks) -> None:
         self._serve = serve
+        self._networks = networks
         self._alive: dict[str, Child] = {}
 
-    def child(self, principal: EncodedPrincipal, directory: str | None = None) -> Child:
-        """The child that is this principal in that directory; of those that were not asked for lately, some end."""
+    def child(self, principal: EncodedPrincipal, where: Standing = NOWHERE) -> Child:
+        """The child that is this principal there; of those that were not asked for lately, some end."""
         key = json.dumps(principal, sort_keys=True) + ANYWHERE
-        if directory is not None:
-            there = os.stat(directory)
-            key += f"{there.st_dev} {there.st_ino} {directory}"  # another one may have got its name meanwhile
+        if where != NOWHERE:
+            with below(where.root):
+                there = os.stat(where.cwd or "/")
+            key += f"{there.st_dev} {there.st_ino} {where}"  # another one may have got its name meanwhile
         child = self._alive.pop(key, None)
         if child is None:
-            cwd = directory or "/"
-            child = Child(principal, cwd, lambda channel: self._serve(channel, cwd))
+            cwd, root = where.cwd or "/", where.root
+            network = self._networks.descriptor(where.network)
+            child = Child(principal, where, lambda channel: self._serve(channel, cwd, root), network=network)
             if len(self._alive) >= CHILDREN:
                 self._alive.pop(next(iter(self._alive))).end()
         self._alive[key] = child

@@ -24,11 +24,10 @@ from harness.inside.libc import (
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUSER,
-    LIBC,
     MS_RDONLY,
     PR_SET_PDEATHSIG,
-    called,
     prctl,
+    setns,
     unshare,
 )
 from harness.inside.loopback import raise_loopback
@@ -111,7 +110,7 @@ def _stay_outside(processes: int, how: bytes, root: str, brought: list[str]) -> 
                 rows = [line.split() for line in file]
             with open(f"{parent}/{kind}", "w", encoding="ascii", opener=opener) as file:
                 file.write("".join(f"{first} {first} {count}\n" for first, _, count in rows))
-    called(LIBC.setns(opener(f"{parent}/ns/pid_for_children", os.O_RDONLY), CLONE_NEWPID))
+    setns(opener(f"{parent}/ns/pid_for_children", os.O_RDONLY), CLONE_NEWPID)
     inside = os.fork()
     if inside == 0:
         furniture.mount_proc(root)

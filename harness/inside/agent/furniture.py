@@ -19,7 +19,15 @@ from harness.inside.libc import (
     mount,
 )
 
-DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+DEVICES = {
+    "null": (1, 3),
+    "zero": (1, 5),
+    "full": (1, 7),
+    "random": (1, 8),
+    "urandom": (1, 9),
+    "tty": (5, 0),
+    "fuse": (10, 229),
+}
 """The kernel's Documentation/admin-guide/devices.txt."""
 FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
@@ -87,7 +95,8 @@ def furnish(root: str, binds: list[list[str]], links: list[list[str]]) -> None:
     for path, text in links:
         os.symlink(text, root + path)
     for name in DEVICES:
-        make_device(root, name)
+        if os.path.exists(f"/dev/{name}"):
+            make_device(root, name)
     for name, text in {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}.items():
         os.symlink(text, f"{root}/dev/{name}")
     os.symlink("/run", f"{root}/var/run")

@@ -6,7 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from harness.inside.agent.children import Child
+from harness.inside.agent.children import NOWHERE, Child
 from harness.inside.libc import LIBC
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class GridChildren:
         if not self._children:
             kept = [door.fileno() for door in self._doors]
             self._children = [
-                Child(principal, "/", lambda channel: _serve(channel, self._paths, self._doors), kept)
+                Child(principal, NOWHERE, lambda channel: _serve(channel, self._paths, self._doors), kept)
                 for principal in request["principals"]
             ]
         found = []

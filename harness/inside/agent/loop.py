@@ -53,7 +53,7 @@ class Agent:
         self._builder = Builder()
         self._commands = Commands(self._selector, self._say)
         protected = bool(self.facts["sysctls"].get("fs.protected_symlinks"))
-        self._rounds = Rounds(self._builder, protected_symlinks=protected)
+        self._rounds = Rounds(self._builder, self._builder.networks, protected_symlinks=protected)
         self._grid = GridChildren(())
         self._watched: list[socket.socket] = []
 

@@ -7,14 +7,21 @@ the kernel tells of processes.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import importlib
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Outside:
     """The root that was left, kept open; none where the place has a root of its own."""
 
     descriptor: int | None = None
+    base = ""
+    """What is the root directory of the place, as the machine's own root calls it."""
 
     @classmethod
     def leave(cls, base: str) -> None:
@@ -24,8 +31,32 @@ class Outside:
         for name in ("ascii", "utf-8"):
             codecs.lookup(name)
         cls.descriptor = os.open("/", os.O_RDONLY)
+        cls.base = base
         os.chroot(base)
         os.chdir("/")
+
+    @classmethod
+    def name(cls, path: str) -> str:
+        """A path of the place as it is called after `enter`."""
+        return cls.base + path
+
+    @classmethod
+    @contextlib.contextmanager
+    def reached(cls, path: str) -> Iterator[str]:
+        """A path of the machine's own root as a system call takes it meanwhile."""
+        if cls.descriptor is None:
+            yield path
+            return
+        os.fchdir(cls.descriptor)
+        try:
+            yield path.lstrip("/")
+        finally:
+            os.chdir("/")
+
+    @classmethod
+    def open(cls, path: str, flags: int = os.O_RDONLY) -> int:
+        """Open a path of the machine's own root. Raises OSError."""
+        return os.open(path.lstrip("/") if cls.descriptor is not None else path, flags, dir_fd=cls.descriptor)
 
     @classmethod
     def enter(cls) -> None:
@@ -38,8 +69,5 @@ class Outside:
     def read(cls, path: str) -> str:
         """A text file of the kernel's, such as those in /proc. Raises FileNotFoundError where there is none."""
 
-        def opener(name: str, flags: int) -> int:
-            return os.open(name.lstrip("/") if cls.descriptor is not None else name, flags, dir_fd=cls.descriptor)
-
-        with open(path, encoding="utf-8", errors="surrogateescape", opener=opener) as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", opener=cls.open) as file:
             return file.read()

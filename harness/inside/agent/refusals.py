@@ -50,7 +50,8 @@ class TriedPath:
             try:
                 mode = os.lstat(route).st_mode
             except OSError as error:
-                if error.errno not in (errno.EACCES, errno.ENOTDIR):  # else it is the directory that refuses
+                its_own = error.errno == errno.EACCES and self.search() is None  # as a mount of FUSE says
+                if its_own or error.errno not in (errno.EACCES, errno.ENOTDIR):  # else it is the directory that refuses
                     self.at = here
                 return errnos.name(error)
             if not stat.S_ISLNK(mode) or not (pending or follow or slash):
@@ -70,6 +71,13 @@ class TriedPath:
     def search(self) -> str | None:
         """Whether what we have come to is a directory that may be searched: None, or the errno."""
         return _refused(os.stat, self.route + "/.")
+
+    def is_deleted(self) -> bool:
+        """Whether no name leads to it any more, where it is a directory."""
+        try:
+            return os.stat(self.route + "/.").st_nlink == 0
+        except OSError:
+            return False
 
     def link_that_refuses(self) -> str | None:
         """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
@@ -121,15 +129,32 @@ class TriedName:
 
 
 def refusing_component(
-    operation: str, path: str, to: str | None, outcome: str, cwd: str, protected_symlinks: bool
+    operation: str, path: str, to: str | None, outcome: str, cwd: str, root: str | None, protected_symlinks: bool
 ) -> str | None:
-    """Which component refused the attempt, found by trying the way there; None where no trial can tell."""
+    """Which component refused the attempt, found by trying the way there; None where no trial can tell.
+
+    It is called as outside of the principal's root directory, but for a path that refuses by itself.
+    """
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
     if outcome == "ENAMETOOLONG":
         for each in (path, to or ""):
             if len(os.fsencode(each)) >= PATH_MAX:
                 return each
+    at = _component(operation, path, to, outcome, cwd, protected_symlinks)
+    return None if at is None else outside(at, root)
+
+
+def outside(path: str, root: str | None) -> str:
+    """A path below a root directory as it is called outside."""
+    if root is None:
+        return path
+    return root if path == "/" else root.rstrip("/") + path
+
+
+def _component(
+    operation: str, path: str, to: str | None, outcome: str, cwd: str, protected_symlinks: bool
+) -> str | None:
     entry = TriedName(path, cwd) if operation in ("bind", "unlink", "rename") else None
     walk = TriedPath(path, cwd, operation != "readlink") if entry is None else entry.directory
     if outcome == "EACCES" and protected_symlinks and walk.links:
@@ -144,6 +169,8 @@ def refusing_component(
         return _refusing_end(entry, TriedName(to or "", cwd), outcome)
     if outcome in ("EACCES", "EROFS"):
         return walk.at if entry.writing() == outcome else None
+    if outcome == "ENOENT" and walk.is_deleted():
+        return walk.at
     return entry.at
 
 
@@ -162,7 +189,9 @@ def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | N
     if outcome == "ENAMETOOLONG":
         return target.at if len(os.fsencode(source.name)) <= NAME_MAX else source.at
     if outcome == "ENOENT":
-        return source.at if source.mode is None else None
+        if source.mode is None:
+            return source.directory.at if source.directory.is_deleted() else source.at
+        return target.directory.at if target.directory.is_deleted() else None
     if outcome == "ENOTDIR":
         return target.at if source.is_directory else source.at
     if outcome == "EPERM":

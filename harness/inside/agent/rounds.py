@@ -7,9 +7,10 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.inside.agent import attempts
-from harness.inside.agent.children import Children
+from harness.inside.agent.children import NOWHERE, Children, Standing
 from harness.inside.agent.errors import RefusalError
-from harness.inside.agent.refusals import TriedPath
+from harness.inside.agent.refusals import TriedPath, outside
+from harness.inside.agent.standing import below
 from harness.inside.rows import EncodedAttempt, EncodedObservation
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from harness.inside.agent.attempts import Outcome, Trial
     from harness.inside.agent.children import Child
+    from harness.inside.agent.networks import Networks
     from harness.inside.agent.world import Builder
     from harness.inside.messages import AttemptRequest, EncodedCredentials
 
@@ -27,11 +29,13 @@ AHEAD = 8
 
 
 class Rounds:
-    """What makes the attempts in the world that `builder` has made."""
+    """What makes the attempts in the world that `builder` has made, in its network namespaces."""
 
-    def __init__(self, builder: Builder, *, protected_symlinks: bool) -> None:
+    def __init__(self, builder: Builder, networks: Networks, *, protected_symlinks: bool) -> None:
         self._builder = builder
-        self.children = Children(lambda channel, cwd: attempts.serve(channel, cwd, protected_symlinks))
+        self.children = Children(
+            lambda channel, cwd, root: attempts.serve(channel, cwd, root, protected_symlinks), networks
+        )
 
     def make(self, request: AttemptRequest) -> list[EncodedObservation]:
         """Make attempts in order. Neighbours of one principal go to its child together. Raises RefusalError."""
@@ -41,37 +45,39 @@ class Rounds:
         done: list[EncodedObservation] = []
         for number, (start, end) in enumerate(found):
             first = rows[start]
-            if first.cwd is None:
+            where = Standing(first.root, first.cwd, first.network)
+            if where == NOWHERE:
                 for ahead, _ in found[number : number + AHEAD]:
-                    if rows[ahead].cwd is None:
-                        self.children.child(principals[rows[ahead].who])
-                child, directory = self.children.child(principals[first.who]), "/"
-            else:
-                entered = TriedPath(first.cwd + "/", "/", follow=True)  # by root, who enters it beforehand
-                if entered.refusal:
-                    done.append(EncodedObservation(entered.refusal, entered.at, None, None))
-                    continue
-                child, directory = self.children.child(principals[first.who], entered.at), entered.at
+                    row = rows[ahead]
+                    if Standing(row.root, row.cwd, row.network) == NOWHERE:
+                        self.children.child(principals[row.who])
+            try:
+                where = _entered(where)
+            except _NoEntryError as refused:
+                done.append(refused.observation)
+                continue
+            child = self.children.child(principals[first.who], where)
             batch: list[Trial] = [
                 (operation, paths[path], None if to is None else paths[to], mode, kind)
-                for _, operation, _, path, to, mode, kind in rows[start:end]
+                for _, operation, _, path, to, mode, kind, _, _ in rows[start:end]
             ]
             try:
                 child.wait_until_ready()
-                done += self._make(child, directory, batch)
+                done += self._make(child, where, batch)
             except RefusalError:
                 self.children.forget(child)
                 raise
         return done
 
-    def _make(self, child: Child, cwd: str, batch: list[Trial]) -> list[EncodedObservation]:
+    def _make(self, child: Child, where: Standing, batch: list[Trial]) -> list[EncodedObservation]:
+        cwd, root = where.cwd or "/", where.root
         for operation, path, to, _, _ in batch:
             if operation == "bind" and not path.startswith("@"):
-                self._builder.expect_new(os.path.join(cwd, path))
+                self._builder.expect_new(os.path.join(cwd, path), root)
             elif operation == "rename":
-                self._builder.expect_new(os.path.join(cwd, to or ""))
+                self._builder.expect_new(os.path.join(cwd, to or ""), root)
             elif operation == "chmod":
-                self._builder.expect_change(os.path.join(cwd, path))
+                self._builder.expect_change(os.path.join(cwd, path), root)
         child.send(json.dumps(batch).encode() + b"\n")
         outcomes: list[Outcome] = json.loads(child.read_line())
         connected = [
@@ -103,13 +109,40 @@ class Rounds:
         return found
 
 
+class _NoEntryError(Exception):
+    """Root itself can't stand there."""
+
+    def __init__(self, observation: EncodedObservation) -> None:
+        super().__init__(observation)
+        self.observation = observation
+
+
+def _entered(where: Standing) -> Standing:
+    """The directories by their paths without symlinks, once root has entered them. Raises _NoEntryError."""
+    root = where.root
+    if root is not None:
+        entered = TriedPath(root + "/", "/", follow=True)
+        if entered.refusal:
+            raise _NoEntryError(EncodedObservation(entered.refusal, entered.at, None, None))
+        root = entered.at
+    cwd = where.cwd
+    if cwd is not None:
+        with below(root):
+            entered = TriedPath(cwd + "/", "/", follow=True)
+        if entered.refusal:
+            raise _NoEntryError(EncodedObservation(entered.refusal, outside(entered.at, root), None, None))
+        cwd = entered.at
+    return Standing(root, cwd, where.network)
+
+
 def batches(rows: Sequence[EncodedAttempt]) -> list[tuple[int, int]]:
-    """Neighbouring attempts of one principal, as ranges of at most BATCH; those in a directory stand alone."""
+    """Neighbouring attempts of one principal, as ranges of at most BATCH; those that stand somewhere stand alone."""
     found: list[tuple[int, int]] = []
     start = 0
     for number, row in enumerate(rows):
         first = rows[start]
-        if number and (number - start >= BATCH or row.cwd is not None or (first.who, first.cwd) != (row.who, row.cwd)):
+        places = [(each.who, each.cwd, each.root, each.network) for each in (first, row)]
+        if number and (number - start >= BATCH or row.cwd or row.root or places[0] != places[1]):
             found.append((start, number))
             start = number
     return [*found, (start, len(rows))] if rows else []

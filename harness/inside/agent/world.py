@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from harness.inside.agent import acl, mounts
 from harness.inside.agent.accounts import AccountFiles
 from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.fuse import FuseMounts
+from harness.inside.agent.networks import Networks
 from harness.inside.agent.outside import Outside
 from harness.inside.agent.scratch import SCRATCH, remove
 from harness.inside.agent.sockets import hold
+from harness.inside.agent.standing import below, by_the_ids_of, in_network
 from harness.inside.libc import MS_BIND, mount, unmount
 from harness.inside.rows import AclRow
 
@@ -34,6 +37,8 @@ class Builder:
         self._mounted = frozenset(mounts.mounted())
         self._original = {path: _entries(path) for path in SCRATCH}
         self._accounts = AccountFiles()
+        self._fuse = FuseMounts()
+        self.networks = Networks()
 
     def build(self, world: EncodedWorld) -> None:
         """Make users, groups, nodes in order, then what mounts were asked to be (read-only, ...).
@@ -52,9 +57,12 @@ class Builder:
             if not os.path.lexists(path):
                 os.symlink(target, path)
         self._accounts.write(world)
+        self.networks.show(world["networks"])
+        self._links = world["links"]
         for node in world["nodes"]:
             try:
-                self._make(node)
+                with by_the_ids_of(self._fuse.ids(node["path"])):
+                    self._make(node)
             except OSError as error:
                 where = "" if error.filename in (None, node["path"]) else f" at {error.filename}"
                 raise RefusalError(
@@ -71,11 +79,12 @@ class Builder:
     def clean(self) -> None:
         """Take away what the world made and what its users made of it; give back what was there before."""
         for each in self.sockets:
-            each.held.close()
+            each.close()
         self.sockets.clear()
         for number, path in reversed(mounts.mounted().items()):  # wherever a user of the world has moved them
             if number not in self._mounted:
                 unmount(path)
+        self._fuse.end()
         while self._undo:
             with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
                 self._undo.pop()()
@@ -83,15 +92,15 @@ class Builder:
             for name in _entries(path) - original:
                 remove(os.path.join(path, name))
 
-    def expect_new(self, path: str) -> None:
+    def expect_new(self, path: str, root: str | None) -> None:
         """A user is about to make something here: it goes away with the world, unless it was there before."""
         above, name = os.path.split(path.rstrip("/"))
         if name not in ("", ".", ".."):  # else nothing can come of it
-            self._forget_later(os.path.join(os.path.realpath(above or "/"), name))
+            self._forget_later(os.path.join(_real(above or "/", root), name))
 
-    def expect_change(self, path: str) -> None:
+    def expect_change(self, path: str, root: str | None) -> None:
         """A user is about to change this one's mode: give it back with the world."""
-        real = os.path.realpath(path)
+        real = _real(path, root)
         if os.path.exists(real):
             self._restore_later(real)
 
@@ -126,16 +135,21 @@ class Builder:
         if path.startswith("@"):
             self._hold(node, "\0" + path[1:])
             return
+        if kind == "absent":
+            remove(path)
+            return
         _expect_mapped("uid", node["owner"])
         _expect_mapped("gid", node["group"])
         self._make_parents(path)
         if kind == "mount":
             self._mount(node)
-            if node["fs"] == "bind":
+            if node["fs"] != "tmpfs":
                 return
         elif kind == "directory" and os.path.isdir(path) and not os.path.islink(path):
             self._restore_later(path)
         else:
+            if os.path.islink(path) and os.readlink(path) == self._links.get(path):
+                os.unlink(path)  # the node stands in its place
             if os.path.lexists(path):
                 raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
             self._forget_later(path)
@@ -157,7 +171,7 @@ class Builder:
     def _mount(self, node: EncodedNode) -> None:
         path = node["path"]
         source = mounts.source(path, node["options"])
-        if node["fs"] == "bind":
+        if node["fs"] != "tmpfs":
             self._expect_own(path, source)
         if not os.path.lexists(path):
             self._forget_later(path)
@@ -165,7 +179,10 @@ class Builder:
                 os.mkdir(path, 0o755)
             else:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-        if node["fs"] == "bind":
+        if node["fs"] == "fuse":
+            ids = node["owner"], node["group"]
+            self._fuse.mount(source, path, ids, allow_other="allow_other" in node["options"])
+        elif node["fs"] == "bind":
             mount(source, path, None, MS_BIND)
         else:
             mount("tmpfs", path, "tmpfs", 0)
@@ -180,9 +197,23 @@ class Builder:
             )
 
     def _hold(self, node: EncodedNode, path: str) -> None:
-        held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")
+        root = node["root"]
+        if root is not None:
+            path = path[len(root) :]
+        with in_network(self.networks.own, self.networks.descriptor(node["network"])), below(root):
+            held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")
         if held is not None:
             self.sockets.append(held)
+
+
+def _real(path: str, root: str | None) -> str:
+    """What a path leads to for who has that root directory, as it is called outside of it."""
+    try:
+        with below(root):
+            real = os.path.realpath(path)
+    except OSError:  # nobody gets in there, so nothing will come of it
+        return path
+    return real if root is None else os.path.realpath(root).rstrip("/") + real
 
 
 def _entries(path: str) -> frozenset[str]:

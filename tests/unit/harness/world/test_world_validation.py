@@ -59,14 +59,23 @@ def test_a_world_needs_a_name() -> None:
         (Node("@" + "a" * 107, "socket"), "path: an abstract name, with its @, has at most 107 bytes"),
         (Node("/run/f", "file", fs="tmpfs"), "fs: only a mount has a file system, not a file"),
         (Node("/run/f", "file", options=("ro",)), "options: only a mount has options, not a file"),
-        (Node("/run/m", "mount"), 'fs: a mount is fs = "tmpfs" or fs = "bind"'),
+        (Node("/run/m", "mount"), 'fs: a mount is fs = "tmpfs", fs = "bind" or fs = "fuse"'),
         (Node("/" + "a/" * 2047 + "bb", "file"), "path: a path has at most 4095 bytes"),
         (Node("/run/" + "é" * 128, "file"), "path: a name has at most 255 bytes"),
         (
             Node("/run/l", "symlink", target="x", acl=(AclEntry("user", "alice", 7),)),
-            "acl: neither a symlink, a bind mount nor an abstract socket has an ACL of its own",
+            "acl: neither a symlink, a bind or FUSE mount nor an abstract socket has an ACL of its own",
         ),
         (Node("/run/f", "file", acl=(AclEntry("user", "alice", 8),)), "acl: 8 are no permissions: 0 to 7"),
+        (Node("/run/s", "socket", type="dgram", state="full"), "state: a dgram socket's queue holds messages"),
+        (Node("/run/s", "socket", network="a/b"), "network: 'a/b' can't be a network namespace's name"),
+        (Node("/run/f", "file", network="a"), "network: only a socket has a network, not a file"),
+        (Node("/run/s", "socket", root="/srv"), "root: '/srv' is no directory above /run/s"),
+        (Node("/run/d", "absent"), "path: /run/d is made by no node before this one, so it is absent anyway"),
+        (
+            Node("/mnt/m", "mount", fs="tmpfs", options=("allow_other",)),
+            "options: 'allow_other' is none of nodev, noexec, nosuid, ro, from=/path",
+        ),
     ],
 )
 def test_nodes_that_nothing_could_make(node: Node, sentence: str) -> None:
@@ -82,6 +91,11 @@ def test_nodes_that_nothing_could_make(node: Node, sentence: str) -> None:
         (Attempt("alice", "stat", "/a", mode=0), "mode: stat takes no mode"),
         (Attempt("alice", "chmod", "/a", mode=-1), "mode: -0o1 is not a mode: 0 to 7777"),
         (Attempt("alice", "stat", "/a", type="dgram"), "type: stat has no socket, so it takes no type"),
+        (Attempt("alice", "stat", "/a", root="srv"), "root: 'srv' is not an absolute path"),
+        (
+            Attempt("alice", "connect", "@a", network=""),
+            "network: '' can't be a network namespace's name (letters, digits, _ . -, at most 32)",
+        ),
     ],
 )
 def test_attempts_that_nobody_could_make(attempt: Attempt, sentence: str) -> None:
@@ -130,6 +144,45 @@ def test_a_mount_shows_only_what_the_world_has_made() -> None:
     assert said(Node("/data/run/s", "socket"), bind("/data"))[:1] == refused(1, "/data")
     assert said(Node("/data", "directory"), Node("/data/run/s", "socket"), bind("/data")) == []
     assert said(bind("/home")) == []
+
+
+def test_what_is_taken_away_can_be_made_anew_and_holds_nothing_any_more() -> None:
+    folder, gone = Node("/srv/d", "directory"), Node("/srv/d", "absent")
+    shown = Node("/mnt/d", "mount", fs="bind", options=("from=/srv/d",))
+    assert said(folder, gone, folder) == []
+    assert said(folder, gone, gone)[:1] == [
+        "nodes.2.path: /srv/d is made by no node before this one, so it is absent anyway"
+    ]
+    assert said(folder, shown, gone, folder) == []
+    inside = Node("/mnt/d/s", "socket")
+    assert said(folder, shown, gone, inside) == [
+        "nodes.3.path: /mnt/d has been taken away, so nothing can be made in it"
+    ]
+    assert said(Node("/mnt/d", "directory"), shown, Node("/mnt/d", "absent"))[-1].startswith(
+        "nodes.2.path: /mnt/d can't"
+    )
+
+
+def test_only_sockets_are_made_through_a_fuse_mount_and_nothing_is_mounted_near_it() -> None:
+    real = Node("/srv/real", "directory")
+    fuse = Node("/mnt/m", "mount", fs="fuse", options=("from=/srv/real",))
+    assert said(real, fuse, Node("/mnt/m/s", "socket"), Node("/srv/real/f", "file")) == []
+    assert said(real, fuse, Node("/mnt/m/f", "file"))[0].startswith("nodes.2.path: /mnt/m is shown by a FUSE mount")
+    assert said(real, fuse, Node("/mnt/m/d/s", "socket"))[0].startswith("nodes.2.path: /mnt/m/d is made by no node")
+    for mount in (
+        Node("/srv/real/t", "mount", fs="tmpfs"),
+        Node("/mnt/m", "mount", fs="tmpfs"),
+        Node("/srv/x", "mount", fs="bind", options=("from=/mnt/m",)),
+    ):
+        assert [it.split(":")[0] for it in said(real, fuse, mount)] in (["nodes.2.path"], ["nodes.2.options"]), mount
+    assert said(real, Node("/srv/real/t", "mount", fs="tmpfs"), fuse)[0].startswith(
+        "nodes.2.options: from=/srv/real holds"
+    )
+
+
+def test_a_directory_stands_in_the_place_of_the_link_that_every_place_has() -> None:
+    assert said(Node("/var/run", "directory"), Node("/var/run/s", "socket")) == []
+    assert said(Node("/var/run/s", "socket")) == ["nodes.0.path: /var/run is a symlink, so nothing can be made in it"]
 
 
 def test_a_name_stands_for_one_number_wherever_it_is_asked_for() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def where(operation: str, path: str, outcome: str, cwd: Path, to: str | None = None) -> str | None:
-    return refusing_component(operation, path, to, outcome, str(cwd), protected_symlinks=False)
+    return refusing_component(operation, path, to, outcome, str(cwd), None, protected_symlinks=False)
 
 
 def test_a_missing_name_is_the_first_one_that_is_missing(tmp_path: Path) -> None:
