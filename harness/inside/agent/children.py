@@ -172,7 +172,7 @@ class Children:
         child = self._alive.pop(key, None)
         if child is None:
             cwd, root = where.cwd or "/", where.root
-            network = self._networks.descriptor(where.network)
+            network = None if where.network is None else self._networks.descriptor(where.network)
             child = Child(principal, where, lambda channel: self._serve(channel, cwd, root), network=network)
             if len(self._alive) >= CHILDREN:
                 self._alive.pop(next(iter(self._alive))).end()

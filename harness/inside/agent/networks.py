@@ -27,11 +27,11 @@ class Networks:
         except OSError as error:
             raise RefusalError(f"the network namespace {name} cannot be made here: {error.strerror}") from None
 
-    def descriptor(self, name: str | None) -> int | None:
-        """A descriptor of the one of that name; `None` for the place's own. Raises RefusalError."""
-        if name is not None and name not in self._known:
+    def descriptor(self, name: str) -> int:
+        """A descriptor of the one of that name. Raises RefusalError."""
+        if name not in self._known:
             raise RefusalError(f"the world has no network namespace {name}")
-        return None if name is None else self._known[name]
+        return self._known[name]
 
     def _show(self, name: str) -> None:
         if name not in self._known:

@@ -200,7 +200,8 @@ class Builder:
         root = node["root"]
         if root is not None:
             path = path[len(root) :]
-        with in_network(self.networks.own, self.networks.descriptor(node["network"])), below(root):
+        network = None if node["network"] is None else self.networks.descriptor(node["network"])
+        with in_network(self.networks.own, network), below(root):
             held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")
         if held is not None:
             self.sockets.append(held)
