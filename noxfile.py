@@ -54,6 +54,7 @@ PORTABLE = sorted(
     if path.name != "test_identity_documents.py"  # which holds the documents against the harness too
 )
 CLAUDE_CODE = "2.1.197"
+OTHER_CLIENTS = ("@openai/codex@0.171.0", "@google/gemini-cli@0.61.0")
 # Each lock: what `uv pip compile` reads. The build backend is locked too, so that no build fetches anything unlocked.
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
@@ -185,13 +186,17 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def client(session: nox.Session) -> None:
-    """Claude Code itself, from npm, in a place with two users; only the Messages API is a stand-in."""
+    """Claude Code itself, from npm, in a place with two users, and other agents; only their services are stand-ins."""
     install(session, "harness")
     folder = ROOT / ".cache" / "claude-code"
     if not (folder / "node_modules" / ".bin" / "claude").exists():
         folder.mkdir(parents=True, exist_ok=True)
         version = f"@anthropic-ai/claude-code@{CLAUDE_CODE}"
         session.run("npm", "install", "--silent", "--prefix", str(folder), version, external=True)
+    others = ROOT / ".cache" / "other-clients"
+    if not all((others / "node_modules" / ".bin" / name).exists() for name in ("codex", "gemini")):
+        others.mkdir(parents=True, exist_ok=True)
+        session.run("npm", "install", "--silent", "--prefix", str(others), *OTHER_CLIENTS, external=True)
     pytest(session, "tests/client")
 
 

@@ -106,11 +106,11 @@ def _read(options: argparse.Namespace) -> tuple[Reader, list[tuple[Transcript, O
 
 
 def _own() -> Iterator[Transcript]:
-    from observatory.cli.settings_scope import settings_directory
+    from observatory.hooks.clients import CLIENTS
     from observatory.transcripts.files import in_directory
 
     try:
-        yield from in_directory(settings_directory(everywhere=True))
+        yield from in_directory(CLIENTS["claude"].path(everywhere=True))
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
             _say(f"{error.filename} can't be read: {error.strerror}")

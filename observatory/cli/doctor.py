@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observatory.cli.server_options import add_server_options, server_uids, socket_path
-from observatory.cli.settings_scope import settings_directory
 from observatory.text import printable
 
 if TYPE_CHECKING:
@@ -29,8 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Examine, and print each diagnosis as it is made."""
     from observatory.client.doctor import examine, exit_status
+    from observatory.hooks.clients import CLIENTS
 
-    places = [settings_directory(True), settings_directory(False)]
+    places = [CLIENTS["claude"].path(everywhere) for everywhere in (True, False)]
     diagnoses = []
     path = str(Path(socket_path(options)).absolute())
     for diagnosis in examine(path, server_uids(options), places):

@@ -1,4 +1,4 @@
-"""Install hooks in Claude Code's settings, so that every event of a session goes to the server."""
+"""Install hooks in an agent's settings, so that every event of a session goes to the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from observatory.address import LONGEST_PATH
 from observatory.cli.server_options import SOCKET_HELP, server_uids, socket_path
-from observatory.cli.settings_scope import add_scope_options, settings_directory, show
+from observatory.cli.settings_scope import add_scope_options, show
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
@@ -20,10 +20,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `install-hooks`."""
     parser = subparsers.add_parser(
         "install-hooks",
-        help="add hooks to Claude Code's settings",
-        description="Add a hook for every event to Claude Code's settings: for those that `claude --version` knows, or "
-        "for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it "
-        "was is kept beside it. Prints the change.",
+        help="add hooks to an agent's settings",
+        description="Add a hook for every event to an agent's settings, Claude Code's unless --client says another: "
+        "for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file "
+        "stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.",
     )
     add_scope_options(parser)
     parser.add_argument("--socket", metavar="PATH", help=SOCKET_HELP)
@@ -41,14 +41,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Install the hooks."""
     from observatory.hooks import event_names, files, settings
+    from observatory.hooks.clients import CLIENTS
     from observatory.hooks.command import Recipient
     from observatory.hooks.program import client_version
 
     uids = server_uids(options)
     recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(uids)))
-    path = files.settings_path(settings_directory(options.everywhere))
-    version = client_version()
-    wanted = settings.handlers(event_names.listened(version), recipient)
+    client = CLIENTS[options.client]
+    path = files.settings_path(client.path(options.everywhere), client.file)
+    version = None if client.events else client_version()
+    wanted = settings.handlers(client.events or event_names.listened(version), recipient, client)
     change = files.plan_install(path, wanted)
     show(change)
     if not change.changes:
@@ -61,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
             "" if change.backup is None else f" {files.backup_path(path).name} beside it keeps the file without them."
         )
         print(printable(f"{path} has {len(wanted)} hooks, which send to {recipient.socket}.{kept}"))
-    if unknown := [event for event in event_names.listened(None) if event not in wanted]:
-        here = ".".join(map(str, version or ()))
+    if version is not None and (unknown := [name for name in event_names.listened(None) if name not in wanted]):
+        here = ".".join(map(str, version))
         print(f"Left out, as Claude Code {here} doesn't know them yet: {', '.join(unknown)}.")
     return ExitStatus.DONE
 

@@ -1,10 +1,8 @@
-"""Which settings file a command is about, all sessions' or those of one directory, and what it would change there."""
+"""Which settings file a command is about: which agent's, for all sessions or one directory's. What it would change."""
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observatory.text import printable_lines
@@ -16,7 +14,16 @@ if TYPE_CHECKING:
 
 
 def add_scope_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which sessions are meant."""
+    """Add the options that say which sessions are meant, and whose."""
+    from observatory.hooks.clients import CLIENTS
+
+    parser.add_argument(
+        "--client",
+        choices=tuple(CLIENTS),
+        default="claude",
+        help="whose hooks: Claude Code's, Codex's (hooks.json in $CODEX_HOME, else in ~/.codex, or in .codex) or "
+        "Gemini CLI's (settings.json in ~/.gemini, or in .gemini)",
+    )
     scope = parser.add_mutually_exclusive_group(required=True)
     scope.add_argument(
         "--global",
@@ -30,14 +37,6 @@ def add_scope_options(parser: argparse.ArgumentParser) -> None:
         help="sessions in the current directory: .claude/settings.json",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the change, and change nothing")
-
-
-def settings_directory(everywhere: bool) -> Path:
-    """The `.claude` directory of a scope."""
-    if not everywhere:
-        return Path.cwd() / ".claude"
-    configured = os.environ.get("CLAUDE_CONFIG_DIR")
-    return Path(configured).absolute() if configured else Path.home() / ".claude"
 
 
 def show(change: SettingsChange) -> None:

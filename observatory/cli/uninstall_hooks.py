@@ -1,10 +1,10 @@
-"""Take observatory's hooks out of Claude Code's settings again."""
+"""Take observatory's hooks out of an agent's settings again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observatory.cli.settings_scope import add_scope_options, settings_directory, show
+from observatory.cli.settings_scope import add_scope_options, show
 from observatory.errors import ExitStatus
 from observatory.text import printable
 
@@ -18,9 +18,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `uninstall-hooks`."""
     parser = subparsers.add_parser(
         "uninstall-hooks",
-        help="take the hooks out of Claude Code's settings",
-        description="Take observatory's hooks out of Claude Code's settings. A file that nobody has changed since the "
-        "installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.",
+        help="take the hooks out of an agent's settings",
+        description="Take observatory's hooks out of an agent's settings, Claude Code's unless --client says another. "
+        "A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all "
+        "but the hooks stays. Prints the change.",
     )
     add_scope_options(parser)
     parser.set_defaults(run=run)
@@ -29,8 +30,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Uninstall the hooks."""
     from observatory.hooks import files
+    from observatory.hooks.clients import CLIENTS
 
-    path = files.settings_path(settings_directory(options.everywhere))
+    client = CLIENTS[options.client]
+    path = files.settings_path(client.path(options.everywhere), client.file)
     change = files.plan_uninstall(path)
     show(change)
     if not change.changes:

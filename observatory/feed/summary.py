@@ -14,7 +14,18 @@ PATH: Final = 80
 
 _PATHS: Final = frozenset({"file_path", "notebook_path", "path", "filePath", "new_cwd", "worktree_path"})
 _TELLING: Final = (
-    *("command", "file_path", "notebook_path", "pattern", "url", "query", "description", "prompt", "error"),
+    *(
+        "command",
+        "file_path",
+        "notebook_path",
+        "pattern",
+        "url",
+        "query",
+        "description",
+        "prompt_response",
+        "prompt",
+        "error",
+    ),
     *("message", "reason", "source", "trigger", "last_assistant_message", "agent_type", "_value", "_raw"),
 )
 """Fields that tell what it is about in most events and tools, the most telling first."""

@@ -1,9 +1,10 @@
-"""The hooks of a Claude Code settings file, as text in and text out. Nothing here touches a file."""
+"""The hooks of an agent's settings file, as text in and text out. Nothing here touches a file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from observatory.hooks.clients import CLIENTS
 from observatory.hooks.command import CLIENT_SECONDS, Recipient, hook_command, is_hook_command
 from observatory.hooks.json_text import (
     Container,
@@ -21,22 +22,29 @@ from observatory.hooks.json_text import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from observatory.hooks.clients import Client
+
 NEW = "{}\n"
 """What a settings file that doesn't exist, or in which nothing is written, is taken to be. So does the client."""
 
 
 class Handler(TypedDict):
-    """One hook as the client's settings name it; `timeout` in seconds."""
+    """One hook as the client's settings name it; `timeout` in the client's unit."""
 
     type: str
     command: str
     timeout: int
 
 
-def handlers(events: Iterable[str], recipient: Recipient) -> dict[str, Handler]:
-    """The hook of each event."""
+def handlers(events: Iterable[str], recipient: Recipient, client: Client = CLIENTS["claude"]) -> dict[str, Handler]:
+    """The hook of each event of a client, which is sent by the name that the event has here."""
+    seconds = CLIENT_SECONDS * client.ticks
     return {
-        event: {"type": "command", "command": hook_command(event, recipient), "timeout": CLIENT_SECONDS}
+        event: {
+            "type": "command",
+            "command": hook_command(client.events.get(event, event), recipient),
+            "timeout": seconds,
+        }
         for event in events
     }
 

@@ -251,7 +251,7 @@ class SessionReader:
     def _notice(self, event: dict[str, Any]) -> None:
         """A notification says that the client waits. Older clients say for what in words only."""
         kind, message = event.get("notification_type"), str(event.get("message", ""))
-        if kind == "permission_prompt" or (kind is None and "permission" in message):
+        if kind in {"permission_prompt", "ToolPermission"} or (kind is None and "permission" in message):
             if not self._waits:
                 self._waits[_MAIN] = _Use(_MAIN, "")
         elif kind == "elicitation_dialog":

@@ -51,7 +51,7 @@ function _shtab_observatory_using
 end
 
 set -g _shtab_observatory_commands serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --burst --by --ca --command --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --ntfy --on --output-socket --port --prices --quiet --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user --webhook
+set -g _shtab_observatory_opts_with_value --after --burst --by --ca --client --command --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --ntfy --on --output-socket --port --prices --quiet --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user --webhook
 
 complete -c observatory -e
 complete -c observatory -f
@@ -177,15 +177,17 @@ complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observato
 complete -c observatory -n '_shtab_observatory_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using doctor' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using doctor' -l server-user -x -d 'also trust a server of this user (name or uid); may be given again. One'"'"'s own, root'"'"'s, and the system'"'"'s at its own socket are trusted always; another user'"'"'s is refused'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a install-hooks -d 'Add a hook for every event to Claude Code'"'"'s settings: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a install-hooks -d 'Add a hook for every event to an agent'"'"'s settings, Claude Code'"'"'s unless --client says another: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using install-hooks' -l client -xka "claude codex gemini" -d 'whose hooks: Claude Code'"'"'s, Codex'"'"'s (hooks.json in $CODEX_HOME, else in ~/.codex, or in .codex) or Gemini CLI'"'"'s (settings.json in ~/.gemini, or in .gemini)'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -l global -d 'all sessions of this user: settings.json in $CLAUDE_CONFIG_DIR, else in ~/.claude'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -l project -d 'sessions in the current directory: .claude/settings.json'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -l dry-run -d 'print the change, and change nothing'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -l socket -x -d 'the server'"'"'s socket (default: $CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in $XDG_RUNTIME_DIR where that is the user'"'"'s alone, else /tmp/claude-observatory.sock, else the system'"'"'s, /run/claude-observatory/observatory.sock)'
 complete -c observatory -n '_shtab_observatory_using install-hooks' -l server-user -x -d 'also send to a server of this user (name or uid); may be given again. A server of one'"'"'s own, or of root, is always sent to; another user'"'"'s never gets anything'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a uninstall-hooks -d 'Take observatory'"'"'s hooks out of Claude Code'"'"'s settings. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a uninstall-hooks -d 'Take observatory'"'"'s hooks out of an agent'"'"'s settings, Claude Code'"'"'s unless --client says another. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l client -xka "claude codex gemini" -d 'whose hooks: Claude Code'"'"'s, Codex'"'"'s (hooks.json in $CODEX_HOME, else in ~/.codex, or in .codex) or Gemini CLI'"'"'s (settings.json in ~/.gemini, or in .gemini)'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l global -d 'all sessions of this user: settings.json in $CLAUDE_CONFIG_DIR, else in ~/.claude'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l project -d 'sessions in the current directory: .claude/settings.json'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l dry-run -d 'print the change, and change nothing'

@@ -16,11 +16,11 @@ _shtab_observatory_commands() {
     events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
     export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
     forward:'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
-    install-hooks:'Add a hook for every event to Claude Code'"'"'s settings: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
+    install-hooks:'Add a hook for every event to an agent'"'"'s settings, Claude Code'"'"'s unless --client says another: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
     notify:'Follow the events that one may see, and tell what happens from now on: a line on standard output, and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait that is over by then is not told. Ends when interrupted.'
     serve:'Listen on a Unix socket, and keep each event with its sender'"'"'s kernel-verified credentials.'
     sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see.'
-    uninstall-hooks:'Take observatory'"'"'s hooks out of Claude Code'"'"'s settings. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
+    uninstall-hooks:'Take observatory'"'"'s hooks out of an agent'"'"'s settings, Claude Code'"'"'s unless --client says another. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
     watch:'Show sessions, and events as they come, as far as one may see them; with filters, and each event with what the kernel proves apart from what its sender claims. Works over ssh.'
     web:'Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they come. Prints a link with a token, which lets one browser in, once; then the next link.'
     whoami:'Show the credentials with which the kernel introduces you to the server.'
@@ -133,6 +133,7 @@ _shtab_observatory_forward_defaults_added=0
 
 _shtab_observatory_install_hooks_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex) or Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini)]:client:(claude codex gemini)"
   "--global[all sessions of this user\: settings.json in \$CLAUDE_CONFIG_DIR, else in \~\/.claude]"
   "--project[sessions in the current directory\: .claude\/settings.json]"
   "--dry-run[print the change, and change nothing]"
@@ -197,6 +198,7 @@ _shtab_observatory_sessions_defaults_added=0
 
 _shtab_observatory_uninstall_hooks_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex) or Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini)]:client:(claude codex gemini)"
   "--global[all sessions of this user\: settings.json in \$CLAUDE_CONFIG_DIR, else in \~\/.claude]"
   "--project[sessions in the current directory\: .claude\/settings.json]"
   "--dry-run[print the change, and change nothing]"
