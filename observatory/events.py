@@ -49,6 +49,7 @@ _SPACE = b" \t\n\r"  # RFC 8259, section 2
 _encode = msgspec.json.Encoder().encode
 _BEFORE_VALUES = (b",", b"[", b"{")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_NO_OPENING = bytes(set(range(256)) - set(b"[{"))
 _ONE_DEEPER_OR_LESS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: 1 and -1
 # An escape: half a surrogate pair, standing alone, is the named group.
 _ESCAPES = re.compile(
@@ -229,7 +230,7 @@ def _is_too_deep(body: bytes | bytearray, fields: Mapping[str, msgspec.Raw]) -> 
     Most brackets stand in texts, which are a tool's input or output, and those in the second level or the third. To
     take these levels apart is quicker than to look at each quotation mark; and so is, in a short body, to count.
     """
-    if len(body) <= SHORT and body.count(b"[") + body.count(b"{") <= DEEPEST:
+    if len(body) <= SHORT and len(body.translate(None, _NO_OPENING)) <= DEEPEST:
         return False
     values: Iterable[msgspec.Raw] = fields.values()
     for level in (2, 3):

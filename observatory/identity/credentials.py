@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class PeerCredentials:
+class PeerCredentials(NamedTuple):
     """Who *opened* the connection, in the words of the kernel: its connector, not whoever speaks on it now.
 
     The kernel records these once: for the accepting side at the peer's connect(), for the connecting side at
