@@ -11,7 +11,7 @@ from observatory.http.parser import Refusal
 from observatory.http.responses import answer, refusal_answer
 from observatory.service.limits import INDEX_DELAY
 from observatory.service.states import BLOCKED, CLOSED, SENT
-from observatory.sessions.lifetimes import Lifetimes
+from observatory.sessions.lifetimes import BOUNDS, Lifetimes
 from observatory.store import INDEX_EVERY, NotStored
 
 if TYPE_CHECKING:
@@ -83,10 +83,12 @@ class Committer:
         ts = timestamp(now)
         number = self._store.last_id
         events = []
+        introduce = self._lifetimes.introduce
         for connection, _, name, said in pending:
             number += 1
-            event = compose(number, now, ts, name, connection.peer, said)
-            lineage = self._lifetimes.introduce(connection.sock, connection.peer, event.name, event.session)
+            peer = connection.peer
+            event = compose(number, now, ts, name, peer, said)
+            lineage = introduce(connection.sock, peer, event.name, event.session)
             if lineage is not None:
                 event = with_process(event, lineage)
             events.append(event)
@@ -102,7 +104,9 @@ class Committer:
         for publish in self._publish:
             publish(events)
         for (connection, _, _, _), event in zip(pending, events, strict=False):  # those of the ended have no sender
-            self._lifetimes.stored(connection.peer, event.name, event.session)
+            if event.name in BOUNDS:
+                self._lifetimes.stored(connection.peer, event.name, event.session)
+        self._lifetimes.all_stored()
         for connection, request, _, _ in pending:
             connection.uncommitted -= 1
             if connection.state is CLOSED:

@@ -55,7 +55,8 @@ SHARE_OF_DESCRIPTORS: Final = 4
 _BEGINNINGS: Final = frozenset({"SessionStart", "UserPromptSubmit"})
 """What no hook says that has outlived its session: another process of the session lives, a terminal's say, when a
 script that went on with the session has ended it."""
-_BOUNDS: Final = _BEGINNINGS | {"SessionEnd"}
+BOUNDS: Final = _BEGINNINGS | {"SessionEnd"}
+"""The events with which sessions begin and end."""
 
 INTERVAL: Final = 0.01
 """Seconds between two looks at one user's hooks in the long run, so that nobody can make the server look all day."""
@@ -135,6 +136,8 @@ class Lifetimes:
         self._memory: Memory | None = None
         self._here = here()
         self._users: OrderedDict[int | None, _User] = OrderedDict()
+        self._watched: set[tuple[int, str]] = set()
+        """All sessions that are held."""
         self._fresh: list[tuple[int, str]] = []
         """Sessions of which nothing has been stored yet."""
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
@@ -144,14 +147,15 @@ class Lifetimes:
     ) -> Lineage | None:
         """Look at the sender of an event that is about to be stored, unless its session's process is known already.
 
-        Gives what was read, if the sender's own descriptor proves it. To be followed by `stored` or `not_stored`, and
-        all that before the sender gets its answer: afterwards the sender may be gone.
+        Gives what was read, if the sender's own descriptor proves it. To be followed by `all_stored` or `not_stored`,
+        and all that before the sender gets its answer: afterwards the sender may be gone.
         """
         if peer is None or peer.uid is None or session is None or event == "SessionEnd":
             return None
-        user, key = self._user(peer.uid), (peer.uid, session)
-        if key in user.held:
+        key = peer.uid, session
+        if key in self._watched:
             return None
+        user = self._user(peer.uid)
         now, ended = time.monotonic(), user.over.get(key)
         if event not in _BEGINNINGS and ended is not None and now - ended < LATE:
             return None
@@ -163,10 +167,13 @@ class Lifetimes:
             self._begin(user, peer.uid, session, found, peer)
         return lineage
 
-    def stored(self, peer: PeerCredentials | None, event: str, session: str | None) -> None:
-        """Take note of an event that was stored."""
+    def all_stored(self) -> None:
+        """What was introduced is stored."""
         self._fresh.clear()
-        if peer is None or peer.uid is None or session is None or event not in _BOUNDS:
+
+    def stored(self, peer: PeerCredentials | None, event: str, session: str | None) -> None:
+        """Take note of an event that was stored; only one of `BOUNDS` means anything."""
+        if peer is None or peer.uid is None or session is None or event not in BOUNDS:
             return
         user = self._user(peer.uid)
         if event == "SessionEnd":
@@ -232,6 +239,7 @@ class Lifetimes:
 
     def _hold(self, user: _User, key: tuple[int, str], held: _Held) -> None:
         user.held[key] = held
+        self._watched.add(key)
         self._room -= 1
         self._watch(held.pidfd, lambda: self._ended(user, key))
 
@@ -263,6 +271,7 @@ class Lifetimes:
     def _let_go(self, user: _User, key: tuple[int, str]) -> None:
         held = user.held.pop(key, None)
         if held is not None:
+            self._watched.discard(key)
             self._unwatch(held.pidfd)
             os.close(held.pidfd)
             self._room += 1

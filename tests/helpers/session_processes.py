@@ -95,6 +95,7 @@ class Loop:
                 self.lifetimes.not_stored()
             else:
                 self.lifetimes.stored(peer, event, session)
+                self.lifetimes.all_stored()
             connection.sendall(b"x")
         return peer
 

@@ -10,7 +10,8 @@ from observatory.identity import PeerCredentials
 
 IDS = st.integers(0, 4) | st.just(0xFFFF_FFFE)
 MAYBE = st.none() | IDS
-PEERS = st.none() | st.builds(PeerCredentials, MAYBE, MAYBE, MAYBE, st.none() | st.lists(IDS, max_size=3).map(tuple))
+GROUPS = st.none() | st.lists(IDS, max_size=3).map(tuple)
+PEERS = st.none() | st.builds(PeerCredentials, MAYBE, MAYBE, MAYBE, GROUPS, st.none())
 
 
 @given(IDS, MAYBE, PEERS, MAYBE)

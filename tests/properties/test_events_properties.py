@@ -14,7 +14,8 @@ from observatory.events import compose, take_apart
 from observatory.identity import PeerCredentials
 
 IDS = st.none() | st.integers(0, 0xFFFF_FFFE)
-PEERS = st.builds(PeerCredentials, IDS, IDS, IDS, st.none() | st.lists(st.integers(0, 0xFFFF_FFFE)).map(tuple))
+GROUPS = st.none() | st.lists(st.integers(0, 0xFFFF_FFFE)).map(tuple)
+PEERS = st.builds(PeerCredentials, IDS, IDS, IDS, GROUPS, st.none())
 TRUSTED = {"_id", "_ts", "_event", "_peer_pid", "_peer_uid", "_peer_gid", "_peer_groups"}
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+from time import thread_time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from observatory.events import DEEPEST, LARGE, LONGEST_NAME, MANY, Event, compose, take_apart, timestamp, with_process
+from observatory.events import (
+    DEEPEST,
+    LONGEST_NAME,
+    MANY,
+    SHOWN,
+    Event,
+    compose,
+    take_apart,
+    timestamp,
+    with_process,
+)
 from observatory.identity import PeerCredentials
 from observatory.identity.process import Lineage, ProcessDetails
+from observatory.shortening import KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALICE = PeerCredentials(4242, 1000, 1000, (1000, 27))
 TS = "2025-06-01T12:00:00.000001Z"
@@ -59,7 +75,24 @@ def test_in_a_large_body_with_very_many_escapes_no_half_of_a_character_is_mended
 
 def test_bytes_that_are_no_text_are_shown_and_of_very_many_it_is_shown_that_they_were() -> None:
     assert json.loads(composed(b"\xff" * 2).line)["_raw"] == r"\xff\xff"
-    assert json.loads(composed(b"\xff" * (LARGE + 1)).line)["_raw"] == "\ufffd" * (LARGE + 1)
+    assert json.loads(composed(b"\xff" * SHOWN).line)["_raw"] == r"\xff" * SHOWN
+    assert json.loads(composed(b"\xff" * (SHOWN + 1)).line)["_raw"] == "\ufffd" * (SHOWN + 1)
+
+
+@pytest.mark.parametrize("name", ["x", "session_id"])
+@pytest.mark.parametrize("own", [b"", b'"_x":1,'], ids=["as it was sent", "less a field"])
+@pytest.mark.parametrize("unit", [b"[],", b'{"a":1},', b"1,", b'"",', b"1.5e300,", b'"\\ud800",', b"[[[[]]]],"])
+def test_no_body_takes_much_longer_to_take_apart_than_another(name: str, own: bytes, unit: bytes) -> None:
+    body = b'{%b"%b":[%b0]}' % (own, name.encode(), unit * (120_000 // len(unit)))
+    other = b"[%b0]" % (b"[]," * 40_000)
+
+    def seconds(read: Callable[[], object]) -> float:
+        begun = thread_time()
+        read()
+        return thread_time() - begun
+
+    times = [(seconds(lambda: take_apart(body, KEPT)), seconds(lambda: json.loads(other))) for _ in range(5)]
+    assert min(ours for ours, _ in times) < 4 * min(decoding for _, decoding in times)
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:
