@@ -47,8 +47,8 @@ MANY = 200_000
 """values in it, or escapes that may have to be mended, it is kept as text."""
 
 SHOWN: Final = 32 * 1024
-"""Bytes of a body that is no UTF-8 in which each is shown that is none. That takes a hundred times as long as to replace
-it, as is done in a longer body."""
+"""Bytes of a body that is no UTF-8 in which each is shown that is none. That takes a hundred times as long as to
+replace it, as is done in a longer body."""
 
 FEW: Final = 1000
 """Values in one level of a body that are looked at one by one."""

@@ -127,7 +127,7 @@ class OtherNamespaces:
             try:
                 shown |= set() if known is None else {known}
                 identity = _identity(os.fstat(namespace))
-                if identity not in seen and fcntl.ioctl(namespace, _NS_GET_NSTYPE) == CLONE_NEWNET:
+                if identity not in seen and _is_network(namespace):
                     seen.add(identity)
                     yield namespace
             finally:
@@ -135,6 +135,15 @@ class OtherNamespaces:
         closed = [whose for known, whose in unseen.items() if known not in shown]
         if closed and self.hidden is None:
             self.hidden = f"this process may not ask every network namespace, such as {closed[0]}"
+
+
+def _is_network(descriptor: int) -> bool:
+    try:
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError as error:
+        if error.errno == errno.ENOTTY:  # it was unmounted since, and this is the file below
+            return False
+        raise
 
 
 def _why_unseen() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import socket
 import subprocess
@@ -30,7 +31,26 @@ from tests.hostile.harness_as_root import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def own_network() -> Iterator[None]:
+    """A network namespace of this test's own: `by_lines` is to meet no name that another test has forged."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = network_namespace.open_namespace("thread-self")
+    try:
+        if libc.unshare(network_namespace.CLONE_NEWNET) != 0:
+            pytest.skip(f"no network namespace of its own: {os.strerror(ctypes.get_errno())}")
+        yield
+        assert libc.setns(before, network_namespace.CLONE_NEWNET) == 0
+    finally:
+        os.close(before)
+
+
+def test_no_other_test_s_names_are_met() -> None:
+    assert by_lines("thread-self") == ()
 
 
 def test_a_newline_in_an_abstract_name_makes_no_listener(

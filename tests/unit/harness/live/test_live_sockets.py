@@ -15,7 +15,7 @@ import pytest
 from harness.inside.sock_diag import TCP_LISTEN
 from harness.live.components import look
 from harness.live.mounts import read_mounts
-from harness.live.network_namespace import open_namespace, unix_sockets
+from harness.live.network_namespace import OtherNamespaces, open_namespace, unix_sockets
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 
 if TYPE_CHECKING:
@@ -252,3 +252,13 @@ def test_a_listener_is_found_where_stat_shows_other_numbers_than_the_kernel_has(
     if "overlay" in done.stderr and "mount" in done.stderr:
         pytest.skip(f"this machine mounts no overlay: {done.stderr.splitlines()[-1]}")
     assert (done.returncode, done.stdout) == (0, "('listening', False) True\n"), done.stderr
+
+
+def test_a_namespace_that_was_unmounted_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tmp_path / "namespace"
+    below.touch()
+    gone = replace(read_mounts()[0], path=str(below), filesystem="nsfs")
+    monkeypatch.setattr("harness.live.network_namespace.read_mounts", lambda: (*read_mounts(), gone))
+    assert str(below) not in {os.readlink(f"/proc/self/fd/{namespace}") for namespace in OtherNamespaces()}
