@@ -59,8 +59,6 @@ _BEFORE_VALUES = (b",", b"[", b"{")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _NO_OPENING = bytes(set(range(256)) - set(b"[{"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_QUOTE = ord('"')
-_LONGEST_TEXT = 12 * LONGEST_NAME + 2  # each character may be two escapes
 _PEELED = 4
 _ONE_DEEPER_OR_LESS = bytes.maketrans(b"[]", b"\x01\xff")  # as signed bytes: 1 and -1
 _FIRST, _SECOND = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -292,9 +290,12 @@ def _outside_of_strings(text: bytes | bytearray) -> bytes:
 def _text(fields: Mapping[str, msgspec.Raw], name: str) -> str | None:
     """A field's value if it's text, not empty, and no longer than a name."""
     value = fields.get(name)
-    if value is None or len(view := memoryview(value)) > _LONGEST_TEXT or view[0] != _QUOTE:
+    if value is None:
         return None
-    text = _decode_text(value)
+    try:
+        text = _decode_text(value)
+    except msgspec.ValidationError:  # it's something else, of which no more is read
+        return None
     return text if 0 < len(text) <= LONGEST_NAME else None
 
 
