@@ -45,20 +45,21 @@ def hook_command(event: str, recipient: Recipient) -> str:
     one if there is that. From then on it is that directory, whatever becomes of its name, and something is sent only
     from one in which nobody else can make a socket. The shell itself sees that directory and socket are the user's own
     (`[ -O ]`). If they are not, `find` says whether both are root's or a named user's, and whether others may write in
-    the directory; of one's own only the sticky bit is looked at, since more would take a process.
+    the directory; of one's own only the sticky bit is looked at, since more would take a process. Of what is neither
+    root's nor a named user's `find` asks `test -O`, which takes one more; and beside `-exec` it prints only if told to.
 
     `cat` takes the input if nobody else does, since the client reports a hook that leaves it unread.
 
     `-q` keeps the user's .curlrc out, `--noproxy` the proxies of the environment, and the empty `Expect` spares
     the wait for a `100 Continue` with large bodies.
     """
-    owners = " -o ".join(["-user 0", '-user "$(id -u)"', *(f"-user {uid}" for uid in recipient.server_uids)])
+    owners = " -o ".join(["-user 0", *(f"-user {uid}" for uid in recipient.server_uids), r"-exec test -O {} \;"])
     return (
         f"{_MARK}{_socket_words(recipient.socket)}; "
         f'{{ {{ s=./{PRIVATE_NAME}; cd "$observatory_socket{PRIVATE_DIRECTORY}/" || '
         '{ s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; } && [ -S "$s" ] && '
         '{ [ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ] || '
-        f'{{ x=$(find . "$s" -prune ! \\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\)) && '
+        f'{{ x=$(find . "$s" -prune ! \\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\) -print) && '
         '[ -z "$x" ]; }; } && '
         f"curl -q -s --noproxy '*' --connect-timeout {CONNECT_SECONDS} --max-time {TOTAL_SECONDS} "
         "--unix-socket \"$s\" -X POST -H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "

@@ -368,3 +368,28 @@ def test_these_checks_see_a_command_that_talks_fails_or_reads_nothing() -> None:
             fire(command)
     with pytest.raises(BrokenPipeError):
         fire("exit 0", LARGE)
+
+
+@root_only
+@pytest.mark.parametrize(("owner", "programs"), [(OWN, ["curl"]), (ROOT, ["find", "curl"])])
+def test_no_program_is_started_but_those_that_are_needed(
+    path: Path, tmp_path: Path, owner: int, programs: list[str]
+) -> None:
+    """Each program that a shell finds is one that says its name first."""
+    path.parent.chmod(0o755)
+    inner = path.parent / "inner"
+    inner.mkdir()
+    told = path.parent / "told"
+    told.touch()
+    told.chmod(0o666)
+    for name in ("curl", "find", "id", "test", "cat"):
+        program = path.parent / name
+        program.write_text(f'#!/bin/sh\necho {name} >>{told}\nexec {shutil.which(name)} "$@"\n')
+        program.chmod(0o755)
+    with serving(inner / "o.sock", answer) as server:
+        for each in (inner / "o.sock", inner):
+            os.chown(each, owner, owner)
+        (inner / "o.sock").chmod(0o666)
+        fire(to(inner / "o.sock"), user=OWN, environment={"PATH": f"{path.parent}:{os.environ['PATH']}"})
+        assert server.connections == 1
+    assert told.read_text().split() == programs
