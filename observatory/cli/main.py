@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-_WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "completion"})
+_WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "compact", "completion"})
 """The subcommands that neither make a Unix socket nor connect to one."""
 
 
 def _commands() -> tuple[ModuleType, ...]:
     from observatory.cli import (
+        compact,
         completion,
         cost,
         doctor,
@@ -51,6 +52,7 @@ def _commands() -> tuple[ModuleType, ...]:
         doctor,
         install_hooks,
         uninstall_hooks,
+        compact,
         completion,
     )
 

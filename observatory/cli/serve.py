@@ -12,13 +12,14 @@ from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from observatory.redaction.own_rules import OwnRule
     from observatory.service.assembly import Settings
 
 _LOG_GRACE = 1.0
 """Seconds that the reader of the log gets at the end to take what waits."""
+_SIZES = {"k": 1 << 10, "M": 1 << 20}
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -54,6 +55,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--retain", metavar="TIME", help="delete events that are older, such as 90d (h, d, w; default: keep them all)"
+    )
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        help="delete the oldest events as long as all take more than this, such as 500M (M, G; default: keep them all)",
     )
     parser.add_argument(
         "--keep-values",
@@ -140,7 +146,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         sync=Sync(options.sync),
         readers=None if options.readers is None else group_number(options.readers),
         retain=None if options.retain is None else _seconds(options.retain),
-        keep=_bytes(options.keep_values),
+        most=None if options.max_size is None else _bytes("--max-size", options.max_size, {"M": 1 << 20, "G": 1 << 30}),
+        keep=None if options.keep_values == "all" else _bytes("--keep-values", options.keep_values, _SIZES),
         redactor=None if options.no_redact else Redactor(_own_rules(options.redact_with)),
     )
 
@@ -162,13 +169,14 @@ def _render(options: argparse.Namespace) -> Callable[[bytes], bytes] | None:
     return pretty_json(colours=colours) if options.pretty_json else pretty_yaml(colours=colours)
 
 
-def _bytes(text: str) -> int | None:
-    if text == "all":
-        return None
-    match = re.fullmatch("([1-9][0-9]{0,5})([kM])", text, re.ASCII)
+def _bytes(option: str, text: str, units: Mapping[str, int]) -> int:
+    match = re.fullmatch(f"([1-9][0-9]{{0,5}})([{''.join(units)}])", text, re.ASCII)
     if match is None:
-        raise ValueError(f"--keep-values {text!r} is no size such as 64k or 1M, nor `all`")
-    return int(match[1]) * {"k": 1024, "M": 1024 * 1024}[match[2]]
+        examples = f"64{next(iter(units))} or 1{list(units)[-1]}"
+        raise ValueError(
+            f"{option} {text!r} is no size such as {examples}{', nor `all`' * (option == '--keep-values')}"
+        )
+    return int(match[1]) * units[match[2]]
 
 
 def _seconds(text: str) -> int:

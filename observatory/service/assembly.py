@@ -63,6 +63,8 @@ class Settings:
     """The gid whose members read everyone's events."""
     retain: int | None = None
     """Seconds after which an event is deleted; None: never."""
+    most: int | None = None
+    """Bytes that all events may take; beyond that the oldest are deleted. None: as many as there are."""
     keep: int | None = KEPT
     """Bytes of one text of an event that are kept; None: all."""
     redactor: Redactor | None = None
@@ -113,8 +115,8 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
         _announce(listener, second, output, log)
         if (warning := directory_warning(database)) is not None:
             log(f"warning: {warning}")
-        if settings.retain is not None:
-            Retention(loop, store, settings.retain, log)
+        if settings.retain is not None or settings.most is not None:
+            Retention(loop, store, settings.retain, log, settings.most)
         ending = None
         while ending is None:
             server.turn()

@@ -1,4 +1,4 @@
-"""Deleting events that are older than wanted, by a clock that can't run ahead.
+"""Deleting events that are older than wanted, or more than there is room for. Age is by a clock that can't run ahead.
 
 The machine's clock may: it's set, by hand or by a time server that is wrong, and events that are young look old then.
 What was deleted stays deleted when the clock is right again. So the time by which events are old goes on from that of
@@ -28,19 +28,37 @@ _DAY: Final = 86_400 * 1_000_000
 
 
 class Retention:
-    """Deletes the events of a store that are older than `retain` seconds, from now on."""
+    """Deletes the events of a store that are older than `retain` seconds, from now on, and the oldest as long as all
+    take more than `most` bytes. `None`: none of them.
+    """
 
-    def __init__(self, loop: Loop, store: Store, retain: int, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, loop: Loop, store: Store, retain: int | None, log: Callable[[str], None], most: int | None = None
+    ) -> None:
         self._loop = loop
         self._store = store
         self._retain = retain
+        self._most = most
         self._log = log
         now, newest = _clock(), store.newest_time()
         self._base = (now if newest is None else min(now, newest)) - _passed()
         self._told = False
+        if not store.shrinks:
+            log(
+                "warning: the database's file was made by an earlier version and keeps its size; `observatory compact`"
+                " makes one of it that becomes smaller with what is deleted"
+            )
         self._look()
 
     def _look(self) -> None:
+        """Delete a little, and come back for more."""
+        more = self._retain is not None and self._forget_old(self._retain)
+        more = (self._most is not None and self._store.forget_beyond(self._most)) or more
+        if not more:
+            self._store.give_back()
+        self._loop.call_later(AGAIN if more else EVERY, self._look)
+
+    def _forget_old(self, retain: int) -> bool:
         clock, due = _clock(), self._base + _passed()
         if clock - due > AHEAD * _DAY and not self._told:
             self._told = True
@@ -48,8 +66,7 @@ class Retention:
                 f"warning: the clock is {round((clock - due) / _DAY)} days ahead of the time that has passed since the"
                 " newest event at the start: events are deleted so much later, until the next start"
             )
-        more = self._store.forget(min(clock, due) - self._retain * 1_000_000)
-        self._loop.call_later(AGAIN if more else EVERY, self._look)
+        return self._store.forget(min(clock, due) - retain * 1_000_000)
 
 
 def _clock() -> int:

@@ -4,6 +4,9 @@ A checkpoint writes and syncs, which takes milliseconds on a good disk and much 
 connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
 anew once all of it is in the database, which while events keep coming it never is: when it has become long, what
 has come while the thread took in the rest is taken in by whoever appends, and that is little.
+
+The same thread gives free pages of the file back to the disk, a few at a time. While it does, nobody else may write
+(sqlite.org/wal.html), so that `writing` is taken by both: whoever appends waits for one of these moments at most.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ import os
 import queue
 import sqlite3
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVERY: Final = 8 * 1024 * 1024
 """Bytes appended after which the thread takes the log in."""
@@ -22,7 +28,14 @@ LONGEST: Final = 128 * 1024 * 1024
 before is quicker. A start after a crash has to read so much. With less, more than one commit in a hundred would
 wait under load."""
 
+GIVE_BACK: Final = 64
+"""Pages given back at once, which takes a millisecond or less."""
+PAUSE: Final = 0.01
+"""Seconds between two of these, in which others write."""
+
 _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
+# All of its steps are to be made, as a script's are: a statement without columns is left after the first.
+_GIVE_BACK = f"PRAGMA incremental_vacuum({GIVE_BACK})"
 
 
 class Checkpoints:
@@ -37,7 +50,11 @@ class Checkpoints:
         self._log = os.stat(f"{path}-wal").st_size
         if self._log >= LONGEST:
             self._begin_anew()
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.writing = threading.Lock()
+        """Held by whoever writes to the database."""
+        self._giving_back = False
+        self._ending = threading.Event()
         self._under_way = self._long = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
@@ -60,7 +77,8 @@ class Checkpoints:
 
     def close(self) -> None:
         """End the thread."""
-        self._wanted.put(False)
+        self._ending.set()
+        self._wanted.put(None)
         self._thread.join()
 
     def _begin_anew(self) -> None:
@@ -71,15 +89,43 @@ class Checkpoints:
 
     def _take_in(self) -> None:
         self._under_way = True
-        self._wanted.put(True)
+        self._wanted.put(self._checkpoint)
+
+    def give_back(self) -> None:
+        """Give the pages of the file that nothing is in back to the disk, in the thread's time."""
+        if not self._giving_back:
+            self._giving_back = True
+            self._wanted.put(self._shrink)
 
     def _run(self) -> None:
-        with contextlib.closing(self._connection) as connection:
-            while self._wanted.get():
+        with contextlib.closing(self._connection):
+            while (work := self._wanted.get()) is not None:
                 # A full or a locked disk is the business of whoever appends; here it's tried again later.
                 with contextlib.suppress(sqlite3.Error):
-                    connection.execute(_PASSIVE).fetchone()
-                self._under_way = False
+                    work()
+
+    def _checkpoint(self) -> None:
+        try:
+            self._connection.execute(_PASSIVE).fetchone()
+        finally:
+            self._under_way = False
+
+    def _shrink(self) -> None:
+        try:
+            left = self._free_pages()
+            while left and not self._ending.wait(PAUSE):
+                with self.writing:
+                    self._connection.executescript(_GIVE_BACK)
+                before, left = left, self._free_pages()
+                if left >= before:  # a database of an earlier version, which `compact` makes anew
+                    break
+            self._connection.execute(_PASSIVE).fetchone()  # which cuts the file
+        finally:
+            self._giving_back = False
+
+    def _free_pages(self) -> int:
+        found: int = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
+        return found
 
 
 def set_sync(connection: sqlite3.Connection, sync: str) -> None:

@@ -55,6 +55,12 @@ TOGETHER: Final = 64 * 1024
 """Events, and bytes of their lines, that one statement inserts at most. Each number of events is a statement of its
 own, which is kept, and with it a copy of what it inserted last."""
 
+FREE_PAGES: Final = 128
+FREE_PART: Final = 10
+"""The file is made smaller if more than so many of its pages are free, and more than one in so many."""
+_INCREMENTAL: Final = 2
+"""What `PRAGMA auto_vacuum` says of a database whose free pages can be given back."""
+
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INDEX = "INSERT INTO facet SELECT id, time, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
 
@@ -85,6 +91,7 @@ class Store:
     ) -> None:
         self._connection = connection
         self._checkpoints = checkpoints
+        self._writing = checkpoints.writing
         self._locks = locks
         self._presence = _Presence(path)
         self._cursor = connection.cursor()
@@ -100,17 +107,11 @@ class Store:
         """Commit all of these, in their order. Raises NotStored if they could not be."""
         if (trouble := self._presence.trouble()) is not None:
             raise NotStored(trouble)
-        cursor = self._cursor
         rows = [msgspec.structs.astuple(event) for event in events]
         size = sum([len(event.line) for event in events])
         try:
-            if len(rows) == 1 or (len(rows) <= ROWS and size <= TOGETHER):
-                # A transaction of its own. One statement for all is quicker than one for each.
-                cursor.execute(_inserting(len(rows)), list(itertools.chain.from_iterable(rows)))
-            else:
-                cursor.execute("BEGIN IMMEDIATE")
-                cursor.executemany(_INSERT, rows)
-                cursor.execute("COMMIT")
+            with self._writing:
+                self._insert(rows, size)
         except sqlite3.Error as error:
             self._undo()
             # Each turn of the service comes here: it's not to wait again and again for a lock that stays.
@@ -120,6 +121,16 @@ class Store:
         if not self._patient:
             self._wait_for_locks(PATIENCE)
         self._checkpoints.appended(size + PAGE * len(rows))
+
+    def _insert(self, rows: Sequence[tuple[object, ...]], size: int) -> None:
+        cursor = self._cursor
+        if len(rows) == 1 or (len(rows) <= ROWS and size <= TOGETHER):
+            # A transaction of its own. One statement for all is quicker than one for each.
+            cursor.execute(_inserting(len(rows)), list(itertools.chain.from_iterable(rows)))
+        else:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.executemany(_INSERT, rows)
+            cursor.execute("COMMIT")
 
     @property
     def unindexed(self) -> int:
@@ -132,7 +143,8 @@ class Store:
         if through <= self._indexed:
             return
         try:
-            self._cursor.execute(_INDEX, (self._indexed, through))
+            with self._writing:
+                self._cursor.execute(_INDEX, (self._indexed, through))
         except sqlite3.Error:
             self._undo()
             return
@@ -190,16 +202,59 @@ class Store:
                 if made >= before:
                     break
                 old = number
+        return self._delete_through(old)
+
+    def forget_beyond(self, most: int) -> bool:
+        """Delete some of the oldest events if what is stored takes more than `most` bytes; whether there may be more.
+
+        As much as is too much, by the size of the lines, and no more at once than `forget` does. The newest stays.
+        """
+        over = self.size - most
+        if over <= 0:
+            return False
+        old = 0
+        with self._reading(
+            "SELECT id, length(line) FROM event WHERE id < ? ORDER BY id LIMIT ?", (self.last_id, SLICE_ROWS)
+        ) as rows:
+            for number, length in rows:
+                old = number
+                over -= length
+                if over <= 0:
+                    break
+        return self._delete_through(old)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database that something is in. Its file has those that are free as well, until they are given
+        back (`give_back`)."""
+        pages, free, size = (self._number(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size"))
+        return (pages - free) * size
+
+    def give_back(self) -> None:
+        """Let the file become smaller by what is free in it, beside the work, if that is worth while."""
+        pages, free = self._number("PRAGMA page_count"), self._number("PRAGMA freelist_count")
+        if free > max(FREE_PAGES, pages // FREE_PART):
+            self._checkpoints.give_back()
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether the file can become smaller: those that earlier versions made can't, until they are compacted."""
+        return self._number("PRAGMA auto_vacuum") == _INCREMENTAL
+
+    def _delete_through(self, old: int) -> bool:
+        """Delete the events up to this one; whether that was done."""
         if not old:
             return False
         try:
-            self._cursor.execute("BEGIN IMMEDIATE")
-            self._cursor.execute("DELETE FROM event WHERE id <= ?", (old,))
-            self._cursor.execute("DELETE FROM facet WHERE id <= ?", (old,))
-            self._cursor.execute("COMMIT")
+            with self._writing:
+                self._cursor.execute("BEGIN IMMEDIATE")
+                self._cursor.execute("DELETE FROM event WHERE id <= ?", (old,))
+                self._cursor.execute("DELETE FROM facet WHERE id <= ?", (old,))
+                self._cursor.execute("COMMIT")
         except sqlite3.Error:
             self._undo()
             return False
+        self._checkpoints.appended(SLICE_ROWS * PAGE)
         return True
 
     def newest_time(self) -> int | None:

@@ -9,13 +9,16 @@ import sqlite3
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.ownership import open_own_file
 from observatory.store import files, schema
 from observatory.store.checkpoints import LONGEST, Checkpoints, set_sync
 from observatory.store.database import PAGE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 START_PATIENCE: Final = 5.0
 """Seconds to wait for a lock that some other program holds on the database."""
@@ -37,6 +40,30 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
 
     It and the files beside it are this user's only (0600), whatever the umask, and never another user's.
     """
+    locks, connection = _open(path, sync)
+    try:
+        checkpoints = Checkpoints(path, sync.name, connection)
+        return Store(path, connection, checkpoints, locks)
+    except BaseException as error:
+        connection.close()
+        _unlock(locks)
+        if isinstance(error, sqlite3.Error):
+            raise ObservatoryError(f"cannot use the database {path}: {error}") from None
+        raise
+
+
+@contextlib.contextmanager
+def opened_alone(path: str) -> Iterator[sqlite3.Connection]:
+    """A connection to the database at `path`, which no server has open meanwhile. Raises ObservatoryError."""
+    locks, connection = _open(path, Sync.FULL)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        _unlock(locks)
+
+
+def _open(path: str, sync: Sync) -> tuple[list[int], sqlite3.Connection]:
     shared = files.directory_warning(path) is not None
     locks = [_lock(path)]
     try:
@@ -49,8 +76,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
         try:
             _prepare(connection, path, sync)
             files.check_names(path)
-            checkpoints = Checkpoints(path, sync.name, connection)
-            return Store(path, connection, checkpoints, locks)
+            return locks, connection
         except sqlite3.Error as error:
             connection.close()
             raise ObservatoryError(f"cannot use the database {path}: {error}") from None
@@ -58,13 +84,18 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
             connection.close()
             raise
     except BaseException:
-        for lock in reversed(locks):
-            os.close(lock)
+        _unlock(locks)
         raise
+
+
+def _unlock(locks: list[int]) -> None:
+    for lock in reversed(locks):
+        os.close(lock)
 
 
 def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new database: an old one keeps what it has
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # the same
     connection.execute(f"PRAGMA cache_size = -{CACHE}")
     connection.execute("PRAGMA temp_store = MEMORY")
     if (version := schema.version(connection)) > len(schema.MIGRATIONS):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sqlite3
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.helpers.deadline import until
+from tests.helpers.observatory_command import command, environment
 from tests.hostile.guards import without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -62,3 +67,43 @@ def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(
     ahead.write_text("0")
     again.restart()
     assert [event["n"] for event in again.events()] == [0, 1, 2, 3, 4]
+
+
+def test_the_database_stays_as_small_as_was_said(serve: Callable[..., ObservatoryServer], directory: Path) -> None:
+    server = serve("--max-size", "2M", **without(directory, "service/retention.py", OFTEN))
+    for number in range(1000):
+        server.send({"n": number, "text": "x" * 8000})
+    file = Path(server.database)
+
+    def is_small() -> bool:
+        server.send({"n": 1000})
+        return server.events("?limit=1000")[0]["n"] > 700 and file.stat().st_size < 3 << 20
+
+    until(is_small, lambda: f"it shrinks: {file.stat().st_size}")
+    numbers = [event["n"] for event in server.events("?limit=1000")]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < 900
+
+
+def test_a_database_is_compacted_where_no_server_uses_it(
+    serve: Callable[..., ObservatoryServer], directory: Path
+) -> None:
+    server = serve()
+    for number in range(100):
+        server.send({"n": number, "text": "x" * 80_000})
+    words = command("compact", "--database", server.database)
+
+    def compacted() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, env=environment(directory), capture_output=True, text=True, check=False)
+
+    refused = compacted()
+    assert refused.returncode == 1
+    assert "another server uses the database" in refused.stderr
+    server.end()
+    with contextlib.closing(sqlite3.connect(server.database)) as connection:
+        connection.execute("DELETE FROM event WHERE id < 100")
+        connection.commit()
+    done = compacted()
+    assert re.fullmatch(rf"{server.database} has 0\.\d MiB now, and had \d\.\d MiB\n", done.stdout), done
+    server.start()
+    assert [event["n"] for event in server.events()] == [99]

@@ -5,9 +5,9 @@
 #    source ~/.local/share/bash_completion/observatory
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_observatory_subparsers=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_subparsers=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
 
-_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --keep-values --redact-with --no-redact --output-socket --tee --pretty-json --pretty-yaml)
+_shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --max-size --keep-values --redact-with --no-redact --output-socket --tee --pretty-json --pretty-yaml)
 _shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
 _shtab_observatory_export_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --format)
 _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --json)
@@ -20,6 +20,7 @@ _shtab_observatory_whoami_option_strings=(-h --help --socket --server-user --jso
 _shtab_observatory_doctor_option_strings=(-h --help --socket --server-user)
 _shtab_observatory_install_hooks_option_strings=(-h --help --client --global --project --dry-run --socket --server-user)
 _shtab_observatory_uninstall_hooks_option_strings=(-h --help --client --global --project --dry-run)
+_shtab_observatory_compact_option_strings=(-h --help --database --socket)
 _shtab_observatory_completion_option_strings=(-h --help)
 _shtab_observatory_option_strings=(-h --help --version)
 
@@ -31,7 +32,7 @@ _shtab_observatory_cost___by_choices=(session agent model day)
 _shtab_observatory_install_hooks___client_choices=(claude codex gemini)
 _shtab_observatory_uninstall_hooks___client_choices=(claude codex gemini)
 _shtab_observatory_completion_pos_0_choices=(bash zsh fish)
-_shtab_observatory_pos_0_choices=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion)
+_shtab_observatory_pos_0_choices=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
 
 _shtab_observatory_serve__h_nargs=0
 _shtab_observatory_serve___help_nargs=0
@@ -81,6 +82,8 @@ _shtab_observatory_uninstall_hooks___help_nargs=0
 _shtab_observatory_uninstall_hooks___global_nargs=0
 _shtab_observatory_uninstall_hooks___project_nargs=0
 _shtab_observatory_uninstall_hooks___dry_run_nargs=0
+_shtab_observatory_compact__h_nargs=0
+_shtab_observatory_compact___help_nargs=0
 _shtab_observatory_completion__h_nargs=0
 _shtab_observatory_completion___help_nargs=0
 _shtab_observatory_pos_0_nargs=A...

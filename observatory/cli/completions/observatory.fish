@@ -50,8 +50,8 @@ function _shtab_observatory_using
   test "$_shtab_observatory_cmdpath" = "$argv"
 end
 
-set -g _shtab_observatory_commands serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks completion
-set -g _shtab_observatory_opts_with_value --after --burst --by --ca --client --command --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --mode --ntfy --on --output-socket --port --prices --quiet --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user --webhook
+set -g _shtab_observatory_commands serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion
+set -g _shtab_observatory_opts_with_value --after --burst --by --ca --client --command --creds --cursor --database --event --format --from --group --host --keep-values --limit --make-stream --max-size --mode --ntfy --on --output-socket --port --prices --quiet --readers --redact-with --retain --server-user --session --since --socket --sync --to --tool --until --user --webhook
 
 complete -c observatory -e
 complete -c observatory -f
@@ -67,6 +67,7 @@ complete -c observatory -n '_shtab_observatory_using serve' -l readers -x -d 'gr
 complete -c observatory -n '_shtab_observatory_using serve' -l database -x -d 'where to keep the events (default: a file for each socket in the user'"'"'s state directory)'
 complete -c observatory -n '_shtab_observatory_using serve' -l sync -xka "normal full" -d 'what outlives a power cut: all but the last events (normal), or every acknowledged event (full); a crash of the server takes nothing in either case'
 complete -c observatory -n '_shtab_observatory_using serve' -l retain -x -d 'delete events that are older, such as 90d (h, d, w; default: keep them all)'
+complete -c observatory -n '_shtab_observatory_using serve' -l max-size -x -d 'delete the oldest events as long as all take more than this, such as 500M (M, G; default: keep them all)'
 complete -c observatory -n '_shtab_observatory_using serve' -l keep-values -x -d 'of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; default: 64k)'
 complete -c observatory -n '_shtab_observatory_using serve' -l redact-with -x -d 'take out what these rules find as well, beside the secrets of known forms: TOML, as gitleaks has it'
 complete -c observatory -n '_shtab_observatory_using serve' -l no-redact -d 'keep, print and hand on the secrets in events too'
@@ -191,6 +192,10 @@ complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l client 
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l global -d 'all sessions of this user: settings.json in $CLAUDE_CONFIG_DIR, else in ~/.claude'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l project -d 'sessions in the current directory: .claude/settings.json'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l dry-run -d 'print the change, and change nothing'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a compact -d 'Write a database anew without what was deleted, while no server uses it. It needs as much room again meanwhile. A server with --retain or --max-size gives back what it deletes by itself; a database of an earlier version does so once it is compacted.'
+complete -c observatory -n '_shtab_observatory_using compact' -s h -l help -d 'show this help message and exit'
+complete -c observatory -n '_shtab_observatory_using compact' -l database -x -d 'the database (default: as `serve` finds it)'
+complete -c observatory -n '_shtab_observatory_using compact' -l socket -x -d 'the socket of the server whose database it is'
 complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a completion -d 'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
 complete -c observatory -n '_shtab_observatory_using completion' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using completion; and test $_shtab_observatory_npos -eq 0' -ka "bash zsh fish" -d 'which shell'

@@ -10,6 +10,7 @@
 
 _shtab_observatory_commands() {
   local _commands=(
+    compact:'Write a database anew without what was deleted, while no server uses it. It needs as much room again meanwhile. A server with --retain or --max-size gives back what it deletes by itself; a database of an earlier version does so once it is compacted.'
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
     cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, what was written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one'"'"'s own rights, the transcripts in one'"'"'s own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as far as one may. Each answer of a model counts once; a model whose price is not known is named, not guessed.'
     doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
@@ -35,6 +36,15 @@ _shtab_observatory_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_defaults_added=0
+
+_shtab_observatory_compact_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--database[the database (default\: as \`serve\` finds it)]:PATH:"
+  "--socket[the socket of the server whose database it is]:PATH:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_compact_defaults_added=0
 
 _shtab_observatory_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -174,6 +184,7 @@ _shtab_observatory_serve_options=(
   "--database[where to keep the events (default\: a file for each socket in the user\'s state directory)]:PATH:"
   "--sync[what outlives a power cut\: all but the last events (normal), or every acknowledged event (full)\; a crash of the server takes nothing in either case]:sync:(normal full)"
   "--retain[delete events that are older, such as 90d (h, d, w\; default\: keep them all)]:TIME:"
+  "--max-size[delete the oldest events as long as all take more than this, such as 500M (M, G\; default\: keep them all)]:SIZE:"
   "--keep-values[of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or \`all\`\; default\: 64k)]:SIZE:"
   "--redact-with[take out what these rules find as well, beside the secrets of known forms\: TOML, as gitleaks has it]:FILE:"
   "--no-redact[keep, print and hand on the secrets in events too]"
@@ -261,6 +272,7 @@ _shtab_observatory() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_observatory-$line[1]:"
       case $line[1] in
+        compact) _arguments -C -s $_shtab_observatory_compact_options ;;
         completion) _arguments -C -s $_shtab_observatory_completion_options ;;
         cost) _arguments -C -s $_shtab_observatory_cost_options ;;
         doctor) _arguments -C -s $_shtab_observatory_doctor_options ;;
