@@ -68,6 +68,7 @@ SETS = {
     "portable": ["pyproject.toml", "--group", "portable", "--group", "build"],
     "release": [*HARNESS, "--group", "release", "--group", "nox"],
     "lint": ["--group", "lint"],
+    "site": ["--group", "site"],
     "nox": ["--group", "nox"],
 }
 
@@ -281,6 +282,7 @@ PROGRAMS = {
     "curl": ["curl"],
     "dbus-daemon": ["dbus-daemon"],
     "dockerd": ["docker.io", "iptables"],
+    "explain": ["explain"],
     "fish": ["fish"],
     "ip": ["iproute2"],
     "mandoc": ["mandoc"],
@@ -297,6 +299,7 @@ PROGRAMS = {
     "rsyslogd": ["rsyslog"],
     "setfacl": ["acl"],
     "sshfs": ["sshfs", "openssh-sftp-server"],
+    "strace": ["strace"],
     "systemd-analyze": ["systemd"],
     "zsh": ["zsh"],
 }
@@ -380,6 +383,13 @@ def all_jobs(session: nox.Session) -> None:
     results = {name: need["result"] for name, need in json.loads(os.environ["NEEDS"]).items()}
     if any(result != "success" for result in results.values()) or not results:
         session.error(f"not every job succeeded: {results}")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documents as a site into artifacts/site, strictly: a link that leads nowhere is an error."""
+    install(session, "site", project=False)
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-E", "docs", "artifacts/site", *session.posargs)
 
 
 @nox.session

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import messages
 import shtab
 
 import harness
@@ -216,9 +217,26 @@ def _roff(text: str) -> str:
     return re.sub(r"(?m)^(?=['.])", r"\\&", escaped)
 
 
+def explained_by_themselves() -> str:
+    """The list of sentences that `docs/troubleshooting.md` does not explain."""
+    explained = messages.headings((DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    lines = [
+        "# Messages that explain themselves",
+        "",
+        "Made from the code by `docs/generate.py`: each sentence with which a command refuses or fails, `…` standing",
+        "for what varies. Those that need more than they say are in [troubleshooting](troubleshooting.md).",
+        "",
+    ]
+    for program in PROGRAMS:
+        lines += [f"## {program.name}", ""]
+        lines += [f"- `{said}`" for said in messages.messages(ROOT, program.name) if said not in explained]
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
-    made = {}
+    made = {DOCS / "messages.md": explained_by_themselves()}
     for program in PROGRAMS:
         made[DOCS / program.reference] = markdown(program)
         made[DOCS / "man" / f"{program.name}.1"] = manual(program, None)

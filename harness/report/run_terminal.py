@@ -143,7 +143,8 @@ def _summary(run: Run) -> Text:
     disagreements = sum(not verdict.agree for verdict in run.verdicts)
     refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
     sysctls = "".join(f", {name}={value}" for name, value in deciding_sysctls(run.facts))
-    head = f"{len(run.verdicts)} attempts, {refused} refused, "
+    attempts = f"{len(run.verdicts)} attempt" + ("s" if len(run.verdicts) != 1 else "")
+    head = f"{attempts}, {refused} refused, "
     verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
     return Text.assemble(
         head, verdict, (f"  engine {run.facts.engine}, {run.facts.system} {run.facts.kernel}{sysctls}", "dim")

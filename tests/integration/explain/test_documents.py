@@ -14,6 +14,7 @@ import pytest
 import tomlkit
 
 from harness.scenarios import find, library
+from tests.helpers.directories import short_directory
 from tests.helpers.documents import console_commands
 from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
 from tests.helpers.places import opened
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Engine, Place
 
 DOCS = Path(__file__).parents[3] / "docs"
-DOCUMENTS = ("../README.md", "checks.md", "explain.md", "scenarios.md", "reports.md")
+DOCUMENTS = (
+    "../README.md",
+    "checks.md",
+    "explain.md",
+    "index.md",
+    "reports.md",
+    "scenarios.md",
+    "tutorial-connect.md",
+    "tutorial-daemon.md",
+)
 VARIES = (
     (r"engine \w+, Linux [^ ,]+(, fs\.protected_\w+=\d)*", "ENGINE"),
     (r"--engine \w+", "--engine ENGINE"),
@@ -49,15 +59,18 @@ class Example:
     user: str
     command: str
     says: str
+    files: tuple[tuple[str, str], ...]
+    """What a reader has written by then: the name and the text of each file of the document."""
 
 
 def examples() -> Iterator[Example]:
     for document in DOCUMENTS:
         text = (DOCS / document).read_text(encoding="utf-8")
+        files = tuple(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
         for block in re.finditer(r"^```console(?: in=(\S+) as=(\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text.count("\n", 0, block.start()) + 2
             for command, says in console_commands(block[3]):
-                yield Example(document, line, block[1], block[2] or "", command, says)
+                yield Example(document, line, block[1], block[2] or "", command, says, files)
 
 
 def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
@@ -73,6 +86,8 @@ def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
             directory="/tmp",
         )
         return done.stdout or done.stderr
+    for name, text in example.files:
+        (folder / name).write_text(text, encoding="utf-8")
     ran = subprocess.run(
         ["sh", "-c", f"{function}{example.command}"],
         env={
@@ -89,7 +104,7 @@ def told(example: Example, place: Place, engine: Engine, folder: Path) -> str:
         text=True,
         check=False,
     )
-    return ran.stdout or ran.stderr
+    return (ran.stdout or ran.stderr).replace(str(folder), "/tmp/check")
 
 
 def steady(text: str) -> str:
@@ -108,10 +123,9 @@ def equipped(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 @pytest.mark.parametrize("example", [pytest.param(one, id=f"{one.document}:{one.line}") for one in examples()])
-def test_a_document_shows_what_the_command_says(
-    example: Example, equipped: Place, engine: Engine, tmp_path: Path
-) -> None:
-    assert steady(told(example, equipped, engine, tmp_path)) == steady(example.says)
+def test_a_document_shows_what_the_command_says(example: Example, equipped: Place, engine: Engine) -> None:
+    with short_directory(0o755) as folder:
+        assert steady(told(example, equipped, engine, folder)) == steady(example.says)
 
 
 def test_the_documents_show_something() -> None:
