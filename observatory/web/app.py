@@ -6,6 +6,7 @@ import asyncio
 import importlib.resources
 import os
 import socket
+from collections import deque
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from observatory.feed.conversation import conversation
 from observatory.feed.feed import KEPT
 from observatory.feed.source import SourceError
 from observatory.identity.names import group_name, user_name
@@ -37,6 +39,8 @@ SILENCE: Final = 10.0
 """Seconds after which a stream without news says that it still lives."""
 SEARCHED: Final = 200_000
 """Places that one search looks at, at most."""
+TALK: Final = 5_000
+"""Events of a session that are told as a conversation, at most: its latest."""
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -67,6 +71,7 @@ def application(feed: Feed) -> Starlette:
             Route("/api/rows", looks.rows),
             Route("/api/events/{place:int}", looks.event),
             Route("/api/search", looks.search),
+            Route("/api/conversation", looks.conversation),
         ]
     )
 
@@ -158,6 +163,31 @@ class _Looks:
         line = lines[0][1]
         return _json({"text": msgspec.json.format(line, indent=2).decode(), "names": _names(line)})
 
+    async def conversation(self, request: Request) -> Response:
+        """One session as a conversation, from its latest events, and who the kernel says its user is."""
+        session, host = request.query_params.get("session", ""), request.query_params.get("host")
+        uid = _whole(request, "uid", -1)
+        if not session or uid is None:
+            return _bad("session, and host and uid where these are known")
+        key = (host, None if uid == -1 else uid, session)
+
+        def look() -> list[tuple[int, dict[str, Any]]]:
+            through = self._feed.source.newest()
+            after = max(0, through - SEARCHED)
+            lines = self._feed.source.between(after, through)
+            latest = deque(((place, line) for place, line in lines if _key(line) == key), TALK)
+            return [(place, msgspec.json.decode(line, type=dict[str, Any])) for place, line in latest]
+
+        try:
+            events = await run_in_threadpool(look)
+        except SourceError as error:
+            return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        if not events:
+            return PlainTextResponse("No event of that session is kept any more.\n", HTTPStatus.NOT_FOUND)
+        known = "a user whose uid it can't translate" if key[1] is None else f"{user_name(key[1])} (uid {key[1]})"
+        user = known if host is None else f"uid {key[1]} on {host}, by that host's word"
+        return _json({"told": conversation(session, events), "user": user, "cut": len(events) == TALK})
+
     async def search(self, request: Request) -> Response:
         """The places of events that have a text anywhere in them, upper and lower case alike."""
         text = request.query_params.get("text", "")
@@ -175,6 +205,18 @@ class _Looks:
             return _json(await run_in_threadpool(look))
         except SourceError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class _Session(msgspec.Struct):
+    session: Any = msgspec.field(default=None, name="session_id")
+    uid: int | None = msgspec.field(default=None, name="_peer_uid")
+    host: str | None = msgspec.field(default=None, name="_host")
+
+
+def _key(line: bytes) -> tuple[object, ...]:
+    """Whose event it is: its host, its user, its session."""
+    said = msgspec.json.decode(line, type=_Session)
+    return said.host, said.uid, said.session
 
 
 def _plain(line: bytes) -> bytes:

@@ -1,7 +1,8 @@
 // One event, opened: who sent it, what the kernel proves, what the sender claims, and the whole of it.
 
 import { $, el, svg } from "./dom.js";
-import { EVENT, KIND, PLACE, TIME } from "./store.js";
+import { copyButton, resumeCommand } from "./resume.js";
+import { EVENT, KIND, PLACE, SESSION, TIME } from "./store.js";
 import { ask, AnswerError } from "./stream.js";
 import { ago, dateAndTime, milliseconds, number } from "./words.js";
 
@@ -15,9 +16,11 @@ const CLAIMS = [
 ];
 
 export class Drawer {
-  constructor(closed) {
+  /** `talk(row)` shows a row's session as a conversation. */
+  constructor(closed, talk) {
     this.element = $("drawer");
     this.closed = closed;
+    this.talk = talk;
     this.place = null;
   }
 
@@ -36,11 +39,25 @@ export class Drawer {
     if (opening) close.focus({ preventScroll: true });
     try {
       const { text, names } = await ask(`events/${row[PLACE]}`);
-      if (this.place === row[PLACE]) body.replaceChildren(...contents(text, names));
+      if (this.place === row[PLACE]) body.replaceChildren(...this.#contents(row, text, names));
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
       if (this.place === row[PLACE]) body.replaceChildren(el("p.none", { role: "alert" }, error.message));
     }
+  }
+
+  #contents(row, text, names) {
+    const event = JSON.parse(text);
+    return [event._host === undefined ? null : told(event), proved(event, names), claimed(event), this.#session(row, event), whole(text)].filter(Boolean);
+  }
+
+  /** From an event to its session: as a conversation, and in a terminal. */
+  #session(row, event) {
+    if (!row[SESSION]) return null;
+    const open = el("button", { type: "button" }, "Conversation");
+    open.addEventListener("click", () => this.talk(row));
+    const command = resumeCommand(event.session_id, event.cwd, event.transcript_path);
+    return el("section.go", { "aria-label": "Its session" }, open, ...(command ? [el("code", {}, command), copyButton("Copy the command", command)] : []));
   }
 
   close() {
@@ -49,11 +66,6 @@ export class Drawer {
     this.place = null;
     this.closed();
   }
-}
-
-function contents(text, names) {
-  const event = JSON.parse(text);
-  return [event._host === undefined ? null : told(event), proved(event, names), claimed(event), whole(text)].filter(Boolean);
 }
 
 const icon = (path) => svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: path }));
@@ -106,16 +118,7 @@ function claimed(event) {
 }
 
 function whole(text) {
-  const copy = el("button", { type: "button" }, "Copy");
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      copy.textContent = "Copied";
-    } catch {
-      copy.textContent = "The browser doesn’t let me";
-    }
-    setTimeout(() => (copy.textContent = "Copy"), 2000);
-  });
+  const copy = copyButton("Copy", text);
   const pre = el("pre", { tabindex: "0", "aria-label": "The event as JSON" });
   colour(pre, text.slice(0, LONGEST));
   return el("section.whole", {}, el("header", {}, el("h3", {}, "The whole event"), copy), pre,

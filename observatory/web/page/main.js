@@ -1,17 +1,21 @@
 // The page: what comes from the stream goes to the store, and from there to the cards, the pulse and the list.
 
 import { Cards } from "./cards.js";
+import { Conversation } from "./conversation.js";
 import { $, say } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Filters } from "./filters.js";
 import { List } from "./list.js";
 import { Pulse } from "./pulse.js";
-import { after, PLACE, Store, TIME } from "./store.js";
+import { after, HOST, PLACE, SESSION, Store, TIME, UID } from "./store.js";
 import { ask, AnswerError, follow } from "./stream.js";
 import { number, plural } from "./words.js";
 
 const store = new Store(100_000);
-const drawer = new Drawer(() => $("list").focus({ preventScroll: true }));
+const conversation = new Conversation();
+/** A row's session as a conversation, up to that row. */
+const talk = (row) => row[SESSION] && conversation.open({ host: row[HOST], uid: row[UID], session: row[SESSION] }, row[PLACE]);
+const drawer = new Drawer(() => $("list").focus({ preventScroll: true }), talk);
 const list = new List(store, (row) => drawer.open(row));
 const cards = new Cards((card) => {
   filters.chooseSession(card);
@@ -189,7 +193,7 @@ $("help-open").addEventListener("click", () => $("help").showModal());
 for (const button of document.querySelectorAll("[data-to]")) button.addEventListener("click", () => show(button.dataset.to));
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || $("help").open) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || $("help").open || conversation.isOpen) return;
   const writing = event.target.matches("input, select, textarea");
   if (event.key === "Escape") {
     if (writing) event.target.blur();
@@ -203,6 +207,7 @@ document.addEventListener("keydown", (event) => {
     "p": () => pause(!paused),
     "g": () => { list.toNewest(); list.select(0); },
     "?": () => $("help").showModal(),
+    "c": () => { const row = list.move(0); if (row) talk(row); },
     "j": () => step(1),
     "k": () => step(-1),
   };
