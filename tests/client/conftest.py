@@ -74,7 +74,9 @@ def place() -> Iterator[AttachedPlace]:
     mounts = [
         f"{CLIENT}:/opt/claude-code",
         f"{ROOT / 'observatory'}:{INSIDE}/observatory",
+        f"{ROOT / 'harness'}:{INSIDE}/harness",
         f"{ROOT / 'contrib' / 'claude-plugin'}:/opt/claude-plugin",
+        f"{ROOT}:/opt/repository",
         f"{Path(__file__).with_name('messages_api.py')}:/opt/messages_api.py",
         f"{Path(__file__).with_name('terminal.py')}:/opt/terminal.py",
         *(f"{package}:{INSIDE}/{package.name}" for package in packages),

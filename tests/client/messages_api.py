@@ -2,7 +2,9 @@
 
 What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the client
 run a command, `{"agent": PROMPT}` has it start a subagent, and `{"gate": PATH}` has the last answer wait until someone
-opens that named pipe for writing. Without any, and once a result has come, it says `LAST_WORDS` and ends the turn.
+opens that named pipe for writing. `{"bash": COMMAND, "skill": WORD, "path": PATH}` has it take, once the command has
+ended, the plugin's skill whose description has that word, and run the first `harness explain` that the skill names, of
+that path. Without any, and once a result has come, it says `LAST_WORDS` and ends the turn.
 
 Each answer has other ids and another usage than every other one. The first words of its usage say less of its output
 than the last, as the service's do.
@@ -51,6 +53,17 @@ def answers_a_call(messages: list[dict[str, Any]]) -> bool:
     return not isinstance(content, str) and any(block.get("type") == "tool_result" for block in content)
 
 
+def of_skill(request: dict[str, Any], asked: dict[str, str]) -> tuple[str, dict[str, str]] | None:
+    """The next call that a skill takes: of the skill, as the client describes it, then of the command that it names."""
+    said = json.dumps(request)
+    command = re.search(r"`(harness explain )PATH`", said)
+    if command is None:
+        found = re.search(rf"(observatory:[a-z-]+): (?:(?!\\n).)*?\b{asked['skill']}", said)
+        return None if found is None else ("Skill", {"skill": found[1]})
+    explain = command[1] + asked["path"]
+    return None if json.dumps(explain) in said else ("Bash", {"command": explain, "description": "Explain"})
+
+
 def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
     """The content block that answers a request: its start, its only delta, and why the answer stops."""
     messages = request.get("messages", [])
@@ -59,6 +72,9 @@ def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]
         said = json.dumps({"command": asked["bash"], "description": "What the test asks for"})
         start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Bash", "input": {}}
         return start, {"type": "input_json_delta", "partial_json": said}, "tool_use"
+    if "skill" in asked and answers_a_call(messages) and (call := of_skill(request, asked)) is not None:
+        start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": call[0], "input": {}}
+        return start, {"type": "input_json_delta", "partial_json": json.dumps(call[1])}, "tool_use"
     if "agent" in asked and not answers_a_call(messages):
         given = {"description": "What the test asks for", "prompt": asked["agent"], "subagent_type": "general-purpose"}
         start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Agent", "input": {}}

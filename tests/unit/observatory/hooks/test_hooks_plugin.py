@@ -38,3 +38,21 @@ def test_the_manifest_names_this_version_and_this_licence() -> None:
     manifest = json.loads((PLUGIN / ".claude-plugin" / "plugin.json").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (manifest["version"], manifest["license"]) == (observatory.__version__, project["license"])
+
+
+def test_the_marketplace_has_the_plugin_by_its_name_and_where_it_is() -> None:
+    marketplace = json.loads((ROOT / ".claude-plugin" / "marketplace.json").read_text())
+    manifest = json.loads((PLUGIN / ".claude-plugin" / "plugin.json").read_text())
+    (listed,) = marketplace["plugins"]
+    assert listed["name"] == manifest["name"]
+    assert (ROOT / listed["source"]).resolve() == PLUGIN
+
+
+def test_the_skill_begins_with_its_name_and_says_when_to_take_it() -> None:
+    (skill,) = (PLUGIN / "skills").iterdir()
+    _, head, body = (skill / "SKILL.md").read_text().split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in head.splitlines())
+    assert set(fields) == {"name", "description"}
+    assert fields["name"] == skill.name
+    assert len(fields["description"]) < 1024
+    assert "`harness explain PATH`" in body
