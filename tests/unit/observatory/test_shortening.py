@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from observatory.events import compose, take_apart, timestamp
-from observatory.shortening import shortened
+from observatory.shortening import POINTER, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEEP = 100
 
@@ -79,3 +82,35 @@ def test_a_text_is_cut_between_characters_and_never_exceeds_what_is_kept(text: s
     else:
         assert keep - 4 < len(said["a"].encode()) <= keep
         assert said["_cut"] == [told("/a", text)]
+
+
+TEXTS = st.text(st.sampled_from('"\\x\u00e9\n,[{:'), max_size=40)
+VALUES = st.recursive(
+    TEXTS | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def texts(value: object, place: str) -> Iterator[tuple[str, str]]:
+    """All texts, each with its place."""
+    if isinstance(value, str):
+        yield place, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        yield from texts(each, f"{place}/{str(name).replace('~', '~0').replace('/', '~1')}")
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), st.integers(1, 30), st.booleans())
+def test_every_long_text_is_found_wherever_it_stands_and_no_other(
+    said: dict[str, object], keep: int, ascii_only: bool
+) -> None:
+    body = json.dumps(said, ensure_ascii=ascii_only).encode()
+    found = shortened(body[1:], keep)
+    line = json.loads(body if found is None else b"{" + found)
+    long = [(place, text) for place, text in texts(said, "") if len(text.encode()) > keep]
+    assert line.pop("_cut", []) == [told(place[:POINTER], text) for place, text in long]
+    for (place, before), (same, after) in zip(texts(said, ""), texts(line, ""), strict=True):
+        assert place == same
+        assert before.startswith(after)
+        assert (before == after) == ((place, before) not in long)
