@@ -161,9 +161,9 @@ Wall = tuple[tuple[str, str, str], ...]
 
 SOURCE: Wall = (
     (
-        "harness/world/validation.py",
-        "if any(_node_path(source)) or not tree.has_made(root[1]):",
-        "if any(_node_path(source)) or root[1] not in tree.kinds:",
+        "harness/world/placement.py",
+        'if any(no_node_path(node.source or "")) or not tree.has_made(source[1]):',
+        'if any(no_node_path(node.source or "")) or source[1] not in tree.kinds:',
     ),
 )
 AGENT: Wall = (("harness/inside/agent/world.py", "            self._expect_own(path, source)\n", "            pass\n"),)
@@ -191,7 +191,7 @@ DEVICE: Wall = (
 )
 PROC: Wall = (("harness/inside/agent/mounts.py", 'if os.stat("/proc/version").st_uid != 0:', "if True:"),)
 MOUNTS: Wall = (("harness/inside/agent/main.py", "        _leave_mounts()\n", ""),)
-CLEARING: Wall = (("harness/engines/host.py", "        leftovers.clear_directories()\n", ""),)
+CLEARING: Wall = (("harness/engines/leftovers.py", "    clear_directories()\n", ""),)
 
 
 def without(folder: Path, *walls: Wall) -> Path:

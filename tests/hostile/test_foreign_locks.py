@@ -21,12 +21,12 @@ print("ready")
 time.sleep(600)
 """
 ON_THE_DIRECTORY = (
-    ("    while (name := _lock_file(path)) is not None", "    while (name := os.path.dirname(path)) is not None"),
+    ("    while (name := lock_file(path)) is not None", "    while (name := os.path.dirname(path)) is not None"),
     (
         "            descriptor = open_own_file(name, os.O_RDWR, make=True)\n",
         "            descriptor = os.open(name, os.O_RDONLY)\n",
     ),
-    ("            os.unlink(name)  #", "            pass  #"),
+    ("        os.unlink(name)\n", ""),
 )
 """The lock as it was: on the directory itself."""
 
