@@ -145,6 +145,11 @@ def compose(number: int, time: int, ts: str, name: str | None, peer: PeerCredent
     )
 
 
+def with_others(event: Event, pids: list[int]) -> Event:
+    """The event with `_session_pids` as its last field: the processes of its session that live on."""
+    return msgspec.structs.replace(event, line=b'%b,"_session_pids":%b}' % (event.line[:-1], _encode(pids)))
+
+
 def with_process(event: Event, lineage: Lineage) -> Event:
     """The event with `_peer_process` as its last field: the sender and its ancestors, as far as they are known."""
     process = lineage.process

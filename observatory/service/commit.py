@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from observatory.events import compose, timestamp, with_process
+from observatory.events import compose, timestamp, with_others, with_process
 from observatory.http.parser import Refusal
 from observatory.http.responses import answer, refusal_answer
 from observatory.service.limits import INDEX_DELAY
@@ -91,6 +91,8 @@ class Committer:
             lineage = introduce(connection.sock, peer, event.name, event.session)
             if lineage is not None:
                 event = with_process(event, lineage)
+            elif event.name == "SessionEnd" and (others := self._lifetimes.others(event.uid, event.session)):
+                event = with_others(event, others)
             events.append(event)
         for ended in self._ended:
             number += 1

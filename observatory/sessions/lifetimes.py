@@ -49,6 +49,9 @@ those that have ended are remembered,"""
 LATE: Final = 600.0
 """for so many seconds after their end."""
 
+PROCESSES: Final = 8
+"""So many processes of one session are watched: a terminal's, and those of scripts that go on with it."""
+
 SHARE_OF_DESCRIPTORS: Final = 4
 """A quarter of the descriptors that this process may have are for sessions, and no more."""
 
@@ -101,13 +104,14 @@ class _Held:
     pid: int
     owner: int | None
     peer: PeerCredentials
+    remembered: Remembered | None
 
 
 @dataclass(slots=True)
 class _User:
-    """The sessions of one account, by uid and id, oldest first."""
+    """The sessions of one account, by uid and id, oldest first, and of each its processes, by pid."""
 
-    held: OrderedDict[tuple[int, str], _Held] = field(default_factory=OrderedDict)
+    held: OrderedDict[tuple[int, str], dict[int, _Held]] = field(default_factory=OrderedDict)
     over: OrderedDict[tuple[int, str], float] = field(default_factory=OrderedDict)
     """Sessions that have ended, and when: what still comes of them (a hook that outlived its session) opens nothing."""
     next_look: float = 0.0
@@ -138,8 +142,10 @@ class Lifetimes:
         self._users: OrderedDict[int | None, _User] = OrderedDict()
         self._watched: set[tuple[int, str]] = set()
         """All sessions that are held."""
-        self._fresh: list[tuple[int, str]] = []
-        """Sessions of which nothing has been stored yet."""
+        self._fresh: list[tuple[tuple[int, str], int]] = []
+        """Sessions, and processes by which they are known, of which nothing has been stored yet."""
+        self._ending: dict[tuple[int, str], set[int]] = {}
+        """Sessions whose end is about to be stored, and the processes that said so."""
         self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS
 
     def introduce(
@@ -147,13 +153,15 @@ class Lifetimes:
     ) -> Lineage | None:
         """Look at the sender of an event that is about to be stored, unless its session's process is known already.
 
-        Gives what was read, if the sender's own descriptor proves it. To be followed by `all_stored` or `not_stored`,
-        and all that before the sender gets its answer: afterwards the sender may be gone.
+        Gives what was read of a process that is new to the session, if the sender's own descriptor proves it. To be
+        followed by `all_stored` or `not_stored`, and all that before the sender gets its answer: afterwards the sender
+        may be gone. Several processes may share a session, so whoever begins or ends one is always looked at.
         """
-        if peer is None or peer.uid is None or session is None or event == "SessionEnd":
+        if peer is None or peer.uid is None or session is None:
             return None
         key = peer.uid, session
-        if key in self._watched:
+        watched = key in self._watched
+        if event not in BOUNDS if watched else event == "SessionEnd":
             return None
         user = self._user(peer.uid)
         now, ended = time.monotonic(), user.over.get(key)
@@ -163,30 +171,45 @@ class Lifetimes:
             return None
         user.next_look = max(now, user.next_look) + INTERVAL
         lineage, found = _look(sock, peer)
-        if found is not None:
-            self._begin(user, peer.uid, session, found, peer)
+        if found is None:
+            return None if watched else lineage
+        held, pid = user.held.get(key, {}), found.details.pid
+        if event == "SessionEnd":
+            self._ending.setdefault(key, set()).add(pid)
+        if event == "SessionEnd" or pid in held or len(held) >= PROCESSES:
+            os.close(found.pidfd)
+            return None
+        self._begin(user, key, found, peer)
         return lineage
+
+    def others(self, uid: int | None, session: str | None) -> list[int]:
+        """The processes that live on of a session whose end has just been introduced: some, if one of several that
+        share it has ended. Nothing is known where the sender could not be looked at."""
+        if uid is None or session is None or (ending := self._ending.get((uid, session))) is None:
+            return []
+        return sorted(self._user(uid).held.get((uid, session), {}).keys() - ending)
 
     def all_stored(self) -> None:
         """What was introduced is stored."""
         self._fresh.clear()
+        self._ending.clear()
 
     def stored(self, peer: PeerCredentials | None, event: str, session: str | None) -> None:
         """Take note of an event that was stored; only one of `BOUNDS` means anything."""
         if peer is None or peer.uid is None or session is None or event not in BOUNDS:
             return
-        user = self._user(peer.uid)
-        if event == "SessionEnd":
-            self._over(user, (peer.uid, session))
-        else:
-            user.over.pop((peer.uid, session), None)
+        user, key = self._user(peer.uid), (peer.uid, session)
+        if event != "SessionEnd":
+            user.over.pop(key, None)
+        elif not (self.others(*key) and all(self._one_less(user, key, pid) for pid in self._ending[key])):
+            self._over(user, key)
 
     def not_stored(self) -> None:
         """Forget the sessions that were introduced and of which nothing was stored: the next event does it anew."""
-        for key in self._fresh:
-            self._let_go(self._user(key[0]), key)
-            self._no_more(key)
-        self._fresh.clear()
+        for key, pid in self._fresh:
+            if not self._one_less(self._user(key[0]), key, pid):
+                self._no_more(key)
+        self.all_stored()
 
     def remember(self, memory: Memory) -> None:
         """Keep in `memory` what is known from now on; watch the sessions that it holds, and report those that ended.
@@ -201,7 +224,7 @@ class Lifetimes:
             peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
             pidfd = _open_again(entry) if entry.where == self._here else None
             if pidfd is not None:
-                self._hold(user, key, _Held(pidfd, entry.pid, entry.owner, peer))
+                self._hold(user, key, _Held(pidfd, entry.pid, entry.owner, peer, entry))
                 continue
             self._over(user, key)
             if entry.where == self._here or entry.where.boot != self._here.boot:
@@ -216,18 +239,23 @@ class Lifetimes:
         if self._memory is not None:
             self._memory.close()
 
-    def _begin(self, user: _User, uid: int, session: str, found: OpenProcess, peer: PeerCredentials) -> None:
-        if len(user.held) >= SESSIONS_A_USER:
+    def _begin(self, user: _User, key: tuple[int, str], found: OpenProcess, peer: PeerCredentials) -> None:
+        if key not in user.held and len(user.held) >= SESSIONS_A_USER:
             oldest = next(iter(user.held))
             self._let_go(user, oldest)
             self._no_more(oldest)
-        process = found.details
-        self._hold(user, (uid, session), _Held(found.pidfd, process.pid, process.uid, peer))
-        self._fresh.append((uid, session))
-        if self._memory is not None and self._here is not None:
-            self._memory.began(
-                Remembered(self._here, uid, peer.gid, peer.groups, session, process.pid, process.uid, process.started)
-            )
+        process, remembered = found.details, None
+        if self._here is not None:
+            whose = key[0], peer.gid, peer.groups, key[1]
+            remembered = Remembered(self._here, *whose, process.pid, process.uid, process.started)
+        self._hold(user, key, _Held(found.pidfd, process.pid, process.uid, peer, remembered))
+        self._fresh.append((key, process.pid))
+        self._remember(remembered)
+
+    def _remember(self, entry: Remembered | None) -> None:
+        """Keep in the memory which process a session is: of several the latest."""
+        if self._memory is not None and entry is not None:
+            self._memory.began(entry)
 
     def _user(self, uid: int) -> _User:
         account = self._account_of(uid)
@@ -238,15 +266,28 @@ class Lifetimes:
         return user
 
     def _hold(self, user: _User, key: tuple[int, str], held: _Held) -> None:
-        user.held[key] = held
+        user.held.setdefault(key, {})[held.pid] = held
         self._watched.add(key)
         self._room -= 1
-        self._watch(held.pidfd, lambda: self._ended(user, key))
+        self._watch(held.pidfd, lambda: self._ended(user, key, held))
 
-    def _ended(self, user: _User, key: tuple[int, str]) -> None:
-        held = user.held[key]
+    def _ended(self, user: _User, key: tuple[int, str], held: _Held) -> None:
+        """A process of a session has ended, and the session if that was its last."""
+        if self._one_less(user, key, held.pid):
+            return
         self._over(user, key)
         self._report(Ended(key[1], held.pid, held.owner, held.peer))
+
+    def _one_less(self, user: _User, key: tuple[int, str], pid: int) -> bool:
+        """Watch a process of a session no more; whether others of it are watched."""
+        processes = user.held.get(key, {})
+        if (held := processes.pop(pid, None)) is not None:
+            self._close(held)
+        if not processes:
+            self._let_go(user, key)
+            return False
+        self._remember(next(reversed(processes.values())).remembered)
+        return True
 
     def _over(self, user: _User, key: tuple[int, str]) -> None:
         self._let_go(user, key)
@@ -269,12 +310,14 @@ class Lifetimes:
                 del self._users[account]
 
     def _let_go(self, user: _User, key: tuple[int, str]) -> None:
-        held = user.held.pop(key, None)
-        if held is not None:
-            self._watched.discard(key)
-            self._unwatch(held.pidfd)
-            os.close(held.pidfd)
-            self._room += 1
+        self._watched.discard(key)
+        for held in user.held.pop(key, {}).values():
+            self._close(held)
+
+    def _close(self, held: _Held) -> None:
+        self._unwatch(held.pidfd)
+        os.close(held.pidfd)
+        self._room += 1
 
     def _no_more(self, key: tuple[int, str]) -> None:
         if self._memory is not None:

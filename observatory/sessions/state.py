@@ -206,6 +206,9 @@ class SessionReader:
                 self._background = len(tasks) if isinstance(tasks, list) else 0
                 self._outlasting = _left_at_work(tasks, self._agents)
                 self._settle("idle", self._outlasting)
+            case "SessionEnd" if event.get("_session_pids"):
+                # One of its processes has ended, and the kernel knows of others.
+                self._settle("idle", self._outlasting)
             case "SessionEnd":
                 self._settle("ended", frozenset())
             case _ if name == DEAD and isinstance(event.get("_session_pid"), int):

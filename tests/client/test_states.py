@@ -89,6 +89,23 @@ def test_a_dead_session_that_is_resumed_lives_again(alice: Person) -> None:
     assert states[told["session_id"]] == "ended"
 
 
+def test_a_session_ends_with_the_last_of_its_processes(alice: Person) -> None:
+    with running(alice.claude(*STREAMING)) as session:
+        prompt(session)
+        until_state(alice, "idle")
+        (told,) = alice.ask("sessions")
+        done = alice.turn("do:{}", "--resume", told["session_id"])
+        assert done.status == 0, done
+        ends = alice.ask("events", "--event", "SessionEnd")
+        assert [(end["session_id"], end["_session_pids"]) for end in ends] == [(told["session_id"], [session.pid])]
+        assert alice.state() == "idle", "the first process lives"
+        prompt(session)
+        until(lambda: len(alice.ask("events", "--event", "Stop")) == 3, "a third turn")
+        assert alice.state() == "idle"
+        session.signal(signal.SIGKILL)
+        until_state(alice, "dead")
+
+
 def test_a_session_on_a_terminal_waits_for_permission_and_is_idle_then(alice: Person) -> None:
     with running(alice.terminal()) as session:
         client = int(session.read_line())

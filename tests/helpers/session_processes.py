@@ -46,6 +46,10 @@ class Loop:
         self.ended: list[Ended] = []
         self.introduced: Lineage | None = None
         """What the latest event says of its sender."""
+        self.others: list[int] = []
+        """The processes that the latest event's session has left, if it says that it ends."""
+        self.keep = False
+        """Whether the turn goes on: nothing of it is stored or refused yet."""
         self.full = False
         """Whether nothing can be stored."""
         self.memory = directory / "sessions"
@@ -91,7 +95,10 @@ class Loop:
             peer = peer_credentials(connection)
             assert peer is not None
             self.introduced = self.lifetimes.introduce(connection, peer, event, session)
-            if self.full:
+            self.others = self.lifetimes.others(peer.uid, session) if event == "SessionEnd" else []
+            if self.keep:
+                pass
+            elif self.full:
                 self.lifetimes.not_stored()
             else:
                 self.lifetimes.stored(peer, event, session)

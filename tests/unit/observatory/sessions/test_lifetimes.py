@@ -297,3 +297,75 @@ def test_a_prompt_after_the_end_is_of_another_process_which_is_watched(loop: Loo
         process.process.send_signal(signal.SIGKILL)
         loop.turn(10)
     assert [ended.session for ended in loop.ended] == ["s"]
+
+
+def test_a_session_of_two_processes_ends_with_the_last(loop: Loop) -> None:
+    with session(loop) as terminal, session(loop) as script:
+        terminal.hook("SessionStart", "s")
+        script.hook("SessionStart", "s")
+        assert present(loop.introduced).process.pid != terminal.pid, "the second says who it is too"
+        assert len(loop.callbacks) == 2
+        script.hook("SessionEnd", "s")
+        assert loop.others == [terminal.pid]
+        script.kill()
+        loop.turn()
+        assert (loop.ended, len(loop.callbacks)) == ([], 1)
+        terminal.hook("PreToolUse", "s")
+        assert loop.introduced is None, "it is known"
+    loop.turn(10)
+    assert [(ended.session, ended.pid) for ended in loop.ended] == [("s", terminal.pid)]
+
+
+def test_a_process_of_two_that_is_killed_ends_nothing(loop: Loop) -> None:
+    with session(loop) as terminal:
+        terminal.hook("SessionStart", "s")
+        with session(loop) as script:
+            script.hook("UserPromptSubmit", "s")
+        loop.turn(10)
+        assert (loop.ended, len(loop.callbacks)) == ([], 1)
+        terminal.hook("SessionEnd", "s")
+        assert loop.others == []
+        assert loop.callbacks == {}
+
+
+def test_two_ends_in_one_turn_are_the_end(loop: Loop) -> None:
+    with session(loop) as terminal, session(loop) as script:
+        for process in (terminal, script):
+            process.hook("SessionStart", "s")
+        loop.keep = True
+        terminal.hook("SessionEnd", "s")
+        assert loop.others == [script.pid]
+        script.hook("SessionEnd", "s")
+        assert loop.others == []
+
+
+def test_the_end_of_a_process_that_could_not_be_stored_is_none(loop: Loop) -> None:
+    with session(loop) as terminal, session(loop) as script:
+        for process in (terminal, script):
+            process.hook("SessionStart", "s")
+        loop.full = True
+        script.hook("SessionEnd", "s")
+        assert len(loop.callbacks) == 2
+        loop.full = False
+        terminal.hook("SessionEnd", "s")
+        assert loop.others == [script.pid]
+
+
+def test_of_a_session_of_many_processes_so_many_are_watched(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifetimes, "PROCESSES", 1)
+    with session(loop) as first, session(loop) as second:
+        for process in (first, second):
+            process.hook("SessionStart", "s")
+        assert len(loop.callbacks) == 1
+
+
+def test_what_is_remembered_of_two_processes_is_one_that_lives(loop: Loop) -> None:
+    with session(loop) as terminal:
+        terminal.hook("SessionStart", "s")
+        with session(loop) as script:
+            script.hook("SessionStart", "s")
+            script.hook("SessionEnd", "s")
+        loop.restart()
+        assert len(loop.callbacks) == 1
+    loop.turn(10)
+    assert [ended.pid for ended in loop.ended] == [terminal.pid]
