@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     """Fetch, tell, print."""
     from observatory.sessions.state import sessions
 
-    found = sessions(relevant(client(options)))
+    events = relevant(client(options))
+    found = [_as_its_transcript_says(session, _transcripts(events)) for session in sessions(events)]
     if options.json:
         _print_json(found)
     else:
@@ -68,11 +69,47 @@ def relevant(server: Client) -> list[dict[str, Any]]:
         session = event.get("session_id")
         if isinstance(session, str) and 0 < len(session) <= LONGEST_NAME:
             key = event.get("_peer_uid"), session
-            over[key] = event.get("_event") in {"SessionEnd", DEAD}
+            over[key] = event.get("_event") in {"SessionEnd", DEAD} and not event.get("_session_pids")
     for uid, session in [key for key, is_over in over.items() if not is_over]:
         user = {} if uid is None else {"user": str(uid)}
         take({"session": session, "limit": str(TAIL), **user})
     return [event for _, event in sorted(events.items())]
+
+
+def _transcripts(events: list[dict[str, Any]]) -> dict[tuple[int | None, str], str]:
+    """Where each session's transcript is, by its sender's word."""
+    named = ((event, event.get("transcript_path"), event.get("session_id")) for event in events)
+    return {
+        (event.get("_peer_uid"), session): path
+        for event, path, session in named
+        if isinstance(path, str) and isinstance(session, str)
+    }
+
+
+def _as_its_transcript_says(session: Session, transcripts: dict[tuple[int | None, str], str]) -> Session:
+    """The session, idle if its user has interrupted it: that is in its transcript only, which one may be able to read.
+
+    A transcript that is not the session's user's own is not read, so that nobody has another's looked at.
+    """
+    import dataclasses
+    from datetime import datetime
+
+    from observatory.transcripts.files import Transcript
+    from observatory.transcripts.interruption import interrupted
+
+    path = transcripts.get((session.uid, session.session_id))
+    if path is None or session.uid is None or session.state in {"fresh", "idle", "ended", "dead"}:
+        return session
+    try:
+        when = interrupted(Transcript(path, session.uid))
+        if when is None or when < datetime.fromisoformat(session.last):
+            return session
+    except (OSError, ValueError):
+        return session
+    since = when.isoformat()
+    return dataclasses.replace(
+        session, state="idle", tool=None, question=None, agent=None, since=since, interrupted=True
+    )
 
 
 def _print_json(found: list[Session]) -> None:
@@ -114,6 +151,8 @@ def _words(session: Session, now: datetime) -> str:
     from observatory.sessions.state import is_silent
 
     words = session.state if session.agent is None else f"{session.state} ({session.agent})"
+    if session.interrupted:
+        words += ", interrupted"
     if session.state == "idle" and session.background:
         words += f", {session.background} in the background"
     if is_silent(session.state, milliseconds(session.last), round(now.timestamp() * 1000)):

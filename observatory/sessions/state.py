@@ -70,6 +70,8 @@ class Session:
     agent: str | None = None
     question: str | None = None
     background: int = 0
+    interrupted: bool = False
+    """Whether it is idle since its user has interrupted it. No event says so: see `observatory.transcripts`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import math
 import os
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from observatory.hooks.regular_file import check_regular, open_regular
 
@@ -64,11 +64,8 @@ def of_session(path: str, owner: int) -> Iterator[Transcript]:
         yield Transcript(name, owner)
 
 
-def lines(transcript: Transcript) -> Iterator[bytes]:
-    """The lines of a transcript, an empty one for each that is too long. Raises OSError.
-
-    A last line without its end is left out: the client is still writing it.
-    """
+def opened(transcript: Transcript) -> BinaryIO:
+    """A transcript, open to be read. Raises OSError for one that is not its owner's, or no regular file."""
 
     def check(found: os.stat_result) -> None:
         check_regular(found)
@@ -77,12 +74,19 @@ def lines(transcript: Transcript) -> Iterator[bytes]:
         if found.st_size > LARGEST:
             raise OSError(errno.EFBIG, f"it has more than {LARGEST // 1024**3} GiB")
 
-    left = LARGEST
     try:
-        opened = open_regular(transcript.path, check)
+        return open_regular(transcript.path, check)
     except ValueError as error:  # what no path can have: a null character, half of a pair of surrogates
         raise OSError(errno.EINVAL, str(error)) from None
-    with opened as file:
+
+
+def lines(transcript: Transcript) -> Iterator[bytes]:
+    """The lines of a transcript, an empty one for each that is too long. Raises OSError.
+
+    A last line without its end is left out: the client is still writing it.
+    """
+    left = LARGEST
+    with opened(transcript) as file:
         while left > 0 and (line := file.readline(LINE)):
             left -= len(line)
             if line.endswith(b"\n"):

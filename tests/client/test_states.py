@@ -89,6 +89,33 @@ def test_a_dead_session_that_is_resumed_lives_again(alice: Person) -> None:
     assert states[told["session_id"]] == "ended"
 
 
+def submit(session: Process, person: Person) -> None:
+    """Press Enter until the prompt is taken; not again too soon, since the next Enter would grant a permission."""
+
+    def taken() -> bool:
+        session.send("\r")
+        return any(person.state() not in {"fresh", None} for _ in range(20))
+
+    until(taken, "the prompt is taken", 60)
+
+
+@pytest.mark.parametrize(("command", "state"), [("touch here", "waiting for permission"), (WAIT, "running a tool")])
+def test_a_session_that_its_user_interrupts_is_idle(alice: Person, command: str, state: str) -> None:
+    with running(alice.terminal()) as session:
+        session.read_line()
+        until_state(alice, "fresh")
+        session.send(f"do:{json.dumps({'bash': command})}")
+        submit(session, alice)
+        until_state(alice, state, 60)
+        before = alice.ask("events")
+        session.send("\x1b")
+        until_state(alice, "idle", 60)
+        assert alice.ask("events") == before, "the client said so itself"
+        (told,) = alice.ask("sessions")
+        assert told["interrupted"]
+        assert "idle, interrupted" in alice.observatory("sessions", *WHERE)
+
+
 def test_a_session_ends_with_the_last_of_its_processes(alice: Person) -> None:
     with running(alice.claude(*STREAMING)) as session:
         prompt(session)
