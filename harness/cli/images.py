@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE
-from harness.engines.cache.images import SUITES, name_of, present
+from harness.engines.cache.images import OF_PLACES, SUITES, name_of, present
 from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.subjects import SUBJECTS
@@ -13,7 +13,7 @@ from harness.subjects import SUBJECTS
 if TYPE_CHECKING:
     import argparse
 
-IMAGES = {suite: (suite, ()) for suite in SUITES} | {
+IMAGES = {suite: (suite, OF_PLACES) for suite in SUITES} | {
     name: (subject.suite, subject.packages) for name, subject in SUBJECTS.items()
 }
 """The Debian release and the packages of each image, by the name of the release or of the subject that needs it."""

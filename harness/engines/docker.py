@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
 """Beside Docker's own: to read any path, to mount, to look at processes, and for a daemon as a subject."""
+DEVICE = "/dev/fuse"
+"""What FUSE mounts of a world are made with, where this machine has it."""
 CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")
 """Docker's filters refuse mount(2) and more; they are no part of what a world describes."""
 DEFAULT = "unix:///var/run/docker.sock"
@@ -92,6 +94,7 @@ class DockerEngine:
             "network_mode": "none",
             "security_opt": list(CONFINEMENT),
             "user": "0:0",
+            "devices": [DEVICE] if os.path.exists(DEVICE) else [],
             **self.limits,
         }
 
@@ -182,7 +185,7 @@ class DockerEngine:
 
     def _image(self, client: docker.DockerClient, image: str | None) -> str:
         if image is None or image in images.SUITES:
-            return images.ensure(client, image or images.SUITES[0])
+            return images.ensure(client, image or images.SUITES[0], images.OF_PLACES)
         try:
             client.images.get(image)
         except ImageNotFound:

@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from harness.engines.cache.images import SUITES
+from harness.engines.cache.images import OF_PLACES, SUITES
 from harness.engines.error import PlaceError
 from harness.engines.extras import is_installed, lacking
 
@@ -61,7 +61,7 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
             candidate = engine(candidate_name)
             reason = candidate.available() or _far(candidate_name)
             if reason is None and image is None:
-                candidate.image_with(SUITES[0], ())
+                candidate.image_with(SUITES[0], OF_PLACES)
         except PlaceError as error:
             reasons.append(str(error))
             continue

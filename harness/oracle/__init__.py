@@ -3,7 +3,7 @@
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
-from harness.oracle.quoting import quoted
+from harness.oracle.reasons import quoted
 from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
 
 __all__ = [

@@ -1,7 +1,9 @@
-"""Who applies, and why, in words."""
+"""Who applies, and why, in words; names as a shell takes them."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,3 +58,22 @@ def because(principal: Principal, inode: Inode, answer: Permission, names: Names
     skipped = inode.acl is not None and rules.acl_needs_group_bits and not inode.mode & 0o070
     acl = "; the ACL is passed over, since the group bits are all zero" if skipped else ""
     return f"{stranger}; {plural} {own} {verb} the group {names.gid(inode.gid)}{acl}"
+
+
+def quoted(name: str) -> str:
+    r"""The name by itself, in quotes, or as `$'...'` (POSIX.1-2024) where it has bytes that no terminal shows.
+
+    >>> quoted("a b"), quoted("a\n'b")
+    ("'a b'", "$'a\\x0a\\'b'")
+    """
+    if all(character.isprintable() for character in name):
+        return shlex.quote(name)
+    return "$'" + "".join(map(_escaped, name)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "'\\":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))

@@ -15,8 +15,7 @@ from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.lookup import STICKY, Lookup, Refused
 from harness.oracle.permission import member, permission
-from harness.oracle.quoting import quoted
-from harness.oracle.reasons import letters
+from harness.oracle.reasons import letters, quoted
 from harness.world import ROOT, Principal
 
 if TYPE_CHECKING:

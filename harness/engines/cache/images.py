@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SUITES = ("bookworm", "trixie")
 """The Debian releases that images are made of: Python 3.11 and 3.13."""
 PACKAGES = ("python3", "acl", "util-linux", "passwd", "procps", "curl")
+OF_PLACES = ("bindfs",)
+"""What the image of a place has beside that, where nobody has named another: for FUSE mounts of a world."""
 REPOSITORY = "claude-observatory-harness"
 
 
