@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from harness.live.components import Hidden
 from harness.live.obstacle import Obstacle
-from harness.oracle import Change, quoted
+from harness.oracle import (
+    Change,
+    closed_to_others,
+    deleted,
+    mounted_again,
+    mounted_anew,
+    out_of_reach_through_fuse,
+    quoted,
+    replaced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +80,7 @@ def obstacles_to_bind(directory: Component, mount: MountPoint | None) -> Iterato
     """Why no socket can be made in a directory, whoever asks."""
     at = directory.path
     if directory.kind == "directory" and directory.status.st_nlink == 0:
-        yield Obstacle(at, "ENOENT", f"{at} has been deleted where it came from: nothing can be made in it", last=True)
+        yield Obstacle(at, "ENOENT", deleted(at), last=True)
     if mount is None:
         return
     kind = mount.filesystem
@@ -102,22 +111,10 @@ def out_of_reach(socket: Component, mount: MountPoint | None) -> Obstacle | None
         source = mount.source if below == "." else posixpath.join(mount.source, below)
         where = quoted(source) if source.startswith("/") else "the path at which its server has bound it"
         return Obstacle(
-            at,
-            "ECONNREFUSED",
-            f"no socket was bound on the inode that the file system {mount.filesystem} on {mount.path} shows as {at}: "
-            "through such a mount a socket of another file system can be seen, and not reached",
-            (_elsewhere(f"connect to {where}"),),
-            last=True,
+            at, "ECONNREFUSED", out_of_reach_through_fuse(at), (_elsewhere(f"connect to {where}"),), last=True
         )
     if socket.status.st_nlink == 0 or (mount is not None and mount.deleted):
-        return Obstacle(
-            at,
-            "ECONNREFUSED",
-            f"{at} is the file of a socket that is closed, and has been deleted or replaced where it was mounted from: "
-            "a socket that its server has bound since is another file",
-            (_elsewhere(f"mount {quoted(at)} again (restart the container), and its directory rather than the file"),),
-            last=True,
-        )
+        return Obstacle(at, "ECONNREFUSED", replaced(at), (_elsewhere(mounted_anew(at)),), last=True)
     return None
 
 
@@ -132,19 +129,8 @@ def _on_entering(at: str, mount: MountPoint, actor: Actor) -> Iterator[Obstacle]
     if fuse is None:
         return
     if not fuse.allow_other and not _is_who_mounted(actor, fuse):
-        who = _name(fuse.uid, actor)
-        yield Obstacle(
-            at,
-            "EACCES",
-            f"{mount.path} is a FUSE mount ({mount.filesystem}) of {who} without allow_other: it lets in processes "
-            f"whose uids are all {fuse.uid} and whose gids are all {fuse.gid}, and nobody else, not even root",
-            (
-                _elsewhere(
-                    f"unmount it (fusermount3 -u {quoted(mount.path)}) and mount it again with -o allow_other, which "
-                    "takes root or user_allow_other in /etc/fuse.conf"
-                ),
-            ),
-        )
+        why = closed_to_others(mount.path, fuse.uid, fuse.gid)
+        yield Obstacle(at, "EACCES", why, (_elsewhere(mounted_again(mount.path)),))
     elif not fuse.default_permissions and mount.filesystem not in HEEDLESS:
         yield Obstacle(
             at,

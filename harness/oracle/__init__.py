@@ -3,7 +3,15 @@
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
-from harness.oracle.reasons import quoted
+from harness.oracle.reasons import (
+    closed_to_others,
+    deleted,
+    mounted_again,
+    mounted_anew,
+    out_of_reach_through_fuse,
+    quoted,
+    replaced,
+)
 from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
 
 __all__ = [
@@ -12,14 +20,20 @@ __all__ = [
     "Decision",
     "Grid",
     "Rules",
+    "closed_to_others",
     "decide",
+    "deleted",
     "freebsd",
     "grid",
     "linux",
+    "mounted_again",
+    "mounted_anew",
     "netbsd",
     "openbsd",
+    "out_of_reach_through_fuse",
     "predict",
     "quoted",
+    "replaced",
     "rules_of",
     "xnu",
 ]

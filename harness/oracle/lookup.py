@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.oracle.permission import SEARCH, Permission, permission
+from harness.oracle.reasons import closed_to_others
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,11 +181,3 @@ class Lookup:
                 f"belongs to uid {owner}, who is neither the follower nor the directory's owner",
                 spot=link,
             )
-
-
-def closed_to_others(path: str, uid: int, gid: int) -> str:
-    """Why a FUSE mount is closed to somebody."""
-    return (
-        f"{path} is a FUSE mount of uid {uid}, gid {gid} without allow_other: it lets in processes all of whose ids "
-        "are these, and nobody else, not even root"
-    )

@@ -77,3 +77,53 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+
+
+def closed_to_others(path: str, uid: int, gid: int) -> str:
+    """Why a FUSE mount is closed to somebody."""
+    return (
+        f"{path} is a FUSE mount of uid {uid}, gid {gid} without allow_other: it lets in processes all of whose ids "
+        "are these, and nobody else, not even root"
+    )
+
+
+def out_of_reach_through_fuse(path: str) -> str:
+    """Why nobody is reached by what a FUSE mount shows as a socket (`unix_find_bsd` in net/unix/af_unix.c)."""
+    return (
+        f"no open socket was bound on the inode that a FUSE mount shows as {path}: through such a mount a socket of "
+        "another file system can be seen, and not reached"
+    )
+
+
+def replaced(path: str) -> str:
+    """Why a file that was mounted leads to nobody any more."""
+    return (
+        f"{path} is the file of a socket that is closed, and has been deleted or replaced where it was mounted from: a "
+        "socket that its server has bound since is another file"
+    )
+
+
+def deleted(path: str) -> str:
+    """Why nothing can be made in a directory."""
+    return f"{path} has been deleted where it came from: no name is in it, and none can be made"
+
+
+def queue_is_full(path: str) -> str:
+    """Why a listener can't be connected to."""
+    return (
+        f"the queue of {path} is full, so a client that does not block is told EAGAIN, and one that does hangs until "
+        "the server accepts"
+    )
+
+
+def mounted_again(path: str) -> str:
+    """What opens a FUSE mount to others."""
+    return (
+        f"unmount it (fusermount3 -u {quoted(path)}) and mount it again with -o allow_other, which takes root or "
+        "user_allow_other in /etc/fuse.conf"
+    )
+
+
+def mounted_anew(path: str) -> str:
+    """What makes a file that was mounted the one that is there now."""
+    return f"mount {quoted(path)} again (restart the container), and its directory rather than the file"

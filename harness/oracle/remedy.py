@@ -15,7 +15,7 @@ from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.lookup import STICKY, Lookup, Refused
 from harness.oracle.permission import member, permission
-from harness.oracle.reasons import letters, quoted
+from harness.oracle.reasons import letters, mounted_again, mounted_anew, quoted
 from harness.world import ROOT, Principal
 
 if TYPE_CHECKING:
@@ -289,11 +289,6 @@ def _mounted_again(situation: _Situation, source: str) -> Iterator[_Edit]:
     yield _edit(situation, "mount", at, mounted_anew(at), system=dataclasses.replace(system, mounts=tuple(mounts)))
 
 
-def mounted_anew(path: str) -> str:
-    """What makes a file that was mounted the one that is there now."""
-    return f"mount {quoted(path)} again (restart the container), and its directory rather than the file"
-
-
 def _other_networks(situation: _Situation) -> Iterator[_Edit]:
     """The abstract name may be held in another network namespace."""
     trial, attempt = situation.trial, situation.trial.attempt
@@ -327,14 +322,6 @@ def _closed_mount(situation: _Situation) -> Iterator[_Edit]:
     mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], fuse=dataclasses.replace(fuse, allow_other=True))
     system = dataclasses.replace(system, mounts=tuple(mounts))
     yield _edit(situation, "allow_other", None, mounted_again(situation.refused.at), system=system)
-
-
-def mounted_again(path: str) -> str:
-    """What opens a FUSE mount to others."""
-    return (
-        f"unmount it (fusermount3 -u {quoted(path)}) and mount it again with -o allow_other, which takes root or "
-        "user_allow_other in /etc/fuse.conf"
-    )
 
 
 def _wrong_type(situation: _Situation, user: str) -> Iterator[_Edit]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from harness.oracle.filesystem import Inode, Spot
 from harness.oracle.lookup import STICKY, Ending, Lookup, Refused
 from harness.oracle.permission import SEARCH, WRITE, Permission, capable, member, permission
+from harness.oracle.reasons import deleted, out_of_reach_through_fuse, queue_is_full, replaced
 from harness.oracle.rules import StepName
 from harness.world import ROOT
 
@@ -204,26 +205,10 @@ def is_open(trial: Trial) -> None:
         return
     why = f"{trial.at} is stale: the socket that was bound to it is closed"
     if trial.system.fuse(trial.spot) is not None:
-        why = out_of_reach(trial.at)
+        why = out_of_reach_through_fuse(trial.at)
     elif trial.inode.deleted:
         why = replaced(trial.at)
     raise trial.refuse("ECONNREFUSED", trial.at, why)
-
-
-def out_of_reach(path: str) -> str:
-    """Why nobody is reached by what a FUSE mount shows as a socket (`unix_find_bsd` in net/unix/af_unix.c)."""
-    return (
-        f"no open socket was bound on the inode that a FUSE mount shows as {path}: through such a mount a socket of "
-        "another file system can be seen, and not reached"
-    )
-
-
-def replaced(path: str) -> str:
-    """Why a file that was mounted leads to nobody any more."""
-    return (
-        f"{path} is the file of a socket that is closed, and has been deleted or replaced where it was mounted from: a "
-        "socket that its server has bound since is another file"
-    )
 
 
 @_step
@@ -248,14 +233,6 @@ def has_room(trial: Trial) -> None:
     """Its queue takes one more (`unix_recvq_full_lockless`): attempts do not wait until it does."""
     if _state(trial) == "full":
         raise trial.refuse("EAGAIN", trial.at, queue_is_full(trial.at))
-
-
-def queue_is_full(path: str) -> str:
-    """Why a listener can't be connected to."""
-    return (
-        f"the queue of {path} is full, so a client that does not block is told EAGAIN, and one that does hangs until "
-        "the server accepts"
-    )
 
 
 def _state(trial: Trial) -> str | None:
@@ -299,11 +276,6 @@ def living(trial: Trial) -> None:
     if trial.system.inodes[trial.last.directory.inode].deleted:
         at = trial.last.directory.path
         raise trial.refuse("ENOENT", at, deleted(at))
-
-
-def deleted(path: str) -> str:
-    """Why nothing can be made in a directory."""
-    return f"{path} has been deleted where it came from: no name is in it, and none can be made"
 
 
 @_step

@@ -35,6 +35,18 @@ class Limit:
 _EXPLAIN = "explain/test_explain.py::test_"
 _PLACES = "engines/test_places.py::test_"
 _EXPLAIN_ON_THE_SPOT = "scenarios/test_scenarios.py::test_explain_on_the_spot_names_the_same_component_and_cause"
+_OF_A_SCENARIO = (
+    "scenarios/test_scenarios.py::test_the_kernel_the_oracle_and_the_scenario_say_the_same",
+    _EXPLAIN_ON_THE_SPOT,
+    "scenarios/test_fixes.py::test_every_fix_that_is_named_turns_the_refusal",
+)
+_LINUX_ALONE = (
+    *("acl-and-chmod", "rootless-docker-nobody", "rundir-after-reboot", "ssh-agent-in-container", "queue-full-behind"),
+    *("mounted-socket-replaced", "mounted-directory-outlives-restart", "runtime-directory-deleted", "uwsgi-queue-full"),
+    *("x11-abstract-in-sandbox", "socket-without-network", "protect-home-tmpfs", "protect-system-strict"),
+    "old-socket-on-read-only",
+)
+_WITH_FUSE = ("fuse-heeds-modes-and-no-acl", "fuse-mirror", "fuse-without-allow-other")
 _COMMAND = "subjects/test_command.py::test_"
 _SUBJECT = "subjects/test_subjects.py::test_a_real_server_holds_what_it_holds_and_its_faults_are_seen"
 
@@ -123,7 +135,7 @@ LIMITS = (
                     "scenarios.py::test_the_kernel_the_oracle_and_the_scenario_say_the_same",
                     "fixes.py::test_every_fix_that_is_named_turns_the_refusal",
                 )
-                for name in ("acl-and-chmod", "rootless-docker-nobody", "rundir-after-reboot", "ssh-agent-in-container")
+                for name in (*_LINUX_ALONE, *_WITH_FUSE)
             ),
             f"{_PLACES}a_directory_that_took_the_name_of_one_of_the_places_own_leaves_no_acl",
             f"{_PLACES}every_engine_observes_the_same",
@@ -137,6 +149,12 @@ LIMITS = (
         "these worlds have what Linux alone has: capabilities, POSIX ACLs, mounts, abstract names, seqpacket sockets",
         "harness/oracle/rules.py; bsd/kern/uipc_usrreq.c; acl(3)",
         ("darwin", "freebsd"),
+    ),
+    Limit(
+        "vm",
+        tuple(f"{test}[{name}" for test in _OF_A_SCENARIO for name in _WITH_FUSE),
+        "FUSE mounts are bindfs's, and the machine has Python and busybox",
+        "harness/inside/agent/fuse.py; harness/engines/vm/engine.py",
     ),
     Limit(
         "vm",

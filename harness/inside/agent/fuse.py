@@ -102,8 +102,8 @@ def _keep(program: str, paths: list[str], ids: tuple[int, int], allow_other: boo
     """In the forked process: have the server run until the agent has closed its end of a pipe."""
     try:
         reset_signals()
-        close_all_but(0, end, said)
         Outside.enter()
+        close_all_but(0, end, said)
         server = os.fork()
         if server == 0:
             os.close(end)
@@ -116,10 +116,12 @@ def _keep(program: str, paths: list[str], ids: tuple[int, int], allow_other: boo
             os.setresuid(ids[0], 0, 0)
             allow = ["-o", f"{OPTIONS},allow_other"] if allow_other else ["--no-allow-other", "-o", OPTIONS]
             os.execv(program, [program, "-f", "--create-as-mounter", *allow, *paths])
-        os.close(said)
+        os.dup2(end, said)  # the server alone has the other one now
         os.read(end, 1)
         os.kill(server, signal.SIGKILL)
         os.waitpid(server, 0)
+    except OSError as error:
+        os.write(said, f"{error.strerror}\n".encode())
     finally:
         os._exit(0)
 
