@@ -334,6 +334,9 @@ def lint(session: nox.Session) -> None:
     workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
+    for schema, folder in (("world", "harness/scenarios"), ("subject", "contrib/subjects")):
+        files = [str(path) for path in sorted((ROOT / folder).glob("*.toml"))]
+        session.run("check-jsonschema", "--schemafile", f"docs/schemas/{schema}.json", *files)
     session.run("actionlint", "-shellcheck=", "-pyflakes=", *workflows)
     session.run("zizmor", "--offline", "--quiet", *workflows, "action.yml")
 

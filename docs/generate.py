@@ -7,11 +7,13 @@ every Python makes the same; the completions are what the locked shtab makes of 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import messages
+import schemas
 import shtab
 
 import harness
@@ -237,6 +239,8 @@ def explained_by_themselves() -> str:
 def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
     made = {DOCS / "messages.md": explained_by_themselves()}
+    for schema in (schemas.world, schemas.subject):
+        made[DOCS / "schemas" / f"{schema.__name__}.json"] = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
     for program in PROGRAMS:
         made[DOCS / program.reference] = markdown(program)
         made[DOCS / "man" / f"{program.name}.1"] = manual(program, None)

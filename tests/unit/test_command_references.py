@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-module_of(ROOT / "docs" / "messages.py")  # which the other one imports from beside it
+for beside in ("messages", "schemas"):  # which the next one imports
+    module_of(ROOT / "docs" / f"{beside}.py")
 GENERATE = module_of(ROOT / "docs" / "generate.py")
 PAGES: dict[Path, str] = GENERATE.pages()
 COMPLETIONS: dict[Path, str] = GENERATE.completions()
