@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.checks import takeover_foreign
+from harness.checks import squatting, takeover_foreign
+from harness.checks.check import Finding, broken, held
 from harness.checks.runner import attack
 from harness.subjects.command import CommandSubject
 from harness.testbed.cast import cast
@@ -83,3 +84,52 @@ def test_a_testbed_for_another_place_knows_what_the_first_has_learned() -> None:
     learned = (other.settling, other.slow_to_stop, other.type, other.limit, other.mode)
     assert learned == (3.0, True, "dgram", 24.0, 0o600)
     assert other.cast == cast("alice", None)
+
+
+class Meetings:
+    """What comes of each meeting with a squatter, and how long it takes."""
+
+    def __init__(self, server: Foreign, takes: float, silent: list[Finding]) -> None:
+        self.server, self.takes, self.silent = server, takes, silent
+
+    def __call__(self, testbed: Testbed, *, silent: bool, least: float = 0.0) -> Finding:
+        self.server.now += self.takes
+        self.least = least
+        return self.silent.pop(0) if silent else held("it says that the name is taken", squatter={"connections": 1})
+
+
+def met(monkeypatch: pytest.MonkeyPatch, takes: float, *silent: Finding) -> tuple[Finding, Meetings]:
+    server = Foreign(replaces=False, takes=0.0)
+    meetings = Meetings(server, takes, list(silent))
+    monkeypatch.setattr(squatting, "_meet", meetings)
+    monkeypatch.setattr(squatting, "monotonic", lambda: server.now)
+    return attack(server, squatting.CHECK), meetings
+
+
+CONNECTED = held("it ended", squatter={"connections": 1})
+ALONE = held("it ended", squatter={"connections": 0})
+CUT_OFF = broken("it was ended by SIGPIPE", squatter={"connections": 1})
+
+
+def test_a_race_with_one_who_hangs_up_is_run_as_often_as_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = met(monkeypatch, 0.5, CONNECTED, CONNECTED, CONNECTED, CUT_OFF)
+    assert found.verdict == "broken"
+    assert "hangs up on it, it was ended by SIGPIPE" in found.why
+
+
+def test_a_server_that_does_not_ask_the_squatter_meets_one_who_hangs_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, meetings = met(monkeypatch, 0.5, ALONE, CUT_OFF)
+    assert found.verdict == "held"
+    assert meetings.silent == [CUT_OFF]
+
+
+def test_where_there_is_no_time_for_one_who_hangs_up_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, meetings = met(monkeypatch, 6.0, CUT_OFF)
+    assert found.verdict == "held"
+    assert "no time for one who hangs up on it" in found.why
+    assert meetings.silent == [CUT_OFF]
+
+
+def test_a_second_meeting_is_given_longer_than_the_first_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, meetings = met(monkeypatch, 3.0, ALONE)
+    assert meetings.least == pytest.approx(4.5)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 from harness.checks import CHECKS
 from harness.engines.protocol import Facts
 from harness.showcase import field
+from harness.subjects.description import load
 
 ROOT = Path(__file__).parents[4]
 FACTS = Facts("namespace", "6.18", "x86_64", "3.11")
@@ -67,3 +69,17 @@ def test_in_the_document_no_second_look_saw_anything_else() -> None:
     text = (ROOT / "docs" / "field.md").read_text(encoding="utf-8")
     assert " ✓ |" in text
     assert " ≠ |" not in text
+
+
+def test_every_server_is_in_the_table_seen_twice_and_within_its_time() -> None:
+    text = (ROOT / "docs" / "field.md").read_text(encoding="utf-8")
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| ")
+    }
+    del rows["server"]
+    assert set(rows) == {load(file).subject.name for file in field.SUBJECTS.glob("*.toml")}
+    assert len(rows) >= 30
+    assert "≠ |" not in text
+    assert "## What could not be checked" not in text
+    times = {name: [int(part) for part in re.findall(r"\d+", said)] for name, said in rows.items()}
+    assert {name: said for name, said in times.items() if said[0] > 30 or said[1] > 10} == {}
