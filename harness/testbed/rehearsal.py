@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WAIT = 4
 """How many times longer than its start whatever else a server decides at its start may take."""
 
-LEAST_WAIT, LEAST = 2, 0.5
+LEAST_WAIT, LEAST = 1.5, 0.3
 """How many times longer than its start, and how many seconds more, it gets at the very least: before that, nobody has
 seen what it does."""
 STARTS = 12
@@ -53,12 +53,14 @@ def rehearse(testbed: Testbed) -> Rehearsal:
         doors = tuple(served["doors"])
         program = served["program"]
         ended = _stop(testbed, running)
+        left = None if testbed.no_path else testbed.look(running.endpoint)[running.endpoint]
     finally:
         testbed.kill(running)
     testbed.settling = min(testbed.subject.patience, max(QUICK, WAIT * started))
     testbed.least = min(testbed.subject.patience, LEAST_WAIT * started + LEAST)
     testbed.limit = max(CHECK, STARTS * started)
     testbed.finished = there
+    testbed.stays = None if ended is None else left is not None
     testbed.deaf = ended is None
     testbed.slow_to_stop = ended is None or ended > SLOW
     own = testbed.subject.own_check is not None

@@ -35,7 +35,7 @@ CALM = 2.5
 """Seconds for an answer when nobody attacks."""
 CHECK = 10.0
 """Seconds for one check of a server that starts and ends within a moment."""
-LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished")
+LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished", "stays")
 """What one start teaches (`harness.testbed.rehearsal`), beside the subject's own socket."""
 QUICK = 1.5
 """Seconds that something which a server decides at its start may take at least, however quickly it starts."""
@@ -58,6 +58,7 @@ class Testbed(Prober):
         self.settling = self.least = subject.patience
         self.cast = cast(owner, self.group, subject.accounts_besides(owner), subject.socket_owner)
         self.finished: Sighting | None = None
+        self.stays: bool | None = None
         self.limit = CHECK
         self._until = 0.0
         self._running: list[ServerProcess] = []

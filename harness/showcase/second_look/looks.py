@@ -162,7 +162,7 @@ def look_lifetime() -> Seen:
 def crowd(count: int) -> Seen:
     """Open so many connections with the beginning of a question on each, and ask as somebody else."""
     if order["question"]:
-        beginning = order["question"]["begin"].encode("latin-1")
+        beginning = order["question"].get("begin", "").encode("latin-1")
     elif order["speaks"] in QUESTIONS:
         beginning = QUESTIONS[order["speaks"]][0][:3]
     else:
