@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.checks import squatting, takeover_foreign
+from harness.checks import lifetime, squatting, takeover_foreign
 from harness.checks.check import Finding, broken, held
 from harness.checks.runner import attack
 from harness.subjects.command import CommandSubject
@@ -133,3 +133,12 @@ def test_where_there_is_no_time_for_one_who_hangs_up_that_is_said(monkeypatch: p
 def test_a_second_meeting_is_given_longer_than_the_first_took(monkeypatch: pytest.MonkeyPatch) -> None:
     _, meetings = met(monkeypatch, 3.0, ALONE)
     assert meetings.least == pytest.approx(4.5)
+
+
+def test_what_the_first_end_has_shown_is_not_waited_for_again() -> None:
+    server = Foreign(replaces=False, takes=0.0)
+    server.stays = True
+    found = attack(server, lifetime.CHECK)
+    assert found.verdict == "broken"
+    assert "is still there when the server has ended" in found.why
+    assert server.tried == 0
