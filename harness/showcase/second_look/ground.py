@@ -214,7 +214,9 @@ def main_process() -> int:
 def ask() -> tuple[bool, str]:
     """Whether somebody else is answered, and what was said."""
     uid = order["asker"]
-    if order["question"]:
+    if order["type"] == socket.SOCK_DGRAM:
+        send, expect = b"one more", rb"^it was taken$"
+    elif order["question"]:
         send, expect = (order["question"][key].encode("latin-1") for key in ("send", "expect"))
     else:
         send, words = QUESTIONS[order["speaks"]]
@@ -225,10 +227,11 @@ def ask() -> tuple[bool, str]:
         said = b""
         try:
             become(uid, uid, order["members"].get(str(uid), []))
-            with socket.socket(socket.AF_UNIX) as peer:
+            with socket.socket(socket.AF_UNIX, order["type"]) as peer:
                 patient(peer, 5)
                 peer.connect(address())
                 peer.sendall(send)
+                said = b"it was taken" if order["type"] == socket.SOCK_DGRAM else b""
                 while not re.search(expect, said) and (piece := peer.recv(4096)):
                     said += piece
         except OSError as error:

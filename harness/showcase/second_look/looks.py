@@ -161,7 +161,9 @@ def look_lifetime() -> Seen:
 
 def crowd(count: int) -> Seen:
     """Open so many connections with the beginning of a question on each, and ask as somebody else."""
-    if order["question"]:
+    if order["type"] == socket.SOCK_DGRAM and count > 1000:
+        beginning = b"one of many"
+    elif order["question"]:
         beginning = order["question"].get("begin", "").encode("latin-1")
     elif order["speaks"] in QUESTIONS:
         beginning = QUESTIONS[order["speaks"]][0][:3]
@@ -181,7 +183,7 @@ def crowd(count: int) -> Seen:
         failed, refusal = 0, ""
         until = time.monotonic() + 40
         while len(held_open) < count and failed < 10 and time.monotonic() < until:
-            peer = socket.socket(socket.AF_UNIX)
+            peer = socket.socket(socket.AF_UNIX, order["type"])
             patient(peer, 1)
             try:
                 peer.connect(address())
