@@ -21,7 +21,7 @@ WAIT = 4
 LEAST_WAIT, LEAST = 1.5, 0.3
 """How many times longer than its start, and how many seconds more, it gets at the very least: before that, nobody has
 seen what it does."""
-STARTS = 12
+STARTS = 10
 """How many starts a check gets the time for, where starts are so slow that they take longer than a check should."""
 SLOW = 0.2
 """Seconds: a server that takes longer to end is killed where only its starts matter."""

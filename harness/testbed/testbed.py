@@ -33,8 +33,8 @@ OUTSIDE = ("unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill
 (user_namespaces(7))."""
 CALM = 2.5
 """Seconds for an answer when nobody attacks."""
-CHECK = 10.0
-"""Seconds for one check of a server that starts and ends within a moment."""
+CHECK = 8.0
+"""Seconds in which a check begins what it may do more often, or watch for longer, so that it ends within ten."""
 LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished", "stays")
 """What one start teaches (`harness.testbed.rehearsal`), beside the subject's own socket."""
 QUICK = 1.5

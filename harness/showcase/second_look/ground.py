@@ -30,6 +30,7 @@ class Seen(TypedDict):
 STRANGER, MEMBER = 1503, 1502
 QUESTIONS = {
     "http": (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/"),
+    "ssh-agent": (b"\0\0\0\x01\x0b", b"\0\0\0\x05\x0c\0\0\0\0"),
     "redis": (b"ECHO second\r\n", b"$6\r\nsecond"),
     "memcached": (b"stats\r\n", b"STAT "),
     "haproxy": (b"show stat\n", b"# pxname"),
