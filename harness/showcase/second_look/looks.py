@@ -173,9 +173,8 @@ def crowd(count: int) -> Seen:
     assert up()
     os.chmod(address(), 0o666)
     if order["speaks"] != "mariadb":
-        for order["asker"] in (order["asker"], order["uid"]):
-            if ask()[0]:
-                break
+        if not ask()[0]:
+            order["asker"] = order["uid"]
         assert ask()[0], ask()
     reading, writing = os.pipe()
     pid = os.fork()
@@ -193,7 +192,7 @@ def crowd(count: int) -> Seen:
                 peer.sendall(beginning)
                 failed = 0
             except OSError as error:
-                failed += 1
+                failed += not isinstance(error, BrokenPipeError | ConnectionResetError)  # turned away is no queue
                 refusal = str(error)
             held_open.append(peer)
         os.write(writing, f"{len(held_open)} {refusal}".encode())
