@@ -225,7 +225,7 @@ def ask() -> tuple[bool, str]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        said = b""
+        said, failed = b"", b""
         try:
             become(uid, uid, order["members"].get(str(uid), []))
             with socket.socket(socket.AF_UNIX, order["type"]) as peer:
@@ -236,14 +236,14 @@ def ask() -> tuple[bool, str]:
                 while not re.search(expect, said) and (piece := peer.recv(4096)):
                     said += piece
         except OSError as error:
-            said += str(error).encode()
-        os.write(writing, said[:4000])
-        os._exit(0)
+            failed = str(error).encode()
+        os.write(writing, said[:4000] + failed)
+        os._exit(1 if failed else 0)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         said = file.read()
-    os.waitpid(pid, 0)
-    return bool(re.search(expect, said)), said[-80:].decode("latin-1")
+    failing = os.waitpid(pid, 0)[1] != 0
+    return not failing and bool(re.search(expect, said)), said[-80:].decode("latin-1")
 
 
 def is_socket(pid: int, number: str) -> bool:
