@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,14 @@ def survey(described: Described, engine: Engine) -> dict[str, Any]:
     subject = replace(subject, accounts=(*subject.accounts, *named_accounts(subject)))
     described = replace(described, subject=subject)
     print(f"\n{subject.name}: {subject.about}", flush=True)
-    row: dict[str, Any] = {"name": subject.name, "about": subject.about, "checks": {}, "why": "", "seconds": 0.0}
+    row: dict[str, Any] = {
+        "name": subject.name,
+        "about": subject.about,
+        "checks": {},
+        "why": "",
+        "seconds": 0.0,
+        "load": 0.0,
+    }
     image = engine.image_with(subject.suite, (*subject.packages, "strace"))
     configuration = Configuration(described.mode, described.owner, described.group)
     with places(engine, image=image, mounts=subject.install(engine, image)) as [place, *others]:
@@ -105,6 +113,7 @@ def survey(described: Described, engine: Engine) -> dict[str, Any]:
             row["why"] = str(error)
             return row
         row["seconds"] = round(monotonic() - before, 1)
+        row["load"] = round(os.getloadavg()[0] / (os.cpu_count() or 1), 1)
         with ThreadPoolExecutor(1 + len(others)) as pool:
             free: SimpleQueue[Place] = SimpleQueue()
             for each in (place, *others):
@@ -189,7 +198,8 @@ def markdown(rows: Sequence[dict[str, Any]], facts: Facts) -> str:
         "(`harness/showcase/second_look`): ✓ says that they saw the same, ≠ that they did not; without one nothing",
         "looked again. `·`: the question makes no sense of that server or can't be put to it; `?`: not known.",
         "The last column has the seconds that all checks took, in three places side by side, and in parentheses those",
-        "of the longest check: 30 and 10 at most, where a server starts and ends within a moment.",
+        "of the longest check: 30 and 10 at most, where a server starts and ends within a moment on an idle machine;",
+        "@ is the load of the machine then, in processes that wanted each of its processors (getloadavg(3)).",
         "",
         "| server | " + " | ".join(names) + " | seconds |",
         "|---" * (len(names) + 2) + "|",
@@ -197,7 +207,11 @@ def markdown(rows: Sequence[dict[str, Any]], facts: Facts) -> str:
     for row in rows:
         cells = [_cell(row["checks"].get(name)) for name in names]
         took = [result["seconds"] for result in row["checks"].values()] or [0.0]
-        lines.append(f"| {row['name']} | " + " | ".join(cells) + f" | {row['seconds']:.0f} ({max(took):.0f}) |")
+        lines.append(
+            f"| {row['name']} | "
+            + " | ".join(cells)
+            + f" | {row['seconds']:.0f} ({max(took):.0f}) @{row['load']:.0f} |"
+        )
     lines += ["", "## What is broken", ""]
     for row in rows:
         faults = [(name, result) for name, result in row["checks"].items() if result["verdict"] == "broken"]

@@ -23,6 +23,7 @@ def row(**checks: tuple[str, str]) -> dict[str, Any]:
         "about": "a server | of a test",
         "why": "",
         "seconds": 7.0,
+        "load": 1.4,
         "checks": {
             name.replace("_", "-"): {
                 "verdict": verdict,
@@ -47,7 +48,7 @@ def test_each_verdict_has_a_mark_of_its_second_look() -> None:
     assert cells["lifetime"] == "held ≠"
     assert cells["identity"] == "held"
     assert cells["umask"] == ""
-    assert line.endswith("| 7 (2) |")
+    assert line.endswith("| 7 (2) @1 |")
     assert "- **flood**: flood &lt;seen> Looked at again: seen again." in text
     assert "- served, lifetime: held (lifetime &lt;seen>); the second look: broken (seen again)" in text
 
@@ -82,4 +83,6 @@ def test_every_server_is_in_the_table_seen_twice_and_within_its_time() -> None:
     assert "≠ |" not in text
     assert "## What could not be checked" not in text
     times = {name: [int(part) for part in re.findall(r"\d+", said)] for name, said in rows.items()}
-    assert {name: said for name, said in times.items() if said[0] > 30 or said[1] > 10} == {}
+    # Where more processes want the processors than there are, nobody's seconds are the server's.
+    late = {name: said for name, said in times.items() if said[2] <= 1 and (said[0] > 30 or said[1] > 10)}
+    assert late == {}
