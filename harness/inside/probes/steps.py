@@ -17,13 +17,14 @@ import json
 import os
 import signal
 import stat
+import time
 from typing import TYPE_CHECKING
 
 from harness.inside.libc import LIBC, called
 from harness.inside.principal import become
 from harness.inside.probes import launch, seccomp
 from harness.inside.probes.endpoint import find, knock
-from harness.inside.probes.ready import wait
+from harness.inside.probes.ready import PAUSE, wait
 
 if TYPE_CHECKING:
     from typing import IO
@@ -39,6 +40,8 @@ NEW_PROCESS = (1, 2, 3)
 GETEVENTMSG = 0x4201
 SECCOMP = 7
 """PTRACE_EVENT_SECCOMP: a call that the filter marks is about to begin."""
+AFTERWARDS = 0.3
+"""Seconds for which a server is watched on when it is reached: a datagram socket is that before it has its mode."""
 WALL = 0x40000000
 """Wait for threads as well (waitpid(2))."""
 AT_SYSCALL = signal.SIGTRAP | 0x80
@@ -86,15 +89,21 @@ def main(endpoint: str, speaks: str, order: Launch, outsiders: list[EncodedPerso
     helpers = {asker, *(trier for trier, _, _ in people.values())}
     last: tuple[int, ...] | None = None
     traced = {pid}
+    until: float | None = None
     while True:
         try:
-            stopped, status = os.waitpid(-1, WALL)
+            stopped, status = os.waitpid(-1, WALL if until is None else WALL | os.WNOHANG)
         except ChildProcessError:
             break
+        if until is not None and time.monotonic() > until:
+            break
+        if not stopped:
+            time.sleep(PAUSE)
+            continue
         if stopped in helpers:
             if stopped == asker:
                 report["ready"] = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
-                break
+                until = time.monotonic() + AFTERWARDS
             continue
         if not os.WIFSTOPPED(status):
             traced.discard(stopped)
