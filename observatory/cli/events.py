@@ -12,7 +12,7 @@ from observatory.text import TIMES, printable, printable_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from observatory.client.query import Events
 
@@ -35,11 +35,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-def add_query_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which events of which server are meant."""
+def add_query_options(
+    parser: argparse.ArgumentParser, events: Sequence[str] = (), tools: Sequence[str] = (), newest: int | None = None
+) -> None:
+    """Add the options that say which events of which server are meant.
+
+    What a command has by itself, the names of events or of tools, has no option. `newest`: so many if nobody says.
+    """
     add_server_options(parser)
     add_origin_options(parser)
-    parser.add_argument("--event", metavar="NAME", action="append", default=[], help="only events of this name")
+    parser.set_defaults(event=list(events), tool=list(tools), follow=False)
+    if not events:
+        parser.add_argument("--event", metavar="NAME", action="append", default=[], help="only events of this name")
     parser.add_argument(
         "--session",
         metavar="ID",
@@ -47,7 +54,8 @@ def add_query_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="only events of this session; its beginning will do",
     )
-    parser.add_argument("--tool", metavar="NAME", action="append", default=[], help="only events about this tool")
+    if not tools:
+        parser.add_argument("--tool", metavar="NAME", action="append", default=[], help="only events about this tool")
     parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
     parser.add_argument("--since", metavar="TIME", help=f"only events of this time and later: {TIMES}")
     parser.add_argument("--until", metavar="TIME", help="only events before this time")
@@ -55,7 +63,8 @@ def add_query_options(parser: argparse.ArgumentParser) -> None:
         "--utc", action="store_true", help="times in UTC, those that are given and those that are shown"
     )
     parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
-    parser.add_argument("--limit", metavar="N", type=_number, help="at most so many")
+    few = "" if newest is None else f" (default: the newest {newest})"
+    parser.add_argument("--limit", metavar="N", type=_number, default=newest, help=f"at most so many{few}")
 
 
 def _number(text: str) -> int:

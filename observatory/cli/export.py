@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.events import add_query_options, parameters
-from observatory.cli.origin import nats_source
+from observatory.cli.origin import lacking, nats_source
 from observatory.cli.server_options import client
-from observatory.errors import ExitStatus
+from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "export",
         help="write recorded events for other programs",
         description="Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, "
-        "as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a ' before it).",
+        "as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a ' before it), as parquet "
+        "one row each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).",
     )
     add_query_options(parser)
-    parser.add_argument("--format", choices=("jsonl", "csv"), required=True, help="the form to write")
-    parser.set_defaults(run=run, follow=False)
+    parser.add_argument("--format", choices=("jsonl", "csv", "parquet"), required=True, help="the form to write")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,9 +43,22 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "csv":
         _write_csv(origin.events(query), options.utc)
         return ExitStatus.DONE
+    if options.format == "parquet":
+        _write_parquet(origin.lines(query))
+        return ExitStatus.DONE
     for line in origin.lines(query):
         sys.stdout.buffer.write(line + b"\n")
     return ExitStatus.DONE
+
+
+def _write_parquet(lines: Iterable[bytes]) -> None:
+    if sys.stdout.isatty():
+        raise ObservatoryError("parquet is nothing for a terminal: write it to a file, with > FILE", ExitStatus.USAGE)
+    try:
+        from observatory.questions.parquet import write
+    except ImportError as error:
+        raise lacking(error, "parquet") from None
+    write(lines, sys.stdout.buffer)
 
 
 def _write_csv(events: Iterable[dict[str, Any]], utc: bool) -> None:

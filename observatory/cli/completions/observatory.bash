@@ -5,10 +5,15 @@
 #    source ~/.local/share/bash_completion/observatory
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_observatory_subparsers=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
+_shtab_observatory_subparsers=(serve events files commands failures durations sql export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
 
 _shtab_observatory_serve_option_strings=(-h --help --socket --mode --group --readers --database --sync --retain --max-size --keep-values --redact-with --no-redact --output-socket --tee --pretty-json --pretty-yaml)
 _shtab_observatory_events_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --follow --json)
+_shtab_observatory_files_option_strings=(-h --help --socket --server-user --from --creds --ca --session --user --since --until --utc --after --limit --diff --json)
+_shtab_observatory_commands_option_strings=(-h --help --socket --server-user --from --creds --ca --session --user --since --until --utc --after --limit --json)
+_shtab_observatory_failures_option_strings=(-h --help --socket --server-user --from --creds --ca --session --tool --user --since --until --utc --after --limit --json)
+_shtab_observatory_durations_option_strings=(-h --help --socket --server-user --from --creds --ca --session --tool --user --since --until --utc --after --limit --json)
+_shtab_observatory_sql_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --json)
 _shtab_observatory_export_option_strings=(-h --help --socket --server-user --from --creds --ca --event --session --tool --user --since --until --utc --after --limit --format)
 _shtab_observatory_sessions_option_strings=(-h --help --socket --server-user --json)
 _shtab_observatory_cost_option_strings=(-h --help --socket --server-user --by --session --since --until --utc --prices --json)
@@ -27,12 +32,12 @@ _shtab_observatory_option_strings=(-h --help --version)
 
 
 _shtab_observatory_serve___sync_choices=(normal full)
-_shtab_observatory_export___format_choices=(jsonl csv)
+_shtab_observatory_export___format_choices=(jsonl csv parquet)
 _shtab_observatory_cost___by_choices=(session agent model day)
 _shtab_observatory_install_hooks___client_choices=(claude codex gemini)
 _shtab_observatory_uninstall_hooks___client_choices=(claude codex gemini)
 _shtab_observatory_completion_pos_0_choices=(bash zsh fish)
-_shtab_observatory_pos_0_choices=(serve events export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
+_shtab_observatory_pos_0_choices=(serve events files commands failures durations sql export sessions cost watch web notify forward whoami doctor install-hooks uninstall-hooks compact completion)
 
 _shtab_observatory_serve__h_nargs=0
 _shtab_observatory_serve___help_nargs=0
@@ -45,6 +50,28 @@ _shtab_observatory_events___help_nargs=0
 _shtab_observatory_events___utc_nargs=0
 _shtab_observatory_events___follow_nargs=0
 _shtab_observatory_events___json_nargs=0
+_shtab_observatory_files_pos_0_nargs='*'
+_shtab_observatory_files__h_nargs=0
+_shtab_observatory_files___help_nargs=0
+_shtab_observatory_files___utc_nargs=0
+_shtab_observatory_files___diff_nargs=0
+_shtab_observatory_files___json_nargs=0
+_shtab_observatory_commands__h_nargs=0
+_shtab_observatory_commands___help_nargs=0
+_shtab_observatory_commands___utc_nargs=0
+_shtab_observatory_commands___json_nargs=0
+_shtab_observatory_failures__h_nargs=0
+_shtab_observatory_failures___help_nargs=0
+_shtab_observatory_failures___utc_nargs=0
+_shtab_observatory_failures___json_nargs=0
+_shtab_observatory_durations__h_nargs=0
+_shtab_observatory_durations___help_nargs=0
+_shtab_observatory_durations___utc_nargs=0
+_shtab_observatory_durations___json_nargs=0
+_shtab_observatory_sql__h_nargs=0
+_shtab_observatory_sql___help_nargs=0
+_shtab_observatory_sql___utc_nargs=0
+_shtab_observatory_sql___json_nargs=0
 _shtab_observatory_export__h_nargs=0
 _shtab_observatory_export___help_nargs=0
 _shtab_observatory_export___utc_nargs=0

@@ -10,17 +10,22 @@
 
 _shtab_observatory_commands() {
   local _commands=(
+    commands:'Show the commands that agents have run, how long each took, and whether it failed. Oldest first, of the events that one may see.'
     compact:'Write a database anew without what was deleted, while no server uses it. It needs as much room again meanwhile. A server with --retain or --max-size gives back what it deletes by itself; a database of an earlier version does so once it is compacted.'
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
     cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, what was written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one'"'"'s own rights, the transcripts in one'"'"'s own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as far as one may. Each answer of a model counts once; a model whose price is not known is named, not guessed.'
     doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
+    durations:'Show how long each tool took by the client'"'"'s own word, the slowest first: the median and the 95th percentile of its calls, and as a chart, in which each step of the same width is ten times as long. Of the events that one may see.'
     events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
-    export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it).'
+    export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it), as parquet one row each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).'
+    failures:'Show tools that failed or were denied, and turns that ended with an error. Oldest first, of the events that one may see.'
+    files:'Show which files Edit, Write and NotebookEdit have changed, when, and in which session and agent, and how many lines came and went. What a shell command changes is not known. Oldest first, of the events that one may see.'
     forward:'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
     install-hooks:'Add a hook for every event to an agent'"'"'s settings, Claude Code'"'"'s unless --client says another: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
     notify:'Follow the events that one may see, and tell what happens from now on: a line on standard output, and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait that is over by then is not told. Ends when interrupted.'
     serve:'Listen on a Unix socket, and keep each event with its sender'"'"'s kernel-verified credentials.'
     sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see.'
+    sql:'Ask by SQL, as SQLite has it. The table is events (id, time, host, uid, event, session, agent, tool, duration_ms, project, line); line is the whole event, of which json_extract(line, '"'"'$.tool_input.command'"'"') gets a part. The server hands out the events that one may see and that the options mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.'
     uninstall-hooks:'Take observatory'"'"'s hooks out of an agent'"'"'s settings, Claude Code'"'"'s unless --client says another. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
     watch:'Show sessions, and events as they come, as far as one may see them; with filters, and each event with what the kernel proves apart from what its sender claims. Works over ssh.'
     web:'Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they come. Prints a link with a token, which lets one browser in, once; then the next link.'
@@ -36,6 +41,26 @@ _shtab_observatory_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_defaults_added=0
+
+_shtab_observatory_commands_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many (default\: the newest 100)]:N:"
+  "--json[one JSON object a line, with the whole command]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_commands_defaults_added=0
 
 _shtab_observatory_compact_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -79,6 +104,27 @@ _shtab_observatory_doctor_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_doctor_defaults_added=0
 
+_shtab_observatory_durations_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "*--tool[only events about this tool]:NAME:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many (default\: the newest 3000)]:N:"
+  "--json[one JSON object a line, in milliseconds]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_durations_defaults_added=0
+
 _shtab_observatory_events_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
@@ -118,11 +164,54 @@ _shtab_observatory_export_options=(
   "--utc[times in UTC, those that are given and those that are shown]"
   "--after[only events after this one]:ID:"
   "--limit[at most so many]:N:"
-  "--format[the form to write]:format:(jsonl csv)"
+  "--format[the form to write]:format:(jsonl csv parquet)"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_export_defaults_added=0
+
+_shtab_observatory_failures_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "*--tool[only events about this tool]:NAME:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many (default\: the newest 100)]:N:"
+  "--json[one JSON object a line]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_failures_defaults_added=0
+
+_shtab_observatory_files_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many (default\: the newest 100)]:N:"
+  "--diff[show how each file was changed too]"
+  "--json[one JSON object a line, with the diff]"
+  "(*)::only this file, or those in this directory:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_files_defaults_added=0
 
 _shtab_observatory_forward_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -207,6 +296,29 @@ _shtab_observatory_sessions_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_observatory_sessions_defaults_added=0
 
+_shtab_observatory_sql_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
+  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
+  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "*--event[only events of this name]:NAME:"
+  "*--session[only events of this session\; its beginning will do]:ID:"
+  "*--tool[only events about this tool]:NAME:"
+  "--user[only events that this user (name or uid) sent]:USER:"
+  "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
+  "--until[only events before this time]:TIME:"
+  "--utc[times in UTC, those that are given and those that are shown]"
+  "--after[only events after this one]:ID:"
+  "--limit[at most so many]:N:"
+  "--json[one JSON object a line]"
+  ":the question\; - reads it from standard input:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_observatory_sql_defaults_added=0
+
 _shtab_observatory_uninstall_hooks_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex) or Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini)]:client:(claude codex gemini)"
@@ -272,17 +384,22 @@ _shtab_observatory() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_observatory-$line[1]:"
       case $line[1] in
+        commands) _arguments -C -s $_shtab_observatory_commands_options ;;
         compact) _arguments -C -s $_shtab_observatory_compact_options ;;
         completion) _arguments -C -s $_shtab_observatory_completion_options ;;
         cost) _arguments -C -s $_shtab_observatory_cost_options ;;
         doctor) _arguments -C -s $_shtab_observatory_doctor_options ;;
+        durations) _arguments -C -s $_shtab_observatory_durations_options ;;
         events) _arguments -C -s $_shtab_observatory_events_options ;;
         export) _arguments -C -s $_shtab_observatory_export_options ;;
+        failures) _arguments -C -s $_shtab_observatory_failures_options ;;
+        files) _arguments -C -s $_shtab_observatory_files_options ;;
         forward) _arguments -C -s $_shtab_observatory_forward_options ;;
         install-hooks) _arguments -C -s $_shtab_observatory_install_hooks_options ;;
         notify) _arguments -C -s $_shtab_observatory_notify_options ;;
         serve) _arguments -C -s $_shtab_observatory_serve_options ;;
         sessions) _arguments -C -s $_shtab_observatory_sessions_options ;;
+        sql) _arguments -C -s $_shtab_observatory_sql_options ;;
         uninstall-hooks) _arguments -C -s $_shtab_observatory_uninstall_hooks_options ;;
         watch) _arguments -C -s $_shtab_observatory_watch_options ;;
         web) _arguments -C -s $_shtab_observatory_web_options ;;

@@ -1,0 +1,48 @@
+"""What commands that answer one question about events have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from observatory.cli.events import parameters
+from observatory.cli.origin import nats_source
+from observatory.cli.server_options import client
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+QUESTION: Final = "Oldest first, of the events that one may see."
+
+
+def lines(options: argparse.Namespace) -> Iterator[bytes]:
+    """The events that the options mean, as JSON. Raises ObservatoryError."""
+    origin = client(options) if options.origin is None else nats_source(options)
+    return origin.lines(parameters(options, origin))
+
+
+def asked(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The same, read."""
+    origin = client(options) if options.origin is None else nats_source(options)
+    return origin.events(parameters(options, origin))
+
+
+def who(event: dict[str, Any], utc: bool) -> tuple[str, str, str, str]:
+    """When it was, and of whom: the user, the session and the agent."""
+    from observatory.cli.times import shown
+    from observatory.identity.names import user_name
+
+    uid, host = event.get("_peer_uid"), event.get("_host")
+    return (
+        shown(event.get("_ts"), utc),
+        f"{uid}@{host}" if host else user_name(uid),
+        str(event.get("session_id") or "")[:8],
+        str(event.get("agent_type") or event.get("agent_id") or ""),
+    )
+
+
+def about(event: dict[str, Any]) -> dict[str, Any]:
+    """The same for other programs."""
+    names = {"id": "_id", "time": "_ts", "host": "_host", "uid": "_peer_uid", "session": "session_id"}
+    names |= {"agent": "agent_id", "agent_type": "agent_type", "tool": "tool_name", "project": "cwd"}
+    return {name: event[field] for name, field in names.items() if event.get(field) is not None}

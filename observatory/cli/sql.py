@@ -1,0 +1,48 @@
+"""`observatory sql`: a question in SQL about the events that one may see."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from observatory.cli.answers import lines
+from observatory.cli.events import add_query_options
+from observatory.errors import ExitStatus
+from observatory.text import printable
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `sql`."""
+    parser = subparsers.add_parser(
+        "sql",
+        help="ask the events that one may see by SQL",
+        description="Ask by SQL, as SQLite has it. The table is events (id, time, host, uid, event, session, agent, "
+        "tool, duration_ms, project, line); line is the whole event, of which json_extract(line, "
+        "'$.tool_input.command') gets a part. The server hands out the events that one may see and that the options "
+        "mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.",
+    )
+    add_query_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("sql", metavar="SQL", help="the question; - reads it from standard input")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetch, ask, print."""
+    import json
+
+    from observatory.cli.table import print_table
+    from observatory.questions.tables import asked
+
+    sql = sys.stdin.read() if options.sql == "-" else options.sql
+    headings, rows = asked(lines(options), sql)
+    if options.json:
+        for row in rows:
+            values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row]
+            print(json.dumps(dict(zip(headings, values, strict=True))))
+        return ExitStatus.DONE
+    print_table(headings, [["" if value is None else printable(str(value)) for value in row] for row in rows])
+    return ExitStatus.DONE
