@@ -1,6 +1,6 @@
 """The names of Claude Code's hook events, since when the client has them, and which to listen to. Data only.
 
-Source: the client's own list (npm `@anthropic-ai/claude-code`, 2.1.331), its hooks reference and its changelog. A
+Source: the client's own list (npm `@anthropic-ai/claude-code`, 2.1.332), its hooks reference and its changelog. A
 server accepts any other name as well: the client adds some every few weeks.
 """
 
@@ -46,6 +46,7 @@ ALL: tuple[str, ...] = (
     "FileChanged",
     "DirectoryAdded",
     "MessageDisplay",
+    "PreSkillShellCommand",
 )
 """Every event name, in the client's order."""
 
@@ -73,6 +74,7 @@ SINCE: Mapping[str, Version] = MappingProxyType(
         "DirectoryAdded": (2, 1, 220),
         "PreModelSwitch": (2, 1, 251),
         "PostModelSwitch": (2, 1, 251),
+        "PreSkillShellCommand": (2, 1, 332),
     }
 )
 """The first version that has an event, where that is known and not long ago.

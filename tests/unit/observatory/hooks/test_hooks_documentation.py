@@ -60,7 +60,7 @@ def test_the_commands_do_what_is_said_of_them() -> None:
             server.end()
         settings = home / ".claude" / "settings.json"
         assert said[0][-1].startswith("Nothing was changed")
-        assert said[1][-1] == f"{settings} has 32 hooks, which send to {server.path}."
+        assert said[1][-1] == f"{settings} has 33 hooks, which send to {server.path}."
         assert [line.split()[0] for line in said[2]] == ["ok"] * 7
         assert said[3][-1] == f"{settings} is removed: it held nothing but observatory's hooks."
         assert not settings.exists()

@@ -219,9 +219,9 @@ def test_the_commands_install_in_the_home_and_say_what_they_did(
     assert main(["install-hooks", "--global"]) == 0
     socket = address.own_socket()
     assert socket.startswith(str(tmp_path))
-    assert capsys.readouterr().out.endswith(f"{path} has 32 hooks, which send to {socket}.\n")
+    assert capsys.readouterr().out.endswith(f"{path} has 33 hooks, which send to {socket}.\n")
     assert main(["install-hooks", "--global"]) == 0
-    assert capsys.readouterr().out == f"{path} has all 32 hooks already.\n"
+    assert capsys.readouterr().out == f"{path} has all 33 hooks already.\n"
     assert main(["uninstall-hooks", "--global"]) == 0
     assert capsys.readouterr().out.endswith(f"{path} is removed: it held nothing but observatory's hooks.\n")
     assert main(["uninstall-hooks", "--global"]) == 0

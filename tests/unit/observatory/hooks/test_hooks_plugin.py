@@ -27,6 +27,7 @@ def test_each_event_that_the_oldest_client_knows_has_one_hook() -> None:
         "PreModelSwitch",
         "PostModelSwitch",
         "DirectoryAdded",
+        "PreSkillShellCommand",
     }
     for event, groups in hooks.items():
         assert [hook["command"] for group in groups for hook in group["hooks"]] == [

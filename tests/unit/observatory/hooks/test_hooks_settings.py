@@ -24,7 +24,7 @@ def ours(text: str) -> Mapping[str, list[object]]:
 
 def test_every_event_is_listened_to_but_the_one_whose_hook_replaces_what_the_client_does() -> None:
     assert set(event_names.ALL) - set(event_names.listened(None)) == {"WorktreeCreate"}
-    assert len(set(event_names.ALL)) == len(event_names.ALL) == 33
+    assert len(set(event_names.ALL)) == len(event_names.ALL) == 34
 
 
 def test_each_event_gets_one_hook_which_the_client_ends_after_two_seconds() -> None:
