@@ -1,11 +1,12 @@
 // The page: what comes from the stream goes to the store, and from there to the cards, the pulse and the list.
 
-import { Cards } from "./cards.js";
+import { Cards, keyOf } from "./cards.js";
 import { Conversation } from "./conversation.js";
 import { $, say } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Filters } from "./filters.js";
 import { List } from "./list.js";
+import { Notices } from "./notices.js";
 import { Pulse } from "./pulse.js";
 import { after, HOST, PLACE, SESSION, Store, TIME, UID } from "./store.js";
 import { ask, AnswerError, follow } from "./stream.js";
@@ -21,6 +22,7 @@ const cards = new Cards((card) => {
   filters.chooseSession(card);
   cards.draw();
 });
+const notices = new Notices((card) => keyOf(card.host, card.uid, card.session));
 const pulse = new Pulse(store, (from, until) => {
   const hits = store.hits;
   const index = after(hits, until - 1, TIME) - 1;
@@ -118,6 +120,7 @@ function connect() {
       if (batch.fresh) {
         store.clear();
         cards.clear();
+        notices.startOver();
         pulse.recount();
       }
       if (batch.gap) store.clear();
@@ -137,6 +140,7 @@ function connect() {
       }
       if (batch.cards) {
         cards.update(batch.cards);
+        notices.update(batch.cards);
         drawCards();
       }
     },
