@@ -14,6 +14,9 @@ from harness.world import WorldError, dumps, problems
 if TYPE_CHECKING:
     import argparse
 
+    from harness.live.judgement import Judgement
+    from harness.world import World
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness capture PATH -o FILE`."""
@@ -38,13 +41,13 @@ def run(options: argparse.Namespace) -> int:
     if not judgement.conclusive:
         print(f"harness: nothing captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
-    if not judgement.tellable:
-        why = visible(judgement.decision.why)
-        print(f"harness: nothing captured: what decides here can't be said by a world: {why}", file=sys.stderr)
-        return DISAGREE
     world = captured(seen, judgement)
     for problem in problems(world):
         raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
+    if not (judgement.tellable and _says_the_same(world, judgement)):
+        why = visible(judgement.decision.why)
+        print(f"harness: nothing captured: what decides here can't be said by a world: {why}", file=sys.stderr)
+        return DISAGREE
     write_output(options.output, dumps(world))
     for note in judgement.notes:
         print(f"harness: note: {visible(note)}", file=sys.stderr)
@@ -52,3 +55,12 @@ def run(options: argparse.Namespace) -> int:
     told = outcome if outcome == "ok" else f"{outcome} at {visible(judgement.decision.at)}"
     print(f"{told}; run it anywhere: {visible(shlex.join(['harness', 'run', str(options.output)]))}")
     return AGREE
+
+
+def _says_the_same(world: World, judgement: Judgement) -> bool:
+    """Whether what decides here decides in the world too."""
+    from harness.oracle import decide, linux
+
+    decision = decide(world, world.attempts[0], linux(world.sysctls))
+    same = decision.outcome == judgement.decision.outcome
+    return same and (decision.outcome == "ok" or decision.at == judgement.decision.at)

@@ -32,7 +32,8 @@ class Judgement:
 
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
     `advice` is what would help, best first, as it works where it is read. `tellable` is False where something decides
-    that no world can say, such as the rules of a file system.
+    that no world can say, such as the rules of a file system. `held_elsewhere`: the abstract name has a listener in
+    another network namespace.
     """
 
     decision: Decision
@@ -41,6 +42,7 @@ class Judgement:
     notes: tuple[str, ...]
     advice: Advice = field(default_factory=Advice)
     tellable: bool = True
+    held_elsewhere: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -82,6 +84,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         decision = _with_what_helps_behind(decision, waiting)
         notes += [f"past that waits {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
     remedies: tuple[str, ...] = ()
+    held_elsewhere = False
     fresh = after_login(actor)
     if fresh is not None:
         who = f"process {actor.process.pid} ({actor.process.name})" if actor.process else "this process"
@@ -92,10 +95,14 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     if decision.outcome == "ok":
         notes += _other_powers()
     elif conclusive:
-        notes += elsewhere(actor, scene, decision)
-    tellable = obstacle is None and not scene.modeless and all(one.process is None for one in scene.components.values())
+        found = list(elsewhere(actor, scene, decision))
+        held_elsewhere = bool(found) and scene.attempt.path.startswith("@")
+        notes += found
+    tellable = not scene.modeless and all(one.process is None for one in scene.components.values())
     advice = advise(actor, scene, decision, remedies) if conclusive else Advice()
-    return Judgement(decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice, tellable)
+    return Judgement(
+        decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice, tellable, held_elsewhere
+    )
 
 
 def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle | None]:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
 from harness.inside.libc import CLONE_NEWNET, MS_BIND, mount, setns, unshare
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 FOLDER = "/run/netns"
 OWN = "/proc/self/ns/net"
 
 
 class Networks:
-    """Each is made when it is first needed, and stays: what is in there ends with the world that has put it there."""
+    """Each is made when it is first needed, and stays: what is in there ends with the world that has put it there.
+
+    A process stands in each, by which it is found by who looks at all of them, from outside of the place too.
+    """
 
     def __init__(self) -> None:
         self.own = -1
+        self._held: list[int] = []
         self._known: dict[str, int] = {}
 
     def show(self, names: list[str]) -> None:
@@ -45,8 +54,23 @@ class Networks:
     def _made(self) -> int:
         if self.own == -1:
             self.own = Outside.open(OWN)
+        end, held = os.pipe()
+        self._held.append(held)
         unshare(CLONE_NEWNET)
         try:
+            if os.fork() == 0:
+                _stand(end)
+            os.close(end)
             return Outside.open(OWN)
         finally:
             setns(self.own, CLONE_NEWNET)
+
+
+def _stand(end: int) -> NoReturn:
+    """In the forked process: be there until the agent has ended."""
+    try:
+        reset_signals()
+        close_all_but(end)
+        os.read(end, 1)
+    finally:
+        os._exit(0)
