@@ -36,6 +36,11 @@ class Entry(NamedTuple):
     arguments: tuple[int, ...]
 
 
+def call(which: int, thread: int, address: int, data: ctypes.Array[ctypes.c_char] | None) -> int:
+    """ptrace(2) as the C library has it: -1, and ctypes' errno, where it fails."""
+    return int(_request(which, thread, address, data))
+
+
 def request(which: int, thread: int, data: int = 0) -> None:
     """Ask for something. Raises OSError; ProcessLookupError if the thread has been killed meanwhile."""
     if _request(which, thread, None, data) == -1:
