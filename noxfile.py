@@ -232,6 +232,8 @@ def fleet(session: nox.Session) -> None:
 @nox.session
 def kernels(session: nox.Session) -> None:
     """The scenarios, a sweep and the identity cases on Debian's kernels, from 5.10 on, in virtual machines."""
+    if shutil.which("qemu-system-x86_64") is None:
+        session.error("the kernels run in virtual machines: install Debian's qemu-system-x86")
     install(session, "harness")
     pytest(session, "tests/platforms/kernels")
 

@@ -90,12 +90,15 @@ def acl(world: World, node: Node) -> list[AclRow]:
 
 def encode_principal(principal: Principal) -> EncodedPrincipal:
     """A principal; its capabilities by name, sorted, or None for what the kernel gives by itself."""
-    capabilities = principal.capabilities
+    capabilities, confined = principal.capabilities, principal.confined
     return {
         "uid": principal.uid,
         "gid": principal.gid,
         "groups": list(principal.groups),
         "capabilities": None if capabilities is None else sorted(capabilities),
+        "confined": None
+        if confined is None
+        else {"seccomp": {**dict(confined.seccomp)}, "landlock": sorted(confined.landlock)},
     }
 
 

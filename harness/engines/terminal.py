@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from harness.engines.error import PlaceError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def setpriv(principal: Principal) -> list[str]:
-    """The setpriv(1) command that becomes a principal and then runs what follows."""
+    """The setpriv(1) command that becomes a principal and then runs what follows. Raises PlaceError."""
+    if principal.confined is not None:
+        raise PlaceError("no shell can be held to a filter of system calls or a Landlock domain: take another user")
     groups = ",".join(map(str, principal.groups))
     command = ["setpriv", "--reuid", str(principal.uid), "--regid", str(principal.gid)]
     command += ["--groups", groups] if groups else ["--clear-groups"]

@@ -47,14 +47,22 @@ class _Ids(TypedDict):
     groups: list[int]
 
 
+class EncodedConfinement(TypedDict):
+    """Calls that a filter refuses, each with the name of an errno; and what a Landlock domain takes away."""
+
+    seccomp: dict[str, str]
+    landlock: list[str]
+
+
 class EncodedPrincipal(_Ids, total=False):
     """Who a process is to be: effective ids and supplementary groups.
 
     `capabilities`, by name, are the only ones that it has; without them it has what the kernel gives. `real_uid` is the
-    real uid where that is another.
+    real uid where that is another. `confined` is what holds it beside ids and capabilities.
     """
 
     capabilities: list[str] | None
+    confined: EncodedConfinement | None
     real_uid: int
 
 

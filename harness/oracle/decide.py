@@ -70,6 +70,7 @@ def judged(
             needs=needs,
             has=has,
             why=_sentence(attempt, at, there, refused, applied, clause, needs, has),
+            layer=None if refused is None else refused.layer,
         ),
         trial.system,
     )

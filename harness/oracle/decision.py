@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from harness.oracle.rules import Layer
 
 Class = Literal["owner", "group", "other", "acl user", "acl group", "capability"]
 
@@ -32,7 +35,8 @@ class Decision:
     `outcome` is `ok` or an errno's name. `at` is the path component that decides (for `ok`, the object itself):
     an absolute path with symlinks resolved up to that component. `applied` is the class whose bits counted there and
     `because` why that class ("uid 1500 is not the owner 0; gid 1001 is not the group 999"). `needs` and `has`
-    are permission letters such as `x` or `w`, empty where no permission was at stake. `why` is in sentences.
+    are permission letters such as `x` or `w`, empty where no permission was at stake. `why` is in sentences. `layer` is
+    what refused.
     """
 
     outcome: str
@@ -43,3 +47,4 @@ class Decision:
     has: str
     why: str
     changes: tuple[Change, ...] = ()
+    layer: Layer | None = None

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.oracle.lookup import Lookup, Refused
+from harness.oracle.rules import LAYERS
 from harness.oracle.steps import STEPS, Trial
 from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.oracle.filesystem import FileSystem, Spot
-    from harness.oracle.rules import Procedure, Rules
+    from harness.oracle.rules import Procedure, Rules, StepName
     from harness.world import Attempt, Principal
 
 
 def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules) -> tuple[Trial, Refused | None]:
     """What became of an attempt, and what refused it, if anything did."""
     trial = Trial(system, principal, attempt, rules, system.root())
+    step: StepName = "length"
     try:
         if attempt.root is not None:
             trial.top = trial.lookup.top = trial.lookup.start = _entered(system, attempt.root, rules, trial.top, "root")
@@ -27,6 +29,7 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
             if trial.settled:
                 break
     except Refused as refused:
+        refused.layer = LAYERS.get(step, "path")
         return trial, refused
     return trial, None
 

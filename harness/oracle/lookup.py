@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.oracle.filesystem import FileSystem, Spot
-    from harness.oracle.rules import Rules
+    from harness.oracle.rules import Layer, Rules
     from harness.world import Principal
 
 STICKY, OTHERS_WRITE = 0o1000, 0o002
@@ -24,7 +24,8 @@ _SORTS: Mapping[str, Sort] = {".": "dot", "..": "dotdot"}
 class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer here and no error
     """An attempt ends here: the errno's name, the path that decides, and why.
 
-    `permission` is the answer that was no, and `spot` where what it was about was found.
+    `permission` is the answer that was no, and `spot` where what it was about was found. `layer` is what
+    said no.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer her
         self.why = why
         self.answer = answer
         self.spot = spot
+        self.layer: Layer = "path"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.oracle.filesystem import Inode, Spot
     from harness.oracle.reasons import Names
-    from harness.oracle.rules import Rules
+    from harness.oracle.rules import Layer, Rules
     from harness.oracle.steps import Trial
     from harness.world import Attempt, SocketState, World
 
@@ -170,9 +170,19 @@ def _served(system: FileSystem) -> FileSystem:
     )
 
 
+_RELEASES: Mapping[Layer, str] = {
+    "seccomp": "without that filter, or let it allow the call (RestrictAddressFamilies=, SystemCallFilter= of a unit)",
+    "Landlock": "outside of that domain",
+}
+"""How somebody comes out of what holds them."""
+
+
 def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
     refused = situation.refused
-    if refused.answer is not None and refused.spot is not None:
+    if refused.layer in _RELEASES:
+        free = dataclasses.replace(situation.trial.principal, confined=None)
+        yield _edit(situation, "confinement", None, f"run {user} {_RELEASES[refused.layer]}", principal=free)
+    elif refused.answer is not None and refused.spot is not None:
         yield from _permissions(situation, refused.spot, user, names)
     elif refused.outcome in _OTHERS:
         yield from _OTHERS[refused.outcome](situation, user)

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 ClassRule = Literal["owner", "acl", "group", "other"]
 Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract"]
 """What has steps of its own: each operation, and connect and bind once more where they are given an abstract name."""
+Layer = Literal["seccomp", "path", "Landlock", "socket"]
+"""What may refuse: the call itself, the permissions on the way and of the thing, a module's hooks, the socket."""
 StepName = Literal[
+    "allowed_call",
+    "may_make_sockets",
+    "within_domain",
+    "may_move_sockets",
     "address",
     "length",
     "follow",
@@ -74,6 +80,24 @@ StepName = Literal[
 """The functions of `harness.oracle.steps`."""
 
 
+LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
+    {
+        "allowed_call": "seccomp",
+        "may_make_sockets": "Landlock",
+        "within_domain": "Landlock",
+        "may_move_sockets": "Landlock",
+        "is_socket": "socket",
+        "is_open": "socket",
+        "same_type": "socket",
+        "is_listening": "socket",
+        "has_room": "socket",
+        "known": "socket",
+        "unclaimed": "socket",
+    }
+)
+"""The layer of each step; of all others it is the path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """A capability that passes over missing permission bits, on directories or on everything else."""
@@ -124,9 +148,20 @@ _OVERRIDES: Final = (
 
 LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
-        "connect": ("address", "follow", "write", "is_socket", "is_open", "same_type", "is_listening", "has_room"),
-        "connect abstract": ("address", "known", "is_listening", "has_room"),
+        "connect": (
+            "allowed_call",
+            "address",
+            "follow",
+            "write",
+            "is_socket",
+            "is_open",
+            "same_type",
+            "is_listening",
+            "has_room",
+        ),
+        "connect abstract": ("allowed_call", "address", "known", "is_listening", "has_room", "within_domain"),
         "bind": (
+            "allowed_call",
             "address",
             "parent",
             "free_name",
@@ -135,11 +170,13 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "absent",
             "no_closing_slash",
             "writable_mount",
+            "may_make_sockets",  # net/unix/af_unix.c, `unix_bind_bsd`: security_path_mknod() before vfs_mknod()
             "may_create",
             "create",
         ),
-        "bind abstract": ("address", "unclaimed"),
+        "bind abstract": ("allowed_call", "address", "unclaimed"),
         "unlink": (
+            "allowed_call",
             "length",
             "parent",
             "removable_name",
@@ -155,6 +192,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "remove",
         ),
         "rename": (
+            "allowed_call",
             "length",
             "parent",
             "second_parent",
@@ -169,6 +207,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "slashes_only_on_directories",
             "not_into_itself",
             "not_over_an_ancestor",
+            "may_move_sockets",  # fs/namei.c, `do_renameat2`: security_path_rename() before vfs_rename()
             "unless_the_same",
             "may_delete",
             "not_sticky",
@@ -180,21 +219,26 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
         ),
         "stat": ("length", "follow", "let_in"),
         "readlink": ("length", "no_follow", "is_symlink"),
-        "chmod": ("length", "follow", "writable_mount_of_it", "let_in", "ownership", "change_mode"),
+        "chmod": ("allowed_call", "length", "follow", "writable_mount_of_it", "let_in", "ownership", "change_mode"),
     }
 )
 
 
+_LINUX_ALONE: Final = frozenset({"allowed_call", "may_make_sockets", "within_domain", "may_move_sockets"})
 _BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
-        **{name: steps for name, steps in LINUX_STEPS.items() if not name.endswith("abstract")},
+        **{
+            name: tuple(step for step in steps if step not in _LINUX_ALONE)
+            for name, steps in LINUX_STEPS.items()
+            if not name.endswith("abstract")
+        },
         # It is asked whether a thing is a socket before any permission is: FreeBSD and OpenBSD
         # sys/kern/uipc_usrreq.c (`unp_connectat`, `unp_connect`), NetBSD the same, XNU bsd/kern/uipc_usrreq.c.
         "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening", "has_room"),
     }
 )
 _BIND_BEHIND_LINKS: Final[tuple[StepName, ...]] = tuple(
-    "parent_behind_links" if step == "parent" else step for step in LINUX_STEPS["bind"]
+    "parent_behind_links" if step == "parent" else step for step in _BSD_STEPS["bind"]
 )
 _XNU_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {

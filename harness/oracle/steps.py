@@ -18,11 +18,11 @@ from harness.oracle.rules import StepName
 from harness.world import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.oracle.filesystem import FileSystem
     from harness.oracle.rules import Rules
-    from harness.world import Attempt, Principal
+    from harness.world import Attempt, FilteredCall, Operation, Principal
 
 SETGID = 0o2000
 UMASK = 0o022
@@ -107,6 +107,73 @@ def _step(step: Callable[[Trial], None]) -> Callable[[Trial], None]:
 
 def _bytes(text: str) -> int:
     return len(text.encode(errors="surrogateescape"))
+
+
+# --- what a process is held to ---------------------------------------------------------------------------------------
+
+CALLS: Mapping[Operation, tuple[FilteredCall, ...]] = {
+    "connect": ("socket", "connect"),
+    "bind": ("socket", "bind"),
+    "unlink": ("unlink",),
+    "rename": ("rename",),
+    "chmod": ("chmod",),
+}
+"""The calls that an operation makes, in their order."""
+
+
+@_step
+def allowed_call(trial: Trial) -> None:
+    """No filter of system calls refuses the call, which it does before the kernel looks at any argument."""
+    trial.at = trial.attempt.path
+    refused = {} if trial.principal.confined is None else dict(trial.principal.confined.seccomp)
+    for call in CALLS.get(trial.attempt.operation, ()):
+        if call in refused:
+            what = "the making of Unix sockets" if call == "socket" else f"the system call {call}"
+            raise Refused(
+                refused[call], trial.at, f"a filter of system calls (seccomp) refuses {what} with {refused[call]}"
+            )
+
+
+def _domain(trial: Trial) -> frozenset[str]:
+    return frozenset() if trial.principal.confined is None else trial.principal.confined.landlock
+
+
+@_step
+def may_make_sockets(trial: Trial) -> None:
+    """No Landlock domain takes the making of sockets away."""
+    if "bind" in _domain(trial):
+        raise Refused(
+            "EACCES",
+            trial.last.directory.path,
+            f"the process's Landlock domain lets it make no sockets in {trial.last.directory.path}",
+        )
+
+
+@_step
+def may_move_sockets(trial: Trial) -> None:
+    """Who may make no sockets may move none; and a domain over files keeps all else in its directory.
+
+    security/landlock/fs.c, `current_check_refer_path`, from ABI 2 on: a name asks for the right to make what it is of,
+    and another directory for LANDLOCK_ACCESS_FS_REFER, which every domain lacks unless it is given.
+    """
+    if "bind" not in _domain(trial):
+        return
+    there = trial.target.directory
+    if _victim(trial, trial.last)[1].kind == "socket":
+        raise Refused("EACCES", there.path, f"the process's Landlock domain lets it bring no sockets to {there.path}")
+    if trial.last.directory.inode != there.inode:
+        raise Refused("EXDEV", trial.at, f"the process's Landlock domain keeps {trial.at} in its directory")
+
+
+@_step
+def within_domain(trial: Trial) -> None:
+    """The abstract name's socket is of the process's own Landlock domain; those of a world are of none."""
+    if "abstract" in _domain(trial):
+        raise Refused(
+            "EPERM",
+            trial.at,
+            f"the process's Landlock domain keeps it from abstract sockets of processes outside, and {trial.at} is one",
+        )
 
 
 # --- what a path may look like ---------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 NodeKind = Literal["directory", "socket", "file", "symlink", "mount", "absent"]
 Operation = Literal["connect", "bind", "unlink", "rename", "stat", "readlink", "chmod"]
+FilteredCall = Literal["socket", "connect", "bind", "unlink", "rename", "chmod"]
+LandlockRight = Literal["abstract", "bind"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
 SocketState = Literal["listening", "full", "bound", "stale"]
 """listening: accepts; full: listens, and its queue takes nobody else; bound: an open socket on which nobody called
@@ -44,11 +46,26 @@ class AclEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Confinement:
+    """What a process is held to beside its ids and capabilities. Linux alone has these.
+
+    `seccomp`: the calls that its filter of system calls refuses, each with an errno's name, sorted. A call is named by
+    the operation that it is for, in whatever form; `socket` is the making of a Unix socket. `landlock`: what its
+    Landlock domain takes away: `abstract` connections to sockets of processes outside of the domain (ABI 6, Linux
+    6.12), and `bind`, new sockets in the file system (LANDLOCK_ACCESS_FS_MAKE_SOCK, ABI 1).
+    """
+
+    seccomp: tuple[tuple[FilteredCall, str], ...] = ()
+    landlock: frozenset[LandlockRight] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A user of the world. `gid` and `groups` hold numbers or names of `World.groups`.
 
     `capabilities` is the effective set of the user's processes (`CAP_...`); `None` means what the kernel gives
-    by itself: every capability of the place for uid 0, none for any other uid.
+    by itself: every capability of the place for uid 0, none for any other uid. `confined` is what holds the user's
+    processes beside that.
     """
 
     name: str
@@ -56,6 +73,7 @@ class User:
     gid: str | int
     groups: tuple[str | int, ...] = ()
     capabilities: frozenset[str] | None = None
+    confined: Confinement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +81,14 @@ class Principal:
     """What the kernel sees of a process when it decides: effective ids, supplementary groups, capabilities.
 
     `groups` are the supplementary groups as setgroups(2) takes them, sorted; whether `gid` is among them
-    makes no difference to the kernel's decision. `capabilities` as in `User`.
+    makes no difference to the kernel's decision. `capabilities` and `confined` as in `User`.
     """
 
     uid: int
     gid: int
     groups: tuple[int, ...] = ()
     capabilities: frozenset[str] | None = None
+    confined: Confinement | None = None
 
 
 ROOT = Principal(0, 0)
@@ -192,4 +211,5 @@ class World:
             gid=self.gid(user.gid),
             groups=tuple(sorted({self.gid(group) for group in user.groups})),
             capabilities=user.capabilities,
+            confined=user.confined,
         )

@@ -13,7 +13,10 @@ from harness.world.model import (
     DEFAULT_MODES,
     AclEntry,
     Attempt,
+    Confinement,
     FileSystemKind,
+    FilteredCall,
+    LandlockRight,
     Node,
     NodeKind,
     Operation,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _D = TypeVar("_D")
 _REQUIRED: Final[Any] = object()
+_CALLS: Final[tuple[FilteredCall, ...]] = get_args(FilteredCall)
 _ACL_TAGS: Final = ("user", "group", "mask", "other")
 
 
@@ -230,6 +234,7 @@ def _user(name: str, table: _Table) -> User:
         gid=table.take("gid", _who, uid),
         groups=table.take("groups", _list_of(_who), ()),
         capabilities=table.take("capabilities", _capabilities, None),
+        confined=table.take("confined", _confinement, None),
     )
     table.nothing_else()
     return user
@@ -237,6 +242,19 @@ def _user(name: str, table: _Table) -> User:
 
 def _capabilities(table: _Table, key: str, value: object) -> frozenset[str] | None:
     return frozenset(_list_of(_text)(table, key, value))
+
+
+def _confinement(table: _Table, key: str, value: object) -> Confinement:
+    confined = _Table(value, (*table.where, key))
+    calls = _Table(confined.named("seccomp"), (*confined.where, "seccomp"))
+    confinement = Confinement(
+        seccomp=tuple(sorted((call, calls.take(call, _text)) for call in _CALLS if call in calls.items)),
+        landlock=frozenset(confined.take("landlock", _list_of(_one_of(LandlockRight)), ())),
+    )
+    calls.asked.update(_CALLS)
+    calls.nothing_else()
+    confined.nothing_else()
+    return confinement
 
 
 def _node(table: _Table) -> Node:
@@ -353,7 +371,13 @@ def _user_items(user: User) -> dict[str, object]:
         "gid": user.gid,
         "groups": list(user.groups) or None,
         "capabilities": None if user.capabilities is None else sorted(user.capabilities),
+        "confined": None if user.confined is None else _confinement_items(user.confined),
     }
+
+
+def _confinement_items(confined: Confinement) -> dict[str, object]:
+    items: dict[str, object] = {"seccomp": dict(confined.seccomp), "landlock": sorted(confined.landlock)}
+    return {key: value for key, value in items.items() if value}
 
 
 def _node_items(node: Node) -> dict[str, object]:

@@ -69,6 +69,9 @@ CAPABILITIES: Final = frozenset(
 )
 """The capabilities of capabilities(7)."""
 
+REFUSALS: Final = frozenset({"EACCES", "EAFNOSUPPORT", "ENOSYS", "EPERM"})
+"""What filters of system calls answer, and what the harness tells from the call's own answer to nonsense."""
+
 MOUNT_OPTIONS: Final = frozenset({"ro", "nosuid", "nodev", "noexec"})
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _ID_LIMIT: Final = 2**32 - 1  # (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)
@@ -143,6 +146,11 @@ def _users(world: World) -> Iterator[Problem]:
         for capability in sorted(user.capabilities or ()):
             if capability not in CAPABILITIES:
                 yield Problem((*where, "capabilities"), f"{capability!r} is no capability of capabilities(7)")
+        for call, outcome in () if user.confined is None else user.confined.seccomp:
+            if outcome not in REFUSALS:
+                yield Problem(
+                    (*where, "confined", "seccomp", call), f"{outcome!r} is none of {', '.join(sorted(REFUSALS))}"
+                )
 
 
 def _known_group(world: World, group: str | int) -> Iterator[str]:

@@ -216,4 +216,47 @@ WRONG = (
         "what is made through FUSE is its maker's", patches=((steps, "_maker", lambda trial: trial.principal),)
     ),
 )
-"""Every one of them."""
+"""Every one of them that random worlds find."""
+
+
+def _whatever_it_is(trial: Trial) -> None:
+    if "bind" in steps._domain(trial):
+        raise Refused("EACCES", trial.target.directory.path, "wrong")
+
+
+def _never_across(trial: Trial) -> None:
+    if "bind" in steps._domain(trial) and trial.last.directory.inode != trial.target.directory.inode:
+        raise Refused("EXDEV", trial.at, "wrong")
+
+
+def _sockets_alone(trial: Trial) -> None:
+    if "bind" in steps._domain(trial) and steps._victim(trial, trial.last)[1].kind == "socket":
+        raise Refused("EACCES", trial.target.directory.path, "wrong")
+
+
+WRONG_OF_CONFINEMENT = (
+    WrongOracle("a filter of calls stops no connect", _without("connect", "allowed_call")),
+    WrongOracle("a filter of calls stops no connect to a name", _without("connect abstract", "allowed_call")),
+    WrongOracle("a filter of calls stops no bind", _without("bind", "allowed_call")),
+    WrongOracle("a filter of calls stops no bind to a name", _without("bind abstract", "allowed_call")),
+    WrongOracle("a filter of calls stops no unlink", _without("unlink", "allowed_call")),
+    WrongOracle("a filter of calls stops no rename", _without("rename", "allowed_call")),
+    WrongOracle("a filter of calls stops no chmod", _without("chmod", "allowed_call")),
+    WrongOracle("a filter of calls is asked after the path", _before("connect", "allowed_call", "is_socket")),
+    WrongOracle("a filter of calls is asked after unlink's path", _before("unlink", "allowed_call", "present")),
+    WrongOracle("who may make no sockets may bind", patches=((steps.CALLS, "bind", ("bind",)),)),
+    WrongOracle("connect makes no socket", patches=((steps.CALLS, "connect", ("connect",)),)),
+    WrongOracle("connect is asked before socket", patches=((steps.CALLS, "connect", ("connect", "socket")),)),
+    WrongOracle("a domain lets sockets be made", _without("bind", "may_make_sockets")),
+    WrongOracle("a domain is asked before the name", _before("bind", "may_make_sockets", "absent")),
+    WrongOracle("a domain is asked before the mount", _before("bind", "may_make_sockets", "writable_mount")),
+    WrongOracle("a domain lets sockets be moved", _without("rename", "may_move_sockets")),
+    WrongOracle("a domain lets nothing be moved", patches=((steps.STEPS, "may_move_sockets", _whatever_it_is),)),
+    WrongOracle("a domain takes sockets for files", patches=((steps.STEPS, "may_move_sockets", _never_across),)),
+    WrongOracle("a domain keeps sockets alone", patches=((steps.STEPS, "may_move_sockets", _sockets_alone),)),
+    WrongOracle("a domain is asked after the directory", _before("rename", "may_delete", "may_move_sockets")),
+    WrongOracle("a domain lets abstract names be", _without("connect abstract", "within_domain")),
+    WrongOracle("a domain is asked before the name is known", _before("connect abstract", "within_domain", "known")),
+    WrongOracle("a domain is asked before the listener", _before("connect abstract", "within_domain", "is_listening")),
+)
+"""Those about users who are held by a filter of system calls or by a domain, which no random world draws."""

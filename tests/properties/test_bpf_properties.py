@@ -136,7 +136,9 @@ def kernels_answer(whole: list[Instruction], arguments: list[int]) -> int | str:
             held = ctypes.create_string_buffer(code, len(code))
             loaded = struct.pack("HP", len(whole), ctypes.addressof(held))
             zero = ctypes.c_ulong(0)
-            if libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero) or libc.prctl(22, ctypes.c_ulong(2), loaded, zero, zero):
+            if libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero) or libc.prctl(
+                22, ctypes.c_ulong(2), loaded, zero, zero
+            ):
                 os.write(writing, b"not loaded")
                 os._exit(1)
             result = libc.syscall(UNUSED, *map(ctypes.c_ulong, arguments))

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.inside import credentials
+from harness.inside.agent import confinement
 from harness.inside.agent.errors import EndOfInput, RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
@@ -48,6 +49,9 @@ def become_or_refuse(principal: EncodedPrincipal) -> None:
             f"no process can become uid {principal['uid']}, gid {principal['gid']}, groups {groups} in this place: "
             f"{error.strerror}"
         ) from None
+    confined = principal.get("confined")
+    if confined is not None:
+        confinement.enter(confined)
 
 
 class Standing(NamedTuple):

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
+from harness.inside.agent import confinement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,8 @@ def refusing_component(
 
     It is called as outside of the principal's root directory, but for a path that refuses by itself.
     """
+    if confinement.refuses(operation, outcome):
+        return path
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
     if outcome == "ENAMETOOLONG":
@@ -168,6 +171,8 @@ def _component(
     if operation == "rename":
         return _refusing_end(entry, TriedName(to or "", cwd), outcome)
     if outcome in ("EACCES", "EROFS"):
+        if confinement.takes_sockets() and entry.writing() is None:
+            return walk.at  # files may be made there, so it is not the directory that refuses a socket
         return walk.at if entry.writing() == outcome else None
     if outcome == "ENOENT" and walk.is_deleted():
         return walk.at
@@ -196,6 +201,8 @@ def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | N
         return target.at if source.is_directory else source.at
     if outcome == "EPERM":
         return source.at if target.mode is None else None
+    if confinement.takes_sockets() and source.mode is not None and stat.S_ISSOCK(source.mode):
+        return None  # the directories are asked too, but after the domain
     if outcome in ("EACCES", "EROFS"):
         writings = (source.writing(), target.writing())
         if UNKNOWN in writings:
