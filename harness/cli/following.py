@@ -29,7 +29,7 @@ _WHO = ("user", "uid", "gid", "groups", "as_container", "to", "mode", "type")
 def run(options: argparse.Namespace) -> int:
     """Follow what is meant; a command's own exit status, or that of what was found."""
     from harness.report.text import visible
-    from harness.trace.command import end_alike
+    from harness.trace.command import end_alike, own_filters
     from harness.trace.command import run as run_command
     from harness.trace.error import CommandError, TraceError
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return USAGE
     try:
         if command is not None:
-            told = _Told(ours=1)
+            told = _Told(own_filters())
             return end_alike(run_command(command, told.failed, told.ended))
         return _process(options.pid)
     except CommandError as error:

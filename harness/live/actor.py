@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.live.accounts import Account, Accounts, SystemAccounts, accounts_below
+from harness.live.confinement import Filtered, filtered
 from harness.live.process import ALL_IDS, OVERFLOW, RunningProcess, running
 from harness.world import Principal
 
@@ -25,7 +26,7 @@ class Actor:
     `name` is what the user database calls them. `database` is the user of that uid there, with the groups that a
     new login would get. `process` is set where a running process is meant: its mounts and root directory count, and
     its ids unless `entering` is set, for a process that is to be started beside it. `container` is the name by which
-    `docker exec` knows that place.
+    `docker exec` knows that place. `filtered` is what the process's filters of system calls do.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Actor:
     process: RunningProcess | None = None
     entering: bool = False
     container: str | None = None
+    filtered: Filtered = field(default_factory=Filtered)
 
     @property
     def all_ids(self) -> tuple[frozenset[int], frozenset[int]]:
@@ -111,13 +113,16 @@ def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Actor:
     return Actor(name, Principal(uid, gid, tuple(sorted(supplementary))), accounts, account)
 
 
-def process(pid: int) -> Actor:
-    """A running process, with the ids, groups and capabilities that it has now. Raises ProcessError."""
+def process(pid: int, ours: int = 0) -> Actor:
+    """A running process, with the ids, groups, capabilities and filters that it has now. Raises ProcessError.
+
+    Of its filters, `ours` are the harness's own.
+    """
     found = running(pid)
     accounts: Accounts = SystemAccounts() if found.root == "/" else accounts_below(found.root, found.principal)
     account = accounts.user(found.principal.uid)
     name = f"uid-{found.principal.uid}" if account is None else account.name
-    return Actor(name, found.principal, accounts, account, found)
+    return Actor(name, found.principal, accounts, account, found, filtered=filtered(pid, ours))
 
 
 def myself() -> Actor:

@@ -1,42 +1,166 @@
-"""What a process has beside ids and capabilities that may refuse it something: filters and labels."""
+"""What a process has beside ids and capabilities that may refuse it something: filters, domains and labels."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import platform
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
+from harness.inside.libc import LIBC
 from harness.live.kernel_text import read_lines
+from harness.trace import seccomp
+from harness.trace.calls import MACHINES
+from harness.world import Confinement, FilteredCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from harness.trace.bpf import Instruction
+    from harness.trace.calls import Machine
+    from harness.world import Operation
 
 FILTERED: Final = b"2"
 """The mode of a process that has filters: SECCOMP_MODE_FILTER, linux/seccomp.h."""
 ELSE: Final = "a security module or the file system's own rules"
 """What may refuse whoever it is."""
+CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
+    "connect": ("socket", "connect"),
+    "bind": ("socket", "bind"),
+    "unlink": ("unlink",),
+    "rename": ("rename",),
+    "chmod": ("chmod",),
+}
+"""The calls that an operation makes."""
+CREATE_RULESET: Final = 444
+"""landlock_create_ruleset, the same on all machines; with its flag it tells the ABI (linux/landlock.h)."""
+CREATE_RULESET_VERSION: Final = 1
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
+_FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
+    "unlink": ("unlink", "unlinkat"),
+    "rename": ("rename", "renameat", "renameat2"),
+    "chmod": ("chmod", "fchmodat"),
+}
+"""The calls of the C library by which an operation may be made, the first that a machine has."""
+_SOCKETS: Final = tuple((1, kind | flags) for kind in (1, 2, 5) for flags in (0, 0o2000000))
+"""AF_UNIX, each type, with and without SOCK_CLOEXEC."""
+_ANYTHING: Final = ((3, 1 << 46, 110, 0, 0, 0),)
+"""A descriptor, an address in memory, a size: a filter can't look behind these."""
 
 
-def filters(pid: int) -> int | None:
-    """How many filters of system calls a process has; None if that is not known, and 1 stands for some before 5.9.
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What the filters of a process do, as far as that could be found out.
 
-    Raises OSError.
+    `refused` are the calls that they refuse; `unknown` is a sentence for each that they may refuse, by call.
     """
-    fields = {key: value for key, _, value in (line.partition(b":\t") for line in read_lines(f"/proc/{pid}/status"))}
-    if b"Seccomp" not in fields:
+
+    refused: Confinement | None = None
+    unknown: tuple[tuple[FilteredCall, str], ...] = ()
+
+    def doubt(self, operation: Operation) -> str | None:
+        """What leaves open whether an operation may be called."""
+        calls = CALLS.get(operation, ())
+        return next((why for call, why in self.unknown if call in calls), None)
+
+
+def filters(pid: int) -> int:
+    """How many filters of system calls a process has; 1 stands for some on kernels before 5.9. Raises OSError."""
+    fields = _status(pid)
+    return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp") == FILTERED else 0
+
+
+def _status(pid: int) -> dict[bytes, bytes]:
+    return {key: value for key, _, value in (line.partition(b":\t") for line in read_lines(f"/proc/{pid}/status"))}
+
+
+def filtered(pid: int, ours: int = 0) -> Filtered:
+    """What the filters of a process do with each call; of these, the last `ours` are the harness's own, and none."""
+    try:
+        if filters(pid) <= ours:
+            return Filtered()
+        machine = MACHINES[platform.machine()]
+        programs = seccomp.read_filters(pid)
+        return _evaluated(programs[: len(programs) - ours] if ours else programs, machine, pid)
+    except (OSError, KeyError, ValueError):
+        why = (
+            f"process {pid} has a filter of system calls (seccomp) of its own, which may refuse what all else allows; "
+            "it could not be read: that takes root (CAP_SYS_ADMIN) without a filter, so run this outside of a container"
+        )
+        return Filtered(unknown=tuple((call, why) for call in get_args(FilteredCall)))
+
+
+def _evaluated(programs: Sequence[Sequence[Instruction]], machine: Machine, pid: int) -> Filtered:
+    refused: list[tuple[FilteredCall, str]] = []
+    unknown: list[tuple[FilteredCall, str]] = []
+    calls: tuple[FilteredCall, ...] = get_args(FilteredCall)
+    for call in calls:
+        name = next((name for name in _FORMS.get(call, (call,)) if name in machine.numbers), None)
+        if name is None:
+            continue
+        found = {
+            seccomp.outcome(programs, machine, name, arguments)
+            for arguments in (_SOCKETS if call == "socket" else _ANYTHING)
+        }
+        if found == {"ok"}:
+            continue
+        (first,) = found if len(found) == 1 else (None,)
+        if first is None:
+            why = "another process decides" if None in found else "it depends on more than is known here"
+            what = f"a filter of system calls (seccomp) of process {pid} may refuse {call}"
+            unknown.append((call, f"{what}: {why}, so that is not known"))
+        else:
+            refused.append((call, first))
+    return Filtered(Confinement(tuple(sorted(refused))) if refused else None, tuple(unknown))
+
+
+def domain_doubt(pid: int, operation: Operation, path: str) -> str | None:
+    """What a Landlock domain may refuse, which nobody sees from outside of it; None where no domain may be there.
+
+    Who enters one has no_new_privs, or CAP_SYS_ADMIN (landlock(7)); that is set by others too.
+    """
+    what = "abstract sockets of processes outside" if path.startswith("@") else "sockets that are new there"
+    if operation not in {"bind", "rename"} and not (operation == "connect" and path.startswith("@")):
         return None
-    if fields[b"Seccomp"] != FILTERED:
-        return 0
-    return int(fields.get(b"Seccomp_filters", b"1"))
+    if (operation == "bind" and path.startswith("@")) or not _has_landlock(6 if path.startswith("@") else 1):
+        return None
+    try:
+        if _status(pid).get(b"NoNewPrivs") != b"1":
+            return None
+    except OSError:
+        return None
+    return (
+        f"process {pid} may be in a Landlock domain (it has no_new_privs), which can't be seen from outside and may "
+        f"refuse it {what}"
+    )
+
+
+def _has_landlock(abi: int) -> bool:
+    return int(LIBC.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), CREATE_RULESET_VERSION)) >= abi
 
 
 def confined_by(pid: int, ours: int = 0) -> Iterator[str]:
     """What a process has that another one with its ids has not; of its filters, `ours` are the harness's own."""
     with contextlib.suppress(OSError):
-        if (filters(pid) or 0) > ours:
+        if filters(pid) > ours:
             yield f"a filter of system calls (seccomp) on process {pid}"
-    with contextlib.suppress(OSError):
-        label = Path(f"/proc/{pid}/attr/current").read_text("utf-8", "replace").strip("\0\n ")
-        if label not in _UNCONFINED:
-            yield f"the label {label} of process {pid}"
+    label = enforced_label(pid)
+    if label:
+        yield f"the label {label} of process {pid}"
+
+
+def enforced_label(pid: int) -> str | None:
+    """The label by which a security module holds a process; empty if that refuses nothing, None if it is not known.
+
+    AppArmor tells the mode of a profile behind its name, and what is unconfined or only complained of passes
+    (apparmor(7)).
+    """
+    for name in ("apparmor/current", "current"):
+        try:
+            label = Path(f"/proc/{pid}/attr/{name}").read_text("utf-8", "replace").strip("\0\n ")
+        except OSError:
+            continue
+        return "" if label in _UNCONFINED or label.endswith(("(complain)", "(unconfined)")) else label
+    return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.live.advice import Advice, advise, after_login, lacking, renewals
+from harness.live.confinement import domain_doubt, enforced_label
 from harness.live.elsewhere import elsewhere
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
@@ -60,6 +61,10 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     if obstacle is not None and obstacle.outcome is None:
         conclusive = False
         notes.append(obstacle.why)
+    elif decision.layer != "seccomp" and (doubt := actor.filtered.doubt(scene.attempt.operation)) is not None:
+        # What it refuses, it refuses before all else: another errno is as uncertain as `ok`.
+        conclusive = False
+        notes.append(doubt)
     elif scene.unknown is not None and decision.outcome in BY_THE_SOCKET and obstacle is None:
         conclusive = False
         notes.append(scene.unknown)
@@ -93,7 +98,9 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         if decision.outcome != "ok" and _first(actor, _with_groups(scene, fresh), rules)[0].outcome == "ok":
             remedies = renewals(actor, fresh)
     if decision.outcome == "ok":
-        notes += _other_powers()
+        notes += _other_powers(actor)
+        domain = domain_doubt(actor.pid, scene.attempt.operation, scene.attempt.path)
+        notes += [] if domain is None or actor.process is None else [domain]
     elif conclusive:
         found = list(elsewhere(actor, scene, decision))
         held_elsewhere = bool(found) and scene.attempt.path.startswith("@")
@@ -110,7 +117,7 @@ def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle
     decision = _decide(actor, _modeless(scene), rules)
     places = {path: place for place, path in enumerate(scene.way)}
     place = places.get(decision.at, len(places))
-    if decision.outcome == "EINVAL" or len(scene.attempt.path) >= rules.path_max:
+    if decision.outcome == "EINVAL" or decision.layer == "seccomp" or len(scene.attempt.path) >= rules.path_max:
         place = -1  # the path itself, before anything is looked up
     for obstacle in sorted(scene.obstacles, key=lambda one: places.get(one.at, len(places))):
         earlier = places.get(obstacle.at, len(places)) <= place
@@ -232,8 +239,10 @@ def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:
     return replace(scene, world=replace(scene.world, users=users))
 
 
-def _other_powers() -> list[str]:
-    """Security modules that may refuse what permissions allow."""
+def _other_powers(actor: Actor) -> list[str]:
+    """Security modules that may refuse what permissions allow; none of a process whom its label holds to nothing."""
+    if actor.process is not None and enforced_label(actor.pid) == "":
+        return []
     powers = []
     for name, path, active in (
         ("SELinux", "/sys/fs/selinux/enforce", "1"),

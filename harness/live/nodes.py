@@ -42,6 +42,7 @@ class Names:
             self.group(principal.gid),
             tuple(self.group(gid) for gid in principal.groups),
             principal.capabilities,
+            actor.filtered.refused,
         )
 
     def group(self, gid: int) -> str:

@@ -64,14 +64,14 @@ class RefusedCall:
 def explained(call: FailedCall, ours: int) -> RefusedCall:
     """Explain a call while its thread stands still; of its filters, `ours` are the harness's own."""
     try:
-        who = actor.process(call.thread)
+        who = actor.process(call.thread, ours)
     except ProcessError as error:
         return RefusedCall(call, "?", "?", None, str(error))
     program = "?" if who.process is None else who.process.name
     if call.unreadable:
         return RefusedCall(call, who.name, program, None, _UNREADABLE)
     if call.operation == "socket":
-        return RefusedCall(call, who.name, program, None, _of_a_socket(call, ours))
+        return RefusedCall(call, who.name, program, *_of_a_socket(call, who, ours))
     if call.outcome in _LIMITS:
         return RefusedCall(call, who.name, program, None, _LIMITS[call.outcome])
     if call.base is not None and (not call.base.startswith("/") or call.base.endswith(" (deleted)")):
@@ -122,12 +122,17 @@ def _reason(call: FailedCall, who: Actor, judgement: Judgement, ours: int) -> st
     )
 
 
-def _of_a_socket(call: FailedCall, ours: int) -> str:
+def _of_a_socket(call: FailedCall, who: Actor, ours: int) -> tuple[str | None, str]:
+    """What the model says of the making of a Unix socket, and why."""
     if call.outcome in _LIMITS:
-        return _LIMITS[call.outcome]
+        return None, _LIMITS[call.outcome]
     if call.type not in _TYPES and call.type != int(socket.SOCK_RAW):
-        return f"there are no Unix sockets of type {call.type}"
+        return None, f"there are no Unix sockets of type {call.type}"
+    refused = {} if who.filtered.refused is None else dict(who.filtered.refused.seccomp)
+    if "socket" in refused:
+        said = refused["socket"]
+        return said, f"a filter of system calls (seccomp) refuses the making of Unix sockets with {said}"
     between = [*confined_by(call.thread, ours)] if call.outcome in _FAMILY else []
     if between:
-        return f"no Unix socket may be made: by {', or '.join(between)}"
-    return "no Unix socket can be made, and why is not known"
+        return None, f"no Unix socket may be made: by {', or '.join(between)}"
+    return None, "no Unix socket can be made, and why is not known"

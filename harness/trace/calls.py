@@ -63,7 +63,9 @@ CALLS: Final[Mapping[str, Call]] = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine's AUDIT_ARCH (linux/audit.h) and its numbers of these calls (asm/unistd.h)."""
+    """A machine's AUDIT_ARCH (linux/audit.h), and its numbers of these calls and of those that take a filter
+    (asm/unistd.h).
+    """
 
     architecture: int
     numbers: Mapping[str, int]
@@ -90,6 +92,8 @@ MACHINES: Final[Mapping[str, Machine]] = {
             "sendmmsg": 307,
             "renameat2": 316,
             "fchmodat2": 452,
+            "prctl": 157,
+            "seccomp": 317,
         },
     ),
     "aarch64": Machine(
@@ -107,6 +111,8 @@ MACHINES: Final[Mapping[str, Machine]] = {
             "sendmmsg": 269,
             "renameat2": 276,
             "fchmodat2": 452,
+            "prctl": 167,
+            "seccomp": 277,
         },
     ),
 }

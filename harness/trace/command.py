@@ -17,7 +17,7 @@ from harness.trace import filter as seccomp
 from harness.trace import ptrace
 from harness.trace.calls import machine
 from harness.trace.error import CommandError, TraceError
-from harness.trace.tracer import Tracer
+from harness.trace.tracer import Tracer, filters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,6 +63,11 @@ def run(
         os.close(reading)
         os.waitpid(follower, os.WNOHANG)  # it may have something left to follow
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def own_filters() -> int:
+    """How many filters a command gets to be followed by: none where this process has one itself, which hides calls."""
+    return 0 if filters_of(os.getpid()) else 1
 
 
 def end_alike(status: int) -> int:
@@ -148,7 +153,13 @@ def _follow(
             os.close(go)
             _become(command, known, waiting, writing, before)
         os.close(waiting)
-        tracer = Tracer(known, lambda call: None if over else failed(call), filtered=True, main=main, ended=main_ended)
+        tracer = Tracer(
+            known,
+            lambda call: None if over else failed(call),
+            filtered=bool(own_filters()),
+            main=main,
+            ended=main_ended,
+        )
         tracer.seize(main, ptrace.EXITKILL)
         _tell(writing, "pid", main)
         os.kill(front, signal.SIGCHLD)
@@ -171,7 +182,8 @@ def _become(
             signal.signal(one, signal.SIG_IGN if handler == signal.SIG_IGN else signal.SIG_DFL)
         for name in _NOT_IGNORED:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
-        seccomp.install(known)
+        if own_filters():
+            seccomp.install(known)
         os.execvp(command[0], [*command])  # noqa: S606 - no shell is meant
     except OSError as error:
         status = NOT_FOUND if isinstance(error, FileNotFoundError | NotADirectoryError) else NOT_EXECUTABLE

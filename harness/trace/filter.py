@@ -20,31 +20,37 @@ if TYPE_CHECKING:
 NO_NEW_PRIVS, SET_SECCOMP, MODE_FILTER = 38, 22, 2
 """linux/prctl.h, linux/seccomp.h."""
 ALLOW, TRACE = 0x7FFF0000, 0x7FF00000
-LOAD, JUMP, JUMP_IF_EQUAL, RETURN = 0x20, 0x05, 0x15, 0x06
-"""BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JA, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K (linux/bpf_common.h)."""
+TAKES_A_FILTER: Final = 1
+"""The data of a stop at which a process is about to take a filter."""
+LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+"""BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K (linux/bpf_common.h)."""
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16
 """Offsets in struct seccomp_data; its 64-bit arguments have their low half first on the machines that are known."""
 _ADDRESS_OF_SENDTO: Final = ARGUMENTS_AT + 8 * 4
 
 
 def program(machine: Machine) -> bytes:
-    """The filter's instructions, each a struct sock_filter: code, jump if true, jump if false, constant."""
-    plain = [number for name, number in machine.numbers.items() if name not in {"socket", "sendto"}]
-    count = len(plain)
+    """The filter's instructions, each a struct sock_filter: code, jump if true, jump if false, constant.
+
+    A process that takes a filter of its own is stopped with `TAKES_A_FILTER`: what that one refuses, this one no longer
+    sees, since an errno is stricter than a stop.
+    """
+    numbers = machine.numbers
+    special = {"socket", "sendto", "prctl", "seccomp"}
+    plain = [number for name, number in numbers.items() if name not in special]
     steps = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
-        (JUMP_IF_EQUAL, 0, count + 10, machine.architecture),
+        (JUMP_IF_EQUAL, 1, 0, machine.architecture),
+        (RETURN, 0, 0, ALLOW),
         (LOAD, 0, 0, NUMBER_AT),
-        (JUMP_IF_EQUAL, 2, 0, machine.numbers["socket"]),
-        (JUMP_IF_EQUAL, 3, 0, machine.numbers["sendto"]),
-        (JUMP, 0, 0, 6),
-        (LOAD, 0, 0, ARGUMENTS_AT),
-        (JUMP_IF_EQUAL, 5 + count, 4 + count, int(socket.AF_UNIX)),
-        (LOAD, 0, 0, _ADDRESS_OF_SENDTO),
-        (JUMP_IF_EQUAL, 0, 3 + count, 0),
-        (LOAD, 0, 0, _ADDRESS_OF_SENDTO + 4),
-        (JUMP_IF_EQUAL, count, count + 1, 0),
-        *((JUMP_IF_EQUAL, count - at, 0, number) for at, number in enumerate(plain)),
+        *((JUMP_IF_EQUAL, 0, 4, numbers["socket"]), (LOAD, 0, 0, ARGUMENTS_AT)),
+        *((JUMP_IF_EQUAL, 0, 1, int(socket.AF_UNIX)), (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)),
+        *((JUMP_IF_EQUAL, 0, 6, numbers["sendto"]), (LOAD, 0, 0, _ADDRESS_OF_SENDTO), (JUMP_IF_EQUAL, 0, 2, 0)),
+        *((LOAD, 0, 0, _ADDRESS_OF_SENDTO + 4), (JUMP_IF_EQUAL, 1, 0, 0), (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)),
+        *((JUMP_IF_EQUAL, 0, 4, numbers["prctl"]), (LOAD, 0, 0, ARGUMENTS_AT), (JUMP_IF_EQUAL, 0, 1, SET_SECCOMP)),
+        *((RETURN, 0, 0, TRACE | TAKES_A_FILTER), (RETURN, 0, 0, ALLOW)),
+        *((JUMP_IF_EQUAL, 0, 1, numbers["seccomp"]), (RETURN, 0, 0, TRACE | TAKES_A_FILTER)),
+        *((JUMP_IF_EQUAL, len(plain) - at, 0, number) for at, number in enumerate(plain)),
         (RETURN, 0, 0, ALLOW),
         (RETURN, 0, 0, TRACE),
     ]

@@ -22,6 +22,7 @@ _ENTRY: Final = struct.Struct("=B3xI8x8xQ6Q")
 _BUFFER: Final = ctypes.create_string_buffer(_SIZE)
 _OPERATION: Final = ctypes.c_uint8.from_buffer(_BUFFER, 0)
 _FAILED: Final = ctypes.c_uint8.from_buffer(_BUFFER, 32)
+_DATA_OF_FILTER: Final = ctypes.c_uint32.from_buffer(_BUFFER, 80)
 _RESULT: Final = ctypes.c_int64.from_buffer(_BUFFER, 24)
 _request = ctypes.CDLL(None, use_errno=True).ptrace
 _request.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
@@ -46,6 +47,11 @@ def request(which: int, thread: int, data: int = 0) -> None:
     if _request(which, thread, None, data) == -1:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def data_of_filter() -> int:
+    """The data with which a filter has stopped the thread of which `entry` was asked last."""
+    return _DATA_OF_FILTER.value
 
 
 def entry(thread: int) -> bytes | None:

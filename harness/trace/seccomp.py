@@ -33,7 +33,7 @@ def read_filters(process: int) -> tuple[tuple[Instruction, ...], ...]:
         found: list[tuple[Instruction, ...]] = []
         while (code := _filter(process, len(found))) is not None:
             found.append(bpf.instructions(code))
-        return tuple(found)
+        return tuple(reversed(found))  # the kernel counts from the oldest (get_nth_filter in kernel/seccomp.c)
     finally:
         if seized:
             ptrace.request(ptrace.DETACH, process)

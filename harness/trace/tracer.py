@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.trace import ptrace
@@ -30,7 +31,8 @@ class Tracer:
     """Follows threads; `failed` is told of each call that failed, while the thread that made it stands still.
 
     `filtered`: they have the filter, so that a call stops them only where it is one of those that are followed; else
-    each call does. `ended` is told of the end of `main`, with its wait status.
+    each call does, and so does each of a process that has taken a filter of its own. `ended` is told of the end of
+    `main`, with its wait status.
     """
 
     def __init__(
@@ -42,10 +44,11 @@ class Tracer:
         main: int | None = None,
         ended: Callable[[int], None] = lambda _status: None,
     ) -> None:
-        self._calls = {number: CALLS[name] for name, number in machine.numbers.items()}
+        self._calls = {number: CALLS[name] for name, number in machine.numbers.items() if name in CALLS}
         self._architecture = machine.architecture
         self._failed = failed
-        self._onward = ptrace.CONT if filtered else ptrace.SYSCALL
+        self._filtered = filtered
+        self._at_every_call: set[int] = set()
         self._main = main
         self._ended = ended
         self._threads: set[int] = set()
@@ -83,7 +86,8 @@ class Tracer:
     def follow(self) -> None:
         """Until nothing is left that is followed."""
         # A command may make any number of calls that succeed, and each takes two turns of this.
-        wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._onward == ptrace.CONT
+        wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._filtered
+        everywhere = self._at_every_call
         while self._threads:
             try:
                 thread, status = wait(-1, ptrace.WALL)
@@ -94,14 +98,19 @@ class Tracer:
                     self._left_alone(thread, status)
                 elif what == _SECCOMP:
                     entries[thread] = ptrace.entry(thread) or b""
+                    if ptrace.data_of_filter():
+                        everywhere |= _siblings(thread)
                     request(ptrace.SYSCALL, thread)
-                elif what == _SYSCALL and filtered:
+                elif what == _SYSCALL and filtered and thread not in everywhere:
                     error = ptrace.error(thread)
                     if error:
                         self._at_the_end(thread, error)
                     request(ptrace.CONT, thread)
                 else:
-                    self._threads.add(thread)
+                    if thread not in self._threads:
+                        self._threads.add(thread)
+                        if everywhere and filters_of(thread) > 1:
+                            everywhere.add(thread)
                     self._go_on(thread, status)
             except ProcessLookupError:
                 continue  # killed meanwhile: its end will be told
@@ -110,18 +119,19 @@ class Tracer:
 
     def _go_on(self, thread: int, status: int) -> None:
         number, event = status >> 8 & 0xFF, status >> 16
+        onward = ptrace.CONT if self._filtered and thread not in self._at_every_call else ptrace.SYSCALL
         if number == _SYSCALL:
             self._at_any_call(thread)
-            ptrace.request(self._onward, thread)
+            ptrace.request(onward, thread)
         elif event == ptrace.EVENT_STOP and number in _HALTING:
             ptrace.request(ptrace.LISTEN, thread)
         elif event:
             if status >> 8 == _EXECUTED:
                 self._entries.pop(thread, None)
                 self._executed(thread)
-            ptrace.request(self._onward, thread)
+            ptrace.request(onward, thread)
         else:
-            ptrace.request(self._onward, thread, number)
+            ptrace.request(onward, thread, number)
 
     def _at_any_call(self, thread: int) -> None:
         """Without a filter each call stops, where it begins and where it ends."""
@@ -166,6 +176,7 @@ class Tracer:
     def _gone(self, thread: int, status: int) -> None:
         self._threads.discard(thread)
         self._entries.pop(thread, None)
+        self._at_every_call.discard(thread)
         if thread == self._main:
             self._ended(status)
 
@@ -173,6 +184,24 @@ class Tracer:
         number, event = status >> 8 & 0xFF, status >> 16
         self._threads.discard(thread)
         _to_a_thread(ptrace.DETACH, thread, 0 if event or number == _SYSCALL else number)
+
+
+def filters_of(thread: int) -> int:
+    """How many filters of system calls a thread has; 1 stands for some on kernels before 5.9, 0 where it is gone."""
+    try:
+        lines = Path(f"/proc/{thread}/status").read_bytes().split(b"\n")
+    except OSError:
+        return 0
+    fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
+    return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp", b"0") != b"0" else 0
+
+
+def _siblings(thread: int) -> set[int]:
+    """All threads of a thread's process: one may take a filter for all of them (SECCOMP_FILTER_FLAG_TSYNC)."""
+    try:
+        return {thread, *map(int, os.listdir(f"/proc/{thread}/task"))}
+    except OSError:
+        return {thread}
 
 
 def _to_a_thread(request: int, thread: int, data: int = 0) -> None:

@@ -50,8 +50,8 @@ FAULTS = {
     ),
     "the payload is merged over the trusted fields": Fault(
         "events.py",
-        "        del value[key]\n",
-        "        pass\n",
+        ' if not name.startswith("_")}',
+        "}",
         "the listener saw Credentials(",
         mode=0o600,
     ),
