@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from harness.subjects import description
-from harness.world import model
+from harness.world import model, validation
 
 DOCS = Path(__file__).parent
 MODE = {"type": "string", "pattern": "^[0-7]{1,4}$"}
@@ -26,7 +26,7 @@ def world() -> dict[str, Any]:
     text = (DOCS / "worlds.md").read_text(encoding="utf-8")
     users, nodes, attempts = (_said(text.partition(f"\n### {noun}\n")[2]) for noun in ("Users", "Nodes", "Attempts"))
     node = _of(model.Node, nodes, mode=MODE, acl={"type": "array", "items": ACL}, listening={"type": "boolean"})
-    user = _of(model.User, users, capabilities=TEXTS)
+    user = _of(model.User, users, capabilities=TEXTS, confined=_confinement())
     del user["properties"]["name"]
     user["required"] = ["uid"]
     numbers = {"type": "object", "additionalProperties": {"type": "integer"}}
@@ -45,6 +45,13 @@ def world() -> dict[str, Any]:
         },
         ["name"],
     )
+
+
+def _confinement() -> dict[str, Any]:
+    refusals = {"enum": sorted(validation.REFUSALS)}
+    calls = _object(dict.fromkeys(get_args(model.FilteredCall), refusals), [])
+    rights = {"type": "array", "items": {"enum": list(get_args(model.LandlockRight))}}
+    return _object({"seccomp": calls, "landlock": rights}, [])
 
 
 def subject() -> dict[str, Any]:

@@ -58,10 +58,11 @@ def run(
         _follow(known, command, failed, ended, writing, before)
     os.close(writing)
     try:
-        return _wait(reading)
+        return _wait(reading, follower)
     finally:
         os.close(reading)
-        os.waitpid(follower, os.WNOHANG)  # it may have something left to follow
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(follower, os.WNOHANG)  # it may have something left to follow
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -85,7 +86,7 @@ def end_alike(status: int) -> int:
     return 128 + number
 
 
-def _wait(reading: int) -> int:
+def _wait(reading: int, follower: int) -> int:
     """Until the follower has told of the command's end; meanwhile signals that somebody sends are passed on."""
     if sys.platform != "linux":
         raise AssertionError
@@ -103,7 +104,10 @@ def _wait(reading: int) -> int:
             status, _, why = said["not-started"].partition(" ")
             raise CommandError(why, int(status))
         if "status" in said:
-            return int(said["status"])
+            status, _, left = said["status"].partition(" ")
+            if left == "0":
+                os.waitpid(follower, 0)  # so that what it used counts as ours
+            return int(status)
         if "pid" in said:
             while caught:
                 with contextlib.suppress(ProcessLookupError):
@@ -136,7 +140,7 @@ def _follow(
         if tracer.began:
             ended(tracer.shorn)
         prctl(PR_SET_PDEATHSIG, 0)
-        _tell(writing, "status", status)
+        _tell(writing, "status", f"{status} {tracer.left}")
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)

@@ -73,6 +73,11 @@ class Tracer:
             ) from error
         self._threads.add(thread)
 
+    @property
+    def left(self) -> int:
+        """How many threads are followed."""
+        return len(self._threads)
+
     def interrupt(self) -> None:
         """Stop every thread that is followed, so that `follow` looks at it. A signal handler may call this."""
         for thread in tuple(self._threads):
