@@ -341,11 +341,14 @@ def images(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff's checks, the formatting, the contracts of imports; workflows and action by three linters, all offline."""
+    """Ruff's checks, the formatting, imports, spelling, schemas; workflows and action by three linters, all offline."""
     install(session, "lint", project=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache", "--no-logo")
+    session.run(
+        "codespell", *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "observatory", "harness")
+    )
     workflows = [str(path) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")

@@ -33,7 +33,7 @@ def broken(why: str, **evidence: Any) -> Finding:
 
 
 def not_applicable(why: str, **evidence: Any) -> Finding:
-    """The question makes no sense of this server, or can't be put to it here. It never counts as held."""
+    """The check does not apply to this server, or can't be made here. It never counts as held."""
     return Finding("not applicable", why, evidence)
 
 

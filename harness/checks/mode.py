@@ -27,7 +27,7 @@ ONLY_CONNECT: dict[str, Any] = {"speaks": "nothing", "token": "", "seconds": 10.
 
 
 def attack(testbed: Testbed) -> Finding:
-    """Start it, read the mode, let everyone connect, and hold both against what was asked."""
+    """Start it, read the mode, let everyone connect, and compare both with what was asked."""
     testbed.lay()
     with testbed.serve() as running:
         return _judge(testbed, running)
@@ -55,7 +55,7 @@ def _judge(testbed: Testbed, running: RunningServer) -> Finding:
         return broken("; ".join(faults), **evidence)
     admitted = ", ".join(user for user, outcome in outcomes.items() if outcome == "ok")
     said = _asked(testbed, there)
-    return held(f"{said}; in get {admitted}, and the other {_others(outcomes)} do not", **evidence)
+    return held(f"{said}; {admitted} get in, and the other {_others(outcomes)} do not", **evidence)
 
 
 def _asked(testbed: Testbed, there: Sighting) -> str:
@@ -101,7 +101,7 @@ def _own_check(testbed: Testbed, running: RunningServer, there: Sighting) -> Fin
 
 
 def _without_file(testbed: Testbed, endpoint: str) -> Finding:
-    """Nothing there can have a mode: let everyone in who gets in, and hold that against the mode that was asked for."""
+    """Nothing there can have a mode: let everyone in who gets in, and compare that with the mode that was asked for."""
     world = testbed.with_socket(f"{testbed.directory}/socket", testbed.mode)
     attempts = [Attempt(user.name, "connect", f"{testbed.directory}/socket") for user in world.users]
     decisions = predict(world, attempts, rules_of(testbed.place.facts))

@@ -1,4 +1,4 @@
-"""harness run: build a world in a place, let its users try, and hold what happened against the oracle."""
+"""harness run: build a world in a place, let its users try, and compare what happened with the oracle."""
 
 from __future__ import annotations
 

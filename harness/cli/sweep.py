@@ -1,4 +1,4 @@
-"""harness sweep: hold the oracle against the kernel, exhaustively over modes and then over random worlds."""
+"""harness sweep: compare the oracle with the kernel, exhaustively over modes and then over random worlds."""
 
 from __future__ import annotations
 

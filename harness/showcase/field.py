@@ -196,7 +196,7 @@ def markdown(rows: Sequence[dict[str, Any]], facts: Facts) -> str:
         f"Each server of `contrib/subjects`, by its own subject file, in a place of the {facts.engine} engine on Linux",
         f"{facts.kernel}. Each verdict was looked at a second time by probes that share no code with the checks",
         "(`harness/showcase/second_look`): ✓ says that they saw the same, ≠ that they did not; without one nothing",
-        "looked again. `·`: the question makes no sense of that server or can't be put to it; `?`: not known.",
+        "looked again. `·`: the check does not apply to that server or can't be made there; `?`: not known.",
         "The last column has the seconds that all checks took, in three places side by side, and in parentheses those",
         "of the longest check: 30 and 10 at most, where a server starts and ends within a moment on an idle machine;",
         "@ is the load of the machine then, in processes that wanted each of its processors (getloadavg(3)).",

@@ -106,7 +106,7 @@ def markdown(surveyed: Sequence[SurveyedServer], rows: Sequence[Comparison], fac
         "<!-- Written by `nox -s survey`; change the checks, the subjects or the servers, not this file. -->",
         "",
         "Every check of [checks.md](checks.md) against every server of [subjects.md](subjects.md), in places of the",
-        f"{facts.engine} engine on {facts.system} {facts.kernel}. A `·`: the question makes no sense of that server,",
+        f"{facts.engine} engine on {facts.system} {facts.kernel}. A `·`: the check does not apply to that server,",
         "or can't be put to it; it never counts as held.",
         "",
         "## At a glance",

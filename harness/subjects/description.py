@@ -41,7 +41,7 @@ READY = re.compile(r"notify|line:.+|tcp:\d+|socket")
 
 
 class DescriptionError(Exception):
-    """A description that makes no sense: one sentence, what, where and what to do."""
+    """An invalid description: one sentence, what, where and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

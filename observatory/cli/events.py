@@ -78,7 +78,7 @@ def _number(text: str) -> int:
 def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | list[str]]:
     """The query of `/events` that these options mean, of those who are asked.
 
-    Raises ObservatoryError for what makes no sense, and for names that nobody has.
+    Raises ObservatoryError for an invalid question, and for names that nobody has.
     """
     from observatory.cli.times import asked as asked_time
     from observatory.client.query import named, rfc3339

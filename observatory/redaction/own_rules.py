@@ -48,7 +48,7 @@ class OwnRule:
 
 
 def own_rules(path: Path) -> list[OwnRule]:
-    """The rules of a file. Raises ObservatoryError, with a sentence, for one that can't be read or makes no sense."""
+    """The rules of a file. Raises ObservatoryError, with a sentence, for one that can't be read or is invalid."""
     try:
         with path.open("rb") as file:
             said = tomllib.load(file)

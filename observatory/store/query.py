@@ -51,7 +51,7 @@ class Query(msgspec.Struct, frozen=True):
     def of(cls, parameters: Parameters, uid: int | None) -> Query:
         """What the parameters of `/events` ask for, of the events of this user. An empty one asks for nothing.
 
-        Raises ValueError, with a sentence, for what makes no sense.
+        Raises ValueError, with a sentence, for an invalid question.
         """
         session, tool, name, beginning = (every(parameters, key) for key in ("session", "tool", "event", "beginning"))
         since, until = (_microseconds(key, first(parameters, key)) for key in ("since", "until"))
