@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WrongOracle:
-    """`name` says what it gets wrong; `rules` changes the data; `patches` are (owner, name, value to stand there)."""
+    """`name` says what it gets wrong; `rules` changes the data; `patches` are (owner, name, value to stand there).
+
+    `by_fuse`: it shows in worlds with FUSE mounts alone.
+    """
 
     name: str
     rules: Callable[[Rules], Rules] = lambda rules: rules
     patches: tuple[tuple[object, str, object], ...] = ()
+    by_fuse: bool = False
 
     def __call__(self, world: World, attempts: Sequence[Attempt], rules: Rules) -> list[Decision]:
         """What it says instead of `harness.oracle.predict`."""
@@ -206,14 +210,20 @@ WRONG = (
     WrongOracle("names can be made in a deleted directory", _without("bind", "living")),
     WrongOracle("a path begins at the machine's root", patches=((lookup.Lookup, "begin", _from_the_machines_root),)),
     WrongOracle("two dots lead out of a root directory", patches=((lookup.Lookup, "step", _out_of_the_root),)),
-    WrongOracle("a FUSE mount is open to all", patches=((lookup.Lookup, "enter", _open_to_all),)),
-    WrongOracle("a FUSE mount is open to root", patches=((lookup.Lookup, "enter", _open_to_root),)),
-    WrongOracle("a FUSE mount can be looked at by all", _without("stat", "let_in")),
-    WrongOracle("a FUSE mount's modes can be changed by its owner", _without("chmod", "let_in")),
-    WrongOracle("a FUSE mount heeds ACLs", patches=((FileSystem, "shown", _with_its_acl),)),
-    WrongOracle("a socket is reached by whatever shows its file", patches=((FileSystem, "state", _whatever_shows_it),)),
+    WrongOracle("a FUSE mount is open to all", patches=((lookup.Lookup, "enter", _open_to_all),), by_fuse=True),
+    WrongOracle("a FUSE mount is open to root", patches=((lookup.Lookup, "enter", _open_to_root),), by_fuse=True),
+    WrongOracle("a FUSE mount can be looked at by all", _without("stat", "let_in"), by_fuse=True),
+    WrongOracle("a FUSE mount's modes can be changed by its owner", _without("chmod", "let_in"), by_fuse=True),
+    WrongOracle("a FUSE mount heeds ACLs", patches=((FileSystem, "shown", _with_its_acl),), by_fuse=True),
     WrongOracle(
-        "what is made through FUSE is its maker's", patches=((steps, "_maker", lambda trial: trial.principal),)
+        "a socket is reached by whatever shows its file",
+        patches=((FileSystem, "state", _whatever_shows_it),),
+        by_fuse=True,
+    ),
+    WrongOracle(
+        "what is made through FUSE is its maker's",
+        patches=((steps, "_maker", lambda trial: trial.principal),),
+        by_fuse=True,
     ),
 )
 """Every one of them that random worlds find."""
