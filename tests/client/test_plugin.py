@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PLUGIN = "/opt/claude-plugin"
 REPOSITORY = "/opt/repository"
 NAMED = "observatory@claude-observatory"
-SHUT = "/tmp/shut"
+SHUT = "/run/observatory/shut.sock"
 SOCKET = "/tmp/mine.sock"
 
 
@@ -64,26 +64,28 @@ def test_the_plugin_is_installed_by_name_and_gone_when_it_is_uninstalled(alice: 
     assert NAMED not in run(alice, "plugin", "list")
 
 
-def test_an_agent_whose_connection_fails_asks_why(alice: Person) -> None:
+def test_an_agent_whose_connection_fails_asks_why(alice: Person, audit: Person) -> None:
     """The model is a stand-in, which knows of the skill and of its command only what the client tells it."""
     alice.write("harness", '#!/bin/sh\nPYTHONPATH=/opt/observatory exec python3 -m harness "$@"\n')
     assert alice.start(["chmod", "755", "harness"]).wait().status == 0
-    assert alice.start(["mkdir", "-m", "0", SHUT]).wait().status == 0
-    path = f"{SHUT}/app.sock"
-    asked = {"bash": f"curl -sS --unix-socket {path} http://localhost/", "skill": "socket", "path": path}
+    asked = {"bash": f"curl -sS --unix-socket {SHUT} http://localhost/", "skill": "socket", "path": SHUT}
     more = {"CLAUDE_UNIX_HOOK_WATCHER": SOCKET, "PATH": f"{alice.home}:/usr/bin:/bin"}
-    with running(alice.start_observatory("serve", "--socket", SOCKET)) as server:
-        while "listening on" not in server.read_line("stderr"):
-            pass
+    with (
+        running(audit.start_observatory("serve", "--socket", SHUT, "--mode", "0600")) as shut,
+        running(alice.start_observatory("serve", "--socket", SOCKET)) as server,
+    ):
+        for each in (shut, server):
+            while "listening on" not in each.read_line("stderr"):
+                pass
         done = alice.turn(f"do:{json.dumps(asked)}", "--plugin-dir", PLUGIN, more=more)
         assert done.status == 0, done
         said = alice.observatory("events", "--json", "--socket", SOCKET).splitlines()
     tried = [event for event in map(json.loads, said) if event["_event"] in ("PostToolUse", "PostToolUseFailure")]
     assert [event["tool_name"] for event in tried] == ["Bash", "Skill", "Bash"]
     assert tried[0]["_event"] == "PostToolUseFailure"
-    assert tried[2]["tool_input"]["command"] == f"harness explain {path}"
+    assert tried[2]["tool_input"]["command"] == f"harness explain {SHUT}"
     assert f"EACCES at {SHUT}" in json.dumps(tried[2])
-    assert "fix" in json.dumps(tried[2])
+    assert f"chmod o+w {SHUT}" in json.dumps(tried[2])
 
 
 def test_a_session_with_the_plugin_is_recorded(alice: Person) -> None:
