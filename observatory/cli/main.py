@@ -11,65 +11,42 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
-    from types import ModuleType
+    from collections.abc import Iterable, Sequence
 
 
 _WITHOUT_A_SOCKET = frozenset({"install-hooks", "uninstall-hooks", "compact", "completion"})
 """The subcommands that neither make a Unix socket nor connect to one."""
 
 
-def _commands() -> tuple[ModuleType, ...]:
-    from observatory.cli import (
-        commands,
-        compact,
-        completion,
-        cost,
-        doctor,
-        durations,
-        events,
-        export,
-        failures,
-        files,
-        forward,
-        install_hooks,
-        notify,
-        serve,
-        sessions,
-        sql,
-        uninstall_hooks,
-        watch,
-        web,
-        whoami,
-    )
-
-    return (
-        serve,
-        events,
-        files,
-        commands,
-        failures,
-        durations,
-        sql,
-        export,
-        sessions,
-        cost,
-        watch,
-        web,
-        notify,
-        forward,
-        whoami,
-        doctor,
-        install_hooks,
-        uninstall_hooks,
-        compact,
-        completion,
-    )
+COMMANDS = (
+    "serve",
+    "events",
+    "files",
+    "commands",
+    "failures",
+    "durations",
+    "sql",
+    "export",
+    "sessions",
+    "cost",
+    "watch",
+    "web",
+    "notify",
+    "forward",
+    "whoami",
+    "doctor",
+    "install-hooks",
+    "uninstall-hooks",
+    "compact",
+    "completion",
+)
+"""Each subcommand, in the order of the help. Its module has the same name, with `_` for `-`."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each subcommand's module adds its own part by `add_parser(subparsers)`."""
+def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with these subcommands; each one's module adds its own part by `add_parser(subparsers)`."""
     import argparse
+    import importlib
 
     class Version(argparse.Action):
         def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
@@ -90,23 +67,24 @@ def parser() -> argparse.ArgumentParser:
         help="print the versions of it and of Python, and end",
     )
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in _commands():
-        command.add_parser(subparsers)
+    for command in commands:
+        importlib.import_module(f"observatory.cli.{command.replace('-', '_')}").add_parser(subparsers)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand. Each sets `run` on its options: a function of the options that returns the exit status."""
-    return ended("observatory", lambda: _run(arguments))
+    return ended("observatory", lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(words: Sequence[str]) -> int:
     import socket
 
     from observatory.errors import ExitStatus, ObservatoryError
     from observatory.text import printable
 
-    options = parser().parse_args(arguments)
+    # Importing all takes longer than most of them do: a subcommand that stands first is all that is needed.
+    options = parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):
         sentence = f"this platform ({sys.platform}) has no Unix sockets, so there is no server here"
         print(f"observatory {options.command}: {sentence}", file=sys.stderr)

@@ -33,6 +33,7 @@ def opened(tmp_path: Path) -> Iterator[Container]:
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(checkout)], check=True)
     way = way_to_packages()
+    files = {file for file in way.values() if file.startswith("/")}
     with contextlib.closing(docker.from_env(timeout=600)) as client:
         image, _ = client.images.build(
             path=str(FOLDER),
@@ -52,10 +53,7 @@ def opened(tmp_path: Path) -> Iterator[Container]:
             network_mode="host",
             security_opt=DESCRIBED["securityOpt"],
             user=DESCRIBED["remoteUser"],
-            volumes=[
-                f"{checkout}:/checkout",
-                *(f"{file}:{file}:ro" for file in {*way.values()} if file.startswith("/")),
-            ],
+            volumes=[f"{checkout}:/checkout", *(f"{file}:{file}:ro" for file in files)],
             working_dir="/checkout",
         )
         try:

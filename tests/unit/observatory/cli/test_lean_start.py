@@ -1,0 +1,32 @@
+"""A subcommand imports its own module and no other's: all of them take longer than most of them do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from observatory.cli.main import COMMANDS, parser
+
+LOADED = """
+import contextlib, sys
+from observatory.cli.main import main
+with contextlib.suppress(SystemExit):
+    main(sys.argv[1:])
+print(*(name for name in sys.modules if name.startswith("observatory.cli.")), file=sys.stderr)
+"""
+
+
+def loaded(*words: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=True)
+    names = {command.replace("-", "_") for command in COMMANDS}
+    return {name.rpartition(".")[2] for name in done.stderr.split()} & names
+
+
+def test_a_subcommand_imports_no_other() -> None:
+    assert loaded("whoami", "--help") == {"whoami"}
+    assert loaded("install-hooks", "--help") == {"install_hooks"}
+
+
+def test_the_whole_help_has_them_all() -> None:
+    assert len(loaded("--help")) == len(COMMANDS)
+    assert all(f"    {command}" in parser().format_help() for command in COMMANDS)
