@@ -155,10 +155,11 @@ def packaging(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Build what is published into dist, twice and alike, with SBOM, notes and images, and test what was built."""
+    """Build what is published into dist, twice and alike, with SBOM, notes, images and Debian packages, and test it."""
     install(session, "release")
     session.run("python", "-m", "release.build", "dist")
     session.run("python", "-m", "release.contexts", "dist")
+    session.run("python", "-m", "release.debian", "dist")
     session.env["RELEASE"] = str(ROOT / "dist")
     pytest(session, "tests/packaging")
 
