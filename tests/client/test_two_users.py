@@ -46,9 +46,14 @@ def test_each_users_events_are_recorded_in_order_as_that_users(alice: Person, bo
 def test_a_user_sees_nothing_of_the_other_even_by_asking_for_it(alice: Person, bob: Person, audit: Person) -> None:
     assert alice.turn("do:{}").status == 0
     (session,) = {event["session_id"] for event in audit.ask("events")}
-    for query in ([], ["--session", session], ["--user", "alice"], ["--event", "Stop"], ["--after", "0"]):
+    for query in ([], ["--user", "alice"], ["--event", "Stop"], ["--after", "0"]):
         assert bob.ask("events", *query) == []
         assert audit.ask("events", *query) != []
+    assert audit.ask("events", "--session", session) != []
+    # To him it is a session that nobody has.
+    refused = bob.run_observatory("events", "--json", *WHERE, "--session", session)
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "there is no event, as far as you may see them" in refused.stderr
     assert bob.ask("sessions") == []
 
 
