@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from harness.live.acl import read_acl
+from harness.live.attributes import attributes_of
 from harness.live.kernel_text import read_lines
 from harness.live.limits import items_of_child
 from harness.live.lookup import LINKS, PATH_ONLY
@@ -51,7 +52,8 @@ class Component:
     `path` is absolute with symlinks resolved up to it. What is no directory, socket or symlink counts as a file.
     `target` is a symlink's text. `acl` is None where the file system knows no such lists. `mount` and `inode` are what
     /proc/self/fdinfo tells of it (proc_pid_fdinfo(5)), where the kernel does. `process` is set where a link of that
-    process's folder in /proc leads to it: its ptrace check was passed.
+    process's folder in /proc leads to it: its ptrace check was passed. `attributes` are those
+    of statx(2), such as that it is immutable.
     """
 
     path: str
@@ -62,6 +64,7 @@ class Component:
     mount: int | None = None
     inode: int | None = None
     process: int | None = None
+    attributes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ class _Walk:
             kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
             target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
             acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{descriptor}")
-            return Component(path, kind, status, acl, target, self._mount, inode)
+            return Component(path, kind, status, acl, target, self._mount, inode, attributes=attributes_of(descriptor))
         finally:
             os.close(descriptor)
 

@@ -121,6 +121,8 @@ def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle
         place = -1  # the path itself, before anything is looked up
     for obstacle in sorted(scene.obstacles, key=lambda one: places.get(one.at, len(places))):
         earlier = places.get(obstacle.at, len(places)) <= place
+        if obstacle.behind_search and obstacle.at == decision.at and decision.needs == "x":
+            continue
         if decision.outcome == "ok" or (earlier and not obstacle.last):
             return _refusal(obstacle, decision), obstacle
     if decision.outcome == "ok" and decision.at in scene.modeless:

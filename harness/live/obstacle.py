@@ -14,7 +14,8 @@ class Obstacle:
     """A refusal at a component, or what can't be known from there on.
 
     `outcome` is an errno's name, or None where the answer is not known. `why` is a sentence. `changes` would turn it.
-    `last` says that it counts only where nothing else refuses; else it comes before the permissions of its component.
+    `last` says that it counts only where nothing else refuses; else it comes before the permissions of its component,
+    or with `behind_search` before those but search.
     """
 
     at: str
@@ -22,3 +23,4 @@ class Obstacle:
     why: str
     changes: tuple[Change, ...] = ()
     last: bool = False
+    behind_search: bool = False

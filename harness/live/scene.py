@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.live import filesystems, ptrace
+from harness.live import attributes, filesystems, ptrace
 from harness.live.components import Component, Hidden, look
 from harness.live.mounts import read_mounts
 from harness.live.nodes import Names, mounted_upon, node
@@ -201,12 +201,24 @@ def _obstacles(
 ) -> Iterator[Obstacle]:
     yield from _links(actor, way)
     yield from filesystems.obstacles(way, known, actor)
+    seen = {one.path: one for one in way if isinstance(one, Component)}
+    path = _reached(wanted, seen)
+    yield from attributes.obstacles(wanted.operation, seen, path, posixpath.dirname(path))
     last = way[-1] if way else None
     if isinstance(last, Component) and wanted.operation == "bind" and last.kind == "directory":
         yield from filesystems.obstacles_to_bind(last, None if last.mount is None else known.get(last.mount))
     if wanted.operation == "connect" and listener is not None and listener.full:
         at = last.path if last is not None else wanted.path
         yield _queue(at, listener)
+
+
+def _reached(wanted: Wanted, seen: Mapping[str, Component]) -> str:
+    """What the path names: the last component that was seen, or a name beside it that is not there."""
+    last = list(seen)[-1] if seen else "/"
+    name = posixpath.basename(wanted.path.rstrip("/"))
+    if wanted.operation == "bind" and seen and seen[last].kind == "directory":
+        return posixpath.join(last, name)
+    return last
 
 
 def _queue(at: str, listener: FoundSocket) -> Obstacle:
