@@ -41,7 +41,7 @@ QUESTIONS: dict[str, tuple[list[str], bool]] = {
     "sessions": (["sessions"], False),
     "events --limit 100": (["events", "--limit", "100"], True),
     "events --session, --tool": (["events", "--session", "session-07", "--tool", "Edit", "--limit", "100"], True),
-    "sql --since 30m": (["sql", "--since", "30m", "SELECT tool, count(*) FROM events GROUP BY tool"], True),
+    "sql --since 20m": (["sql", "--since", "20m", "SELECT tool, count(*) FROM events GROUP BY tool"], True),
     "sql": (["sql", "SELECT tool, count(*) FROM events GROUP BY tool"], False),
     "export --format csv": (["export", "--format", "csv"], False),
 }

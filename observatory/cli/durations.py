@@ -15,7 +15,7 @@ HEADINGS: Final = ("TOOL", "CALLS", "MEDIAN", "P95", "LONGEST", "")
 EVENTS: Final = ("PostToolUse", "PostToolUseFailure")
 WIDTH: Final = 40
 """Columns of the chart."""
-NEWEST: Final = 3000
+NEWEST: Final = 2000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -118,7 +118,7 @@ _shtab_observatory_durations_options=(
   "--until[only events before this time]:TIME:"
   "--utc[times in UTC, those that are given and those that are shown]"
   "--after[only events after this one]:ID:"
-  "--limit[at most so many (default\: the newest 3000)]:N:"
+  "--limit[at most so many (default\: the newest 2000)]:N:"
   "--json[one JSON object a line, in milliseconds]"
 )
 
