@@ -11,13 +11,12 @@ import errno
 import os
 import resource
 import socket
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from observatory.http.parser import Refusal
 from observatory.identity import accepted_credentials, accepted_uid
-from observatory.service.connection import Connection
+from observatory.service.connection import SENDS_BY_FLAG, Connection
 from observatory.service.descriptors import open_files_limit
 from observatory.service.limits import (
     ACCEPT_PAUSE,
@@ -44,8 +43,6 @@ _TOLD: Final = 16
 _UNIX, _STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 # The class in C below socket.socket, which needs 4 us less to accept and to close. It has all that is used here.
 _ADOPT: Callable[[int, int, int, int], socket.socket] = socket.SocketType  # type: ignore[assignment]
-_ONE_CALL_WAITS_NOT: Final = sys.platform == "linux"
-"""Whether MSG_DONTWAIT holds for sending too, as it does not on macOS (bsd/kern/uipc_socket.c, `sosendcheck`)."""
 _TOO_MANY: Final = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Your user has too many connections to this server.")
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -114,7 +111,7 @@ class Acceptor:
             except OSError as error:
                 self._cannot_accept(error)
                 return count
-            if not _ONE_CALL_WAITS_NOT:
+            if not SENDS_BY_FLAG:
                 os.set_blocking(descriptor, False)
             sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
             if told and told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 from functools import partial
 from http import HTTPStatus
@@ -48,6 +49,9 @@ PEEK: Final = int(socket.MSG_DONTWAIT) | int(socket.MSG_PEEK)
 """To look at what a new connection says and take it when it's answered. Taking it tells the peer that there is room
 again (`unix_write_space`, net/unix/af_unix.c): one that waits for its answer would wake and go back to sleep."""
 SEND: Final = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
+
+SENDS_BY_FLAG: Final = sys.platform == "linux"
+"""Whether MSG_DONTWAIT holds for sending too, as it does not on macOS (bsd/kern/uipc_socket.c, `sosendcheck`)."""
 
 _TOO_MUCH: Final = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Your user has too much under way at once: try again.")
 _TOO_LATE: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"The request took more than {DEADLINE:.0f} seconds.")

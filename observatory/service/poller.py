@@ -121,8 +121,9 @@ class SelectorPoller:
         """See `Poller`."""
         watched = self._selector.get_map()
         for key, events in self._selector.select(seconds):
-            if key.fd in watched:
-                key.data(
+            current = watched.get(key.fd)  # as with epoll: one that was called before may have forgotten it
+            if current is not None:
+                current.data(
                     (READ if events & selectors.EVENT_READ else 0) | (WRITE if events & selectors.EVENT_WRITE else 0)
                 )
 

@@ -96,6 +96,10 @@ def named(left: Sequence[object]) -> str:
     return "; ".join(told)
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="what is left is looked for in /proc, or is a mount")
+
+
+@linux
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_ten_seconds_after_kill_9_of_pytest_nothing_of_its_places_is_left(
     engine: Engine, tmp_path: Path, workers: str
@@ -214,6 +218,7 @@ def test_a_container_that_was_never_started_goes_with_the_next_start(
         assert left not in created()
 
 
+@linux
 def test_a_directory_of_the_machine_goes_with_the_next_start(engine: Engine, leaving: subprocess.Popen[str]) -> None:
     assert leaving.stdout is not None
     harness, left = leaving.stdout.readline().split()

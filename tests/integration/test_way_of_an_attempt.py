@@ -21,6 +21,7 @@ from harness.trials.run import judge_run
 from harness.world import Attempt, Node, User, World, complete
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from types import FrameType
 
@@ -90,8 +91,11 @@ def inside() -> set[str]:
     rounds.children.end()
     os.waitpid(child.pid, 0)
     assert (observed.outcome, observed.at) == ("ENOENT", "/nowhere")
+    open_still: list[socket.socket] = []
     with followed() as in_child:
-        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", None, False, [])
+        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", None, False, open_still)
+    for each in open_still:
+        each.close()
     assert outcome[:2] == ("ENOENT", "/nowhere")
     assert "attempt" in HANDLERS
     return seen | in_child | {"inside/agent/loop.py"}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from observatory.audience import Audience, scope
 from observatory.identity import PeerCredentials
 
-IDS = st.integers(0, 4) | st.just(0xFFFF_FFFE)
+IDS = st.sampled_from([0, 70_001, 70_002, 70_003, 0xFFFF_FFFD])
+"""Root's, and such as no account of a machine has, which elsewhere than on Linux would have groups of its own."""
 MAYBE = st.none() | IDS
 GROUPS = st.none() | st.lists(IDS, max_size=3).map(tuple)
 PEERS = st.none() | st.builds(PeerCredentials, MAYBE, MAYBE, MAYBE, GROUPS, st.none())

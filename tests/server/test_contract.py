@@ -42,7 +42,9 @@ def test_an_event_says_what_the_kernel_knows_and_then_what_was_said(server: Obse
     server.send({"session_id": "s", "hook_event_name": "Other", "_peer_uid": 4, "_id": 9, "a": [1]}, "PreToolUse")
     (event,) = server.stored()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("_ts"))
-    assert sorted(event.pop("_peer_groups")) == sorted(os.getgroups())
+    groups = event.pop("_peer_groups", None)
+    if sys.platform == "linux":  # elsewhere the kernel tells of sixteen at most, and getgroups(2) is told by others
+        assert sorted(groups) == sorted(os.getgroups())
     process = event.pop("_peer_process")
     assert (process["pid"], process["ancestors"][0]["pid"]) == (os.getpid(), os.getppid())
     said = {"session_id": "s", "hook_event_name": "Other", "a": [1]}

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     from harness.inside.rows import EncodedObservation
 
 
+def turn(selector: selectors.BaseSelector) -> None:
+    """Wait for something, and call whom it concerns with its descriptor."""
+    for key, _ in selector.select():
+        # An earlier event of this turn may have ended it, and another descriptor may have its number since.
+        if selector.get_map().get(key.fd) is key:
+            key.data(key.fd)
+
+
 class Agent:
     """The main loop: requests in, answers and news out."""
 
@@ -69,9 +77,7 @@ class Agent:
         with contextlib.suppress(EndOfInput):
             self._say({"ready": self.facts})
             while True:
-                for key, _ in self._selector.select():
-                    if key.fd in self._selector.get_map():  # an earlier event of this turn may have ended it
-                        key.data(key.fd)
+                turn(self._selector)
 
     def clean_up(self) -> None:
         """End everything that was started and take the world away, where nothing else does so."""

@@ -86,6 +86,7 @@ class SocketOutput:
             sock, _ = self._listener.sock.accept()
         except OSError:  # gone again, or no descriptor is left just now: who waits still waits
             return
+        sock.setblocking(False)  # the flag of each send does not hold everywhere: see SENDS_BY_FLAG
         reader = _Reader(sock, self._audience, self._accounts)
         if not self._seats.take(reader.account, 1):
             sock.close()

@@ -15,7 +15,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from observatory.service.connection import SEND
+from observatory.service.connection import SEND, SENDS_BY_FLAG
 from observatory.service.outputs.printer import Printer
 from observatory.service.poller import WRITE
 
@@ -119,7 +119,7 @@ class DescriptorOutput:
         until = time.monotonic() + seconds
         while self._waiting and (left := until - time.monotonic()) > 0:
             self._loop.turn(left)
-        taken = not self._waiting
+        gone, taken = self._descriptor is None, not self._waiting
         if self._waiting and self._descriptor is not None:
             self._loop.poller.forget(self._descriptor)
         self._descriptor, self._waiting = None, []
@@ -127,7 +127,7 @@ class DescriptorOutput:
         if self._printer is not None:
             taken = self._printer.close(max(0.0, until - time.monotonic())) and taken
             self._printer = None
-        if not taken:
+        if not (taken or gone):
             self._log("the reader of standard output did not take everything: the rest is in the database")
 
     def _try(self, data: bytes) -> bytes:
@@ -179,6 +179,8 @@ def _way_to_write(descriptor: int, closing: contextlib.ExitStack) -> Callable[[m
     """How to write to a descriptor without waiting for its reader; `None`: there is no way."""
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
+        if not SENDS_BY_FLAG:
+            return None
         sock = closing.enter_context(socket.socket(fileno=os.dup(descriptor)))
         return lambda data: sock.send(data, SEND)
     if stat.S_ISFIFO(kind) or os.isatty(descriptor):

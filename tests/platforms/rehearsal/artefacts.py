@@ -20,6 +20,10 @@ ARTEFACTS = (
         "the browser is Linux's, and needs /proc",
     ),
     Artefact(
+        ("tests/unit/test_command_references.py::test_bash_completes_commands_and_options",),
+        "bash reads a command's output by a name in /dev/fd, which on Linux leads into /proc",
+    ),
+    Artefact(
         ("tests/unit/observatory/identity/test_identity_import.py::test_a_heavy_import_would_be_seen",),
         "the library's modules that Linux needs were imported before its names were taken away",
         ("win32",),

@@ -14,6 +14,25 @@ from pathlib import Path
 from tests.platforms.rehearsal.typeshed import lacking
 
 SHIM = Path(__file__).parent / "shim"
+LINUX_TOOLS = frozenset(
+    [
+        "apt-get",
+        "dpkg",
+        "getfacl",
+        "ip",
+        "mmdebstrap",
+        "nsenter",
+        "pidof",
+        "prlimit",
+        "setfacl",
+        "setpriv",
+        "ss",
+        "strace",
+        "systemctl",
+        "unshare",
+    ]
+)
+"""Programs that the other systems do not have, by which tests would do what cannot be done there."""
 LEFT_OUT = shutil.ignore_patterns("test", "tests", "idlelib", "config-*", "site-packages", "lib2to3", "ensurepip")
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -47,5 +66,18 @@ def make(directory: Path, platform: str) -> Path:
         script = directory / "bin" / name
         script.write_text(f"#!{python}\nimport sys\nfrom {name}.cli.main import main\nsys.exit(main())\n")
         script.chmod(0o755)
+    _link_tools(directory)
     os.chmod(directory, 0o755)
     return python
+
+
+def _link_tools(directory: Path) -> None:
+    """The machine's programs without Linux's own, and this installation's."""
+    tools = directory / "tools"
+    tools.mkdir()
+    for path in [sysconfig.get_path("scripts"), *os.environ["PATH"].split(":")]:
+        for program in Path(path).iterdir() if Path(path).is_dir() else ():
+            name = program.name
+            python = name.startswith("python") or name in {"observatory", "harness"}
+            if not (python or name in LINUX_TOOLS or (tools / name).is_symlink()):
+                (tools / name).symlink_to(program)

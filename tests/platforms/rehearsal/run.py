@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ class Rehearsal:
 
     def run(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
         """Run it with these arguments in a directory; its exit status."""
-        command = ["unshare", "--mount", "sh", "-c", HIDDEN, "sh", str(self.python), *arguments]
+        unshare = shutil.which("unshare")
+        assert unshare is not None
+        command = [unshare, "--mount", "sh", "-c", HIDDEN, "sh", str(self.python), *arguments]
         return subprocess.run(command, cwd=directory, env=self._environment(more or {}), check=False).returncode
 
     def pytest(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
@@ -34,7 +37,7 @@ class Rehearsal:
         home = self.python.parents[1]
         return {
             **{name: value for name, value in os.environ.items() if name not in {"CI", "PYTHONPATH"}},
-            "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{home / 'bin'}:{home / 'tools'}",
             "LD_LIBRARY_PATH": str(home / "lib"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HARNESS_THROWAWAY": "1",

@@ -9,6 +9,7 @@ NetBSD: sys/kern/uipc_usrreq.c (`unp_ctloutput`).
 import errno
 import os
 import posix
+import select
 import stat
 import struct
 
@@ -49,8 +50,10 @@ def change(module):
 
     def last_user(sock):
         pid = peer(sock)[0]
-        try:
-            ended = not real.recv(sock, 1, module.MSG_PEEK | dontwait)
+        told = select.poll()
+        told.register(sock, select.POLLIN)
+        try:  # recv() by itself would wait for as long as the socket's timeout is
+            ended = bool(told.poll(0)) and not real.recv(sock, 1, module.MSG_PEEK | dontwait)
         except OSError:
             ended = False
         if ended:  # or no more will come, which the other end's shutdown(2) says as well: this cannot tell
