@@ -18,7 +18,6 @@ from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
 from observatory.service.quota import Accounts
-from tests.helpers.deadline import until
 from tests.helpers.directories import short_directory
 from tests.helpers.events import event
 
@@ -163,9 +162,8 @@ def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, lo
     with pipe() as (reading, writing):
         out = DescriptorOutput(loop, writing, log.append)
         os.close(reading)
-        until(
-            lambda: out.publish([event(1)]) or log, "told"
-        )  # where a process of its own writes, it has to find out first
+        while not log:  # where a process of its own writes, it has to find out first
+            out.publish([event(1)])
         out.publish([event(2)])
         out.finish(5)
         assert log == ["standard output is closed (Broken pipe): events go to the database only"]
@@ -176,7 +174,9 @@ def test_a_reader_that_goes_while_something_waits_ends_the_writing_too(loop: Loo
         out = DescriptorOutput(loop, writing, log.append)
         out.publish([event(1, 1_000_000)])
         os.close(reading)
-        until(lambda: loop.turn(0) or out.publish([event(2)]) or log, "told")
+        while not log:
+            loop.turn(0)
+            out.publish([event(2)])
         out.finish(0)
         assert log == ["standard output is closed (Broken pipe): events go to the database only"]
 
