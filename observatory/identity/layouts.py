@@ -61,6 +61,11 @@ def parse(layout: Layout, data: bytes, order: ByteOrder) -> Mapping[str, tuple[i
     return {field.name: tuple(next(flat) for _ in range(field.count)) for field in layout.fields}
 
 
+def text(characters: tuple[int, ...]) -> str:
+    """What an array of C's characters holds, up to its NUL. Bytes that are not UTF-8 are shown as backslash escapes."""
+    return bytes(each & 0xFF for each in characters).split(b"\0", 1)[0].decode(errors="backslashreplace")
+
+
 LINUX_UCRED = Layout(
     "struct ucred",
     "sys/socket.h",
@@ -105,4 +110,34 @@ NETBSD_UNPCBID = Layout(
     "sys/un.h",
     12,
     (Field("unp_pid", 0, signed=True), Field("unp_euid", 4), Field("unp_egid", 8)),
+)
+
+MACOS_PROC_BSDINFO = Layout(
+    "struct proc_bsdinfo",
+    "sys/proc_info.h",
+    136,
+    (
+        Field("pbi_pid", 12),
+        Field("pbi_ppid", 16),
+        Field("pbi_uid", 20),
+        Field("pbi_comm", 48, size=1, count=16),
+        Field("pbi_start_tvsec", 120, size=8),
+        Field("pbi_start_tvusec", 128, size=8),
+    ),
+)
+
+FREEBSD_KINFO_PROC_64 = Layout(
+    "struct kinfo_proc",
+    "sys/user.h",
+    1088,
+    (
+        Field("ki_structsize", 0, signed=True),
+        Field("ki_pid", 72, signed=True),
+        Field("ki_ppid", 76, signed=True),
+        Field("ki_sid", 88, signed=True),
+        Field("ki_uid", 168),
+        Field("ki_start.tv_sec", 336, size=8, signed=True),
+        Field("ki_start.tv_usec", 344, size=8, signed=True),
+        Field("ki_comm", 447, size=1, count=20),
+    ),
 )

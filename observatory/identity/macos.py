@@ -1,12 +1,14 @@
 """macOS: LOCAL_PEERCRED for the uid and the groups, LOCAL_PEERPID for the pid.
 
-Source: sys/un.h, sys/ucred.h, unix(4), bsd/kern/uipc_usrreq.c (`unp_ctloutput`). The numbers are written out
+Source: sys/un.h, sys/ucred.h, unix(4), bsd/kern/uipc_usrreq.c (`uipc_ctloutput`). The numbers are written out
 because CPython has no `socket.SOL_LOCAL`.
 """
 
 from __future__ import annotations
 
+import struct
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observatory.identity import xucred
@@ -22,6 +24,36 @@ if TYPE_CHECKING:
 SOL_LOCAL = 0
 LOCAL_PEERCRED = 1
 LOCAL_PEERPID = 2
+LOCAL_PEERTOKEN = 6
+
+_TOKEN = struct.Struct("8I")
+"""`audit_token_t` of mach/message.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Which process last used the peer's socket: its pid, the version of that pid, which no other process has, and its
+    effective uid now.
+    """
+
+    pid: int
+    version: int
+    uid: int
+
+
+def peer_token(sock: socket.socket) -> Token | None:
+    """The peer's audit token; `None` if it has none, or has gone.
+
+    It is that of the process which last used the peer's socket (bsd/kern/uipc_usrreq.c, `uipc_ctloutput`); where in it
+    what stands is in bsd/kern/kern_prot.c, `proc_calc_audit_token`.
+    """
+    if not is_unix(sock):
+        return None
+    data = ask(sock, SOL_LOCAL, LOCAL_PEERTOKEN, _TOKEN.size)
+    if len(data) != _TOKEN.size:
+        return None
+    words = _TOKEN.unpack(data)
+    return Token(words[5], words[7], words[1])
 
 
 def peer_credentials(sock: socket.socket) -> PeerCredentials | None:

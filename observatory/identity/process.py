@@ -15,7 +15,7 @@ import os
 import select
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from observatory.identity.linux import known_uid
 
@@ -34,7 +34,8 @@ class ProcessDetails:
     line (also its own choice; `None` if it has none), `exe` the file that it executes (`None` where this
     process may not know: another user's), `uid` its effective uid (`None` if that has no number here),
     `parent` its parent's pid (`None` if that is outside this pid namespace), `session` its session id, `cgroup`
-    its path in the unified or else systemd's hierarchy, `started` when it did, in clock ticks since boot. Bytes
+    its path in the unified or else systemd's hierarchy, `started` when it did, in clock ticks
+    since boot (elsewhere than on Linux in microseconds since the epoch). Bytes
     that are not UTF-8 are shown as backslash escapes.
     """
 
@@ -57,12 +58,30 @@ class Lineage:
     ancestors: tuple[ProcessDetails, ...]
 
 
+class Closing(Protocol):
+    """What can be closed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenProcess:
-    """A process and an open descriptor of it. Whoever holds this closes the descriptor."""
+    """A process, held by a descriptor that can be read once it has ended. Whoever holds this closes it.
 
-    pidfd: int
+    The descriptor is a pidfd, or that of a `queue` of kqueue(2).
+    """
+
+    descriptor: int
     details: ProcessDetails
+    queue: Closing | None = None
+
+    def close(self) -> None:
+        """Hold it no more."""
+        if self.queue is None:
+            os.close(self.descriptor)
+        else:
+            self.queue.close()
 
 
 def alive(pidfd: int) -> bool:
@@ -112,7 +131,7 @@ def open_ancestor(pidfd: int, wanted: Callable[[ProcessDetails], bool]) -> tuple
     finally:
         for link in chain:
             if link is not found:
-                os.close(link.pidfd)
+                link.close()
     return Lineage(details, tuple(link.details for link in chain)), found
 
 
@@ -146,12 +165,12 @@ def _climb(pidfd: int) -> tuple[ProcessDetails, list[OpenProcess]] | None:
             break
         chain.append(OpenProcess(opened, details))
         pid, parent = parent, details.parent
-    holders = [pidfd, *(link.pidfd for link in chain)]
+    holders = [pidfd, *(link.descriptor for link in chain)]
     living = 0
     while living < len(holders) and alive(holders[living]):
         living += 1
     for link in chain[max(living - 1, 0) :]:
-        os.close(link.pidfd)
+        link.close()
     return (child, chain[: living - 1]) if living else None
 
 

@@ -10,14 +10,14 @@ The session's process is the nearest ancestor that is no shell. A wrapper put ar
 CLAUDE_CODE_SHELL_PREFIX) is taken for it and reported as dead too early; the session's next SessionStart mends that.
 Where the hook's ancestors can't be seen (another pid namespace, another platform), nothing is reported.
 
-Linux only. Before 6.5, which has no SO_PEERPIDFD, the hook is opened by its pid, whose reuse is then not excluded.
+On Linux before 6.5, which has no SO_PEERPIDFD, and on FreeBSD the hook is opened by its pid, whose reuse is then not
+excluded. On macOS and FreeBSD a kqueue(2) stands for the descriptor; on other systems nothing is watched
+(`observatory.identity.sender`).
 """
 
 from __future__ import annotations
 
-import os
 import resource
-import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from observatory.events import Event, trusted_fields
-from observatory.identity.credentials import PeerCredentials, Unavailable
-from observatory.identity.linux import peer_pidfd
-from observatory.identity.process import OpenProcess, describe, open_ancestor
+from observatory.identity.credentials import PeerCredentials
+from observatory.identity.sender import CAN_HOLD, hold_again, sender
 from observatory.sessions.memory import Memory, Remembered, here
 from observatory.sessions.state import DEAD
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from observatory.identity.process import Lineage, ProcessDetails
+    from observatory.identity.process import Lineage, OpenProcess, ProcessDetails
 
 SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "yash", "zsh"})
 """What the kernel calls a process that only runs a hook's command (proc(5), `comm`)."""
@@ -100,7 +99,7 @@ class Ended:
 
 @dataclass(slots=True)
 class _Held:
-    pidfd: int
+    process: OpenProcess
     pid: int
     owner: int | None
     peer: PeerCredentials
@@ -170,14 +169,14 @@ class Lifetimes:
         if user.next_look - now > AT_ONCE * INTERVAL or self._room <= 0:
             return None
         user.next_look = max(now, user.next_look) + INTERVAL
-        lineage, found = _look(sock, peer)
+        lineage, found = sender(sock, peer, _is_no_shell)
         if found is None:
             return None if watched else lineage
         held, pid = user.held.get(key, {}), found.details.pid
         if event == "SessionEnd":
             self._ending.setdefault(key, set()).add(pid)
         if event == "SessionEnd" or pid in held or len(held) >= PROCESSES:
-            os.close(found.pidfd)
+            found.close()
             return None
         self._begin(user, key, found, peer)
         return lineage
@@ -217,14 +216,14 @@ class Lifetimes:
         A process of another pid namespace of this boot is forgotten: nothing can be known of it here.
         """
         self._memory = memory
-        if self._here is None or not hasattr(os, "pidfd_open"):
+        if self._here is None or not CAN_HOLD:
             return
         for entry in memory.sessions():
             user, key = self._user(entry.uid), (entry.uid, entry.session)
             peer = PeerCredentials(None, entry.uid, entry.gid, entry.groups)
-            pidfd = _open_again(entry) if entry.where == self._here else None
-            if pidfd is not None:
-                self._hold(user, key, _Held(pidfd, entry.pid, entry.owner, peer, entry))
+            process = hold_again(entry.pid, entry.started) if entry.where == self._here else None
+            if process is not None:
+                self._hold(user, key, _Held(process, entry.pid, entry.owner, peer, entry))
                 continue
             self._over(user, key)
             if entry.where == self._here or entry.where.boot != self._here.boot:
@@ -248,7 +247,7 @@ class Lifetimes:
         if self._here is not None:
             whose = key[0], peer.gid, peer.groups, key[1]
             remembered = Remembered(self._here, *whose, process.pid, process.uid, process.started)
-        self._hold(user, key, _Held(found.pidfd, process.pid, process.uid, peer, remembered))
+        self._hold(user, key, _Held(found, process.pid, process.uid, peer, remembered))
         self._fresh.append((key, process.pid))
         self._remember(remembered)
 
@@ -269,7 +268,7 @@ class Lifetimes:
         user.held.setdefault(key, {})[held.pid] = held
         self._watched.add(key)
         self._room -= 1
-        self._watch(held.pidfd, lambda: self._ended(user, key, held))
+        self._watch(held.process.descriptor, lambda: self._ended(user, key, held))
 
     def _ended(self, user: _User, key: tuple[int, str], held: _Held) -> None:
         """A process of a session has ended, and the session if that was its last."""
@@ -315,56 +314,13 @@ class Lifetimes:
             self._close(held)
 
     def _close(self, held: _Held) -> None:
-        self._unwatch(held.pidfd)
-        os.close(held.pidfd)
+        self._unwatch(held.process.descriptor)
+        held.process.close()
         self._room += 1
 
     def _no_more(self, key: tuple[int, str]) -> None:
         if self._memory is not None:
             self._memory.over(*key)
-
-
-def _look(sock: socket.socket, peer: PeerCredentials) -> tuple[Lineage | None, OpenProcess | None]:
-    """The sender and its ancestors, if they are proved, and the session's process, each if it can be known."""
-    nothing = None, None
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        return nothing
-    try:
-        hook = peer_pidfd(sock)
-        proved = not isinstance(hook, Unavailable)
-        if hook is Unavailable.OPTION and peer.pid is not None:
-            hook = os.pidfd_open(peer.pid)
-        if isinstance(hook, Unavailable):
-            return nothing
-        try:
-            read = open_ancestor(hook, _is_no_shell)
-        finally:
-            os.close(hook)
-    except OSError:  # no descriptor left, or the hook is gone
-        return nothing
-    if read is None:
-        return nothing
-    lineage, found = read
-    if lineage.process.pid != peer.pid:  # this process's /proc is that of another pid namespace, and so are its numbers
-        if found is not None:
-            os.close(found.pidfd)
-        return nothing
-    return lineage if proved else None, found
-
-
-def _open_again(entry: Remembered) -> int | None:
-    """A descriptor of a remembered process, if it still lives."""
-    if sys.platform != "linux":
-        return None
-    try:
-        pidfd = os.pidfd_open(entry.pid)
-    except OSError:
-        return None
-    found = describe(pidfd)
-    if found is not None and found.started == entry.started:
-        return pidfd
-    os.close(pidfd)
-    return None
 
 
 def _is_no_shell(process: ProcessDetails) -> bool:

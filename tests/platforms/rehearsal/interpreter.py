@@ -40,7 +40,8 @@ VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 def make(directory: Path, platform: str) -> Path:
     """Make it in a directory that all users can reach, with this one's installed packages; the interpreter's path."""
     directory.mkdir(mode=0o755)
-    (directory / "bin").mkdir()
+    for name in ("bin", "proc"):
+        (directory / name).mkdir()
     python = directory / "bin" / VERSION
     shutil.copy2(Path(sys.executable).resolve(), python)
     for name in ("python", "python3"):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-HIDDEN = 'mount -t tmpfs -o ro,size=4k none /sys && mount -t tmpfs -o ro,size=4k,mode=0555 none /proc && exec "$@"'
+HIDDEN = 'mount --bind /proc "$1" && shift && mount -t tmpfs -o ro,size=4k none /sys && mount -t tmpfs -o ro,size=4k,mode=0555 none /proc && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Rehearsal:
         """Run it with these arguments in a directory; its exit status."""
         unshare = shutil.which("unshare")
         assert unshare is not None
-        command = [unshare, "--mount", "sh", "-c", HIDDEN, "sh", str(self.python), *arguments]
+        kept = str(self.python.parents[1] / "proc")  # the shim's own, to tell of processes what the target's kernel does
+        command = [unshare, "--mount", "sh", "-c", HIDDEN, "sh", kept, str(self.python), *arguments]
         return subprocess.run(command, cwd=directory, env=self._environment(more or {}), check=False).returncode
 
     def pytest(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:

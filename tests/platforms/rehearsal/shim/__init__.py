@@ -71,7 +71,10 @@ def begin():
     """Be that system from here on."""
     import posix
 
-    KEPT.update((name, getattr(posix, name)) for name in ("listxattr", "getxattr", "setxattr"))
+    import select
+
+    KEPT.update((name, getattr(posix, name)) for name in ("listxattr", "getxattr", "setxattr", "pidfd_open", "close"))
+    KEPT["epoll"] = select.epoll
     from rehearsal import modules
 
     lacking = dict(target.LACKING)

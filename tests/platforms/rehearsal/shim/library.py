@@ -65,6 +65,14 @@ def change(ctypes):
                 return lambda source, target, flags: rename(-100, source, -100, target, {4: 1}[flags.value])
             if system() == "darwin" and name == "launch_activate_socket":
                 return lambda _name, _numbers, _count: ESRCH
+            if system() == "darwin" and name in {"proc_pidinfo", "proc_pidpath"}:
+                from rehearsal import processes
+
+                return getattr(processes, name)
+            if system() == "freebsd" and name == "sysctl":
+                from rehearsal import processes
+
+                return processes.sysctl
             if name == "sysctlbyname":
                 return _sysctlbyname
             if system() == "darwin" and name == "fcopyfile":

@@ -35,10 +35,17 @@ def _socketpair(family=None, type=None, proto=0):
     return left, right
 
 
+def _select(module):
+    if system() in {"darwin", "freebsd"}:
+        from rehearsal import kqueue
+
+        kqueue.change(module)
+
+
 def _ctypes(module):
     from rehearsal import library
 
     library.change(module)
 
 
-CHANGES = {"posix": _posix, "_socket": _socket, "socket": _socket_module, "ctypes": _ctypes}
+CHANGES = {"posix": _posix, "_socket": _socket, "socket": _socket_module, "select": _select, "ctypes": _ctypes}

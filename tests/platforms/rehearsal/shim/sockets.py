@@ -60,8 +60,16 @@ def change(module):
             raise _error(errno.ENOTCONN)
         return struct.pack("i", pid)
 
+    def token(sock):
+        from rehearsal import processes
+
+        found = processes.token(struct.unpack("i", last_user(sock))[0])
+        if found is None:
+            raise _error(errno.EINVAL)
+        return found
+
     answers = {
-        "darwin": {(0, 1): lambda sock: xucred(sock, lambda _: b""), (0, 2): last_user},
+        "darwin": {(0, 1): lambda sock: xucred(sock, lambda _: b""), (0, 2): last_user, (0, 6): token},
         "freebsd": {(0, 1): lambda sock: xucred(sock, lambda pid: struct.pack("4xi4x", pid))},
         "openbsd": {(0xFFFF, 0x1022): lambda sock: struct.pack("IIi", *peer(sock)[1:3], peer(sock)[0])},
         "netbsd": {(0, 3): lambda sock: struct.pack("iII", *peer(sock)[:3])},

@@ -211,9 +211,9 @@ def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
         _, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[1]))
         found = present(opened)
         try:
-            assert open_descriptors() - before == {str(found.pidfd)}
+            assert open_descriptors() - before == {str(found.descriptor)}
         finally:
-            os.close(found.pidfd)
+            os.close(found.descriptor)
 
 
 def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
@@ -225,11 +225,11 @@ def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
             assert lineage.process == describe(pidfd)
             assert lineage.ancestors[1] == found.details
             os.kill(pids[1], signal.SIGSTOP)
-            assert select.select([found.pidfd], [], [], 0)[0] == []
+            assert select.select([found.descriptor], [], [], 0)[0] == []
             os.kill(pids[0], signal.SIGKILL)
-            assert select.select([found.pidfd], [], [], 10)[0] == [found.pidfd]
+            assert select.select([found.descriptor], [], [], 10)[0] == [found.descriptor]
         finally:
-            os.close(found.pidfd)
+            os.close(found.descriptor)
             for pid in pids[1:]:
                 os.kill(pid, signal.SIGKILL)
 

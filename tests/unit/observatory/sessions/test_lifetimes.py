@@ -13,12 +13,14 @@ from collections import Counter
 import pytest
 
 from observatory.identity import PeerCredentials, Unavailable, peer_credentials
+from observatory.identity.sender import CAN_HOLD
 from observatory.sessions import lifetimes
 from observatory.sessions.lifetimes import AT_ONCE, LATE, SESSIONS_A_USER, Ended
 from tests.helpers.presence import present
 from tests.helpers.session_processes import HOOK, Loop, session
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open(2): Linux 5.3")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and /proc are Linux's")
+pytestmark = pytest.mark.skipif(not CAN_HOLD, reason="needs pidfd_open(2) of Linux 5.3, or kqueue(2) of macOS or FreeBSD")
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -203,11 +205,11 @@ def test_nobody_can_make_the_server_look_all_day(loop: Loop, monkeypatch: pytest
     monkeypatch.setattr(lifetimes, "INTERVAL", 3600)
     looks: Counter[int | None] = Counter()
 
-    def look(sock: socket.socket, peer: PeerCredentials) -> tuple[None, None]:
+    def look(_sock: socket.socket, peer: PeerCredentials, _wanted: object) -> tuple[None, None]:
         looks[peer.uid] += 1
         return None, None
 
-    monkeypatch.setattr(lifetimes, "_look", look)
+    monkeypatch.setattr(lifetimes, "sender", look)
     a, b = socket.socketpair()
     with a, b:
         for number in range(100):
@@ -216,10 +218,11 @@ def test_nobody_can_make_the_server_look_all_day(loop: Loop, monkeypatch: pytest
     assert looks == {7: AT_ONCE + 1, 8: AT_ONCE + 1}
 
 
+@linux
 def test_a_kernel_without_a_handle_of_the_peer_is_served_by_the_pid(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifetimes, "peer_pidfd", lambda sock: Unavailable.OPTION)
+    monkeypatch.setattr("observatory.identity.sender.peer_pidfd", lambda sock: Unavailable.OPTION)
     with session(loop) as process:
         process.hook("SessionStart", "s")
         assert loop.introduced is None, "nothing proves that the pid is the sender's"
@@ -227,35 +230,37 @@ def test_a_kernel_without_a_handle_of_the_peer_is_served_by_the_pid(
     assert [ended.pid for ended in loop.ended] == [process.pid]
 
 
+@linux
 @pytest.mark.parametrize("unavailable", [Unavailable.REAPED, Unavailable.PEER])
 def test_a_peer_of_which_nothing_is_known_is_not_watched(
     loop: Loop, monkeypatch: pytest.MonkeyPatch, unavailable: Unavailable
 ) -> None:
-    monkeypatch.setattr(lifetimes, "peer_pidfd", lambda sock: unavailable)
+    monkeypatch.setattr("observatory.identity.sender.peer_pidfd", lambda sock: unavailable)
     with session(loop) as process:
         process.hook("SessionStart", "s")
         assert loop.callbacks == {}
 
 
+@linux
 def test_where_proc_has_other_numbers_than_the_kernel_gives_nothing_is_said(loop: Loop) -> None:
     """As in a pid namespace of its own below a /proc that shows the outer one: the pid of a peer outside is unknown."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(os.listdir("/dev/fd"))
     a, b = socket.socketpair()
     with a, b:
         peer = PeerCredentials(None, os.geteuid(), os.getegid(), ())
         assert loop.lifetimes.introduce(a, peer, "SessionStart", "s") is None
     assert loop.callbacks == {}
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_no_descriptor_is_left_behind(loop: Loop) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(os.listdir("/dev/fd"))
     for _ in range(3):
         with session(loop) as process:
             process.hook("SessionStart", "s")
             process.hook("Stop", "s")
         loop.turn(10)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_the_event_says_whose_session_it_was_in_fields_that_no_client_can_send() -> None:

@@ -164,6 +164,7 @@ def test_a_reader_that_has_gone_ends_the_writing_and_nothing_else(loop: Loop, lo
         os.close(reading)
         while not log:  # where a process of its own writes, it has to find out first
             out.publish([event(1)])
+            loop.turn(0)
         out.publish([event(2)])
         out.finish(5)
         assert log == ["standard output is closed (Broken pipe): events go to the database only"]
