@@ -1,7 +1,7 @@
 """What macOS tells of a process: proc_pidinfo of libproc with PROC_PIDTBSDINFO, and proc_pidpath.
 
-Source: sys/proc_info.h, libproc.h, bsd/kern/proc_info.c (`proc_pidinfo`, `proc_pidbsdinfo`). Whoever is not root is told
-of the own user's processes only.
+Source: sys/proc_info.h, libproc.h, bsd/kern/proc_info.c (`proc_pidinfo`, `proc_pidbsdinfo`). Whoever is not root is
+told of the own user's processes only.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from observatory.identity import freebsd, layouts, linux, macos, netbsd, openbsd
+from observatory.identity import freebsd, freebsd_process, layouts, linux, macos, macos_process, netbsd, openbsd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,13 @@ def options_of(module: ModuleType) -> dict[str, int]:
     prefixes = ("SOL_", "SO_", "LOCAL_")
     found = {name: value for name, value in vars(module).items() if name.startswith(prefixes)}
     assert found, f"{module.__name__} names no option"
+    return found
+
+
+def numbers_of(module: ModuleType) -> dict[str, int]:
+    """Every number of a header that a module of processes names."""
+    found = {name: value for name, value in vars(module).items() if name.startswith(("PROC_", "CTL_", "KERN_"))}
+    assert found, f"{module.__name__} names no number"
     return found
 
 
@@ -79,6 +86,16 @@ TARGETS = (
         Target(f"{cpu}-freebsd", "freebsd", ("sys/un.h",), options_of(freebsd), freebsd.LAYOUTS[pointer])
         for cpu, pointer in {"x86_64": 8, "aarch64": 8, "riscv64": 8, "powerpc64": 8, "x86": 4}.items()
     ),
+    *(
+        Target(f"{cpu}-macos", "macos", ("libproc.h",), numbers_of(macos_process), layouts.MACOS_PROC_BSDINFO)
+        for cpu in ("x86_64", "aarch64")
+    ),
+    *(
+        Target(
+            f"{cpu}-freebsd", "freebsd", ("sys/sysctl.h",), numbers_of(freebsd_process), layouts.FREEBSD_KINFO_PROC_64
+        )
+        for cpu in ("x86_64", "aarch64", "riscv64", "powerpc64")
+    ),
     Target("arm-freebsd-eabihf", "freebsd", ("sys/un.h",), options_of(freebsd), freebsd.LAYOUTS[4]),
     *(
         Target(f"{cpu}-openbsd", "openbsd", (), options_of(openbsd), layouts.OPENBSD_SOCKPEERCRED)
@@ -105,9 +122,10 @@ def source(target: Target) -> str:
         claims[f"{field.name} has {field.count} x {field.size} bytes"] = (
             f"sizeof({member}) == {field.count * field.size} && sizeof({element}) == {field.size}"
         )
-        claims[f"{field.name} is {'signed' if field.signed else 'unsigned'}"] = (
-            f"((__typeof__({element}))-1 < 0) == {int(field.signed)}"
-        )
+        if field.size > 1:  # of a character it is the compiler's choice
+            claims[f"{field.name} is {'signed' if field.signed else 'unsigned'}"] = (
+                f"((__typeof__({element}))-1 < 0) == {int(field.signed)}"
+            )
     size = SUN_PATH[target.system]
     claims[f"sun_path has {size} bytes"] = f"sizeof(((struct sockaddr_un *)0)->sun_path) == {size}"
     headers = ("stddef.h", "sys/types.h", "sys/socket.h", "sys/un.h", layout.header, *target.headers)

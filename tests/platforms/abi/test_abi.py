@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.platforms.abi.assertions import Target
 
 CACHE = Path(__file__).parents[3] / ".cache" / "zig"
-BY_NAME = {target.name: target for target in TARGETS}
+BY_NAME = {target.name: target for target in reversed(TARGETS)}
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], s
     return compile_for
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target.name}-{target.layout.declaration}")
 def test_the_headers_say_what_the_tables_say(compiled: Callable[[str, str], str], target: Target) -> None:
     assert compiled(target.name, source(target)) == ""
 

@@ -85,6 +85,24 @@ FAULTS: tuple[Fault, ...] = (
         "test_a_dangling_symbolic_link_is_not_followed_to_make_a_socket_elsewhere",
     ),
     Fault(
+        "a process is known by its number alone",
+        "darwin",
+        "observatory/identity/queued_process.py",
+        "held.details.started != started",
+        "held.details.pid != pid",
+        "tests/unit/observatory/sessions/test_lifetimes_restart.py::"
+        "test_a_pid_that_another_process_has_taken_is_not_the_session",
+    ),
+    Fault(
+        "a parent is not found again when it is held",
+        "freebsd",
+        "observatory/identity/queued_process.py",
+        "        again = _read(chain[-1].details.pid)\n",
+        "        again = None\n",
+        "tests/unit/observatory/sessions/test_lifetimes.py::"
+        "test_the_death_of_a_sessions_process_is_reported_once_and_names_it",
+    ),
+    Fault(
         "SO_PEERCRED is asked for by Linux's number",
         "freebsd",
         "observatory/identity/freebsd.py",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-HIDDEN = 'mount --bind /proc "$1" && shift && mount -t tmpfs -o ro,size=4k none /sys && mount -t tmpfs -o ro,size=4k,mode=0555 none /proc && exec "$@"'
+HIDDEN = (
+    'mount --bind /proc "$1" && shift && mount -t tmpfs -o ro,size=4k none /sys'
+    ' && mount -t tmpfs -o ro,size=4k,mode=0555 none /proc && exec "$@"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Rehearsal:
         """Run it with these arguments in a directory; its exit status."""
         unshare = shutil.which("unshare")
         assert unshare is not None
-        kept = str(self.python.parents[1] / "proc")  # the shim's own, to tell of processes what the target's kernel does
+        # The shim's own, by which it tells of processes what the target's kernel does.
+        kept = str(self.python.parents[1] / "proc")
         command = [unshare, "--mount", "sh", "-c", HIDDEN, "sh", kept, str(self.python), *arguments]
         return subprocess.run(command, cwd=directory, env=self._environment(more or {}), check=False).returncode
 

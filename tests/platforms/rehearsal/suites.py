@@ -36,7 +36,8 @@ def noxfile() -> Any:
 _NOX = noxfile()
 SUITES: dict[str, list[tuple[str, ...]]] = {
     "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--harness-engine", "host")],
-    **{name: [tuple(_NOX.PORTABLE)] for name in ("freebsd", "openbsd", "netbsd")},
+    "freebsd": [(*_NOX.PORTABLE, "tests/unit/observatory/sessions")],  # whose processes are known there too
+    **{name: [tuple(_NOX.PORTABLE)] for name in ("openbsd", "netbsd")},
     "win32": [(*_NOX.PORTABLE, "tests/platforms/rehearsal/test_portable.py")],
 }
 """For each target, pytest's arguments for each of its runs."""

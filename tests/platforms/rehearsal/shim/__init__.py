@@ -70,7 +70,6 @@ def system():
 def begin():
     """Be that system from here on."""
     import posix
-
     import select
 
     KEPT.update((name, getattr(posix, name)) for name in ("listxattr", "getxattr", "setxattr", "pidfd_open", "close"))

@@ -8,7 +8,7 @@ NOTE_EXIT = 0x80000000
 EPOLLIN, EPOLLOUT = 1, 4
 
 
-class kevent:
+class Event:
     """As CPython's."""
 
     def __init__(self, ident, filter=READ, flags=ADD, fflags=0, data=0, udata=0):
@@ -16,7 +16,7 @@ class kevent:
         self.filter, self.flags, self.fflags, self.data, self.udata = filter, flags, fflags, data, udata
 
 
-class kqueue:
+class Queue:
     """As CPython's, for what is used of it here."""
 
     def __init__(self):
@@ -47,12 +47,12 @@ class kqueue:
         found = []
         for descriptor, events in self._epoll.poll(-1 if timeout is None else timeout, most):
             if descriptor in self._processes:
-                found.append(kevent(self._processes[descriptor], PROC, ADD, NOTE_EXIT))
+                found.append(Event(self._processes[descriptor], PROC, ADD, NOTE_EXIT))
                 self._epoll.unregister(descriptor)  # told once (EV_CLEAR)
                 continue
-            for filter, bit in ((READ, EPOLLIN), (WRITE, EPOLLOUT)):
+            for kind, bit in ((READ, EPOLLIN), (WRITE, EPOLLOUT)):
                 if self._masks.get(descriptor, 0) & bit and events & (bit | ~(EPOLLIN | EPOLLOUT)):
-                    found.append(kevent(descriptor, filter))
+                    found.append(Event(descriptor, kind))
         return found
 
     def _change(self, change):
@@ -84,7 +84,7 @@ class kqueue:
 
 def change(select):
     """Have it so."""
-    select.kqueue, select.kevent = kqueue, kevent
+    select.kqueue, select.kevent = Queue, Event
     for name, number in {
         "KQ_FILTER_READ": READ,
         "KQ_FILTER_WRITE": WRITE,

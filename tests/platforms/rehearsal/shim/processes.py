@@ -7,14 +7,14 @@ FreeBSD: sys/kern/kern_proc.c (`sysctl_kern_proc`, `fill_kinfo_proc_only`).
 import os
 import struct
 import sys
+from pathlib import Path
 
 PROC = f"{sys.prefix}/proc"
 TICKS = 100
 
 
 def _read(name):
-    with open(f"{PROC}/{name}", "rb") as file:
-        return file.read()
+    return Path(PROC, name).read_bytes()
 
 
 def _process(pid):

@@ -23,7 +23,10 @@ HEAVY = {
     "subprocess",
     "urllib",
 }
-MODULES = ["freebsd", "layouts", "linux", "macos", "credentials", "netbsd", "openbsd", "process", "sockets", "xucred"]
+MODULES = [
+    *("freebsd", "layouts", "linux", "macos", "credentials", "netbsd", "openbsd", "process", "sockets", "xucred"),
+    *("freebsd_process", "macos_process", "queued_process", "sender"),
+]
 
 
 def imported_by(statement: str) -> set[str]:

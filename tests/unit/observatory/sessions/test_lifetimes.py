@@ -20,7 +20,9 @@ from tests.helpers.presence import present
 from tests.helpers.session_processes import HOOK, Loop, session
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and /proc are Linux's")
-pytestmark = pytest.mark.skipif(not CAN_HOLD, reason="needs pidfd_open(2) of Linux 5.3, or kqueue(2) of macOS or FreeBSD")
+pytestmark = pytest.mark.skipif(
+    not CAN_HOLD, reason="needs pidfd_open(2) of Linux 5.3, or kqueue(2) of macOS or FreeBSD"
+)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])

@@ -15,7 +15,9 @@ from observatory.sessions.lifetimes import Ended
 from observatory.sessions.memory import Where
 from tests.helpers.session_processes import Loop, session
 
-pytestmark = pytest.mark.skipif(not CAN_HOLD, reason="needs pidfd_open(2) of Linux 5.3, or kqueue(2) of macOS or FreeBSD")
+pytestmark = pytest.mark.skipif(
+    not CAN_HOLD, reason="needs pidfd_open(2) of Linux 5.3, or kqueue(2) of macOS or FreeBSD"
+)
 
 
 def test_a_server_that_starts_again_goes_on_watching(loop: Loop) -> None:
