@@ -177,4 +177,4 @@ def all_caught(rehearsal: Rehearsal, root: Path, scratch: Path) -> bool:
 
 def _status(rehearsal: Rehearsal, fault: Fault, copy: Path) -> int:
     options = ("-q", "--no-header", "--tb=no", "-n0", *fault.options, fault.test)
-    return rehearsal.pytest(*options, directory=copy, more={"PYTHONPATH": str(copy)})
+    return rehearsal.pytest(*options, directory=copy)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 HIDDEN = (
@@ -25,27 +24,27 @@ class Rehearsal:
     target: str
     python: Path
 
-    def run(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
-        """Run it with these arguments in a directory; its exit status."""
+    def run(self, *arguments: str, directory: Path) -> int:
+        """Run it with these arguments in a directory, whose packages it imports; its exit status."""
         unshare = shutil.which("unshare")
         assert unshare is not None
         # The shim's own, by which it tells of processes what the target's kernel does.
         kept = str(self.python.parents[1] / "proc")
         command = [unshare, "--mount", "sh", "-c", HIDDEN, "sh", kept, str(self.python), *arguments]
-        return subprocess.run(command, cwd=directory, env=self._environment(more or {}), check=False).returncode
+        return subprocess.run(command, cwd=directory, env=self._environment(directory), check=False).returncode
 
-    def pytest(self, *arguments: str, directory: Path, more: Mapping[str, str] | None = None) -> int:
+    def pytest(self, *arguments: str, directory: Path) -> int:
         """Run pytest; its exit status."""
-        return self.run("-m", "pytest", "-p", "no:cacheprovider", *arguments, directory=directory, more=more)
+        return self.run("-m", "pytest", "-p", "no:cacheprovider", *arguments, directory=directory)
 
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, directory: Path) -> dict[str, str]:
         home = self.python.parents[1]
         return {
-            **{name: value for name, value in os.environ.items() if name not in {"CI", "PYTHONPATH"}},
+            **{name: value for name, value in os.environ.items() if name != "CI"},
             "PATH": f"{home / 'bin'}:{home / 'tools'}",
             "LD_LIBRARY_PATH": str(home / "lib"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HARNESS_THROWAWAY": "1",
             "HYPOTHESIS_NO_PLUGINS": "1",  # trio brings one, and needs kqueue where the target has it
-            **more,
+            "PYTHONPATH": str(directory),
         }
