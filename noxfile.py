@@ -293,6 +293,7 @@ PROGRAMS = {
     "bindfs": ["bindfs"],
     "busybox": ["busybox"],
     "cc": ["gcc", "libc6-dev", "libsqlite3-dev"],
+    "checkbashisms": ["devscripts"],
     "chromedriver": ["chromium-driver"],
     "chromium": ["chromium"],
     "curl": ["curl"],

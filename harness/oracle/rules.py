@@ -237,6 +237,14 @@ _BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
         "connect": ("address", "follow", "is_socket", "write", "is_open", "same_type", "is_listening", "has_room"),
     }
 )
+_MOUNT_BEFORE_KIND: Final[tuple[StepName, ...]] = (
+    *LINUX_STEPS["unlink"][: LINUX_STEPS["unlink"].index("not_a_directory")],
+    "not_mounted_upon",
+    "not_a_directory",
+    "remove",
+)
+"""OpenBSD and NetBSD look for a mount before they look for a directory: sys/kern/vfs_syscalls.c, `dounlinkat` (VROOT),
+then sys/ufs/ufs/ufs_vnops.c, `ufs_remove`; sys/kern/vfs_syscalls.c, `do_sys_unlinkat` (VV_ROOT, `v_mountedhere`)."""
 _BIND_BEHIND_LINKS: Final[tuple[StepName, ...]] = tuple(
     "parent_behind_links" if step == "parent" else step for step in _BSD_STEPS["bind"]
 )
@@ -318,7 +326,10 @@ def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
 
 
 _BSD_ERRORS: Final = MappingProxyType({"unlink EISDIR": "EPERM", "connect EAGAIN": "ECONNREFUSED"})
-"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; OpenBSD's `dounlinkat` and NetBSD's `do_sys_unlinkat` the same.
+"""FreeBSD sys/kern/vfs_syscalls.c, `kern_funlinkat`; NetBSD's `do_sys_unlinkat` the same; OpenBSD
+sys/ufs/ufs/ufs_vnops.c, `ufs_remove`. All three ask before for the directory's permission and for its sticky bit,
+which is EPERM: sys/ufs/ufs/ufs_lookup.c, `ufs_delete_denied` (FreeBSD), `ufs_can_delete` (NetBSD), `ufs_lookup`
+(OpenBSD).
 `sonewconn` in each uipc_socket.c gives no socket where the queue is full, which `unp_connect` calls ECONNREFUSED.
 """
 
@@ -350,8 +361,9 @@ def freebsd() -> Rules:
     return replace(
         _bsd(
             "freebsd",
-            "sys/kern/uipc_usrreq.c (`unp_connectat`), sys/sys/param.h, sys/sys/un.h; stated and not looked up: "
-            "`uipc_bindat` (NOFOLLOW) there, and sys/kern/subr_acl_posix1e.c",
+            "sys/kern/uipc_usrreq.c (`uipc_bindat`: NOFOLLOW, sun_len; `unp_connectat`), sys/kern/vfs_syscalls.c "
+            "(`kern_funlinkat`), sys/ufs/ufs/ufs_lookup.c (`ufs_delete_denied`), sys/kern/subr_acl_posix1e.c "
+            "(`vaccess_acl_posix1e`), sys/sys/param.h, sys/sys/un.h",
         ),
         classes=("owner", "acl", "group", "other"),
         joining="pw groupmod {group} -m {user}",
@@ -359,18 +371,31 @@ def freebsd() -> Rules:
 
 
 def openbsd() -> Rules:
-    """OpenBSD. It has no ACLs."""
-    return _bsd(
-        "openbsd", "sys/kern/uipc_usrreq.c (`unp_bind`: NOFOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h"
+    """OpenBSD. It has no ACLs, and wants a NUL within sun_path."""
+    return replace(
+        _bsd(
+            "openbsd",
+            "sys/kern/uipc_usrreq.c (`unp_bind`: NOFOLLOW, a path of sun_path's size is EINVAL; `unp_connect`), "
+            "sys/kern/vfs_syscalls.c (`dounlinkat`), sys/ufs/ufs/ufs_lookup.c (`ufs_lookup`), sys/ufs/ufs/ufs_vnops.c "
+            "(`ufs_remove`), sys/sys/param.h, sys/sys/un.h",
+            MappingProxyType({**_BSD_STEPS, "unlink": _MOUNT_BEFORE_KIND}),
+        ),
+        sun_path=103,
     )
 
 
 def netbsd() -> Rules:
-    """NetBSD. Its bind follows a symlink at the path's end, as macOS's does."""
-    return _bsd(
-        "netbsd",
-        "sys/kern/uipc_usrreq.c (`unp_bind`: FOLLOW; `unp_connect`), sys/sys/param.h, sys/sys/un.h",
-        MappingProxyType({**_BSD_STEPS, "bind": _BIND_BEHIND_LINKS}),
+    """NetBSD. Its bind follows a symlink at the path's end, as macOS's does; its ACLs, since 10, are FreeBSD's."""
+    return replace(
+        _bsd(
+            "netbsd",
+            "sys/kern/uipc_usrreq.c (`unp_bind`: FOLLOW; `unp_connect`), sys/kern/vfs_syscalls.c (`do_sys_unlinkat`), "
+            "sys/ufs/ufs/ufs_lookup.c (`ufs_can_delete`), sys/miscfs/genfs/genfs_vnops.c "
+            "(`genfs_can_access_acl_posix1e`), sys/sys/param.h, sys/sys/un.h; not looked up: whether more than the 104 "
+            "bytes of sun_path reach it",
+            MappingProxyType({**_BSD_STEPS, "bind": _BIND_BEHIND_LINKS, "unlink": _MOUNT_BEFORE_KIND}),
+        ),
+        classes=("owner", "acl", "group", "other"),
     )
 
 

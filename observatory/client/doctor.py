@@ -259,9 +259,8 @@ def _server(client: Client) -> Diagnosis:
 def _curl() -> Diagnosis:
     path = shutil.which("curl")
     if path is None:
-        return Diagnosis(
-            "curl", False, "there is no curl, by which hooks send; install it (Debian: `apt install curl`)"
-        )
+        install = "macOS has one in /usr/bin" if sys.platform == "darwin" else "Debian: `apt install curl`"
+        return Diagnosis("curl", False, f"there is no curl, by which hooks send; install it ({install})")
     said = subprocess.run([path, "-q", "--version"], capture_output=True, text=True, check=False).stdout
     if "UnixSockets" not in said:
         return Diagnosis("curl", False, f"{path} can't speak to a Unix socket; install a curl that can (7.40 or newer)")

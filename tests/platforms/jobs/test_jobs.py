@@ -37,6 +37,7 @@ LONG = [
     "client",
     "web",
     "fleet",
+    "rehearsal",
 ]
 COLLECTED = {
     **dict.fromkeys(("integration", "host"), "an engine inside of a container is not the one on the runner"),

@@ -120,8 +120,10 @@ def test_linux_passes_over_the_acl_while_the_group_bits_are_zero_and_posix_does_
     decision = ask("dan", "connect", "/run/s", node)
     assert (decision.outcome, decision.applied) == ("ok", "other")
     assert "the ACL is passed over" in decision.because
-    posix = ask("dan", "connect", "/run/s", node, rules=freebsd())
-    assert (posix.outcome, posix.applied) == ("EACCES", "acl user")
+    for rules in (freebsd(), netbsd()):
+        posix = ask("dan", "connect", "/run/s", node, rules=rules)
+        assert (posix.outcome, posix.applied) == ("EACCES", "acl user")
+    assert ask("dan", "connect", "/run/s", node, rules=openbsd()).applied == "other", "it has no ACLs"
     assert "passed over" not in ask("bob", "connect", "/run/s", node, rules=freebsd()).because
 
 
@@ -138,7 +140,8 @@ def test_where_there_are_no_abstract_names_an_at_sign_is_a_letter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "room", "said"), [(linux(), 108, "EINVAL"), (freebsd(), 104, "EINVAL"), (xnu(), 253, "ENAMETOOLONG")]
+    ("rules", "room", "said"),
+    [(linux(), 108, "EINVAL"), (freebsd(), 104, "EINVAL"), (openbsd(), 103, "EINVAL"), (xnu(), 253, "ENAMETOOLONG")],
 )
 def test_an_address_has_room_for_so_many_bytes(rules: object, room: int, said: str) -> None:
     fits = "/run/" + "é" * ((room - 5) // 2) + "x" * ((room - 5) % 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.oracle import freebsd, netbsd, openbsd, xnu
+from harness.oracle import Rules, freebsd, linux, netbsd, openbsd, xnu
 from harness.world import Attempt, Node
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, outcome, outcomes, socket
 
@@ -142,6 +142,13 @@ def test_unlink_removes_names_of_what_is_no_directory(path: str, said: str) -> N
 
 def test_the_bsds_call_the_unlinking_of_a_directory_eperm() -> None:
     assert outcome("dan", "unlink", "/tmp/d", directory("/tmp/d", 0o755, "dan"), rules=freebsd()) == "EPERM"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"), [(linux(), "EISDIR"), (freebsd(), "EPERM"), (openbsd(), "EBUSY"), (netbsd(), "EBUSY")]
+)
+def test_a_mount_is_told_of_before_a_directory_on_openbsd_and_netbsd(rules: Rules, said: str) -> None:
+    assert outcome("root", "unlink", "/srv/m", READ_ONLY, rules=rules) == said
 
 
 def test_unlink_spares_what_is_mounted_upon_and_what_is_read_only() -> None:
