@@ -25,8 +25,10 @@ ARTEFACTS = (
     ),
     Artefact(
         (
-            "tests/unit/harness/subjects/test_machine.py::"
-            "test_what_is_not_in_the_place_is_said_with_the_way_to_bring_it_in",
+            (
+                "tests/unit/harness/subjects/test_machine.py::"
+                "test_what_is_not_in_the_place_is_said_with_the_way_to_bring_it_in"
+            ),
         ),
         "the machine's programs are found in a directory of links, without Linux's own",
     ),
