@@ -311,6 +311,6 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_is_allowed(serve: Callable
 
 def test_a_peer_that_is_gone_before_it_is_accepted_is_no_fault(server: ObservatoryServer) -> None:
     for _ in range(200):
-        server.connect().close()
+        connected_in_the_end(server.path).close()
     assert server.send() == 200
     assert len(server.log) == 1
