@@ -34,9 +34,18 @@ def noxfile() -> Any:
 
 
 _NOX = noxfile()
+_ENDS = [
+    f"tests/unit/observatory/sessions/test_lifetimes.py::{name}"
+    for name in (
+        "test_the_death_of_a_sessions_process_is_reported_once_and_names_it",
+        "test_a_session_that_says_that_it_ends_does_not_die",
+        "test_no_descriptor_is_left_behind",
+    )
+]
+"""What FreeBSD has of processes: their ends, without a proof of the sender, and nothing that outlives a server."""
 SUITES: dict[str, list[tuple[str, ...]]] = {
     "darwin": [tuple(_NOX.TESTS), (*_NOX.INTEGRATION, "--harness-engine", "host")],
-    "freebsd": [(*_NOX.PORTABLE, "tests/unit/observatory/sessions")],  # whose processes are known there too
+    "freebsd": [(*_NOX.PORTABLE, *_ENDS)],
     **{name: [tuple(_NOX.PORTABLE)] for name in ("openbsd", "netbsd")},
     "win32": [(*_NOX.PORTABLE, "tests/platforms/rehearsal/test_portable.py")],
 }
