@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, cast
 
 from observatory.identity import linux
+from observatory.identity.sockets import AF_UNIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Answering:
     """A connected Unix socket (as far as it says) that answers each option with bytes, a number or an errno."""
 
-    family = socket.AF_UNIX
+    family = AF_UNIX
 
     def __init__(self, answers: Mapping[str, bytes | int]) -> None:
         self._answers = {getattr(linux, option): answer for option, answer in answers.items()}
