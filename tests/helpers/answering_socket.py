@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +11,7 @@ from observatory.identity import linux
 from observatory.identity.sockets import AF_UNIX
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
 
