@@ -363,7 +363,7 @@ def lint(session: nox.Session) -> None:
 
 # What is imported on Windows, where CPython has no Unix sockets: the command line says so before it imports the rest.
 WINDOWS = (
-    *("observatory/identity", "observatory/cli"),
+    *("observatory/identity", "observatory/cli", "observatory/questions"),
     *("observatory/address.py", "observatory/errors.py", "observatory/text.py"),
 )
 # Of the user and not of this checkout: what did not change since another one was checked is not checked anew.
