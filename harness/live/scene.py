@@ -75,6 +75,10 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
     known = _known_mounts(actor, components.values(), doubts)
     above = {path: known.get(one.mount) for path, one in components.items() if one.mount is not None}
     on = {path: mount for path, mount in above.items() if mount is not None}
+    # FUSE shows ACLs, which the kernel does not heed there (`fuse_get_inode_acl` in fs/fuse/acl.c).
+    components = {
+        path: replace(one, acl=()) if path in on and on[path].fuse else one for path, one in components.items()
+    }
     if hidden is not None and hidden.mount is None:
         hidden = replace(
             hidden, mount=next((mount.number for mount in known.values() if mount.path == hidden.path), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import os
@@ -15,7 +14,7 @@ from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.fuse import FuseMounts
 from harness.inside.agent.networks import Networks
 from harness.inside.agent.outside import Outside
-from harness.inside.agent.scratch import SCRATCH, remove
+from harness.inside.agent.scratch import NOTHING_THERE, SCRATCH, remove
 from harness.inside.agent.sockets import hold
 from harness.inside.agent.standing import below, by_the_ids_of, in_network
 from harness.inside.libc import MS_BIND, mount, unmount
@@ -86,8 +85,11 @@ class Builder:
                 unmount(path)
         self._fuse.end()
         while self._undo:
-            with contextlib.suppress(FileNotFoundError):  # a user of the world was there first
+            try:
                 self._undo.pop()()
+            except OSError as error:
+                if error.errno not in NOTHING_THERE:  # else a user of the world was there first
+                    raise
         for path, original in self._original.items():
             for name in _entries(path) - original:
                 remove(os.path.join(path, name))

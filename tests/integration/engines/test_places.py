@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.protocol import Credentials, PlaceError
-from harness.world import AclEntry, Attempt, Node, Principal, User, World, problems
+from harness.world import AclEntry, Attempt, Node, Principal, User, World, complete, problems
 from tests.integration.engines.worlds import COMMON, EXPECTED
 
 if TYPE_CHECKING:
@@ -309,3 +309,17 @@ def test_ids_of_thirty_one_bits_and_more_are_not_negative(place: Place) -> None:
     (seen,) = place.attempt([Attempt("big", "connect", "/tmp/s")])
     assert isinstance(seen.credentials, Credentials)
     assert (seen.credentials.uid, seen.credentials.gid, seen.credentials.groups) == (large, large, (2**31,))
+
+
+def test_what_a_user_has_put_in_a_circle_goes_with_its_world(place: Place) -> None:
+    """The mode of what stood there before can't be given back any more."""
+    nodes = (
+        Node("/run/a", "socket"),
+        Node("/run/b", "symlink", target="/run/a"),
+        Node("/run/s", "symlink", target="/run/b"),
+    )
+    attempts = (Attempt("root", "chmod", "/run/b", mode=0o600), Attempt("root", "rename", "/run/s", to="/run/a"))
+    place.build(complete(World("circle", nodes=nodes, attempts=attempts)))
+    assert [seen.outcome for seen in place.attempt(attempts)] == ["ok", "ok"]
+    place.build(complete(World("after", attempts=(Attempt("root", "stat", "/run/a"),))))
+    assert [seen.outcome for seen in place.attempt((Attempt("root", "stat", "/run/a"),))] == ["ENOENT"]
