@@ -24,21 +24,22 @@ class Keywords:
     """Some words, none of which is in another."""
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        self._find = _finder(words)
+        self.find = _finder(words)
+        """All that are in a text of at most `BLOCK` bytes."""
         self._overlap = max(map(len, words)) - 1
 
     def stand_in(self, data: bytes | bytearray | memoryview) -> bool:
         """Whether any of them is in there."""
         if len(data) <= BLOCK:
-            return bool(self._find(memoryview(data)))
+            return bool(self.find(memoryview(data)))
         view = memoryview(data)
-        return any(self._find(view[at : at + BLOCK + self._overlap]) for at in range(0, len(view), BLOCK))
+        return any(self.find(view[at : at + BLOCK + self._overlap]) for at in range(0, len(view), BLOCK))
 
     def places(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Each that is in there: its number, and where it begins."""
         view = memoryview(data)
         for at in range(0, len(view), BLOCK):
-            for number, begin, _ in self._find(view[at : at + BLOCK + self._overlap]):
+            for number, begin, _ in self.find(view[at : at + BLOCK + self._overlap]):
                 if begin < BLOCK:
                     yield number, at + begin
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from observatory.redaction.keywords import Keywords
+from observatory.redaction.keywords import BLOCK, Keywords
 from observatory.redaction.rules import ESCAPES, FORMS, NAME
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Redactor:
         return _Walk(self).text(text)
 
     def _is_suspect(self, data: bytes | memoryview) -> bool:
-        if self._words_or_escapes.stand_in(data) or self._always:
+        words = self._words_or_escapes
+        # Most events are short, and each has this asked of it: one call less.
+        if (words.find(memoryview(data)) if len(data) <= BLOCK else words.stand_in(data)) or self._always:
             return True
         return self._own_words is not None and (
             self._own_words.stand_in(bytes(data).lower()) or any(escape in bytes(data) for escape in ESCAPES)

@@ -50,6 +50,9 @@ PAGE: Final = 8192
 """Bytes of a page. Each commit writes the last one of the table anew, so that small pages suit small events and large
 ones large events; with this size neither costs more than a tenth above its best."""
 
+TOLD: Final = 64 * 1024
+"""Bytes appended after which the checkpoints are told of them."""
+
 ROWS: Final = 64
 TOGETHER: Final = 64 * 1024
 """Events, and bytes of their lines, that one statement inserts at most. Each number of events is a statement of its
@@ -96,6 +99,8 @@ class Store:
         self._presence = _Presence(path)
         self._cursor = connection.cursor()
         self._patient = False
+        self._appended = 0
+        """Bytes, about, that the checkpoints have not been told of."""
         self._wait_for_locks(PATIENCE)
         self.last_id = self._number("SELECT max(id) FROM event")
         """The newest committed event; 0 if there was none."""
@@ -120,7 +125,10 @@ class Store:
         self.last_id = events[-1].id
         if not self._patient:
             self._wait_for_locks(PATIENCE)
-        self._checkpoints.appended(size + PAGE * len(rows))
+        self._appended += size + PAGE * len(rows)
+        if self._appended >= TOLD:
+            self._checkpoints.appended(self._appended)
+            self._appended = 0
 
     def _insert(self, rows: Sequence[tuple[object, ...]], size: int) -> None:
         cursor = self._cursor

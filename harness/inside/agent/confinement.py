@@ -62,7 +62,8 @@ MAKE_SOCK, SCOPE_ABSTRACT = 1 << 9, 1 << 0
 ABIS = {"bind": 1, "abstract": 6}
 """Since which ABI a domain can take something away."""
 
-_entered: list[EncodedConfinement] = []
+entered: list[EncodedConfinement] = []
+"""What this process is held by: most are by nothing."""
 
 
 def enter(confined: EncodedConfinement) -> None:
@@ -75,7 +76,7 @@ def enter(confined: EncodedConfinement) -> None:
             _enter_filter(confined["seccomp"])
     except OSError as error:
         raise RefusalError(f"no process can be confined so in this place: {error.strerror}") from None
-    _entered.append(confined)
+    entered.append(confined)
 
 
 def refuses(operation: str, outcome: str) -> bool:
@@ -87,7 +88,7 @@ def refuses(operation: str, outcome: str) -> bool:
         "rename": (lambda: int(LIBC.rename(None, None)),),
         "chmod": (lambda: int(LIBC.chmod(None, 0)),),
     }
-    if not any(confined["seccomp"] for confined in _entered):
+    if not any(confined["seccomp"] for confined in entered):
         return False
     for call in nonsense.get(operation, ()):
         if call() == -1:
@@ -99,7 +100,7 @@ def refuses(operation: str, outcome: str) -> bool:
 
 def takes_sockets() -> bool:
     """Whether this process is in a domain in which it can make no sockets."""
-    return any("bind" in confined["landlock"] for confined in _entered)
+    return any("bind" in confined["landlock"] for confined in entered)
 
 
 def _socket() -> int:

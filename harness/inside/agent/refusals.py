@@ -136,7 +136,7 @@ def refusing_component(
 
     It is called as outside of the principal's root directory, but for a path that refuses by itself.
     """
-    if confinement.refuses(operation, outcome):
+    if confinement.entered and confinement.refuses(operation, outcome):
         return path
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path

@@ -68,8 +68,15 @@ def test_a_principal_has_its_capabilities_sorted_or_none_of_its_own_choice() -> 
         "gid": 2000,
         "groups": [7],
         "capabilities": ["CAP_CHOWN", "CAP_FOWNER"],
+        "confined": None,
     }
-    assert encode_principal(Principal(0, 0)) == {"uid": 0, "gid": 0, "groups": [], "capabilities": None}
+    assert encode_principal(Principal(0, 0)) == {
+        "uid": 0,
+        "gid": 0,
+        "groups": [],
+        "capabilities": None,
+        "confined": None,
+    }
 
 
 def test_an_observation_comes_back_with_both_sides() -> None:

@@ -60,8 +60,9 @@ def test_a_client_that_is_not_there_or_hangs_has_no_version(
 
 def test_an_older_client_gets_the_events_that_it_knows() -> None:
     assert set(SINCE) <= set(ALL)
-    assert len(listened(None)) == len(listened((2, 1, 251))) == 32
-    assert set(listened(None)) - set(listened((2, 1, 250))) == {"PreModelSwitch", "PostModelSwitch"}
+    assert len(listened(None)) == len(listened((2, 1, 332))) == 33
+    assert set(listened(None)) - set(listened((2, 1, 251))) == {"PreSkillShellCommand"}
+    assert set(listened((2, 1, 251))) - set(listened((2, 1, 250))) == {"PreModelSwitch", "PostModelSwitch"}
     assert len(listened((2, 1, 197))) == 29
     assert "MessageDisplay" not in listened((2, 1, 151))
     assert {"SessionStart", "PreToolUse", "SessionEnd"} <= set(listened((1, 0, 0)))
@@ -74,11 +75,12 @@ def test_the_command_installs_what_the_client_knows_and_says_what_it_left_out(
     says(claude, "2.1.197 (Claude Code)")
     assert main(["install-hooks", "--project"]) == 0
     assert capsys.readouterr().out.endswith(
-        "Left out, as Claude Code 2.1.197 doesn't know them yet: PreModelSwitch, PostModelSwitch, DirectoryAdded.\n"
+        "Left out, as Claude Code 2.1.197 doesn't know them yet: "
+        "PreModelSwitch, PostModelSwitch, DirectoryAdded, PreSkillShellCommand.\n"
     )
     path = tmp_path / ".claude" / "settings.json"
     assert list(json.loads(path.read_text())["hooks"]) == list(listened((2, 1, 197)))
-    says(claude, "2.1.331 (Claude Code)")
+    says(claude, "2.1.332 (Claude Code)")
     assert main(["install-hooks", "--project"]) == 0
     assert "Left out" not in capsys.readouterr().out
     assert set(json.loads(path.read_text())["hooks"]) == set(listened(None))
