@@ -65,7 +65,7 @@ _SORTS: Mapping[_Sort, int] = {
     "directory": 8,
     "file": 2,
     "symlink": 6,
-    "mount": 3,
+    "mount": 5,
     "abstract": 2,
     "absent": 1,
 }
@@ -163,9 +163,13 @@ def _fit(
     around = () if open_to is None else (Node(top, "directory", mode=open_to),)
     world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named), nodes=around))
     for dice in nodes:
-        candidate = dataclasses.replace(world, nodes=(*world.nodes, _node(world, top, dice, fuse=fuse)))
-        if not any(problems(candidate)):
-            world = candidate
+        node = _node(world, top, dice, fuse=fuse)
+        # What is mounted may be taken away where it came from.
+        gone = (Node(node.source, "absent", mode=0),) if node.source and node.fs == "bind" and dice.chance(4) else ()
+        for more in (node, *gone):
+            candidate = dataclasses.replace(world, nodes=(*world.nodes, more))
+            if not any(problems(candidate)):
+                world = candidate
     made = [attempt for dice in attempts for attempt in _attempts(world, top, dice)]
     return dataclasses.replace(world, attempts=_ordered(made))
 
@@ -234,9 +238,9 @@ def _node(world: World, top: str, dice: _Dice, *, fuse: bool) -> Node:
         return _with_acl(world, Node(path, "directory" if directory else "file", owner, group, mode), dice)
     options = ("ro",) if dice.chance(2) else ()
     sources = _paths(world)
-    shown = [node.path for node in world.nodes if node.kind == "directory" and node.path != parent]
+    shown = [node.path for node in world.nodes if node.kind == "directory" and node.path != top]
     if fuse and shown and dice.chance(2):
-        return _fuse(world, path, dice.one(shown), options, dice)
+        return _fuse(world, f"{top}/{dice.one(NAMES)}", dice.one(shown), options, dice)
     if dice.chance(3) or not sources:
         return _with_acl(world, Node(path, "mount", owner, group, mode, fs="tmpfs", options=options), dice)
     return Node(path, "mount", fs="bind", options=(f"from={dice.one(sources)}", *options))
@@ -354,8 +358,14 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
     mirrored = [(node.path, node.source) for node in world.nodes if node.fs == "fuse" and node.source is not None]
     if mirrored and dice.chance(2):
         mount, source = dice.one(mirrored)
+        if operation == "bind":
+            return f"{mount}/{MISSING}"
         inside = [path for path in paths if path.startswith(f"{source}/")]
         return mount + dice.one(inside)[len(source) :] if inside else mount
+    gone = {node.path for node in world.nodes if node.kind == "absent"}
+    deleted = [node.path for node in world.nodes if node.fs == "bind" and node.source in gone]
+    if operation == "bind" and deleted and dice.chance(2):
+        return f"{dice.one(deleted)}/{MISSING}"
     usual = _USUAL.get(operation, frozenset())
     addressed = operation in {"connect", "bind"}
     fitting = [node.path for node in world.nodes if node.kind in usual and (addressed or node.path in paths)]
