@@ -170,6 +170,8 @@ def _mounted(tree: Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
         yield "path", "neither end of a mount can be a symlink"
     elif (under == "directory") != (kind == "directory"):
         yield "path", f"a {kind} can't be mounted upon a {under}"
+    elif tree.is_gone(point[1]):
+        yield "path", f"{node.path} shows what has been taken away, so nothing can be mounted upon it"
     elif point[0] in tree.fuse or tree.is_shown(point):
         yield "path", f"a FUSE mount has to do with {node.path}: a world mounts nothing upon what such a mount shows"
     else:

@@ -120,7 +120,7 @@ def _reading_is_enough(self: lookup.Lookup, directory: object) -> None:
     inode = self.system.inodes[directory.inode]  # type: ignore[attr-defined]
     answer: Permission = permission.permission(self.principal, inode, permission.READ, self.rules)
     if not answer.granted:
-        raise Refused("EACCES", directory.path, "", answer, directory.inode)  # type: ignore[attr-defined]
+        raise Refused("EACCES", directory.path, "", answer, directory)  # type: ignore[attr-defined, arg-type]
 
 
 def _missing_names_first(self: lookup.Lookup, directory: object) -> None:

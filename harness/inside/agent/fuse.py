@@ -15,6 +15,7 @@ from harness.inside.agent import mounts
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
 from harness.inside.agent.outside import Outside
+from harness.inside.agent.standing import by_the_ids_of
 from harness.inside.libc import MS_MOVE, mount
 
 PROGRAM, DEVICE = "bindfs", "/dev/fuse"
@@ -56,6 +57,10 @@ class FuseMounts:
             self._held.append(held)
             _wait(path, before, errors)
             mount(EMPTY, path, None, MS_MOVE)
+            with by_the_ids_of(ids):
+                os.stat(
+                    path
+                )  # until it is asked for, the owner of its root is root to the kernel (fuse_get_root_inode)
             self._mounted.append((path, ids))
         finally:
             os.close(errors)

@@ -110,10 +110,12 @@ class TriedName:
         self.plain = self.name not in ("", ".", "..")
         above = os.path.dirname(self.directory.at) if self.name == ".." else self.directory.at
         self.at = os.path.join(above, self.name) if self.plain else above
+        self.mode: int | None = None
+        self.hidden = False
         try:
-            self.mode: int | None = os.lstat(os.path.join(self.directory.route, self.name or ".")).st_mode
-        except OSError:
-            self.mode = None
+            self.mode = os.lstat(os.path.join(self.directory.route, self.name or ".")).st_mode
+        except OSError as error:
+            self.hidden = error.errno == errno.EACCES and self.refusal is None  # a mount of FUSE
 
     @property
     def is_directory(self) -> bool:
@@ -185,6 +187,8 @@ def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | N
         return target.directory.at if target.refusal == outcome else None
     if outcome in ("EXDEV", "EINVAL"):
         return source.at
+    if source.hidden or target.hidden:
+        return None
     if outcome in ("ENOTEMPTY", "EISDIR"):
         return target.at
     if outcome == "EBUSY":
