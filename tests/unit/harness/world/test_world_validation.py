@@ -158,6 +158,8 @@ def test_what_is_taken_away_can_be_made_anew_and_holds_nothing_any_more() -> Non
     assert said(folder, shown, gone, inside) == [
         "nodes.3.path: /mnt/d has been taken away, so nothing can be made in it"
     ]
+    upon = said(folder, shown, gone, Node("/mnt/d", "mount", fs="tmpfs"))
+    assert upon[0].startswith("nodes.3.path: /mnt/d shows what has been taken away")
     covered = said(folder, Node("/mnt/d", "directory"), shown, Node("/mnt/d", "absent"))
     assert covered[0].startswith("nodes.3.path: /mnt/d can't be taken away")
 
