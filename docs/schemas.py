@@ -30,7 +30,7 @@ def world() -> dict[str, Any]:
     del user["properties"]["name"]
     user["required"] = ["uid"]
     numbers = {"type": "object", "additionalProperties": {"type": "integer"}}
-    story = dict.fromkeys(("symptom", "cause", "remedy"), TEXT)
+    told = ["symptom", "cause", "remedy"]
     return _schema(
         "A world",
         {
@@ -41,7 +41,7 @@ def world() -> dict[str, Any]:
             "nodes": {"type": "array", "items": node},
             "attempts": {"type": "array", "items": _of(model.Attempt, attempts, mode=MODE)},
             "sysctls": numbers,
-            "scenario": _object(story, list(story)),
+            "scenario": _object(dict.fromkeys(told, TEXT), told),
         },
         ["name"],
     )

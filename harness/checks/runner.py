@@ -19,6 +19,7 @@ from harness.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from harness.checks.check import Check
     from harness.engines.protocol import Place
@@ -94,6 +95,7 @@ def _side_by_side(
             free.put(testbed)
 
     pool = ThreadPoolExecutor(len(testbeds), "harness-check")
+    waiting: list[Future[CheckResult]] = []
     try:
         first = sorted(chosen, key=lambda each: each.name not in LONGEST)
         coming = {each.name: pool.submit(take, each) for each in first}

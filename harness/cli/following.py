@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> int:
         print("harness: there is no COMMAND behind --", file=sys.stderr)
         return USAGE
     try:
-        if command is not None:
-            told = _Told(own_filters())
-            return end_alike(run_command(command, told.failed, told.ended))
-        return _process(options.pid)
+        if command is None:
+            return _process(options)
+        told = _Told(own_filters())
+        return end_alike(run_command(command, told.failed, told.ended))
     except CommandError as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return error.status
@@ -59,12 +59,12 @@ def run(options: argparse.Namespace) -> int:
         return UNAVAILABLE
 
 
-def _process(pid: int) -> int:
+def _process(options: argparse.Namespace) -> int:
     """Follow a running process until it ends or somebody interrupts that. Raises TraceError."""
     from harness.trace.running import follow
 
     told = _Told(ours=0)
-    follow(pid, told.failed)
+    follow(options.pid, told.failed)
     told.ended({})
     return DISAGREE if told.any else AGREE
 

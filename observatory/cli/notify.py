@@ -67,13 +67,12 @@ def _kinds(text: str) -> frozenset[Kind]:
 
     from observatory.notify.occasions import KINDS
 
-    found = frozenset(kind for kind in KINDS if kind in text.split(","))
     for word in text.split(","):
         if word not in KINDS:
             near = difflib.get_close_matches(word, KINDS, n=1)
             hint = f"; did you mean {near[0]}?" if near else f": there are {', '.join(KINDS)}"
             raise argparse.ArgumentTypeError(f"nothing is called {word!r}{hint}")
-    return found
+    return frozenset(kind for kind in KINDS if kind in text.split(","))
 
 
 def _quiet(text: str) -> QuietHours:

@@ -28,6 +28,8 @@ def read(pid: int) -> ProcessDetails | None:
     """
     import ctypes  # noqa: PLC0415 - it takes a millisecond to load, and is needed once a session
 
+    if sys.platform == "win32":
+        return None
     library = ctypes.CDLL(None)
     size, longest = MACOS_PROC_BSDINFO.size, PROC_PIDPATHINFO_MAXSIZE
     found, path = ctypes.create_string_buffer(size), ctypes.create_string_buffer(longest)

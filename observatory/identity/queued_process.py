@@ -87,19 +87,18 @@ def _climb(pid: int) -> tuple[ProcessDetails, list[OpenProcess]] | None:
 
 def _hold(pid: int) -> OpenProcess | None:
     """A living process, read after it was held; `None` if there is none of this number, or it may not be seen."""
-    if sys.platform == "win32" or sys.platform == "linux":
-        return None
-    queue = select.kqueue()
-    try:
-        queue.control([select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)], 0)
-    except OSError:
+    if sys.platform != "win32" and sys.platform != "linux":
+        queue = select.kqueue()
+        try:
+            queue.control([select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)], 0)
+        except OSError:
+            queue.close()
+            return None
+        details = _read(pid)
+        if details is not None and alive(queue.fileno()):
+            return OpenProcess(queue.fileno(), details, queue)
         queue.close()
-        return None
-    details = _read(pid)
-    if details is None or not alive(queue.fileno()):
-        queue.close()
-        return None
-    return OpenProcess(queue.fileno(), details, queue)
+    return None
 
 
 def _read(pid: int) -> ProcessDetails | None:

@@ -38,7 +38,8 @@ def sender(
     try:
         if sys.platform == "linux":
             return _by_pidfd(sock, peer, wanted) if _BY_PIDFD else _NOTHING
-        return queued_process.sender(sock, peer, wanted) if queued_process.HERE else _NOTHING
+        else:  # noqa: RET505 - what only other systems reach is not unreachable to a checker
+            return queued_process.sender(sock, peer, wanted) if queued_process.HERE else _NOTHING
     except OSError:  # no descriptor left, or the sender is gone
         return _NOTHING
 

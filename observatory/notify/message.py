@@ -62,7 +62,7 @@ class Message:
 
 def compose(occasions: Sequence[Occasion]) -> Message:
     """The message that tells these, at least one."""
-    kinds = Counter(occasion.kind for occasion in occasions)
+    kinds: Counter[Kind] = Counter(occasion.kind for occasion in occasions)
     if len(occasions) == 1:
         title = f"{_name(occasions[0])} {_TITLES[occasions[0].kind]}"
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, BuildError
 
 from harness.engines.cache import images
 from release.contexts import fill
@@ -182,7 +182,7 @@ def test_a_tree_for_another_python_is_noticed_when_the_image_is_built(
     """Debian 12 has Python 3.11, and the tree's native parts are for 3.13."""
     with contextlib.closing(docker.from_env(timeout=600)) as client:
         arguments = {"BASE": images.ensure(client, "bookworm"), "TARGETARCH": client.version()["Arch"]}
-        with pytest.raises((docker.errors.BuildError, APIError), match="returned a non-zero code"):
+        with pytest.raises((BuildError, APIError), match="returned a non-zero code"):
             client.images.build(
                 path=str(built / "images" / "server"), buildargs=arguments, network_mode="host", rm=True, forcerm=True
             )

@@ -117,8 +117,9 @@ def _keep(program: str, paths: list[str], ids: tuple[int, int], allow_other: boo
                 os.dup2(descriptor, stream)
             os.umask(0)
             os.setgroups([])
-            os.setresgid(ids[1], 0, 0)
-            os.setresuid(ids[0], 0, 0)
+            if sys.platform == "linux":
+                os.setresgid(ids[1], 0, 0)
+                os.setresuid(ids[0], 0, 0)
             allow = ["-o", f"{OPTIONS},allow_other"] if allow_other else ["--no-allow-other", "-o", OPTIONS]
             os.execv(program, [program, "-f", "--create-as-mounter", *allow, *paths])
         os.dup2(end, said)  # the server alone has the other one now

@@ -30,11 +30,11 @@ class Networks:
 
     def show(self, names: list[str]) -> None:
         """Have these, and show them below `FOLDER`. Raises RefusalError."""
-        try:
-            for name in names:
+        for name in names:
+            try:
                 self._show(name)
-        except OSError as error:
-            raise RefusalError(f"the network namespace {name} cannot be made here: {error.strerror}") from None
+            except OSError as error:
+                raise RefusalError(f"the network namespace {name} cannot be made here: {error.strerror}") from None
 
     def descriptor(self, name: str) -> int:
         """A descriptor of the one of that name. Raises RefusalError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.capabilities import PR_SET_SECUREBITS
@@ -47,6 +48,12 @@ def in_network(own: int, network: int | None) -> Iterator[None]:
         setns(own, CLONE_NEWNET)
 
 
+def _have_ids(uid: int, gid: int) -> None:
+    if sys.platform == "linux":
+        os.setresuid(uid, uid, uid)
+        os.setresgid(gid, gid, gid)
+
+
 @contextlib.contextmanager
 def by_the_ids_of(ids: tuple[int, int] | None) -> Iterator[None]:
     """Have this uid and gid alone, with all of root's capabilities: a FUSE mount lets in by ids (fs/fuse/dir.c)."""
@@ -57,11 +64,9 @@ def by_the_ids_of(ids: tuple[int, int] | None) -> Iterator[None]:
     groups = os.getgroups()
     prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     try:
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
+        _have_ids(uid, gid)
         yield
     finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
+        _have_ids(0, 0)
         os.setgroups(groups)
         prctl(PR_SET_SECUREBITS, 0)

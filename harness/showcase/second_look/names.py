@@ -118,10 +118,11 @@ def look_foreign() -> Seen:
 def look_squatting() -> Seen:
     """What it does where a stranger has the name, several times: whether it writes before the stranger hangs up is a
     race."""
-    for _ in range(8):
-        seen = squatted()
+    seen = squatted()
+    for _ in range(7):
         if seen["verdict"] != "held" or order["type"] != socket.SOCK_STREAM:
             break
+        seen = squatted()
     return seen
 
 

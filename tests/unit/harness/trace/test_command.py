@@ -207,7 +207,9 @@ def test_it_dies_with_who_called_it(told: Path) -> None:
         [sys.executable, "-c", FOLLOW, str(told), *python(program)], stdout=subprocess.PIPE, text=True
     )
     assert running.stdout is not None
-    handle = os.pidfd_open(int(running.stdout.readline()))
+    handle = os.pidfd_open(  # type: ignore[attr-defined,unused-ignore]
+        int(running.stdout.readline())
+    )
     running.kill()
     running.wait(60)
     assert select.select([handle], [], [], 60)[0], "the command goes on"

@@ -78,7 +78,7 @@ def test_a_token_has_its_pid_version_and_effective_uid_in_their_places(monkeypat
         return struct.pack("8I", 10, 11, 12, 13, 14, 15, 16, 17)
 
     monkeypatch.setattr(macos, "ask", ask)
-    a, b = socket.socketpair(socket.AF_UNIX)
+    a, b = socket.socketpair()
     with a, b:
         assert macos.peer_token(a) == macos.Token(pid=15, version=17, uid=11)
         assert asked == [(0, 6, 32)]

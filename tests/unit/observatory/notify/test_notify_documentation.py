@@ -20,7 +20,8 @@ def test_its_kinds_and_channels_are_those_that_there_are() -> None:
     assert " and ".join([", ".join(f"`{kind}`" for kind in USUAL[:-1]), f"`{USUAL[-1]}`"]) in TEXT
     options = parser().parse_args(["notify"])
     for channel in named[len(KINDS) :]:
-        assert hasattr(options, {"command": "program"}.get(name := channel.split()[0].removeprefix("--"), name))
+        name = channel.split()[0].removeprefix("--")
+        assert hasattr(options, "program" if name == "command" else name)
 
 
 def test_its_command_rings() -> None:
