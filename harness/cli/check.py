@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import check_options, place_options
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.cli.interrupts import put_off
 from harness.engines.registry import choose
 from harness.subjects.option_words import option, option_words
 
@@ -127,7 +128,8 @@ def _check(options: argparse.Namespace, described: Described) -> int:
                     print_result(result, sys.stdout)
         finally:
             if results:
-                _write_files(options, described, results, place.facts)
+                with put_off():
+                    _write_files(options, described, results, place.facts)
         if not options.json:
             print_summary(results, place.facts, monotonic() - before, sys.stdout)
     return DISAGREE if any(result.fails for result in results) else AGREE

@@ -28,6 +28,12 @@ LONGEST: Final = 128 * 1024 * 1024
 before is quicker. A start after a crash has to read so much. With less, more than one commit in a hundred would
 wait under load."""
 
+LITTLE: Final = 1024 * 1024
+REPEATED: Final = 8
+"""Bytes that whoever appends may have to take in when the log begins anew, and how often the thread is sent once more
+to leave no more than that: under a flood of large events much comes while it works.
+"""
+
 GIVE_BACK: Final = 64
 """Pages given back at once, which takes a millisecond or less."""
 PAUSE: Final = 0.01
@@ -56,6 +62,7 @@ class Checkpoints:
         self._giving_back = False
         self._ending = threading.Event()
         self._under_way = self._long = False
+        self._repeated = 0
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
         if self._log >= EVERY:
@@ -66,14 +73,22 @@ class Checkpoints:
         self._since_last += size
         if self._under_way:
             return
-        if self._long:
+        if self._long and self._since_last > LITTLE and self._repeated < REPEATED:
+            self._repeated += 1
+            self._note_appended()
+            self._take_in()
+        elif self._long:
             self._long = False
+            self._repeated = 0
             self._begin_anew()
         elif self._since_last >= EVERY:
-            self._log += self._since_last
-            self._since_last = 0
+            self._note_appended()
             self._long = self._log >= LONGEST
             self._take_in()
+
+    def _note_appended(self) -> None:
+        self._log += self._since_last
+        self._since_last = 0
 
     def close(self) -> None:
         """End the thread."""

@@ -12,7 +12,7 @@ import pytest
 
 from observatory.events import Event
 from observatory.store import NotStored, Query, Store, Sync, open_store
-from observatory.store.checkpoints import EVERY, Checkpoints
+from observatory.store.checkpoints import EVERY, LITTLE, REPEATED, Checkpoints
 from tests.helpers.events import SECOND, event
 from tests.helpers.stored_lines import ALL, lines
 
@@ -252,6 +252,25 @@ def test_the_log_does_not_grow_for_ever(path: str, store: Store, monkeypatch: py
         if os.stat(f"{path}-wal").st_size < number * size / 4:
             return
     pytest.fail("of four hundred events, more than a quarter were always in the log")
+
+
+def test_what_comes_while_the_log_is_taken_in_is_left_to_the_thread_unless_it_is_little(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that took in the rest of a flood of large events held up the service for a tenth of a second."""
+    checkpoints = store._checkpoints
+    did: list[str] = []
+    monkeypatch.setattr("observatory.store.checkpoints.LONGEST", EVERY)
+    monkeypatch.setattr(checkpoints, "_take_in", lambda: did.append("the thread"))
+    monkeypatch.setattr(checkpoints, "_begin_anew", lambda: did.append("the writer"))
+    for appended in (EVERY, 4 * LITTLE, LITTLE, 0):
+        checkpoints.appended(appended)
+    assert did == ["the thread", "the thread", "the writer"]
+    did.clear()
+    checkpoints.appended(EVERY)
+    for _ in range(REPEATED + 1):  # it never becomes little, and the log is not to grow for ever
+        checkpoints.appended(EVERY)
+    assert did == ["the thread"] * (1 + REPEATED) + ["the writer"]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="/proc tells what is resident")
