@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
 _LONGEST_HOLD: Final = 64
 _TOLD: Final = 16
+_ENOUGH: Final = 3072
+"""How many are accepted in a turn in which, among those who are turned away, somebody else has come: to take in a whole
+flood first would have them wait for tens of milliseconds, and with too few the queue would be full meanwhile.
+"""
 _UNIX, _STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 # The class in C below socket.socket, which needs 4 us less to accept and to close. It has all that is used here.
 _ADOPT: Callable[[int, int, int, int], socket.socket] = socket.SocketType  # type: ignore[assignment]
@@ -98,8 +102,10 @@ class Acceptor:
         if not self.accepting:
             return 0
         told: dict[Account, int] = {}
-        most = self._at_once if alone else ACCEPTS_PER_TURN
+        most = until = self._at_once if alone else ACCEPTS_PER_TURN
         for count in range(most):
+            if count == until:
+                break
             try:
                 descriptor, _ = self._accept()
             except BlockingIOError:
@@ -116,8 +122,8 @@ class Acceptor:
             sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
             if told and told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:
                 sock.close()
-            else:
-                self._accept_one(sock, told)
+            elif self._accept_one(sock, told) and told:
+                until = min(until, max(count, _ENOUGH))
         if self._hold:
             self._hold -= 1
         else:
@@ -125,19 +131,21 @@ class Acceptor:
             self._backoff = 0
         return most
 
-    def _accept_one(self, sock: socket.socket, told: dict[Account, int]) -> None:
+    def _accept_one(self, sock: socket.socket, told: dict[Account, int]) -> bool:
+        """Whether it is one of an account of which none is turned away."""
         peer = accepted_credentials(sock)
         uid = None if peer is None else peer.uid
         connection = Connection(sock=sock, peer=peer, uid=uid, account=self._account_of(uid))
         if not self._take_seat(connection.account, 1):
             told[connection.account] = told.get(connection.account, 0) + 1
             self._turn_away(connection)
-            return
+            return False
         self._open.add(connection)
         self._arrived.add(connection)
         if peer is not None and peer.groups is not None and len(peer.groups) > FEW_GROUPS:
             connection.groups_size = GROUP_SIZE * len(peer.groups)
             self._connections.charge(connection)
+        return connection.account not in told
 
     def _turn_away(self, connection: Connection) -> None:
         self._notice("seats", f"uid {connection.uid} has too many connections: a new one was refused")

@@ -95,7 +95,6 @@ class Server:
             requests.look_at_arrived()
         if connections.queued:
             requests.resume_queued()
-            self._accept()  # there is one queue in the kernel for all users, and a commit may wait for the disk
         self._committer.commit_all()
         if connections.streaming:
             self._streaming.advance()
