@@ -72,11 +72,12 @@ LIMITS = (
     Limit(
         "host",
         (
+            f"{_EXPLAIN_ON_THE_SPOT}[log-from-chroot",
             f"{_EXPLAIN_ON_THE_SPOT}[path-one-byte-too-long",
             f"{_EXPLAIN_ON_THE_SPOT}[symlink-in-tmp-protected",
             f"{_EXPLAIN_ON_THE_SPOT}[symlink-in-tmp-unprotected",
         ),
-        "a command sees the place's directory before its paths: they are longer, and absolute symlinks miss them",
+        "a command sees the place's directory before its paths: they are longer; absolute links and other roots miss",
         "harness/engines/host.py; symlink(7)",
     ),
     Limit(
