@@ -93,11 +93,11 @@ def _is_left_out(item: pytest.Item) -> bool:
 
 
 def _engine(item: pytest.Item) -> str:
-    called = getattr(item, "callspec", None)
     if "first_engine" in getattr(item, "fixturenames", ()):
         name = str(item.config.getoption("--harness-engine")).partition(",")[0]
-        return _automatic() if name == "auto" else name
-    name = "" if called is None else str(called.params.get("harness_engine", ""))
+    else:
+        called = getattr(item, "callspec", None)
+        name = "" if called is None else str(called.params.get("harness_engine", ""))
     return _automatic() if name == "auto" else name
 
 
