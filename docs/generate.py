@@ -49,11 +49,11 @@ OBSERVATORY = Program(
         ("0", "done"),
         ("1", "failed; a sentence on standard error says why"),
         ("2", "the command line is invalid (usage error)"),
-        ("69", "no server is there, or it does not answer (EX_UNAVAILABLE)"),
+        ("69", "there is no server at that socket, or it does not answer (EX_UNAVAILABLE)"),
         ("74", "standard output can't be written: it is closed, or its disk is full (EX_IOERR)"),
         ("77", "not permitted, or the server is a user's who is not trusted (EX_NOPERM)"),
         ("130", "interrupted (SIGINT)"),
-        ("141", "nobody reads standard output any more (SIGPIPE), which is not said"),
+        ("141", "nobody reads standard output any more (SIGPIPE); no message is printed"),
     ),
     (
         ("CLAUDE_UNIX_HOOK_WATCHER", "the path of the socket, for every command, where --socket is not given"),
@@ -72,8 +72,11 @@ HARNESS = Program(
         ("2", "the command line or the world is invalid (usage error)"),
         ("69", "no engine works here, an extra is not installed, or a process can't be followed (EX_UNAVAILABLE)"),
         ("74", "standard output can't be written: it is closed, or its disk is full (EX_IOERR)"),
+        ("126", "`harness explain -- COMMAND`: the command can't be started"),
+        ("127", "`harness explain -- COMMAND`: the command was not found"),
         ("130", "interrupted (SIGINT)"),
-        ("141", "nobody reads standard output any more (SIGPIPE), which is not said"),
+        ("141", "nobody reads standard output any more (SIGPIPE); no message is printed"),
+        ("any", "`harness explain -- COMMAND` and `harness shell`: the command's or the shell's own"),
     ),
     (
         ("HARNESS_ENGINE", "the engine, where --engine is not given"),
@@ -222,17 +225,29 @@ def _roff(text: str) -> str:
 def explained_by_themselves() -> str:
     """The list of sentences that `docs/troubleshooting.md` does not explain."""
     explained = messages.headings((DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    reference = "".join(map(markdown, PROGRAMS))
     lines = [
         "# Messages that explain themselves",
         "",
-        "Made from the code by `docs/generate.py`: each sentence with which a command refuses or fails, `…` standing",
-        "for what varies. Those that need more than they say are in [troubleshooting](troubleshooting.md).",
+        "Made from the code by `docs/generate.py`: each sentence that a command or the server can print, `…` standing for what",
+        "varies. Those that need more than they say are in [troubleshooting](troubleshooting.md), and those about the options in the",
+        "references of [observatory](commands.md) and [harness](harness-commands.md).",
+        "",
+        "A command line that can't be read ends with status 2, and with one of these behind a summary of the command's options:",
+        "",
+        *(f"- `{said}`" for said in messages.USAGE_ERRORS),
         "",
     ]
     for program in PROGRAMS:
         lines += [f"## {program.name}", ""]
-        lines += [f"- `{said}`" for said in messages.messages(ROOT, program.name) if said not in explained]
-        lines.append("")
+        for source, found in messages.messages(ROOT, program.name).items():
+            lines += [f"### {source.title}", "", source.about, ""]
+            lines += [
+                f"- `{said}`"
+                for said in found
+                if said not in explained and not messages.in_the_reference(said, reference)
+            ]
+            lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 
 

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import harness.cli.completion
+import harness.cli.ending
+import harness.cli.exit_status
 import harness.cli.main
 import observatory.cli.completion
+import observatory.cli.ending
 import observatory.cli.main
 from harness.engines.registry import ENGINES
+from harness.trace.command import NOT_EXECUTABLE, NOT_FOUND
+from observatory.errors import ExitStatus
 from tests.helpers.program import program as module_of
 
 if TYPE_CHECKING:
@@ -46,6 +51,20 @@ def test_every_option_of_every_command_is_in_its_page(program: Any) -> None:
         for option in command.options:
             assert f"\n.B {GENERATE._roff(option.words)}\n" in page
             assert option.meaning, f"{command.name} {option.words} says nothing of itself"
+
+
+def _numbers(module: object) -> set[int]:
+    return {value for name, value in vars(module).items() if name.isupper() and type(value) is int}
+
+
+@pytest.mark.parametrize("program", GENERATE.PROGRAMS, ids=lambda program: program.name)
+def test_the_exit_statuses_are_those_of_the_code(program: Any) -> None:
+    ends, own = {
+        "observatory": (observatory.cli.ending, {*map(int, ExitStatus)}),
+        "harness": (harness.cli.ending, {NOT_FOUND, NOT_EXECUTABLE, *_numbers(harness.cli.exit_status)}),
+    }[program.name]
+    code = own | _numbers(ends)
+    assert [status for status, _ in program.exit_status if status.isdecimal()] == [*map(str, sorted(code))]
 
 
 def test_what_means_something_to_roff_is_written_as_text() -> None:

@@ -1,4 +1,4 @@
-"""Each sentence that a command refuses or fails with is explained, or is in the list of those that need no more."""
+"""Each sentence that the products can print is explained, or is in a list: of those that need no more, or of options."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import harness.cli.main
+import observatory.cli.main
 from tests.helpers.program import program
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = program(ROOT / "docs" / "messages.py")
 EXPLAINED = MESSAGES.headings((ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8"))
-SAID = {name: MESSAGES.messages(ROOT, name) for name in MESSAGES.SHOWN}
+SAID = {name: {said for found in MESSAGES.messages(ROOT, name).values() for said in found} for name in MESSAGES.SOURCES}
 
 
 @pytest.mark.parametrize("heading", EXPLAINED)
@@ -25,16 +27,69 @@ def test_no_sentence_is_explained_twice() -> None:
 
 def test_every_sentence_is_explained_or_listed() -> None:
     listed = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    reference = "".join((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("commands", "harness-commands"))
     missing = {said for package in SAID.values() for said in package if said not in EXPLAINED}
-    assert {said for said in missing if f"\n- `{said}`\n" not in listed} == set(), "python docs/generate.py lists it"
-
-
-def test_a_sentence_is_found_however_it_is_written(tmp_path: Path) -> None:
-    (tmp_path / "harness").mkdir()
-    (tmp_path / "harness" / "module.py").write_text(
-        "def ask(name, more):\n"
-        '    if name:\n        raise WorldError(f"there is no {name!r} in `it`" + more)\n'
-        '    if more:\n        raise ValueError("for nobody to read")\n'
-        '    print(f"harness: nothing done: {more}", file=sys.stderr)\n'
+    missing = {said for said in missing if f"\n- `{said}`\n" not in listed}
+    assert {said for said in missing if not MESSAGES.in_the_reference(said, reference)} == set(), (
+        "python docs/generate.py lists it"
     )
-    assert MESSAGES.messages(tmp_path, "harness") == ("nothing done: …", "there is no … in 'it'…")
+
+
+@pytest.mark.parametrize("path", [*MESSAGES.NEVER_PRINTED])
+def test_what_is_left_out_is_there(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_a_sentence_is_found_whoever_says_it(tmp_path: Path) -> None:
+    (tmp_path / "harness" / "cli").mkdir(parents=True)
+    (tmp_path / "harness" / "cli" / "module.py").write_text(
+        '"""What it is for, which nobody is told."""\n'
+        "def ask(name, more, parser):\n"
+        '    if name:\n        raise WorldError(f"there is no {name!r} in `it`" + more)\n'
+        '    parser.add_argument("--only", help="what the reference of the commands has")\n'
+        '    print(f"harness: not done: {more}", file=sys.stderr)\n'
+        '    name.execute("select what is in a table")\n'
+        '    log(f"warning: this will not last{f\', since {more} is full\' if more else str()}")\n'
+        '    return held("nobody got in there", why={"a key": "two words"}) or "<p>No attempt was made.</p>"\n'
+    )
+    assert [*MESSAGES.messages(tmp_path, "harness").values()][0] == (
+        "No attempt was made.",
+        "nobody got in there",
+        "not done: …",
+        "since … is full",
+        "there is no … in 'it'…",
+        "warning: this will not last…",
+    )
+
+
+def test_a_module_whose_sentences_nobody_has_placed_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "harness" / "new").mkdir(parents=True)
+    (tmp_path / "harness" / "new" / "module.py").write_text('SAID = "nobody has placed this"\n')
+    with pytest.raises(LookupError, match="harness/new/module.py"):
+        MESSAGES.messages(tmp_path, "harness")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["harness", "sweep", "--worlds"], "argument …: expected one argument"),
+        (["harness", "completion", "csh"], "argument …: invalid choice: … (choose from …)"),
+        (["observatory", "install-hooks", "--global", "--project"], "argument …: not allowed with argument …"),
+        (["harness", "sweep", "--minutes", "few"], "argument …: invalid … value: …"),
+        (["harness", "check", "--mo", "x"], "ambiguous option: … could match …"),
+        (["observatory", "install-hooks"], "one of the arguments … is required"),
+        (["harness", "shell", "home-0750"], "the following arguments are required: …"),
+        (["harness", "scenarios", "more"], "unrecognized arguments: …"),
+    ],
+)
+def test_what_argparse_says_of_a_command_line_is_listed(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        {"harness": harness, "observatory": observatory}[words[0]].cli.main.main(words[1:])
+    said = capsys.readouterr().err.splitlines()[-1].partition(": error: ")[2]
+    place = 0
+    assert expected in MESSAGES.USAGE_ERRORS
+    for part in expected.split(MESSAGES.PART):
+        assert part in said[place:]
+        place = said.index(part, place) + len(part)
