@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import messages
+import outputs
 import schemas
 import shtab
 
@@ -229,11 +230,11 @@ def explained_by_themselves() -> str:
     lines = [
         "# Messages that explain themselves",
         "",
-        "Made from the code by `docs/generate.py`: each sentence that a command or the server can print, `…` standing for what",
-        "varies. Those that need more than they say are in [troubleshooting](troubleshooting.md), and those about the options in the",
-        "references of [observatory](commands.md) and [harness](harness-commands.md).",
+        "Made from the code by `docs/generate.py`: each sentence that a command or the server can print, `…` standing",
+        "for what varies. Those that need more than they say are in [troubleshooting](troubleshooting.md), and those",
+        "about options in the references of [observatory](commands.md) and [harness](harness-commands.md).",
         "",
-        "A command line that can't be read ends with status 2, and with one of these behind a summary of the command's options:",
+        "A command line that can't be read ends with status 2 and one of these, behind a summary of the options:",
         "",
         *(f"- `{said}`" for said in messages.USAGE_ERRORS),
         "",
@@ -254,8 +255,8 @@ def explained_by_themselves() -> str:
 def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
     made = {DOCS / "messages.md": explained_by_themselves()}
-    for schema in (schemas.world, schemas.subject):
-        made[DOCS / "schemas" / f"{schema.__name__}.json"] = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    for name, schema in {"world": schemas.world(), "subject": schemas.subject(), **outputs.schemas()}.items():
+        made[DOCS / "schemas" / f"{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     for program in PROGRAMS:
         made[DOCS / program.reference] = markdown(program)
         made[DOCS / "man" / f"{program.name}.1"] = manual(program, None)

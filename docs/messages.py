@@ -68,7 +68,7 @@ SOURCES = {
         ),
         Source(
             "Answers of explain and capture",
-            "What decides on this machine, what could not be looked at, and what helps. [Explain](explain.md) has more.",
+            "What decides on this machine, what is not known, and what helps. [Explain](explain.md) has more.",
             ("live", "trace"),
         ),
         Source(

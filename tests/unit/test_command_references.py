@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-for beside in ("messages", "schemas"):  # which the next one imports
+for beside in ("messages", "outputs", "schemas"):  # which the next one imports
     module_of(ROOT / "docs" / f"{beside}.py")
 GENERATE = module_of(ROOT / "docs" / "generate.py")
 PAGES: dict[Path, str] = GENERATE.pages()

@@ -1,4 +1,4 @@
-"""Each sentence that the products can print is explained, or is in a list: of those that need no more, or of options."""
+"""Each sentence that the products can print is explained, or is listed as one that needs no more."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def test_a_sentence_is_found_whoever_says_it(tmp_path: Path) -> None:
         '    parser.add_argument("--only", help="what the reference of the commands has")\n'
         '    print(f"harness: not done: {more}", file=sys.stderr)\n'
         '    name.execute("select what is in a table")\n'
-        '    log(f"warning: this will not last{f\', since {more} is full\' if more else str()}")\n'
+        "    log(f\"warning: this will not last{f', since {more} is full' if more else str()}\")\n"
         '    return held("nobody got in there", why={"a key": "two words"}) or "<p>No attempt was made.</p>"\n'
     )
-    assert [*MESSAGES.messages(tmp_path, "harness").values()][0] == (
+    assert next(iter(MESSAGES.messages(tmp_path, "harness").values())) == (
         "No attempt was made.",
         "nobody got in there",
         "not done: …",
@@ -65,7 +65,7 @@ def test_a_sentence_is_found_whoever_says_it(tmp_path: Path) -> None:
 def test_a_module_whose_sentences_nobody_has_placed_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "harness" / "new").mkdir(parents=True)
     (tmp_path / "harness" / "new" / "module.py").write_text('SAID = "nobody has placed this"\n')
-    with pytest.raises(LookupError, match="harness/new/module.py"):
+    with pytest.raises(LookupError, match=r"harness/new/module\.py"):
         MESSAGES.messages(tmp_path, "harness")
 
 

@@ -20,6 +20,7 @@ from harness.trials.grid_sweep import ATTEMPTS, MODES, WHO, expectations, sweep_
 from harness.trials.run import run_world
 from harness.world import load
 from tests.helpers.documents import code_blocks
+from tests.helpers.outputs import unseen, wrong
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine, Place
@@ -67,7 +68,7 @@ def test_a_shard_is_a_part_of_the_whole_and_the_same_each_time(
         command = ["sweep", "--engine", engine.name, "--shard", "2/128", "--worlds", "2560", "--seed", "5", "--json"]
         assert main(command) == 0
         summaries.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
-    assert set(summaries[0]) == {"attempts", "disagreements", "seconds", "engine", "kernel", "shard", "seed"}
+    assert wrong("sweep", summaries) == []
     assert summaries[0]["disagreements"] == 0
     assert summaries[0]["attempts"] > 4 * len(MODES) * len(WHO)
     assert summaries[0]["attempts"] == summaries[1]["attempts"]
@@ -106,7 +107,11 @@ def test_a_disagreement_is_counted_said_and_saved_as_a_world_that_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("harness.trials.grid_sweep.rules_of", lambda *_: replace(linux(), overrides=()))
-    assert main(["sweep", "--engine", engine.name, "--shard", "1/512", "--worlds", "0"]) == 1
+    few = ["sweep", "--engine", engine.name, "--shard", "1/512", "--worlds", "0"]
+    assert main([*few, "--json"]) == 1
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (wrong("sweep", printed), unseen("sweep", printed)) == ([], set())
+    assert main(few) == 1
     said = capsys.readouterr().out
     assert "root, directory 0000" in said
     assert "harness run disagreement-1.toml" in said

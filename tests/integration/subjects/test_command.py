@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.helpers.outputs import wrong
+
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine
 
@@ -36,6 +38,7 @@ def test_a_server_in_another_language_is_checked_by_its_command_alone(engine: En
     }
     assert results["forgery"]["evidence"]["stranger by payload"]["seen"]["uid"] == 1503
     assert all(result["why"] for result in results.values())
+    assert wrong("check", results.values()) == []
 
 
 def test_a_server_of_which_nothing_is_broken_ends_the_command_with_0(engine: Engine, tmp_path: Path) -> None:
