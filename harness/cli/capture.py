@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"harness: nothing captured: what decides here can't be said by a world: {why}", file=sys.stderr)
         return DISAGREE
     write_output(options.output, dumps(world))
-    for note in judgement.notes:
+    left_open = (f"{one.layer} was not looked at: {one.why}" for one in judgement.left_open)
+    for note in (*judgement.notes, *left_open):
         print(f"harness: note: {visible(note)}", file=sys.stderr)
     outcome = judgement.decision.outcome
     told = outcome if outcome == "ok" else f"{outcome} at {visible(judgement.decision.at)}"

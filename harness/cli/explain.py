@@ -25,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--try", dest="attempted", action="store_true", help="connect as them too (root; connect alone)"
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object, with each layer's answer")
     parser.set_defaults(run=run)
 
 
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     judgement = find(actor, seen)
     lines = explain(actor, seen, judgement)
     allowed = judgement.allowed
+    trial = None
     if options.attempted:
         from harness.live.trial import TrialError, tried
 
@@ -64,5 +66,12 @@ def run(options: argparse.Namespace) -> int:
             return USAGE
         lines += comparison(judgement, trial)
         allowed = trial.outcome == "ok"
+    if options.json:
+        import json
+
+        from harness.report.explanation_json import explanation_object
+
+        print(json.dumps(explanation_object(actor, seen, judgement, trial)))
+        return AGREE if allowed else DISAGREE
     sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
     return AGREE if allowed else DISAGREE

@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     given = [f"--{name.replace('_', '-')}" for name in _WHO if getattr(options, name) is not None]
     given += ["--operation"] if options.operation != "connect" else []
     given += ["--try"] if options.attempted else []
+    given += ["--json"] if options.json else []
     command = options.behind_dashes
     if command is not None:
         given += ["--pid"] if options.pid is not None else []

@@ -71,4 +71,5 @@ def _refusing(one: Component | None, refusing: int, why: str, *, last: bool = Fa
         (Change("elsewhere", one.path, f"chattr -{_LETTERS[attribute]} {quoted(one.path)}", 0),),
         last=last,
         behind_search=True,
+        layer="inode flags",
     )

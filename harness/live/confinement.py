@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from harness.inside.libc import LIBC
 from harness.live.kernel_text import read_lines
 from harness.trace import seccomp
 from harness.trace.calls import MACHINES
@@ -34,9 +32,6 @@ CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
     "chmod": ("chmod",),
 }
 """The calls that an operation makes."""
-CREATE_RULESET: Final = 444
-"""landlock_create_ruleset, the same on all machines; with its flag it tells the ABI (linux/landlock.h)."""
-CREATE_RULESET_VERSION: Final = 1
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
 _FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
     "unlink": ("unlink", "unlinkat"),
@@ -70,6 +65,14 @@ def filters(pid: int) -> int:
     """How many filters of system calls a process has; 1 stands for some on kernels before 5.9. Raises OSError."""
     fields = _status(pid)
     return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp") == FILTERED else 0
+
+
+def has_filters(pid: int) -> bool:
+    """Whether a process has filters of system calls, or may have some, since it can't be read."""
+    try:
+        return filters(pid) > 0
+    except OSError:
+        return True
 
 
 def _status(pid: int) -> dict[bytes, bytes]:
@@ -114,31 +117,6 @@ def _evaluated(programs: Sequence[Sequence[Instruction]], machine: Machine, pid:
         else:
             refused.append((call, first))
     return Filtered(Confinement(tuple(sorted(refused))) if refused else None, tuple(unknown))
-
-
-def domain_doubt(pid: int, operation: Operation, path: str) -> str | None:
-    """What a Landlock domain may refuse, which nobody sees from outside of it; None where no domain may be there.
-
-    Who enters one has no_new_privs, or CAP_SYS_ADMIN (landlock(7)); that is set by others too.
-    """
-    what = "abstract sockets of processes outside" if path.startswith("@") else "sockets that are new there"
-    if operation not in {"bind", "rename"} and not (operation == "connect" and path.startswith("@")):
-        return None
-    if (operation == "bind" and path.startswith("@")) or not _has_landlock(6 if path.startswith("@") else 1):
-        return None
-    try:
-        if _status(pid).get(b"NoNewPrivs") != b"1":
-            return None
-    except OSError:
-        return None
-    return (
-        f"process {pid} may be in a Landlock domain (it has no_new_privs), which can't be seen from outside and may "
-        f"refuse it {what}"
-    )
-
-
-def _has_landlock(abi: int) -> bool:
-    return int(LIBC.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), CREATE_RULESET_VERSION)) >= abi
 
 
 def confined_by(pid: int, ours: int = 0) -> Iterator[str]:

@@ -110,11 +110,10 @@ def out_of_reach(socket: Component, mount: MountPoint | None) -> Obstacle | None
         below = posixpath.relpath(at, mount.path)
         source = mount.source if below == "." else posixpath.join(mount.source, below)
         where = quoted(source) if source.startswith("/") else "the path at which its server has bound it"
-        return Obstacle(
-            at, "ECONNREFUSED", out_of_reach_through_fuse(at), (_elsewhere(f"connect to {where}"),), last=True
-        )
+        change = _elsewhere(f"connect to {where}")
+        return Obstacle(at, "ECONNREFUSED", out_of_reach_through_fuse(at), (change,), last=True, layer="socket")
     if socket.status.st_nlink == 0 or (mount is not None and mount.deleted):
-        return Obstacle(at, "ECONNREFUSED", replaced(at), (_elsewhere(mounted_anew(at)),), last=True)
+        return Obstacle(at, "ECONNREFUSED", replaced(at), (_elsewhere(mounted_anew(at)),), last=True, layer="socket")
     return None
 
 

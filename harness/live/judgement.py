@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.live.advice import Advice, advise, after_login, lacking, renewals
-from harness.live.confinement import domain_doubt, enforced_label
 from harness.live.elsewhere import elsewhere
+from harness.live.layers import Found, layer_states
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
@@ -16,15 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.live.actor import Actor
+    from harness.live.layer_state import LayerState
     from harness.live.obstacle import Obstacle
     from harness.live.scene import Scene
-    from harness.oracle import Decision, Rules
+    from harness.oracle import Decision, Layer, Rules
     from harness.world import World
 
 DEPTH: Final = 3
 """How many refusals behind the first are told of."""
+MOST: Final = 32
+"""How many are looked for: more than any path has that is not made to have many."""
 BY_THE_SOCKET: Final = frozenset({"ok", "EPROTOTYPE", "EADDRINUSE"})
 """Outcomes that are taken from the socket itself, after all permissions: another socket there, or none, turns them."""
+_LOOKED_AT: Final[tuple[Layer, ...]] = ("path", "inode flags", "socket")
+"""The layers that are looked at by reading what the path leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Judgement:
     `remedies` come before the decision's own changes: what no change of a file would give. `notes` are sentences.
     `advice` is what would help, best first, as it works where it is read. `tellable` is False where something decides
     that no world can say, such as the rules of a file system. `held_elsewhere`: the abstract name has a listener in
-    another network namespace.
+    another network namespace. `layers` are all that may refuse, each by itself.
     """
 
     decision: Decision
@@ -44,11 +48,32 @@ class Judgement:
     advice: Advice = field(default_factory=Advice)
     tellable: bool = True
     held_elsewhere: bool = False
+    layers: tuple[LayerState, ...] = ()
+
+    @property
+    def left_open(self) -> tuple[LayerState, ...]:
+        """The layers that may still refuse what all that was looked at allows."""
+        if self.decision.outcome != "ok":
+            return ()
+        return tuple(one for one in self.layers if one.state == "not looked at" and one.decides)
 
     @property
     def allowed(self) -> bool:
         """Whether the attempt is known to succeed."""
-        return self.conclusive and self.decision.outcome == "ok"
+        return self.conclusive and self.decision.outcome == "ok" and not self.left_open
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Refusals, and why it could not be told what comes behind them; `stopped` is None where that is known.
+
+    `beyond` are the layers that this concerns, and `look` what to do about it.
+    """
+
+    refusals: Sequence[tuple[Decision, Obstacle | None]]
+    stopped: str | None = None
+    beyond: tuple[Layer, ...] = ()
+    look: str = ""
 
 
 def find(actor: Actor, scene: Scene) -> Judgement:
@@ -84,8 +109,9 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         f"the modes below {path} are not the kernel's: its server is asked instead, and sshfs's does not heed who asks"
         for path in passed
     ]
+    chain = _chain(actor, scene, rules)
     if conclusive and decision.outcome != "ok":
-        waiting = _behind(actor, scene, rules, decision, obstacle)
+        waiting = chain.refusals[1 : 1 + DEPTH]
         decision = _with_what_helps_behind(decision, waiting)
         notes += [f"past that waits {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
     remedies: tuple[str, ...] = ()
@@ -97,18 +123,21 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {groups}")
         if decision.outcome != "ok" and _first(actor, _with_groups(scene, fresh), rules)[0].outcome == "ok":
             remedies = renewals(actor, fresh)
-    if decision.outcome == "ok":
-        notes += _other_powers(actor)
-        domain = domain_doubt(actor.pid, scene.attempt.operation, scene.attempt.path)
-        notes += [] if domain is None or actor.process is None else [domain]
-    elif conclusive:
+    if conclusive and decision.outcome != "ok":
         found = list(elsewhere(actor, scene, decision))
         held_elsewhere = bool(found) and scene.attempt.path.startswith("@")
         notes += found
     tellable = not scene.modeless and all(one.process is None for one in scene.components.values())
     advice = advise(actor, scene, decision, remedies) if conclusive else Advice()
     return Judgement(
-        decision, conclusive, remedies, tuple(dict.fromkeys((*notes, *advice.notes))), advice, tellable, held_elsewhere
+        decision,
+        conclusive,
+        remedies,
+        tuple(dict.fromkeys((*notes, *advice.notes))),
+        advice,
+        tellable,
+        held_elsewhere,
+        layer_states(actor, scene, _found(chain)),
     )
 
 
@@ -142,6 +171,7 @@ def _refusal(obstacle: Obstacle, decision: Decision) -> Decision:
         has="",
         why=f"{obstacle.why}.",
         changes=obstacle.changes,
+        layer=obstacle.layer,
     )
 
 
@@ -158,27 +188,46 @@ def _opened(scene: Scene, paths: frozenset[str]) -> Scene:
     return replace(scene, world=replace(scene.world, nodes=nodes))
 
 
-def _behind(
-    actor: Actor, scene: Scene, rules: Rules, refusal: Decision, obstacle: Obstacle | None
-) -> list[tuple[Decision, Obstacle | None]]:
-    """What would refuse then, one after the other, if each refusal before it were taken away."""
+def _chain(actor: Actor, scene: Scene, rules: Rules) -> _Chain:
+    """What would refuse, one after the other, if each refusal before it were taken away."""
     found: list[tuple[Decision, Obstacle | None]] = []
-    passed = {refusal.at}
-    while len(found) < DEPTH:
+    seen = {"/", *(node.path for node in scene.world.nodes)}
+    while len(found) < MOST:
+        refusal, obstacle = _first(actor, scene, rules)
+        if obstacle is not None and obstacle.outcome is None:
+            return _Chain(found, obstacle.why, _LOOKED_AT)
+        if scene.hidden is not None and obstacle is None and (refusal.outcome == "ok" or refusal.at not in seen):
+            return _Chain(found, f"this process may not look at {scene.hidden}", _LOOKED_AT, "run this as root")
+        if refusal.outcome == "ok":
+            return _Chain(found) if scene.unknown is None else _Chain(found, scene.unknown, ("socket",))
+        if any((refusal.at, refusal.outcome, refusal.layer) == (one.at, one.outcome, one.layer) for one, _ in found):
+            break
+        found.append((refusal, obstacle))
         if obstacle is not None:
             scene = replace(scene, obstacles=tuple(one for one in scene.obstacles if one != obstacle))
+        elif refusal.layer == "seccomp":
+            scene = _released(scene)
         elif refusal.needs and refusal.at != "/":
             scene = _opened(scene, frozenset({refusal.at}))
         else:
             break
-        refusal, obstacle = _first(actor, scene, rules)
-        if refusal.outcome == "ok" or refusal.at == scene.hidden or (obstacle is not None and obstacle.outcome is None):
-            break
-        if obstacle is None and refusal.at in passed and refusal.needs:
-            break
-        passed.add(refusal.at)
-        found.append((refusal, obstacle))
-    return found
+    last = found[-1][0]
+    why = f"nothing is reached behind {last.outcome} at {last.at}"
+    return _Chain(found, why, ("socket",), "mend that, and ask again")
+
+
+def _released(scene: Scene) -> Scene:
+    """The scene without the filter of who asks."""
+    users = tuple(replace(user, confined=None) for user in scene.world.users)
+    return replace(scene, world=replace(scene.world, users=users))
+
+
+def _found(chain: _Chain) -> Found:
+    """Each layer's refusal, and what could not be looked at."""
+    refused: dict[Layer, str] = {}
+    for decision, _ in chain.refusals:
+        refused.setdefault(decision.layer or "path", f"{decision.outcome} at {decision.at}")
+    return Found(refused, chain.stopped, chain.beyond, chain.look)
 
 
 def _with_what_helps_behind(decision: Decision, waiting: Sequence[tuple[Decision, Obstacle | None]]) -> Decision:
@@ -239,21 +288,3 @@ def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:
         replace(user, groups=groups) if user.name == scene.attempt.user else user for user in scene.world.users
     )
     return replace(scene, world=replace(scene.world, users=users))
-
-
-def _other_powers(actor: Actor) -> list[str]:
-    """Security modules that may refuse what permissions allow; none of a process whom its label holds to nothing."""
-    if actor.process is not None and enforced_label(actor.pid) == "":
-        return []
-    powers = []
-    for name, path, active in (
-        ("SELinux", "/sys/fs/selinux/enforce", "1"),
-        ("AppArmor", "/sys/module/apparmor/parameters/enabled", "Y"),
-    ):
-        try:
-            on = Path(path).read_text("ascii").strip() == active
-        except OSError:
-            continue
-        if on:
-            powers.append(f"{name} is active on this machine and may still refuse what permissions allow")
-    return powers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.oracle import Change
+    from harness.oracle import Change, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Obstacle:
 
     `outcome` is an errno's name, or None where the answer is not known. `why` is a sentence. `changes` would turn it.
     `last` says that it counts only where nothing else refuses; else it comes before the permissions of its component,
-    or with `behind_search` before those but search.
+    or with `behind_search` before those but search. `layer` is what refuses.
     """
 
     at: str
@@ -24,3 +24,4 @@ class Obstacle:
     changes: tuple[Change, ...] = ()
     last: bool = False
     behind_search: bool = False
+    layer: Layer = "path"

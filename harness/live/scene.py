@@ -234,6 +234,7 @@ def _queue(at: str, listener: FoundSocket) -> Obstacle:
         "block is told EAGAIN, and one that does hangs until the server accepts",
         (change,),
         last=True,
+        layer="socket",
     )
 
 

@@ -12,13 +12,14 @@ from harness.oracle.reasons import (
     quoted,
     replaced,
 )
-from harness.oracle.rules import SYSTEMS, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
+from harness.oracle.rules import SYSTEMS, Layer, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
 
 __all__ = [
     "SYSTEMS",
     "Change",
     "Decision",
     "Grid",
+    "Layer",
     "Rules",
     "closed_to_others",
     "decide",

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 ClassRule = Literal["owner", "acl", "group", "other"]
 Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract"]
 """What has steps of its own: each operation, and connect and bind once more where they are given an abstract name."""
-Layer = Literal["seccomp", "path", "Landlock", "socket"]
-"""What may refuse: the call itself, the permissions on the way and of the thing, a module's hooks, the socket."""
+Layer = Literal["seccomp", "path", "inode flags", "SELinux", "socket", "Landlock", "AppArmor", "other modules"]
+"""What may refuse, in the order in which a connection meets it: the call itself, the permissions on the way and of the
+thing, its flags (chattr(1)), the modules' hooks, the socket.
+"""
 StepName = Literal[
     "allowed_call",
     "may_make_sockets",

@@ -5,32 +5,40 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
+from harness.oracle import Layer
 from harness.report.drawing import operation_and_path, reason, tree
-from harness.report.text import Line, Span, visible
+from harness.report.text import Line, Span, Style, visible
 from harness.report.trail import Trails
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.live.actor import Actor
     from harness.live.judgement import Judgement
+    from harness.live.layer_state import LayerState, State
     from harness.live.scene import Scene
     from harness.live.trial import Tried
 
 _PERMISSIONS: Final = frozenset({"acl", "chgrp", "chmod", "chown", "membership"})
+_STYLES: Final[Mapping[State, Style]] = {"passed": "allowed", "refused": "refused", "not looked at": "warning"}
 SHOWN: Final = 4
 """Of those whom a change lets in too."""
 
 
-def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
-    """Who wants what and how it ends; the path, the refusing component marked; why, and what would help."""
+def explain(actor: Actor, scene: Scene, judgement: Judgement, *, tabled: bool = True) -> list[Line]:
+    """Who wants what and how it ends; the path, the refusing component marked; why, and what would help.
+
+    `tabled`: and each layer's answer.
+    """
     decision = judgement.decision
     outcome: list[Span]
     if not judgement.conclusive:
         where = f"at {scene.attempt.path}" if scene.hidden is None else f"beyond {scene.hidden}"
         outcome = [Span("not known", "warning"), Span(f" {visible(where)}")]
     elif decision.outcome == "ok":
-        outcome = [Span("ok", "allowed")]
+        outcome = [Span("ok", "allowed"), *_reservation(judgement)]
     else:
         outcome = [Span(decision.outcome, "refused"), Span(f" at {visible(decision.at)}")]
     trails = Trails(scene.world)
@@ -48,7 +56,38 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement) -> list[Line]:
         lines += reason(replace(decision, changes=()))
         lines += _fixes(judgement)
     lines += _server(scene, judgement)
-    lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in judgement.notes]
+    told = {state.why for state in judgement.layers if tabled}
+    notes = (note for note in judgement.notes if note not in told)
+    lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in notes]
+    lines += layers(judgement.layers) if tabled else []
+    return lines
+
+
+def _reservation(judgement: Judgement) -> list[Span]:
+    """What an `ok` leaves open."""
+    names = " and ".join(state.layer for state in judgement.left_open)
+    return [Span(f" but for {names}, not looked at", "warning")] if names else []
+
+
+def layers(states: Sequence[LayerState]) -> list[Line]:
+    """Each layer that may refuse, in the kernel's order: passed, refused or not looked at."""
+    lines: list[Line] = []
+    active = [one for one in states if one.active]
+    width = max(map(len, get_args(Layer)))
+    for state in active:
+        told = f": {state.why}" if state.why else ""
+        told += f"; {state.look}" if state.look else ""
+        lines.append(
+            (
+                Span("  layer  ", "dim"),
+                Span(f"{state.layer:{width}}  "),
+                Span(state.state, _STYLES[state.state]),
+                Span(visible(told), "dim" if state.state == "passed" else "plain"),
+            )
+        )
+    absent = [one.layer for one in states if not one.active]
+    if absent:
+        lines.append((Span(f"  layer  not active in this kernel: {', '.join(absent)}", "dim"),))
     return lines
 
 

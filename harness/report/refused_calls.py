@@ -38,7 +38,7 @@ def refused_call(refused: RefusedCall) -> list[Line]:
         )
     ]
     if refused.seen is not None:
-        lines += explain(*refused.seen)
+        lines += explain(*refused.seen, tabled=refused.model != call.outcome)
         if refused.model is not None and refused.model != call.outcome:
             lines.append(
                 (Span("  BUT    ", "refused"), Span(f"the kernel said {call.outcome} to {call.name}", "warning"))

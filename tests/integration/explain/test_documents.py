@@ -45,6 +45,7 @@ VARIES = (
     (r"python3 \(\d+\)", "PROCESS"),
     (r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; queue \d+ of \d+", "SINCE"),
     (r'"(fs\.protected_\w+)" = \d', r"\1"),
+    (r"(?m)^  layer  (SELinux|Landlock|AppArmor|other modules|not active).*\n?", ""),
 )
 """What differs between machines and runs; all else must be as it is written."""
 

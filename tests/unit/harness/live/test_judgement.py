@@ -6,6 +6,9 @@ import os
 import stat
 from dataclasses import replace
 
+import pytest
+
+from harness.live import landlock, layers
 from harness.live.accounts import Account, FileAccounts
 from harness.live.actor import Actor
 from harness.live.components import Component
@@ -19,6 +22,15 @@ from harness.report.text import plain
 from harness.world import AclEntry, Attempt, Node, Principal, User, World, complete
 
 ALL = (range(2**32),)
+
+
+@pytest.fixture(autouse=True)
+def _kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without security modules, whatever the machine has."""
+    monkeypatch.setattr(layers, "active_modules", frozenset)
+    monkeypatch.setattr(landlock, "landlock_abi", lambda: 0)
+
+
 ACCOUNTS = FileAccounts((Account("ali", 1000, 1000, (999,)),), {"docker": 999})
 
 
