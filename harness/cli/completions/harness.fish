@@ -117,6 +117,7 @@ complete -c harness -n '_shtab_harness_using explain' -l to -x -d 'rename'"'"'s 
 complete -c harness -n '_shtab_harness_using explain' -l mode -x -d 'chmod'"'"'s mode, octal'
 complete -c harness -n '_shtab_harness_using explain' -l type -xka "stream dgram seqpacket" -d 'the type of the socket that connects (default: the listener'"'"'s)'
 complete -c harness -n '_shtab_harness_using explain' -l try -d 'connect as them too (root; connect alone)'
+complete -c harness -n '_shtab_harness_using explain' -l json -d 'one JSON object, with each layer'"'"'s answer'
 complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a capture -d 'Write what decides over a path on this machine as a world file.'
 complete -c harness -n '_shtab_harness_using capture' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using capture' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'

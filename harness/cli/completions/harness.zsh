@@ -113,6 +113,7 @@ _shtab_harness_explain_options=(
   "--mode[chmod\'s mode, octal]:MODE:"
   "--type[the type of the socket that connects (default\: the listener\'s)]:type:(stream dgram seqpacket)"
   "--try[connect as them too (root\; connect alone)]"
+  "--json[one JSON object, with each layer\'s answer]"
   "(*)::the path, or \@NAME for an abstract socket\; behind --, a command to run, of which each call on a socket that fails is explained\; neither, but --pid\: the same of a running process:"
 )
 
