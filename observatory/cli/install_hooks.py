@@ -43,15 +43,20 @@ def run(options: argparse.Namespace) -> int:
     from observatory.hooks import event_names, files, settings
     from observatory.hooks.clients import CLIENTS
     from observatory.hooks.command import Recipient
+    from observatory.hooks.place import place_of
     from observatory.hooks.program import client_version
 
     uids = server_uids(options)
-    recipient = Recipient(_absolute(socket_path(options)), tuple(sorted(uids)))
+    socket = _absolute(socket_path(options))
+    trusted = tuple(sorted(uids))
+    place = place_of(socket, trusted)
+    # A project's settings are for whoever works in it, on whatever machine, so its hooks look again.
+    recipient = Recipient(socket, trusted, "unknown" if place == "sure" and not options.everywhere else place)
     client = CLIENTS[options.client]
     path = files.settings_path(client.path(options.everywhere), client.file)
     version = None if client.events else client_version()
     wanted = settings.handlers(client.events or event_names.listened(version), recipient, client)
-    change = files.plan_install(path, wanted)
+    change = files.plan_install(path, wanted, flat=client.flat)
     show(change)
     if not change.changes:
         print(printable(f"{path} has all {len(wanted)} hooks already."))

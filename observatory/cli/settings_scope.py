@@ -21,8 +21,8 @@ def add_scope_options(parser: argparse.ArgumentParser) -> None:
         "--client",
         choices=tuple(CLIENTS),
         default="claude",
-        help="whose hooks: Claude Code's, Codex's (hooks.json in $CODEX_HOME, else in ~/.codex, or in .codex) or "
-        "Gemini CLI's (settings.json in ~/.gemini, or in .gemini)",
+        help="whose hooks: Claude Code's, Codex's (hooks.json in $CODEX_HOME, else in ~/.codex, or in .codex), "
+        "Gemini CLI's (settings.json in ~/.gemini, or in .gemini) or Cursor's (hooks.json in ~/.cursor, or in .cursor)",
     )
     scope = parser.add_mutually_exclusive_group(required=True)
     scope.add_argument(

@@ -10,8 +10,9 @@ from observatory.address import SOCKET_VARIABLE, default_socket
 from observatory.client.diagnosis import Diagnosis
 from observatory.errors import ObservatoryError
 from observatory.hooks import event_names
-from observatory.hooks.command import Recipient, hook_command, is_current, socket_of
+from observatory.hooks.command import Recipient, hook_command, recipient_of, socket_of
 from observatory.hooks.layers import Layer, Running, layers, running
+from observatory.hooks.place import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +40,7 @@ def trial_command(socket: str, found: Running | None, event: str) -> str | None:
     if found is None:
         return None
     for of, command in _commands(found.layers):
-        if _same(socket_of(command), socket) and is_current(of, command):
+        if _same(socket_of(command), socket) and recipient_of(of, command) is not None:
             return command.replace(f"/hook?event={of}'", f"/hook?event={event}'")
     if found.plugin is not None and _same(_of_plugin(found), socket):
         return hook_command(event, Recipient(None))
@@ -64,11 +65,8 @@ def _judge(socket: str, found: Running, version: Version | None) -> Diagnosis:
             wrong.append(
                 f"{layer.path} sends to {named}, not to {socket}; run install-hooks again with --socket {socket}"
             )
-        elif not all(is_current(event, command) for event, command in own):
-            wrong.append(
-                f"{layer.path} has hooks of another version, which may be less sure of whose server they speak to; run "
-                f"install-hooks again"
-            )
+        elif (why := _outdated(own)) is not None:
+            wrong.append(f"{layer.path} has hooks {why}; run install-hooks again")
         else:
             arriving.update(layer.hooks)
     where = " and ".join(str(layer.path) for layer in found.layers)
@@ -86,6 +84,29 @@ def _judge(socket: str, found: Running, version: Version | None) -> Diagnosis:
     if not wrong:
         wrong.append(f"{where} has no hook for {', '.join(missing)}; run install-hooks again")
     return Diagnosis("hooks", False, "; ".join((*wrong, *found.silences)))
+
+
+def _outdated(own: Sequence[tuple[str, str]]) -> str | None:
+    """Why hooks are to be installed anew: they are not what this version installs, or the socket's directory is not
+    what it was.
+    """
+    recipients = {recipient_of(event, command) for event, command in own}
+    for recipient in recipients:
+        if recipient is None:
+            return "of another version, which may be less sure of whose server they speak to"
+        if recipient.socket is None or recipient.place == "unknown" or not Path(recipient.socket).parent.exists():
+            continue
+        if (now := place_of(recipient.socket, recipient.server_uids)) != recipient.place:
+            return f"for a socket {_PLACES[recipient.place]}, and {recipient.socket} is one {_PLACES[now]}"
+    return None
+
+
+_PLACES: Final = {
+    "own": "of one's own, in a directory of one's own",
+    "sure": "where nobody but root and its server's user can make a name",
+    "shared": "in a directory in which everybody may make names",
+    "unknown": "in a directory in which others may make names, or which is another user's",
+}
 
 
 def _twice(found: Running) -> str | None:

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from observatory.address import DEFAULT_SOCKET, PRIVATE_DIRECTORY, PRIVATE_NAME, SOCKET_VARIABLE
 
@@ -23,7 +23,18 @@ then takes less than a second."""
 CLIENT_SECONDS: Final = 2
 """After this the client itself ends the hook, whatever it hangs on (a dead network file system, say)."""
 
-_MARK: Final = "observatory_socket="
+_MARKS: Final = ("observatory=", "observatory_socket=")
+"""How such a command begins; the second, those of earlier versions."""
+
+Place = Literal["own", "sure", "shared", "unknown"]
+"""What was seen of a socket's directory when the hook was installed (`observatory.hooks.place`).
+
+own: it was the user's own, and so was the socket, if there was one. sure: nobody but root and the server's users could
+make a name there or above. shared: everybody could make names there, so only the private directory counts. unknown:
+none of these, or the command is for more than one user or machine.
+"""
+
+_OWN_LOOK: Final = '[ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,7 @@ class Recipient:
 
     socket: str | None
     server_uids: tuple[int, ...] = ()
+    place: Place = "unknown"
 
 
 def hook_command(event: str, recipient: Recipient) -> str:
@@ -48,22 +60,36 @@ def hook_command(event: str, recipient: Recipient) -> str:
     the directory; of one's own only the sticky bit is looked at, since more would take a process. Of what is neither
     root's nor a named user's `find` asks `test -O`, which takes one more; and beside `-exec` it prints only if told to.
 
+    What was seen at the installation is not looked for again: of one's `own` place the shell's look is enough, and in
+    a `sure` one no name can be another's, as long as root and the server's users leave it so. There the shell sees
+    whether everybody may write: that the user may not, who neither owns it nor is root.
+
     `cat` takes the input if nobody else does, since the client reports a hook that leaves it unread.
 
     `-q` keeps the user's .curlrc out, `--noproxy` the proxies of the environment, and the empty `Expect` spares
     the wait for a `100 Continue` with large bodies.
     """
-    owners = " -o ".join(["-user 0", *(f"-user {uid}" for uid in recipient.server_uids), r"-exec test -O {} \;"])
     return (
-        f"{_MARK}{_socket_words(recipient.socket)}; "
-        f'{{ {{ s=./{PRIVATE_NAME}; cd "$observatory_socket{PRIVATE_DIRECTORY}/" || '
-        '{ s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; } && [ -S "$s" ] && '
-        '{ [ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ] || '
-        f'{{ x=$(find . "$s" -prune ! \\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\) -print) && '
-        '[ -z "$x" ]; }; } && '
-        f"curl -q -s --noproxy '*' --connect-timeout {CONNECT_SECONDS} --max-time {TOTAL_SECONDS} "
-        "--unix-socket \"$s\" -X POST -H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
-        f"'http://localhost/hook?event={event}' || cat; }} >/dev/null 2>&1 || true"
+        f"{_MARKS[0]}{_socket_words(recipient.socket)}; {{ {_look(recipient)} && "
+        f"curl -qs --noproxy '*' --connect-timeout {CONNECT_SECONDS} -m {TOTAL_SECONDS} --unix-socket \"$s\" "
+        "-H 'Content-Type: application/json' -H Expect: --data-binary @- "
+        f"'http://localhost/hook?event={event}' || cat; }} >/dev/null 2>&1 || :"
+    )
+
+
+def _look(recipient: Recipient) -> str:
+    """Go into the socket's directory, name the socket `$s`, and see that nobody else can have made it."""
+    beside = 's=./${observatory##*/}; cd "${observatory%/*}/"'
+    if recipient.place == "own":
+        return f"{beside} && {_OWN_LOOK}"
+    if recipient.place == "sure":
+        return f'{beside} && [ ! -w . ] && [ -S "$s" ]'
+    owners = " -o ".join(["-user 0", *(f"-user {uid}" for uid in recipient.server_uids), r"-exec test -O {} \;"])
+    inside = f's=./{PRIVATE_NAME}; cd "$observatory{PRIVATE_DIRECTORY}/"'
+    enter = inside if recipient.place == "shared" else f"{{ {inside} || {{ {beside}; }}; }}"
+    return (
+        f'{enter} && [ -S "$s" ] && {{ {_OWN_LOOK} || {{ x=$(find . "$s" -prune ! '
+        f'\\( \\( {owners} \\) \\( -type s -o ! -perm -020 ! -perm -002 \\) \\) -print) && [ -z "$x" ]; }}; }}'
     )
 
 
@@ -73,19 +99,21 @@ def _socket_words(socket: str | None) -> str:
         return shlex.quote(socket)
     return (
         f"${{{SOCKET_VARIABLE}:-$XDG_RUNTIME_DIR/{os.path.basename(DEFAULT_SOCKET)}}}; "
-        f'[ -S "$observatory_socket" ] || observatory_socket=${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}'
+        f'[ -S "$observatory" ] || observatory=${{{SOCKET_VARIABLE}:-{DEFAULT_SOCKET}}}'
     )
 
 
 def is_hook_command(command: object) -> bool:
     """Whether a command of a settings file is one of these, of whatever version, socket or event."""
-    return isinstance(command, str) and command.startswith(_MARK)
+    return isinstance(command, str) and command.startswith(_MARKS)
 
 
-def is_current(event: str, command: str) -> bool:
-    """Whether a command is what this version installs for that event, for whatever server."""
-    uids = sorted({int(uid) for uid in re.findall(r"-user ([1-9]\d{0,9})\b", command)})
-    return command == hook_command(event, Recipient(socket_of(command), tuple(uids)))
+def recipient_of(event: str, command: str) -> Recipient | None:
+    """To whom a command sends which is what this version installs for that event; `None` for any other."""
+    uids = tuple(sorted({int(uid) for uid in re.findall(r"-user ([1-9]\d{0,9})\b", command)}))
+    socket = socket_of(command)
+    fitting = (Recipient(socket, uids, place) for place in get_args(Place))
+    return next((each for each in fitting if command == hook_command(event, each)), None)
 
 
 def socket_of(command: str) -> str | None:
@@ -99,5 +127,5 @@ def socket_of(command: str) -> str | None:
         word = shlex.split(command)[0]
     except ValueError:  # someone has edited it
         return None
-    socket = word.removeprefix(_MARK).removesuffix(";")
+    socket = word.partition("=")[2].removesuffix(";")
     return socket if socket.startswith("/") else None

@@ -100,15 +100,18 @@ def _link(path: Path) -> os.stat_result | None:
     return found if stat.S_ISLNK(found.st_mode) else None
 
 
-def plan_install(path: Path, wanted: Mapping[str, Handler]) -> SettingsChange:
-    """Plan to install these hooks, in place of observatory's that are there already. Raises ObservatoryError."""
+def plan_install(path: Path, wanted: Mapping[str, Handler], *, flat: bool = False) -> SettingsChange:
+    """Plan to install these hooks, in place of observatory's that are there already. `flat` is that of the client.
+
+    Raises ObservatoryError.
+    """
     before = _read(path)
     with _named(path):
         ours = settings.installed(before) if before is not None else {}
         if before is not None and ours == {event: [handler] for event, handler in wanted.items()}:
             return SettingsChange(path, before, before, None)
         base = _origin(path, before, ours).text if before is not None and ours else before
-        after = settings.install(settings.NEW if base is None else base, wanted)
+        after = settings.install(settings.NEW if base is None else base, wanted, flat=flat)
     return SettingsChange(path, before, after, base)
 
 
@@ -160,8 +163,8 @@ def _origin(path: Path, text: str, ours: Mapping[str, list[object]]) -> _Origin:
     backup = _read(backup_path(path))
     single = {event: hooks[0] for event, hooks in ours.items()}
     with suppress(MalformedError):
-        again = settings.install(settings.NEW if backup is None else backup, single)
-        if again == text:
+        base = settings.NEW if backup is None else backup
+        if any(settings.install(base, single, flat=flat) == text for flat in (False, True)):
             return _Origin(backup, True)
     return _Origin(settings.uninstall(text), False)
 

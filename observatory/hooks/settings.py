@@ -62,20 +62,21 @@ def members(text: str) -> dict[str, object]:
     return {item.key: item.value for item in top(_filled(text)).items if item.key is not None}
 
 
-def install(text: str, wanted: Mapping[str, object]) -> str:
+def install(text: str, wanted: Mapping[str, object], *, flat: bool = False) -> str:
     """Add a hook for each event to a settings text that has none of observatory's.
 
-    An event that has hooks keeps them, before the new one; everything else keeps its bytes. Raises
-    MalformedError.
+    An event that has hooks keeps them, before the new one; everything else keeps its bytes. `flat` is that of the
+    client. Raises MalformedError.
     """
     text = _filled(text)
     root = top(text)
     how = formatting(text, root)
-    groups = {event: {"hooks": [handler]} for event, handler in wanted.items()}
+    groups = {event: handler if flat else {"hooks": [handler]} for event, handler in wanted.items()}
     member = root.member("hooks")
     if member is None:
         hooks = {event: [group] for event, group in groups.items()}
-        return apply(text, [append(text, root, 0, [("hooks", hooks)], how)])
+        first: list[tuple[str | None, object]] = [("version", 1)] if flat and root.member("version") is None else []
+        return apply(text, [append(text, root, 0, [*first, ("hooks", hooks)], how)])
     hooks_object = _object(text, member)
     places = hooks_object.members(groups)
     edits: list[Edit] = []
@@ -145,7 +146,10 @@ def _is_ours(hook: object) -> bool:
 
 
 def _hooks_of(group: Item) -> list[object]:
-    hooks = group.value.get("hooks") if isinstance(group.value, dict) else None
+    """The hooks of a group; what has a command itself is one."""
+    if not isinstance(group.value, dict):
+        return []
+    hooks = group.value.get("hooks", [group.value] if "command" in group.value else [])
     return hooks if isinstance(hooks, list) else []
 
 

@@ -56,6 +56,9 @@ def own_rules(path: Path) -> list[OwnRule]:
         raise _trouble(path, str(error.strerror)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _trouble(path, f"no TOML: {error}") from None
+    extended = said.get("extend")
+    if isinstance(extended, dict) and any(extended.get(key) for key in ("useDefault", "path", "url")):
+        raise _trouble(path, "its [extend] names other rules, which are not read; put them all into one file")
     rules = said.get("rules")
     if not isinstance(rules, list) or not rules:
         raise _trouble(path, "it has no [[rules]], each with an id and a regex")

@@ -1,10 +1,11 @@
 """A stand-in of the Messages API on loopback: enough of its streaming form for Claude Code to take a turn.
 
-What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the client
-run a command, `{"agent": PROMPT}` has it start a subagent, and `{"gate": PATH}` has the last answer wait until someone
-opens that named pipe for writing. `{"bash": COMMAND, "skill": WORD, "path": PATH}` has it take, once the command has
-ended, the plugin's skill whose description has that word, and run the first `harness explain` that the skill names, of
-that path. Without any, and once a result has come, it says `LAST_WORDS` and ends the turn.
+What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the
+client run a command, `{"agent": PROMPT}` has it start a subagent, `{"calls": [[TOOL, INPUT], ...]}` has it use these
+tools, one after the other, and `{"gate": PATH}` has the last answer wait until someone opens that named pipe for
+writing. `{"status": NUMBER}` refuses the request. `{"bash": COMMAND, "skill": WORD, "path": PATH}` has it take, once
+the command has ended, the plugin's skill whose description has that word, and run the first `harness explain` that the
+skill names, of that path. Without any, and once the results have come, it says `LAST_WORDS` and ends the turn.
 
 Each answer has other ids and another usage than every other one. The first words of its usage say less of its output
 than the last, as the service's do.
@@ -37,23 +38,22 @@ def texts(content: Any) -> str:
     return "\n".join(block.get("text", "") for block in content if block.get("type") == "text")
 
 
-def wanted(messages: list[dict[str, Any]]) -> dict[str, str]:
-    """What the latest prompt asks for; nothing if it is no prompt of a test."""
+def wanted(messages: list[dict[str, Any]]) -> tuple[dict[str, Any], int]:
+    """What the latest prompt asks for, and how many results of tools have come since; nothing of no test's prompt."""
+    results = 0
     for message in reversed(messages):
-        found = re.findall(r"do:(\{[^{}]*\})", texts(message["content"])) if message["role"] == "user" else []
-        if found:
-            asked: dict[str, str] = json.loads(found[-1])
-            return asked
-    return {}
+        content = message["content"]
+        if message["role"] != "user":
+            continue
+        *_, found = texts(content).rpartition("do:{")
+        if f"do:{{{found}" in texts(content):
+            asked: dict[str, Any] = json.JSONDecoder().raw_decode("{" + found)[0]
+            return asked, results
+        results += sum(block.get("type") == "tool_result" for block in content) if isinstance(content, list) else 0
+    return {}, results
 
 
-def answers_a_call(messages: list[dict[str, Any]]) -> bool:
-    """Whether the last message carries the result of a tool."""
-    content = messages[-1]["content"] if messages else ""
-    return not isinstance(content, str) and any(block.get("type") == "tool_result" for block in content)
-
-
-def of_skill(request: dict[str, Any], asked: dict[str, str]) -> tuple[str, dict[str, str]] | None:
+def of_skill(request: dict[str, Any], asked: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """The next call that a skill takes: of the skill, as the client describes it, then of the command that it names."""
     said = json.dumps(request)
     command = re.search(r"`(harness explain )PATH`", said)
@@ -67,18 +67,19 @@ def of_skill(request: dict[str, Any], asked: dict[str, str]) -> tuple[str, dict[
 def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
     """The content block that answers a request: its start, its only delta, and why the answer stops."""
     messages = request.get("messages", [])
-    asked = wanted(messages) if "Bash" in {tool.get("name") for tool in request.get("tools", [])} else {}
-    if "bash" in asked and not answers_a_call(messages):
-        said = json.dumps({"command": asked["bash"], "description": "What the test asks for"})
-        start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Bash", "input": {}}
-        return start, {"type": "input_json_delta", "partial_json": said}, "tool_use"
-    if "skill" in asked and answers_a_call(messages) and (call := of_skill(request, asked)) is not None:
+    asked, done = wanted(messages) if "Bash" in {tool.get("name") for tool in request.get("tools", [])} else ({}, 0)
+    call: tuple[str, dict[str, Any]] | None = None
+    if "bash" in asked and not done:
+        call = "Bash", {"command": asked["bash"], "description": "What the test asks for"}
+    elif "skill" in asked:
+        call = of_skill(request, asked)
+    elif "agent" in asked and not done:
+        call = "Agent", {"description": "A test", "prompt": asked["agent"], "subagent_type": "general-purpose"}
+    elif done < len(asked.get("calls", ())):
+        call = asked["calls"][done]
+    if call is not None:
         start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": call[0], "input": {}}
         return start, {"type": "input_json_delta", "partial_json": json.dumps(call[1])}, "tool_use"
-    if "agent" in asked and not answers_a_call(messages):
-        given = {"description": "What the test asks for", "prompt": asked["agent"], "subagent_type": "general-purpose"}
-        start = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "Agent", "input": {}}
-        return start, {"type": "input_json_delta", "partial_json": json.dumps(given)}, "tool_use"
     if "gate" in asked:
         Path(asked["gate"]).read_bytes()
     return {"type": "text", "text": ""}, {"type": "text_delta", "text": LAST_WORDS}, "end_turn"
@@ -129,6 +130,11 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         if self.path.partition("?")[0] != "/v1/messages" or not request.get("stream"):
             self._send(404, "application/json", _NO)
+            return
+        asked, _ = wanted(request.get("messages", []))
+        if "status" in asked:
+            error = {"type": "error", "error": {"type": "invalid_request_error", "message": "The test asks for this."}}
+            self._send(asked["status"], "application/json", json.dumps(error).encode())
             return
         number = next(_NUMBERS)
         self._send(200, "text/event-stream", stream(request, number), f"req_{number}")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = "/run/user/1500"
+ROOTS = "/run/roots"
+"""Where root alone makes names."""
 WORLD = World(
     name="alice-and-mallory",
     users=(User("root", 0, 0), User("alice", 1500, 1500), User("mallory", 1700, 1700)),
@@ -30,6 +32,7 @@ WORLD = World(
         Node("/home/alice", "directory", "alice", "alice", 0o755),
         Node("/home/mallory", "directory", "mallory", "mallory", 0o755),
         Node(RUNTIME, "directory", "alice", "alice", 0o700),
+        Node(ROOTS, "directory", "root", "root", 0o755),
         Node("/srv", "directory", "root", "root", 0o777),
     ),
 )

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.address import private_socket
-from observatory.hooks.command import Recipient, hook_command
-from tests.hostile.machine import RUNTIME, opened
+from observatory.hooks.command import Recipient, hook_command, recipient_of
+from tests.hostile.machine import ROOTS, RUNTIME, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from observatory.hooks.command import Place
     from tests.hostile.machine import Peer, Person
 
 KNOWN = "/tmp/claude-observatory.sock"
@@ -73,7 +74,7 @@ def clear(peers: dict[str, Peer]) -> None:
     for peer in peers.values():
         peer.does("end")
         peer.received()
-    peers["root"].does("clear", "/tmp", "/srv", RUNTIME)
+    peers["root"].does("clear", "/tmp", "/srv", RUNTIME, ROOTS)
 
 
 def hook(alice: Person, command: str, at: int | None = None, act: Callable[[], None] | None = None) -> list[str]:
@@ -94,8 +95,8 @@ def hook(alice: Person, command: str, at: int | None = None, act: Callable[[], N
     return steps
 
 
-def to(path: str, *uids: int) -> str:
-    return hook_command("Stop", Recipient(path, uids))
+def to(path: str, place: Place = "unknown") -> str:
+    return hook_command("Stop", Recipient(path, place=place))
 
 
 # What mallory does as soon as the server has ended. `path` is where the hook's socket was.
@@ -157,12 +158,19 @@ ATTACKS = [
     links_the_socket,
 ]
 
-PLACES = [
-    pytest.param("alice", f"{RUNTIME}/claude-observatory.sock", id="in the runtime directory"),
-    pytest.param("alice", KNOWN, id="in tmp"),
-    pytest.param("root", KNOWN, id="root's in tmp"),
-    pytest.param("alice", "/tmp/own/o.sock", id="in an own directory in tmp"),
+OWN_DIRECTORY = "/tmp/own/o.sock"
+PLACES: list[tuple[str, str, Place]] = [
+    ("alice", f"{RUNTIME}/claude-observatory.sock", "own"),
+    ("alice", f"{RUNTIME}/claude-observatory.sock", "unknown"),
+    ("alice", KNOWN, "shared"),
+    ("alice", KNOWN, "unknown"),
+    ("root", KNOWN, "shared"),
+    ("root", KNOWN, "unknown"),
+    ("alice", OWN_DIRECTORY, "own"),
+    ("alice", OWN_DIRECTORY, "unknown"),
+    ("root", f"{ROOTS}/o.sock", "sure"),
 ]
+"""Whose server is where, and what was seen of that place when the hook was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +220,17 @@ def race(
     return Race(steps, server.received(), mallory.received())
 
 
-@pytest.mark.parametrize(("owner", "path"), PLACES)
+@pytest.mark.parametrize(("owner", "path", "place"), PLACES)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_moment_is_mallorys(
-    alice: Person, peers: dict[str, Peer], owner: str, path: str, attack: Callable[[Peer, str], None]
+    alice: Person, peers: dict[str, Peer], owner: str, path: str, place: Place, attack: Callable[[Peer, str], None]
 ) -> None:
-    peace = race(alice, peers, owner, path, to(path), attack, None)
+    peace = race(alice, peers, owner, path, to(path, place), attack, None)
     assert "for alice's server only" in peace.arrived[0]
     assert "curl" in peace.steps
-    assert ("find" in peace.steps) == (owner == "root")
+    assert ("find" in peace.steps) == (owner == "root" and place != "sure")
     for at, step in enumerate(peace.steps):
-        found = race(alice, peers, owner, path, to(path), attack, at)
+        found = race(alice, peers, owner, path, to(path, place), attack, at)
         assert (found.arrived, found.stolen) == ([], []), f"before step {at}, {step}"
 
 
@@ -244,7 +252,65 @@ def test_a_hook_that_depends_on_a_name_is_mallorys_in_one_moment(alice: Person, 
     assert lost == ["curl"]
 
 
-PINS = '{ s=./s; cd "$observatory_socket.d/" || { s=./${observatory_socket##*/}; cd "${observatory_socket%/*}/"; }; }'
+def installed(alice: Person, path: str) -> Place:
+    """The place that `install-hooks` takes a socket's for."""
+    said = alice.observatory("install-hooks", "--global", "--dry-run", "--socket", path)
+    assert said.status == 0, said
+    (command,) = {
+        json.loads("{" + line[1:].strip().rstrip(",") + "}")["command"]
+        for line in said.stdout.splitlines()
+        if '"command": ' in line and "event=Stop'" in line
+    }
+    recipient = recipient_of("Stop", command)
+    assert recipient is not None
+    assert recipient.socket == path
+    return recipient.place
+
+
+@pytest.mark.parametrize("path", ["/srv/group/o.sock", "/srv/roots/o.sock", "/tmp/roots/o.sock"])
+def test_a_place_in_which_mallory_can_make_a_name_is_never_taken_for_a_sure_one(
+    alice: Person, peers: dict[str, Peer], path: str
+) -> None:
+    """With a control: taken for one, it is hers."""
+    root, mallory = peers["root"], peers["mallory"]
+    root.does("mkdir", above(path), *(("2775", "1700") if "group" in path else ("755",)))
+    root.does("bind", path)
+    assert installed(alice, path) == "unknown"
+    root.does("end")
+    root.does("remove", above(path))
+    if "group" in path:
+        root.does("mkdir", above(path), "2775", "1700")
+    else:
+        mallory.does("mkdir", above(path), "755")
+    mallory.does("bind", path)
+    hook(alice, to(path))
+    assert mallory.received() == []
+    hook(alice, to(path, "sure"))
+    assert "for alice's server only" in mallory.received()[0]
+
+
+def test_a_place_is_taken_for_what_it_is(alice: Person, peers: dict[str, Peer]) -> None:
+    found = {}
+    for owner, path in dict.fromkeys((owner, path) for owner, path, _ in PLACES):
+        clear(peers)
+        if path == OWN_DIRECTORY:
+            peers[owner].does("mkdir", above(path))
+        peers[owner].does("bind", path)
+        found[owner, path] = installed(alice, path)
+    assert found == {(owner, path): place for owner, path, place in PLACES if place != "unknown"}
+
+
+def test_a_project_is_told_nothing_of_this_machines_sure_places(alice: Person, peers: dict[str, Peer]) -> None:
+    """Its settings may go to another one."""
+    peers["root"].does("bind", path := f"{ROOTS}/o.sock")
+    said = {
+        scope: alice.observatory("install-hooks", scope, "--dry-run", "--socket", path).stdout
+        for scope in ("--global", "--project")
+    }
+    assert ["find " in text for text in said.values()] == [False, True]
+
+
+PINS = '{ s=./s; cd "$observatory.d/" || { s=./${observatory##*/}; cd "${observatory%/*}/"; }; }'
 SHELL_LOOKS = '[ -O . ] && [ ! -k . ] && [ -O "$s" ] && [ ! -L "$s" ]'
 
 
@@ -262,7 +328,7 @@ def without(command: str, *guards: tuple[str, str]) -> str:
         pytest.param("root", [('[ -z "$x" ]', "true")], id="find looks at nothing"),
         pytest.param(
             "alice",
-            [(PINS, "s=$observatory_socket.d/s"), (SHELL_LOOKS, SHELL_LOOKS.replace(".", '"${s%/*}"'))],
+            [(PINS, "s=$observatory.d/s"), (SHELL_LOOKS, SHELL_LOOKS.replace(".", '"${s%/*}"'))],
             id="the name counts, not the directory",
         ),
     ],

@@ -80,7 +80,7 @@ def test_hooks_and_older_clients_reach_it(
     with alice.serving(*options, **environment) as log:
         assert [line.split()[2] for line in log] == listens
         command = installed(alice, **environment)
-        assert command.startswith(f"observatory_socket={listens[0]}; ")
+        assert command.startswith(f"observatory={listens[0]}; ")
         fire(alice, command, "new")
         fire(alice, BEFORE, "of an earlier version")
         assert alice.run(*CURL, KNOWN).stdout == "200"
@@ -132,7 +132,7 @@ def test_whoever_squats_on_the_known_name_stops_and_hears_nobody(alice: Person, 
             f"warning: clients that look for {KNOWN} will not find this server: {KNOWN} is a socket"
         )
         command = installed(alice, **INSIDE)
-        assert command.startswith(f"observatory_socket={OWN}; ")
+        assert command.startswith(f"observatory={OWN}; ")
         fire(alice, command, "for alice")
         assert [event["text"] for event in events(alice, **INSIDE)] == ["for alice"]
         fire(alice, BEFORE, "no")

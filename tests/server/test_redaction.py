@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
+import select
+import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fleet.bus import free_port, wait_until_it_listens
 from tests.fleet.collector import Collector
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.deadline import until
+from tests.helpers.observatory_command import command, environment, started
 from tests.helpers.secrets import AROUND, PLANTED, private_key
 from tests.web.conftest import Web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -27,9 +38,33 @@ KEY = private_key()
 PIECES = [*(secret[-16:] for secret in SECRETS.values()), *(line[:24] for line in KEY.splitlines()[1:-1])]
 
 
+OUTPUTS = (
+    *("/events", "events", "events --json", "sessions", "sessions --json", "files", "commands", "failures"),
+    *("export --format csv", "export --format jsonl", "export --format parquet", "sql SELECT * FROM events"),
+    *("watch", "notify", "notify --command", "page", "output socket", "forward", "NATS"),
+)
+"""Where texts of events come out; each has the planted ones if nothing takes them out."""
+LAST = "the-last-session"
+
+
 def plant(server: ObservatoryServer) -> int:
     """Send events with secrets in all places of one; how many."""
     texts = [*PLANTED.values(), *(around.format(secret) for around, secret in AROUND.values()), KEY]
+    more = 0
+    for number, text in enumerate(texts):
+        asked = {"questions": [{"question": f"Is it {text}?"}]}
+        for event, said in (
+            ("PreToolUse", {"tool_name": "AskUserQuestion", "tool_input": asked}),
+            ("PostToolUse", {"tool_name": "Write", "tool_input": {"file_path": f"/p/{text}", "content": text}}),
+            ("PostToolUseFailure", {"tool_name": "Bash", "tool_input": {"command": text}, "error": f"no: {text}"}),
+            ("MessageDisplay", {"delta": text}),
+            ("StopFailure", {"error": text, "last_assistant_message": text}),
+        ):
+            assert (
+                server.send(json.dumps({"session_id": f"t{number}", "cwd": f"/p/{text}", **said}).encode(), event)
+                == 200
+            )
+            more += 1
     for number, text in enumerate(texts):
         said = {"session_id": f"s{number}", "tool_name": "Bash", "tool_input": {"command": f"x {text}"}}
         assert server.send(json.dumps(said).encode(), "PreToolUse") == 200
@@ -38,7 +73,8 @@ def plant(server: ObservatoryServer) -> int:
     for secret in PLANTED.values():
         named = {"session_id": secret, "tool_name": secret, "hook_event_name": secret, "cwd": secret}
         assert server.send(json.dumps(named).encode(), secret) == 200
-    return 3 * len(texts) + len(PLANTED)
+    assert server.send({"session_id": LAST}, "Stop") == 200
+    return 3 * len(texts) + len(PLANTED) + more + 1
 
 
 def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
@@ -60,9 +96,17 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
         ["events", "--json"],
         ["sessions"],
         ["sessions", "--json"],
+        ["files"],
+        ["commands"],
+        ["failures"],
+        ["durations"],
         ["export", "--format", "csv"],
+        ["export", "--format", "jsonl"],
+        ["sql", "SELECT * FROM events"],
     ):
         found[" ".join(words)] = said(*words)
+    found["export --format parquet"] = rows_of_parquet(said("export", "--format", "parquet"))
+    found["watch"] = screens_of_watch(server, directory)
     with Collector() as collector:
         thread = threading.Thread(target=collector.serve_forever)
         thread.start()
@@ -70,6 +114,11 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
         collector.shutdown()
         thread.join()
         found["forward"] = b"".join(each.SerializeToString() for each in collector.requests)
+    with nats(directory) as url:
+        said("forward", "--to", url, "--make-stream", "1")
+        found["forward's words to NATS"] = said("forward", "--to", url, "--once")
+        words = command("events", "--json", "--from", url)
+        found["NATS"] = subprocess.run(words, env=environment(directory), capture_output=True, check=True).stdout
     page = Web(server)
     try:
         found["page"] = page_of(page)
@@ -77,6 +126,70 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
         page.end()
     found.update({file.name: file.read_bytes() for file in directory.rglob("*") if file.is_file()})
     return found
+
+
+def rows_of_parquet(data: bytes) -> bytes:
+    """What is in a Parquet file, whose bytes are compressed."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    return repr(parquet.read_table(BytesIO(data)).to_pylist()).encode()
+
+
+@contextlib.contextmanager
+def nats(directory: Path) -> Iterator[str]:
+    """The address of a NATS server, whose files are among those that are looked at."""
+    port = free_port()
+    words = ["nats-server", "-js", "-sd", str(directory / "jetstream"), "-a", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until_it_listens(process, port)
+            yield f"nats://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def screens_of_watch(server: ObservatoryServer, directory: Path) -> bytes:
+    """What `observatory watch` draws of the latest events, the first of them opened."""
+    words = command("watch", "--socket", server.path)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe(words[0], words, {**environment(directory), "TERM": "xterm-256color"})
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 200, 200, 0, 0))
+    shown = b""
+
+    def shows(*texts: bytes) -> bool:
+        nonlocal shown
+        if select.select([terminal], [], [], 0.05)[0]:
+            shown += os.read(terminal, 65536)
+        return all(text in shown for text in texts)
+
+    try:
+        until(lambda: shows(b"MessageDisplay", b"StopFailure"), "the events are shown")
+        before = len(shown)
+        os.write(terminal, b"\r")
+        until(lambda: shows() or len(shown) > before + 100, "an event is opened")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(terminal)
+    return shown
+
+
+@contextlib.contextmanager
+def notified(server: ObservatoryServer, directory: Path) -> Iterator[dict[str, bytes]]:
+    """What `observatory notify` says and sends of all that happens meanwhile, to its last."""
+    got = directory / "got"
+    kinds = "waits,finished,failed,tool-failed,ended,died"
+    told: dict[str, bytes] = {}
+    words = ("notify", "--socket", server.path, "--on", kinds, "--burst", "0.1", "--command", f"cat >> {got}")
+    with started(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stderr.readline()
+        yield told
+        until(lambda: got.exists() and LAST in got.read_text(), "the last session is told of")
+        process.send_signal(signal.SIGINT)
+        told["notify"] = (process.stdout.read() + process.stderr.read()).encode()
+        told["notify --command"] = got.read_bytes()
 
 
 def page_of(page: Web) -> bytes:
@@ -97,28 +210,29 @@ def page_of(page: Web) -> bytes:
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_no_secret_is_in_anything_that_is_kept_or_handed_on(
-    serve: Callable[..., ObservatoryServer], directory: Path, guarded: bool
+    serve: Callable[..., ObservatoryServer], need: Callable[[str, str], str], directory: Path, guarded: bool
 ) -> None:
     server = serve("--output-socket", f"{directory}/out", "--tee", *([] if guarded else ["--no-redact"]))
-    with socket.socket(socket.AF_UNIX) as reader:
+    need("nats-server", "nats-server")
+    with notified(server, directory) as told_of, socket.socket(socket.AF_UNIX) as reader:
         reader.connect(f"{directory}/out")
         count = plant(server)
         told = b""
         reader.settimeout(10)
         while told.count(b"\n") < count:
             told += reader.recv(1 << 20)
-    places = everywhere(server, directory)
+    places = everywhere(server, directory) | told_of
     places["output socket"] = told
     server.kill()
     places.update({f"{file.name} after a kill": file.read_bytes() for file in directory.rglob("*") if file.is_file()})
     leaks = {(place, piece) for place, data in places.items() for piece in PIECES if piece.encode() in data}
     if guarded:
         assert leaks == set()
+        assert {place for place in OUTPUTS if b"[redacted: " not in places[place]} == set()
         assert places["/events"].count(b"[redacted: ") >= count
     else:
         leaking = {place for place, _ in leaks}
-        assert leaking >= {"/events", "events", "events --json", "export --format csv", "sessions", "forward", "page"}
-        assert leaking >= {"s.db-wal", "s.out", "output socket"}
+        assert leaking >= {*OUTPUTS, "s.db-wal", "s.out"}
 
 
 def test_rules_of_ones_own_are_taken_as_well(serve: Callable[..., ObservatoryServer], directory: Path) -> None:
@@ -127,6 +241,58 @@ def test_rules_of_ones_own_are_taken_as_well(serve: Callable[..., ObservatorySer
     server = serve("--redact-with", str(rules))
     server.send({"a": f"TICK-123 {PLANTED['github-token']}"})
     assert server.events()[0]["a"] == "[redacted: ticket, 8 characters] [redacted: github-token, 40 characters]"
+
+
+GITLEAKS = r"""
+# Of our own writing, in the form of gitleaks' configuration, with what its own has.
+title = "our rules"
+minVersion = "v8.25.0"
+
+[extend]
+useDefault = false
+disabledRules = ["none"]
+
+[[allowlists]]
+description = "global"
+regexTarget = "match"
+regexes = ['(?i)^true$', '^\$\{[a-z]+\}$']
+paths = ['(^|/)vendor/', 'go\.sum$']
+
+[[rules]]
+id = "ticket"
+description = "A ticket of the office's, which opens its door"
+regex = '(?i)\b(tick-[0-9]{4})(?:[\x60\x27"\s;]|$)'
+secretGroup = 1
+entropy = 1.5
+keywords = ["tick-"]
+tags = ["door"]
+
+[[rules.allowlists]]
+condition = "AND"
+stopwords = ["0000"]
+
+[[rules]]
+id = "badge"
+regex = "badge[ :=]+([a-f0-9]{8})"
+keywords = ["BADGE"]
+
+[[rules]]
+id = "key-store"
+description = "By a file's name alone"
+path = '(?i)\.p12$'
+"""
+
+
+def test_gitleaks_own_form_is_taken(serve: Callable[..., ObservatoryServer], directory: Path) -> None:
+    rules = directory / "gitleaks.toml"
+    rules.write_text(GITLEAKS)
+    server = serve("--redact-with", str(rules))
+    server.send({"a": "open with TICK-4711; and badge: 0badc0de or tick-47", "file": "/x.p12"})
+    assert server.events()[0]["a"] == (
+        "open with [redacted: ticket, 9 characters]; and badge: [redacted: badge, 8 characters] or tick-47"
+    )
+    assert server.events()[0]["file"] == "/x.p12"
+    assert b"4711" not in b"".join(file.read_bytes() for file in directory.glob("s*") if file.is_file())
 
 
 def test_rules_that_make_no_sense_are_refused_at_the_start(directory: Path) -> None:

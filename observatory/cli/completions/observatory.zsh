@@ -232,7 +232,7 @@ _shtab_observatory_forward_defaults_added=0
 
 _shtab_observatory_install_hooks_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex) or Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini)]:client:(claude codex gemini)"
+  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex), Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini) or Cursor\'s (hooks.json in \~\/.cursor, or in .cursor)]:client:(claude codex gemini cursor)"
   "--global[all sessions of this user\: settings.json in \$CLAUDE_CONFIG_DIR, else in \~\/.claude]"
   "--project[sessions in the current directory\: .claude\/settings.json]"
   "--dry-run[print the change, and change nothing]"
@@ -321,7 +321,7 @@ _shtab_observatory_sql_defaults_added=0
 
 _shtab_observatory_uninstall_hooks_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex) or Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini)]:client:(claude codex gemini)"
+  "--client[whose hooks\: Claude Code\'s, Codex\'s (hooks.json in \$CODEX_HOME, else in \~\/.codex, or in .codex), Gemini CLI\'s (settings.json in \~\/.gemini, or in .gemini) or Cursor\'s (hooks.json in \~\/.cursor, or in .cursor)]:client:(claude codex gemini cursor)"
   "--global[all sessions of this user\: settings.json in \$CLAUDE_CONFIG_DIR, else in \~\/.claude]"
   "--project[sessions in the current directory\: .claude\/settings.json]"
   "--dry-run[print the change, and change nothing]"

@@ -18,6 +18,7 @@ from observatory.client.doctor import examine, exit_status
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, layers, settings
 from observatory.hooks.command import Recipient
+from observatory.hooks.place import place_of
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer, start
 from tests.helpers.own_process import effective_user
@@ -418,11 +419,27 @@ def test_the_trial_runs_the_installed_command_by_the_users_shell(
 def test_a_command_that_somebody_has_changed_is_told_and_not_run(server: ObservatoryServer, directory: Path) -> None:
     claude = install(directory, Path(server.path), ("Stop",))
     text = (claude / "settings.json").read_text()
-    (claude / "settings.json").write_text(text.replace("|| true", f"|| true; touch {directory}/run"))
+    (claude / "settings.json").write_text(text.replace("|| :", f"|| :; touch {directory}/run"))
     found = look(Path(server.path), claude)
     assert "has hooks of another version" in found["hooks"].sentence
     assert found["event"].ok
     assert not (directory / "run").exists()
+
+
+@pytest.mark.parametrize(("mode", "ok"), [(0o700, True), (0o755, True), (0o1777, False)])
+def test_hooks_for_a_directory_that_has_changed_since_are_told(directory: Path, mode: int, ok: bool) -> None:
+    inner = directory.resolve() / "inner"
+    inner.mkdir(0o700)
+    with bound(inner / "o.sock"):
+        place = place_of(f"{inner}/o.sock")
+        assert place == "own"
+        hooks = settings.handlers(event_names.listened(None), Recipient(f"{inner}/o.sock", (), place))
+        (directory / ".claude").mkdir()
+        (directory / ".claude" / "settings.json").write_text(settings.install("{}", hooks))
+        inner.chmod(mode)
+        said = look(inner / "o.sock", directory / ".claude")["hooks"]
+    assert said.ok == ok, said.sentence
+    assert ("is one in a directory in which everybody may make names; run install-hooks again" in said.sentence) != ok
 
 
 def test_an_owner_without_a_number_here_is_never_advised_to_be_trusted(

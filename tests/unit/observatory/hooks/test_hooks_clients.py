@@ -15,7 +15,7 @@ from observatory.sessions.state import sessions
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = {"codex": ".codex/hooks.json", "gemini": ".gemini/settings.json"}
+FILES = {"codex": ".codex/hooks.json", "gemini": ".gemini/settings.json", "cursor": ".cursor/hooks.json"}
 
 
 @pytest.mark.parametrize("client", FILES)
@@ -35,17 +35,31 @@ def test_hooks_come_and_go_and_all_else_stays(
     monkeypatch.chdir(tmp_path / "project")
     path = tmp_path / ("home" if scope == "--global" else "project") / FILES[client]
     before = '{ "theme": "dark",\n "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "true"}]}]} }'
+    if client == "cursor":
+        before = '{ "version": 1,\n "hooks": {"stop": [{"command": "./true.sh"}], "preToolUse": [] } }'
     path.parent.mkdir()
     path.write_text(before)
     assert main(["install-hooks", "--client", client, scope, "--socket", "/tmp/o.sock"]) == 0
     hooks = json.loads(path.read_text())["hooks"]
     for event, name in CLIENTS[client].events.items():
-        (hook,) = hooks[event][-1]["hooks"]
+        hook = hooks[event][-1] if client == "cursor" else hooks[event][-1]["hooks"][0]
         assert f"/hook?event={name}'" in hook["command"]
-        assert hook["timeout"] == {"codex": 2, "gemini": 2000}[client]
+        assert hook["timeout"] == {"codex": 2, "gemini": 2000, "cursor": 2}[client]
     assert main(["uninstall-hooks", "--client", client, scope]) == 0
     assert path.read_text() == before
     assert str(path) in capsys.readouterr().out
+
+
+def test_a_new_file_of_cursors_has_a_version_and_is_gone_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["install-hooks", "--client", "cursor", "--project", "--socket", "/tmp/o.sock"]) == 0
+    written = json.loads((tmp_path / ".cursor" / "hooks.json").read_text())
+    assert written["version"] == 1
+    assert {len(hooks) for hooks in written["hooks"].values()} == {1}
+    assert main(["install-hooks", "--client", "cursor", "--project", "--socket", "/tmp/o.sock"]) == 0
+    assert json.loads((tmp_path / ".cursor" / "hooks.json").read_text()) == written
+    assert main(["uninstall-hooks", "--client", "cursor", "--project"]) == 0
+    assert not (tmp_path / ".cursor" / "hooks.json").exists()
 
 
 def test_codex_keeps_its_files_where_its_variable_says(

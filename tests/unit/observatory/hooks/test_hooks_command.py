@@ -9,12 +9,12 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from observatory.address import SOCKET_VARIABLE
-from observatory.hooks.command import Recipient, hook_command, is_current, is_hook_command, socket_of
+from observatory.hooks.command import Place, Recipient, hook_command, is_hook_command, recipient_of, socket_of
 from tests.helpers.directories import short_directory
 from tests.helpers.fake_server import FakeServer, hang, serving
 
@@ -313,13 +313,15 @@ BEFORE = (
 def test_a_command_is_known_again_whatever_version_it_is_of() -> None:
     assert is_hook_command(BEFORE)
     assert socket_of(BEFORE) == "/tmp/claude-observatory.sock"
-    assert not is_current("Stop", BEFORE)
-    for recipient in (Recipient("/run/o's.sock"), Recipient("/run/o.sock", (12, 4001)), Recipient(None)):
+    assert recipient_of("Stop", BEFORE) is None
+    recipients = [Recipient("/run/o's.sock"), Recipient("/run/o.sock", (12, 4001)), Recipient(None)]
+    recipients += [Recipient("/run/o.sock", place=place) for place in get_args(Place)]
+    for recipient in recipients:
         command = hook_command("Stop", recipient)
         assert is_hook_command(command)
         assert socket_of(command) == recipient.socket
-        assert is_current("Stop", command)
-        assert not is_current("PreToolUse", command)
+        assert recipient_of("Stop", command) == recipient
+        assert recipient_of("PreToolUse", command) is None
 
 
 def test_a_symbolic_link_is_not_followed(path: Path) -> None:

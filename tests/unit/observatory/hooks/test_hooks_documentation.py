@@ -20,7 +20,9 @@ TEXT = (Path(__file__).parents[4] / "docs" / "hooks.md").read_text(encoding="utf
 
 
 def test_the_command_is_the_one_that_is_installed() -> None:
-    assert code_blocks(TEXT, "") == [hook_command("Stop", Recipient("/tmp/claude-observatory.sock")) + "\n"]
+    own = Recipient("/run/user/1000/claude-observatory.sock", place="own")
+    shared = Recipient("/tmp/claude-observatory.sock", place="shared")
+    assert code_blocks(TEXT, "") == [hook_command("Stop", recipient) + "\n" for recipient in (own, shared)]
 
 
 def test_the_events_are_those_that_are_listened_to_with_their_versions() -> None:

@@ -203,7 +203,7 @@ def test_a_dry_run_shows_the_change_and_makes_none(
     assert main(["install-hooks", "--project", "--dry-run", "--socket", "/tmp/o.sock"]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"--- {path}\n+++ {path}\n@@")
-    assert "observatory_socket=/tmp/o.sock;" in said
+    assert "observatory=/tmp/o.sock;" in said
     assert path.read_text() == '{"a": 1}\n'
     assert names(path) == ["settings.json"]
 
@@ -234,7 +234,7 @@ def test_the_configuration_directory_of_the_environment_is_the_global_one(
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("CLAUDE_UNIX_HOOK_WATCHER", "/run/x.sock")
     assert main(["install-hooks", "--global"]) == 0
-    assert "observatory_socket=/run/x.sock;" in (tmp_path / "config" / "settings.json").read_text()
+    assert "observatory=/run/x.sock;" in (tmp_path / "config" / "settings.json").read_text()
 
 
 @pytest.mark.parametrize(

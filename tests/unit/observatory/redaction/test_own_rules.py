@@ -63,6 +63,11 @@ def test_rules_with_keywords_are_found_however_json_writes_them(tmp_path: Path) 
         ("[[rules]]\nid='a'\nregex='x*'", "the regex of rule 1 ('a') matches a text with nothing in it"),
         ("[[rules]]\nid='a'\nregex='x'\nsecretGroup=1", "the secretGroup of rule 1 ('a') is no group of its regex"),
         ("[[rules]]\nid='a'\nregex='x'\nkeywords='x'", "the keywords of rule 1 ('a') must be a list of texts"),
+        (
+            "[extend]\nuseDefault=true\n[[rules]]\nid='a'\nregex='x'",
+            "its [extend] names other rules, which are not read",
+        ),
+        ("[extend]\npath='x'\n[[rules]]\nid='a'\nregex='x'", "its [extend] names other rules"),
         ("[[rules]]\nid='a'\npath='x'", "none of its rules has a regex"),
     ],
 )
