@@ -416,6 +416,16 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the documents anew, in a real browser."""
+    install(session, "harness")
+    made = ("tests/web/test_picture.py", "tests/integration/report/test_picture_in_chromium.py")
+    session.run("python", "-m", "pytest", *made, env=COMPILED)
+    for name in ("web", "report", "report-cell"):
+        shutil.copyfile(ROOT / "artifacts" / f"{name}.png", ROOT / "docs" / f"{name}.png")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure beside peers and beside the limit; prints what it measured."""
     install(session, "bench")
