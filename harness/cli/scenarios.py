@@ -23,8 +23,10 @@ def run(_options: argparse.Namespace) -> int:
     from rich.text import Text
 
     console = Console(highlight=False, emoji=False)
+    whole = not console.is_terminal  # lines that a program reads are not broken
     for scenario in library():
-        console.print(Text.assemble((scenario.source, "bold"), "  ", scenario.world.about))
+        console.print(Text.assemble((scenario.source, "bold"), "  ", scenario.world.about), soft_wrap=whole)
         if scenario.story is not None:
-            console.print(Padding(Text(scenario.story.symptom, style="dim"), (0, 0, 1, 4)))
+            symptom = Text(scenario.story.symptom, style="dim")
+            console.print(Text(f"    {symptom}\n") if whole else Padding(symptom, (0, 0, 1, 4)), soft_wrap=whole)
     return AGREE

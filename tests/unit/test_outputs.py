@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+import harness.cli.main
+import observatory.cli.main
 from harness.checks.check import CheckResult, CheckVerdict
 from harness.report.jsonlines import json_lines
 from observatory import events
@@ -23,7 +27,7 @@ from observatory.service.requests import _described
 from observatory.sessions.lifetimes import Ended
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import serving
-from tests.helpers.outputs import schema, unseen, wrong
+from tests.helpers.outputs import SCHEMAS, schema, unseen, wrong
 from tests.helpers.runs import admitted, refused, run_of
 from tests.unit.observatory.cli.test_cost_command import write
 
@@ -113,6 +117,33 @@ def test_attempts_and_their_summary_are_described_as_the_tables_say() -> None:
     found = [json.loads(line) for line in json_lines(run_of(admitted(), refused(), refused(observed="ok")))]
     assert wrong("run", found) == []
     assert unseen("run", found) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a live machine is explained on Linux")
+def test_an_explanation_is_described_as_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ("/", "/there-is-no-such"):
+        harness.cli.main.main(["explain", path, "--json"])
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 2
+    assert wrong("explain", found) == []
+    assert unseen("explain", found) == set()
+    described = schema("explain")["properties"]["layers"]["description"]
+    assert [name for name in found[0]["layers"][0] if name not in described] == []
+
+
+def test_every_command_that_prints_json_is_described() -> None:
+    page = (SCHEMAS.parent / "outputs.md").read_text(encoding="utf-8")
+    parsers = (harness.cli.main.parser(*harness.cli.main.COMMANDS), observatory.cli.main.parser())
+    commands = [command for parser in parsers for command in _commands_with_json(parser)]
+    assert len(commands) > 10
+    assert [command for command in commands if f"`{command} --json`" not in page] == []
+
+
+def _commands_with_json(parser: argparse.ArgumentParser) -> Iterator[str]:
+    (subparsers,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    for name, sub in subparsers.choices.items():
+        if "--json" in sub._option_string_actions:
+            yield f"{parser.prog} {name}"
 
 
 @pytest.mark.parametrize("verdict", get_args(CheckVerdict))
