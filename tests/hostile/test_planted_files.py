@@ -47,7 +47,7 @@ time.sleep(600)
 """
 NO_LOOK = (
     ("        files.check_names(path)\n        _make_if_new", "        _make_if_new"),
-    ("            files.check_names(path)\n            checkpoints", "            checkpoints"),
+    ("            files.check_names(path)\n            return locks", "            return locks"),
     ("            files.take_names(path)\n", "            pass\n"),
 )
 """The guards of the database's own files."""

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 STOP, GO_ON = b"\x13", b"\x11"
 """Ctrl-S and Ctrl-Q."""
 FEW = ["sh", "-c", 'ulimit -n 400 && exec "$@"', "sh"]
-"""A command's beginning: with so few descriptors that a user gets four connections."""
+"""A command's beginning: with so few descriptors that a user gets less than a hundred connections."""
 CROWD = """
 import socket, sys, time
 held = []
-for _ in range(20):
+for _ in range(100):
     held.append(socket.socket(socket.AF_UNIX))
     held[-1].connect(sys.argv[1])
 print("ready")
