@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from harness.subjects import Subject
 
 SHORT = {"held": "held", "broken": "**broken**", "not applicable": "·", "not known": "?"}
+TOO_WIDE = 0o222 & ~Configuration().mode
+"""Mode bits by which those may connect for whom the mode that is asked for has no place (unix(7): write permission)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,14 @@ def markdown(surveyed: Sequence[SurveyedServer], rows: Sequence[Comparison], fac
 
 
 def _glance(each: SurveyedServer) -> str:
+    made = each.mode()
     window = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("creation-window"), "·")
+    if made.isdigit() and int(made, 8) & TOO_WIDE:
+        window = "**no**"
     steals = {"held": "no", "**broken**": "**yes**"}.get(each.verdict("takeover-live"), "·")
     knows = {"held": "yes", "**broken**": "**no**"}.get(each.verdict("identity"), "·")
     name = f"{each.subject.name}<br>{each.versions}" if each.versions else each.subject.name
-    return f"| {name} | {each.mode()} | {window} | {steals} | {knows} |"
+    return f"| {name} | {made} | {window} | {steals} | {knows} |"
 
 
 def _faults(each: SurveyedServer) -> list[str]:

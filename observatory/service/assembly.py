@@ -22,6 +22,7 @@ from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere
 from observatory.service.outputs.standard_streams import StandardStreams
+from observatory.service.precedence import take_precedence
 from observatory.service.quota import Accounts
 from observatory.service.retention import Retention
 from observatory.service.server import Server
@@ -40,8 +41,6 @@ OUTPUT_GRACE: Final = 2.0
 """Seconds that readers of the output get at the end to take what waits for them."""
 ENOUGH_WAITING: Final = 4096
 """Connections that may wait to be accepted on Linux since 5.4, where nobody has changed it."""
-PRECEDENCE: Final = -10
-"""The niceness of a server for several users (sched(7)): it has nine times the weight of others."""
 _OTHERS: Final = 0o077
 
 
@@ -111,7 +110,7 @@ def serve(settings: Settings, log: Callable[[str], None]) -> None:
             server.serve_also(second)
         _remember(server, f"{database}{SESSIONS}", log)
         if listener.mode & _OTHERS:
-            _take_precedence()
+            take_precedence()
         gc.collect()
         gc.freeze()  # all that there is now stays: each full collection would take 5 to 9 ms to look at it again
         server.start()
@@ -197,17 +196,6 @@ def _announce(listener: Listener, second: Listener | None, output: Listener | No
             for risk in risks(each.path, frozenset({ROOT, os.geteuid()})):
                 log(f"warning: {risk}")
     notify("READY=1", os.environ)
-
-
-def _take_precedence() -> None:
-    """Get more of the processor than others, where that is allowed (root, CAP_SYS_NICE) and nobody has said otherwise.
-
-    One queue in the kernel is for all who connect. It must be emptied faster than any number of processes fill it, and
-    each of these has as much of the processor as a server without precedence.
-    """
-    if os.getpriority(os.PRIO_PROCESS, 0) == 0:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, PRECEDENCE)
 
 
 def _fill_standard_streams() -> None:

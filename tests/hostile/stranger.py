@@ -45,7 +45,7 @@ def does(program: str, *arguments: str) -> str:
 
 @contextmanager
 def keeps(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A program of the stranger's that has said `ready`, and runs until the end of the block."""
+    """A program of the stranger's that has said `ready`, and runs in a session of its own until the end of the block."""
     with subprocess.Popen(
         [python(), "-I", "-u", "-c", program, *arguments],
         **_identity(),
@@ -53,6 +53,7 @@ def keeps(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        start_new_session=True,  # where the kernel groups those, each has as much of the processor as any other
     ) as process:
         assert process.stdout is not None
         try:

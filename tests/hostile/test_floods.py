@@ -48,7 +48,8 @@ NO_PARTS = (
 NO_SHARES = "service/quota.py", (("not self._is_set_aside(account, held, amount, left):", "left < 0:"),)
 """The guard against those who only hold connections, of which there are fewer here than they want: what one user gets
 of them."""
-FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
+ALONE = ("setsid", "sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
+"""How the server is started: as a service is, in a session of its own, and with fewer descriptors than a flood wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def flooded(server: ObservatoryServer, kind: str) -> Hooks:
 def test_no_hook_of_another_user_is_lost(
     kind: str, serve: Callable[..., ObservatoryServer], record_property: Callable[[str, object], None]
 ) -> None:
-    server = serve("--mode", "0666", prefix=FEW_DESCRIPTORS)
+    server = serve("--mode", "0666", prefix=ALONE)
     found = flooded(server, kind)
     print(f"{kind}: {found}", file=sys.stderr)
     record_property(kind, str(found))
@@ -118,7 +119,7 @@ def test_without_a_user_s_part_the_flood_bites(
     kind: str, serve: Callable[..., ObservatoryServer], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     module, changes = NO_SHARES if kind == "half-open" else NO_PARTS
-    server = serve("--mode", "0666", prefix=FEW_DESCRIPTORS, **without(tmp_path, module, *changes))
+    server = serve("--mode", "0666", prefix=ALONE, **without(tmp_path, module, *changes))
     found = flooded(server, kind)
     print(f"{kind}, unguarded: {found}", file=sys.stderr)
     record_property(kind, str(found))

@@ -277,6 +277,20 @@ def test_a_server_for_others_takes_precedence_and_one_for_its_own_user_does_not(
     assert niceness(serve("--mode", "0666", name="less", prefix=["nice", "-n", "5"])) == 5
 
 
+@linux
+@pytest.mark.usefixtures("root")
+def test_precedence_holds_among_sessions_for_a_server_that_leads_one(serve: Callable[..., ObservatoryServer]) -> None:
+    def niceness(server: ObservatoryServer) -> str:
+        return Path(f"/proc/{server.process.pid}/autogroup").read_text().rpartition(" nice ")[2].strip()
+
+    if not Path("/proc/self/autogroup").exists():
+        pytest.skip("this kernel does not group the processes of a session")
+    assert niceness(serve("--mode", "0666", name="led", prefix=["setsid"])) == "-10"
+    assert niceness(serve("--mode", "0600", name="own", prefix=["setsid"])) == "0"
+    among_others = serve("--mode", "0666", name="among-others")
+    assert niceness(among_others) == Path("/proc/self/autogroup").read_text().rpartition(" nice ")[2].strip()
+
+
 @pytest.mark.usefixtures("root")
 def test_that_few_may_wait_is_said(serve: Callable[..., ObservatoryServer], need: Callable[[str, str], str]) -> None:
     unshare = need("unshare", "util-linux")
