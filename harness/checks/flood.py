@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.checks.check import Check, Finding, broken, held, not_applicable
 
 if TYPE_CHECKING:
+    from harness.testbed.server import RunningServer
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
@@ -16,6 +17,8 @@ HOLDS = (
 FILES = 1024
 """The soft limit that a login session gives to a server."""
 EXCESS = 128
+FLOODS = 3
+"""Some servers lose others now and then: so often a flood must have come to nothing."""
 DEADLINE = 5.0
 
 
@@ -27,14 +30,22 @@ def attack(testbed: Testbed) -> Finding:
     with testbed.serve(files=FILES) as running:
         testbed.open_to_all(running)
         other = testbed.served(running)
-        with testbed.holding(
-            "hold",
-            testbed.principal("stranger"),
-            endpoint=running.endpoint,
-            speaks=testbed.subject.speaks,
-            count=FILES + EXCESS,
-        ) as said:
-            answer = testbed.ask(running, other, "beside-a-flood", DEADLINE, again=True)
+        for _ in range(FLOODS):
+            finding = _flood(testbed, running, other)
+            if finding.verdict == "broken":
+                break
+        return finding
+
+
+def _flood(testbed: Testbed, running: RunningServer, other: str) -> Finding:
+    with testbed.holding(
+        "hold",
+        testbed.principal("stranger"),
+        endpoint=running.endpoint,
+        speaks=testbed.subject.speaks,
+        count=FILES + EXCESS,
+    ) as said:
+        answer = testbed.ask(running, other, "beside-a-flood", DEADLINE, again=True)
     what = "sockets, with a datagram from each," if testbed.type == "dgram" else "connections"
     opened = f"the stranger opened {said['held']} {what} to a server with {FILES} descriptors"
     if said["refusal"]:
@@ -43,7 +54,18 @@ def attack(testbed: Testbed) -> Finding:
         return broken(
             f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer
         )
-    return held(f"{opened}; {other} was answered after {answer['seconds']:.3f} s", flood=said, answer=answer)
+    later = testbed.ask(running, other, "after-a-flood", DEADLINE, again=True)
+    if later["kind"] != "accepted":
+        return broken(
+            f"{opened}, and left; {other} did not get in any more ({later['kind']} {later['text']})",
+            flood=said,
+            answer=later,
+        )
+    return held(
+        f"{opened}, {FLOODS} times; {other} was answered each time, at last after {answer['seconds']:.3f} s",
+        flood=said,
+        answer=answer,
+    )
 
 
 CHECK = Check("flood", HOLDS, attack)

@@ -45,7 +45,7 @@ def does(program: str, *arguments: str) -> str:
 
 @contextmanager
 def keeps(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A program of the stranger's that has said `ready`, and runs in a session of its own until the end of the block."""
+    """A program of the stranger's that has said `ready`, in a session of its own, until the end of the block."""
     with subprocess.Popen(
         [python(), "-I", "-u", "-c", program, *arguments],
         **_identity(),

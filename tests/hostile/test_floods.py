@@ -49,7 +49,7 @@ NO_SHARES = "service/quota.py", (("not self._is_set_aside(account, held, amount,
 """The guard against those who only hold connections, of which there are fewer here than they want: what one user gets
 of them."""
 ALONE = ("setsid", "sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
-"""How the server is started: as a service is, in a session of its own, and with fewer descriptors than a flood wants."""
+"""How the server is started: in a session of its own, as a service is, with fewer descriptors than a flood wants."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -669,6 +669,20 @@ class BoundsTheWholeAndNotTheUser(Server):
             super().take(peer_socket)
 
 
+@mutant("flood")
+class LosesOthersInASecondFlood(Server):
+    """Is done for after so many connections: a crowd that has come and gone does it no harm, the next one does."""
+
+    taken = 0
+
+    def take(self, peer_socket: socket.socket) -> None:
+        self.taken += 1
+        if self.taken > 1500:
+            peer_socket.close()
+        else:
+            super().take(peer_socket)
+
+
 @mutant("descriptor-leak")
 class KeepsBrokenConnections(Server):
     """Forgets a client that hangs up, and keeps its descriptor."""
