@@ -54,6 +54,8 @@ def _flood(testbed: Testbed, running: RunningServer, other: str) -> Finding:
         return broken(
             f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer
         )
+    if answer["seconds"] > DEADLINE:
+        return broken(f"{opened}; {other} waited {answer['seconds']:.3f} s for an answer", flood=said, answer=answer)
     later = testbed.ask(running, other, "after-a-flood", DEADLINE, again=True)
     if later["kind"] != "accepted":
         return broken(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.inside.messages import EncodedPerson
+    from harness.inside.reports import PersonReport
     from harness.testbed.server import RunningServer
     from harness.testbed.testbed import Testbed
 
@@ -108,7 +109,7 @@ def _changers(testbed: Testbed) -> list[EncodedPerson]:
 def _hold(
     testbed: Testbed, running: RunningServer, people: list[EncodedPerson], each: int, stopped: int | None = None
 ) -> tuple[list[str], int]:
-    def ask(those: list[EncodedPerson], connections: int) -> list[dict[str, Any]]:
+    def ask(those: list[EncodedPerson], connections: int) -> list[PersonReport]:
         return testbed.probe_lines(
             "people",
             endpoint=running.endpoint,
@@ -120,7 +121,7 @@ def _hold(
             stopped=stopped,
         )
 
-    def settled(said: Mapping[str, Any]) -> bool:
+    def settled(said: PersonReport) -> bool:
         return said["kind"] == "accepted" or (said["kind"] in DENIED and not testbed.admits(said["label"]))
 
     lines = ask(people, each)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import Final
 
 PRECEDENCE: Final = -10
 """The niceness of a server for several users (sched(7)): it has nine times the weight of others."""
-_AUTOGROUP: Final = "/proc/self/autogroup"
+_AUTOGROUP: Final = Path("/proc/self/autogroup")
 
 
 def take_precedence() -> None:
@@ -25,5 +26,5 @@ def take_precedence() -> None:
         if os.getpriority(os.PRIO_PROCESS, 0) == 0:
             os.setpriority(os.PRIO_PROCESS, 0, PRECEDENCE)
     if os.getpriority(os.PRIO_PROCESS, 0) == PRECEDENCE and os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError), open(_AUTOGROUP, "w", encoding="ascii") as file:
-            file.write(str(PRECEDENCE))
+        with contextlib.suppress(OSError):
+            _AUTOGROUP.write_text(str(PRECEDENCE), encoding="ascii")

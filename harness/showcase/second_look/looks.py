@@ -212,10 +212,14 @@ def _beside(count: int, beginning: bytes) -> tuple[int, str, bool, str]:
     os.close(writing)
     opened, _, refusal = os.read(reading, 200).decode().partition(" ")
     os.close(reading)
+    asked = time.monotonic()
     answered, said = ask()
+    took = time.monotonic() - asked
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     helpers.discard(pid)
+    if took > 5:
+        answered, said = False, f"{took:.1f} s later {said}"
     return int(opened), refusal, answered, said
 
 
