@@ -79,10 +79,11 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What could be seen, and what not."""
+    """What could be seen, and what not. `missing` is the path at which there is nothing, None where all was there."""
 
     components: tuple[Component, ...]
     hidden: Hidden | None
+    missing: str | None = None
 
 
 def look(path: str, *, root: str = "/", follow: bool = True, pid: int | None = None) -> Sight:
@@ -103,7 +104,7 @@ def look(path: str, *, root: str = "/", follow: bool = True, pid: int | None = N
                 reached = item
     except TimeoutError:
         return Sight(tuple(seen.values()), Hidden(reached, errno.ETIMEDOUT))
-    return Sight(tuple(seen.values()), None)
+    return Sight(tuple(seen.values()), None, None if reached in seen else reached)
 
 
 @dataclass(frozen=True, slots=True)

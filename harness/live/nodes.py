@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.world import AclEntry, Node, User
+from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +95,13 @@ def node(component: Component, mount: MountPoint | None, listener: FoundSocket |
     if listener is None:
         return Node(component.path, component.kind, owner, group, mode, acl=acl)
     return Node(component.path, "socket", owner, group, mode, acl=acl, type=listener.type, state=listener.state)
+
+
+def not_there(path: str) -> tuple[Node, ...]:
+    """What takes away from a world the directory or link that is in every place, and is not on this machine."""
+    if path not in STANDARD_DIRECTORIES and path not in STANDARD_LINKS:
+        return ()
+    return Node(path, "directory"), Node(path, "absent", mode=0)
 
 
 def mounted_upon(node: Node, mounts: Mapping[str, MountPoint]) -> tuple[Node, ...]:

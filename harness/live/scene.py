@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.live import attributes, filesystems, ptrace
 from harness.live.components import Component, Hidden, look
 from harness.live.mounts import read_mounts
-from harness.live.nodes import Names, mounted_upon, node
+from harness.live.nodes import Names, mounted_upon, node, not_there
 from harness.live.obstacle import Obstacle
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
@@ -69,7 +69,7 @@ class Scene:
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:
     """Look at everything that decides what an actor wants. Raises OSError where the root directory is closed."""
-    components, hidden = _seen(actor, wanted)
+    components, hidden, missing = _seen(actor, wanted)
     root = components.pop("/", None)
     doubts: list[str] = []
     known = _known_mounts(actor, components.values(), doubts)
@@ -87,6 +87,7 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
     listeners, unknown, beyond = _listeners(wanted, components, on, known.values())
     names = Names(actor, components.values())
     nodes = [node(one, points.get(path), listeners.get(path), names) for path, one in components.items()]
+    nodes += [each for path in missing for each in not_there(path)]
     if wanted.operation in {"unlink", "rename"}:
         nodes = [bound for each in nodes for bound in mounted_upon(each, points)]
     listener = next(iter(listeners.values()), None)
@@ -131,9 +132,10 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
     )
 
 
-def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | None]:
-    """The components of the path, and of rename's second, in the order of a lookup."""
+def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | None, list[str]]:
+    """The components of the path, and of rename's second, in the order of a lookup; and at which nothing is."""
     components: dict[str, Component] = {}
+    missing: list[str] = []
     hidden: Hidden | None = None
     paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
     for path in paths if not wanted.path.startswith("@") else []:
@@ -146,7 +148,8 @@ def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | 
         for component in sight.components:
             components.setdefault(component.path, component)
         hidden = hidden or sight.hidden
-    return components, hidden
+        missing += [] if sight.missing is None else [sight.missing]
+    return components, hidden, missing
 
 
 def _known_mounts(actor: Actor, components: Iterable[Component], doubts: list[str]) -> dict[int, MountPoint]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.live.accounts import FileAccounts
+from harness.live.actor import Actor
 from harness.live.components import Hidden, Sight, look
+from harness.live.judgement import find
+from harness.live.process import RunningProcess
+from harness.live.scene import Wanted, scene
+from harness.report.explanation import explain
+from harness.report.text import plain
+from harness.world import Principal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,3 +104,24 @@ def test_no_descriptor_is_left_open(folder: Path) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
     look(f"{folder}/../{folder.name}/x")
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_not_there_is_named_and_nothing_is_where_all_is_there(folder: Path) -> None:
+    assert look(f"{folder}/none/s").missing == f"{folder}/none"
+    assert look(str(folder)).missing is None
+
+
+@pytest.mark.parametrize(("path", "at"), [("/run/log", "/run"), ("/tmp/h/run/log", "/tmp"), ("/var/lib/x", "/var/lib")])
+def test_in_a_root_directory_that_lacks_what_others_have_that_is_what_is_missing(
+    folder: Path, path: str, at: str
+) -> None:
+    (folder / "var").mkdir()
+    process = RunningProcess(os.getpid(), "app", Principal(0, 0), str(folder), (range(2**32),), (range(2**32),))
+    who = Actor("root", process.principal, FileAccounts((), {}), None, process)
+    seen = scene(who, Wanted("connect", path))
+    judgement = find(who, seen)
+    assert (judgement.decision.outcome, judgement.decision.at) == ("ENOENT", at)
+    assert (
+        judgement.decision.why == f"There is nothing named {at.rpartition('/')[2]} in {at.rpartition('/')[0] or '/'}."
+    )
+    assert f"{at.rpartition('/')[2]}  (does not exist)  <- ENOENT" in plain(explain(who, seen, judgement))
