@@ -29,6 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a user of this machine, as after a new login; with --as-container of that",
     )
     one.add_argument("--uid", metavar="N", type=int, help="a uid; with --gid and --groups")
+    one.add_argument(
+        "--unit", metavar="NAME", help="a systemd service: its main process, or while it does not run, as its files say"
+    )
     one.add_argument("--pid", metavar="PID", type=int, help="a running process, with the groups it has now")
     one.add_argument(
         "--as-container", metavar="NAME", help="the first process of a running container; with --user, its docker exec"
@@ -51,8 +54,13 @@ def _actor(options: argparse.Namespace) -> Actor:
 
     if options.uid is None and (options.gid is not None or options.groups):
         raise ActorError("--gid and --groups go with --uid")
-    if options.user is not None and (options.uid is not None or options.pid is not None):
-        raise ActorError("--user goes with neither --uid nor --pid")
+    given = [name for name in ("uid", "pid", "unit") if getattr(options, name) is not None]
+    if options.user is not None and given:
+        raise ActorError(f"--user does not go with --{given[0]}")
+    if options.unit is not None:
+        from harness.live.unit import unit
+
+        return unit(options.unit)
     if options.as_container is not None:
         from harness.live.container import in_container
 
@@ -84,6 +92,8 @@ def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
         raise ActorError("an empty path names nothing")
     cwd = None
     if any(not path.startswith(("/", "@")) for path in paths):
+        if who.unit is not None and who.process is None:
+            raise ActorError("what does not run stands nowhere: give an absolute path")
         cwd = working_directory(who)
         if who.process is None:
             # Nobody of that name stands here: the whole way down to this directory is theirs to go.

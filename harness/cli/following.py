@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds for which the reason of a failure counts for others like it."""
-_WHO = ("user", "uid", "gid", "groups", "as_container", "to", "mode", "type")
+_WHO = ("user", "unit", "uid", "gid", "groups", "as_container", "to", "mode", "type")
 
 
 def run(options: argparse.Namespace) -> int:

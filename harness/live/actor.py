@@ -14,9 +14,20 @@ from harness.world import Principal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.live.unit_files import UnitFiles
+
 
 class ActorError(Exception):
     """Nobody like that: one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd service. `files` are None where it runs and has none; `capabilities` are those that it would have."""
+
+    name: str
+    files: UnitFiles | None
+    capabilities: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,8 @@ class Actor:
     `name` is what the user database calls them. `database` is the user of that uid there, with the groups that a
     new login would get. `process` is set where a running process is meant: its mounts and root directory count, and
     its ids unless `entering` is set, for a process that is to be started beside it. `container` is the name by which
-    `docker exec` knows that place. `filtered` is what the process's filters of system calls do.
+    `docker exec` knows that place. `filtered` is what the process's filters of system calls do. `unit` is the service
+    that is meant: without a process it does not run, and its files say all.
     """
 
     name: str
@@ -37,6 +49,7 @@ class Actor:
     entering: bool = False
     container: str | None = None
     filtered: Filtered = field(default_factory=Filtered)
+    unit: Unit | None = None
 
     @property
     def all_ids(self) -> tuple[frozenset[int], frozenset[int]]:
@@ -50,6 +63,8 @@ class Actor:
         """Their effective capabilities as bits; those of uid 0 in a place are what its first process may have."""
         if self.process is not None and not self.entering:
             return self.process.effective
+        if self.unit is not None:
+            return self.unit.capabilities
         if self.principal.uid != 0:
             return 0
         return (self.process or running(os.getpid())).bounding

@@ -19,6 +19,9 @@ def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerS
     del scene
     if active is not None and "apparmor" not in active:
         return inactive("AppArmor")
+    if actor.process is None and actor.unit is not None:
+        why = f"which profile holds {actor.unit.name} is told while it runs"
+        return LayerState("AppArmor", "not looked at", why, f"start it: systemctl start {actor.unit.name}")
     if actor.process is None:
         return LayerState("AppArmor", "passed", "a new login is unconfined; a program with a profile: ask with --pid")
     label = enforced_label(actor.pid)

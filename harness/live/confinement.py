@@ -33,7 +33,7 @@ CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
 }
 """The calls that an operation makes."""
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
-_FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
+FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
     "unlink": ("unlink", "unlinkat"),
     "rename": ("rename", "renameat", "renameat2"),
     "chmod": ("chmod", "fchmodat"),
@@ -100,7 +100,7 @@ def _evaluated(programs: Sequence[Sequence[Instruction]], machine: Machine, pid:
     unknown: list[tuple[FilteredCall, str]] = []
     calls: tuple[FilteredCall, ...] = get_args(FilteredCall)
     for call in calls:
-        name = next((name for name in _FORMS.get(call, (call,)) if name in machine.numbers), None)
+        name = next((name for name in FORMS.get(call, (call,)) if name in machine.numbers), None)
         if name is None:
             continue
         found = {

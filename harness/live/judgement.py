@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from harness.live import sandbox
 from harness.live.advice import Advice, advise, after_login, lacking, renewals
 from harness.live.elsewhere import elsewhere
 from harness.live.layers import Found, layer_states
@@ -27,6 +28,8 @@ MOST: Final = 32
 """How many are looked for: more than any path has that is not made to have many."""
 BY_THE_SOCKET: Final = frozenset({"ok", "EPROTOTYPE", "EADDRINUSE"})
 """Outcomes that are taken from the socket itself, after all permissions: another socket there, or none, turns them."""
+SIGHT: Final = "run this as root, or with CAP_DAC_READ_SEARCH alone"
+"""What shows all paths; the manual says how it is given to one run."""
 _LOOKED_AT: Final[tuple[Layer, ...]] = ("path", "inode flags", "socket")
 """The layers that are looked at by reading what the path leads to."""
 
@@ -79,6 +82,8 @@ class _Chain:
 def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
+    boxed = sandbox.obstacles(actor, scene.attempt.operation, scene.attempt.path, scene.way)
+    scene = replace(scene, obstacles=(*scene.obstacles, *boxed))
     decision, obstacle = _first(actor, scene, rules)
     seen = {"/", *(node.path for node in scene.world.nodes)}
     conclusive = obstacle is not None or scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
@@ -197,7 +202,7 @@ def _chain(actor: Actor, scene: Scene, rules: Rules) -> _Chain:
         if obstacle is not None and obstacle.outcome is None:
             return _Chain(found, obstacle.why, _LOOKED_AT)
         if scene.hidden is not None and obstacle is None and (refusal.outcome == "ok" or refusal.at not in seen):
-            return _Chain(found, f"this process may not look at {scene.hidden}", _LOOKED_AT, "run this as root")
+            return _Chain(found, f"this process may not look at {scene.hidden}", _LOOKED_AT, SIGHT)
         if refusal.outcome == "ok":
             return _Chain(found) if scene.unknown is None else _Chain(found, scene.unknown, ("socket",))
         if any((refusal.at, refusal.outcome, refusal.layer) == (one.at, one.outcome, one.layer) for one, _ in found):

@@ -38,7 +38,7 @@ def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerS
     if asked is None or abi < asked[0]:
         return LayerState("Landlock", "passed", f"this kernel's (ABI {abi}) does not ask about it")
     if actor.process is None:
-        return LayerState("Landlock", "passed", "a new login is in no domain")
+        return LayerState("Landlock", "passed", "who is started anew is in no domain")
     if not _may_be_held(actor.pid):
         return LayerState("Landlock", "passed", "who enters a domain has no_new_privs, and this process has not")
     why = (

@@ -102,4 +102,11 @@ def _filter(actor: Actor, operation: Operation, found: Found) -> LayerState:
     if operation not in CALLS and actor.process is not None and has_filters(actor.pid):
         why = f"process {actor.pid} has a filter, and filters are read for {', '.join(CALLS)} alone"
         return LayerState("seccomp", "not looked at", why, f"try it as that process: strace -p {actor.pid}")
-    return LayerState("seccomp", "passed", "a new login has no filter" if actor.process is None else "")
+    return LayerState("seccomp", "passed", _without_process(actor))
+
+
+def _without_process(actor: Actor) -> str:
+    """Why a filter does not refuse who does not run yet."""
+    if actor.process is not None:
+        return ""
+    return "a new login has no filter" if actor.unit is None else f"the options of {actor.unit.name} allow it"

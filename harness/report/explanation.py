@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, get_args
 
+from harness.live.sandbox import SHOWN as SANDBOX
 from harness.oracle import Layer
 from harness.report.drawing import operation_and_path, reason, tree
 from harness.report.text import Line, Span, Style, visible
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _PERMISSIONS: Final = frozenset({"acl", "chgrp", "chmod", "chown", "membership"})
 _STYLES: Final[Mapping[State, Style]] = {"passed": "allowed", "refused": "refused", "not looked at": "warning"}
+IDENTITY: Final = ("User", "Group", "SupplementaryGroups", "DynamicUser", "UMask", "AmbientCapabilities")
+"""The options of a service that say who it is."""
 SHOWN: Final = 4
 """Of those whom a change lets in too."""
 
@@ -52,6 +55,7 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement, *, tabled: bool = 
             titles=scene.titles,
         ),
     ]
+    lines += _unit(actor)
     if judgement.conclusive:
         lines += reason(replace(decision, changes=()))
         lines += _fixes(judgement)
@@ -61,6 +65,21 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement, *, tabled: bool = 
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in notes]
     lines += layers(judgement.layers) if tabled else []
     return lines
+
+
+def _unit(actor: Actor) -> list[Line]:
+    """The service that is meant: its main process, or what its files say."""
+    if actor.unit is None:
+        return []
+    if actor.process is not None:
+        told = f"{actor.unit.name} runs: this is its main process, {actor.process.pid} ({actor.process.name})"
+    else:
+        files = actor.unit.files
+        assert files is not None
+        options = [f"{key}={value}" for key in (*IDENTITY, *SANDBOX) if (value := " ".join(files.words(key)))]
+        said = "; ".join(options) or "no user and no sandbox"
+        told = f"{actor.unit.name} does not run; {', '.join(files.files)}: {said}"
+    return [(Span("  unit   ", "dim"), Span(visible(told)))]
 
 
 def _reservation(judgement: Judgement) -> list[Span]:

@@ -209,7 +209,7 @@ def test_without_try_nobody_is_connected_to(stage: Stage) -> None:
     ("arguments", "said"),
     [
         (("/run/x", "--operation", "bind", "--try"), "--try is for connect"),
-        (("/run/x", "--user", "ali", "--pid", "1"), "--user goes with neither --uid nor --pid"),
+        (("/run/x", "--user", "ali", "--pid", "1"), "--user does not go with --pid"),
     ],
 )
 def test_what_can_not_be_tried_or_does_not_go_together_is_one_sentence(
@@ -275,3 +275,19 @@ def test_explain_takes_no_more_than_two_seconds_among_many_processes_and_namespa
     assert done.stdout.splitlines()[0].endswith("ECONNREFUSED at /run/s.sock"), done.stdout
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     assert spent < 2
+
+
+def test_one_capability_is_sight_enough_and_decides_nothing(stage: Stage) -> None:
+    """As the manual says: ambient, for this one run. Whom it is asked about has it not."""
+    stage.run("mkdir -p /home/ali/in; chmod 0700 /home/ali /home/ali/in; chown -R ali /home/ali")
+    stage.run("serve as ali -- /home/ali/in/s")
+    bob = ("setpriv", "--reuid", "bob", "--regid", "bob", "--init-groups")
+    seeing = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+    ask = (sys.executable, "-m", "harness", "explain", "/home/ali/in/s")
+    assert first_line(stage, *bob, *ask, "--user", "ali") == "not known beyond /home/ali/in"
+    assert first_line(stage, *bob, *seeing, *ask, "--user", "ali") == "ok"
+    assert first_line(stage, *bob, *seeing, *ask, "--user", "app") == "EACCES at /home/ali"
+    text = stage.enter(*bob, *seeing, *ask, "--user", "app").stdout
+    assert "  fix    setfacl -m u:app:x /home/ali " in text
+    # For itself it has the capability, which opens directories and writes to nothing.
+    assert first_line(stage, *bob, *seeing, *ask) == "EACCES at /home/ali/in/s"

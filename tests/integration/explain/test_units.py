@@ -1,0 +1,111 @@
+"""`harness explain --unit NAME`: a service that runs, and one that does not, whose sandbox the kernel is shown too."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.explain.stage import staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.explain.stage import Stage
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="other users and mounts take root on Linux"
+)
+
+INACCESSIBLE = "mkdir -m 0 /mnt/closed; mount --bind /mnt/closed"
+SANDBOXES = {
+    "none": ("", "true", "/home/ali/s", "connect"),
+    "closed-homes": ("ProtectHome=yes", f"{INACCESSIBLE} /home", "/home/ali/s", "connect"),
+    "empty-homes": ("ProtectHome=tmpfs", "mount -t tmpfs -o mode=755,ro tmpfs /home", "/home/ali/s", "connect"),
+    "a-tmp-of-its-own": ("PrivateTmp=yes", "mount -t tmpfs -o mode=1777 tmpfs /tmp", "/tmp/s", "connect"),
+    "read-only": (
+        "ProtectSystem=strict",
+        "mount --bind /srv /srv; mount -o remount,bind,ro /srv",
+        "/srv/open/new",
+        "bind",
+    ),
+    "read-only-but-a-connection": (
+        "ProtectSystem=strict",
+        "mount --bind /srv /srv; mount -o remount,bind,ro /srv",
+        "/srv/open/s",
+        "connect",
+    ),
+    "closed-path": ("InaccessiblePaths=/srv/open", f"{INACCESSIBLE} /srv/open", "/srv/open/s", "connect"),
+}
+"""A service's option, what systemd does for it, a path, and what is tried."""
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with staged() as made:
+        yield made
+
+
+def write_unit(stage: Stage, text: str) -> None:
+    stage.run(f"mkdir -p /etc/systemd/system; printf '[Service]\\n%s\\n' '{text}' > /etc/systemd/system/app-x.service")
+
+
+@pytest.mark.parametrize("name", SANDBOXES)
+def test_a_service_that_does_not_run_is_refused_what_the_kernel_refuses_it(stage: Stage, name: str) -> None:
+    option, mounts, path, operation = SANDBOXES[name]
+    stage.run("mkdir -p /home/ali /srv/open; chown ali /home/ali; chmod 0777 /srv/open")
+    stage.run("for path in /home/ali/s /tmp/s /srv/open/s; do serve -- $path mode=0777; done")
+    write_unit(stage, f"User=ali\n{option}")
+    attempt = f'setpriv --reuid ali --regid ali --init-groups /usr/bin/python3 -c "$ATTEMPT" {operation} {path} stream'
+    answer = stage.run(f"unshare --mount sh -c '{mounts}; exec \"$@\"' sh {attempt}").strip()
+    done = stage.explain(path, "--unit", "app-x", "--operation", operation)
+    first = done.stdout.splitlines()[0].rpartition(": ")[2]
+    assert first.split()[0] == answer, done.stdout + done.stderr
+    assert answer == "ok" or option.split("=")[0] in done.stdout
+    assert "  unit   app-x.service does not run; /etc/systemd/system/app-x.service: User=ali" in done.stdout
+    assert done.returncode == (0 if answer == "ok" else 1)
+
+
+def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
+    """As its control group tells, where systemd does not run or does not know it."""
+    groups = [line for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines() if " - cgroup" in line]
+    folder = Path(next((line.split()[4] for line in reversed(groups)), "/nowhere"))
+    name = Path(tempfile.mktemp(prefix="harness-", suffix=".service", dir=folder))
+    try:
+        name.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error.strerror}")
+    try:
+        stage.run("serve -- /run/s mode=0660 group=docker")
+        told = stage.run(f"waiting setpriv --reuid ali --regid ali --groups 999; echo $WAITING > {name}/cgroup.procs")
+        pid = told.strip().removeprefix("PID=")
+        done = stage.explain("/run/s", "--unit", name.name)
+        assert f"  unit   {name.name} runs: this is its main process, {pid} (sleep)" in done.stdout, done.stderr
+        assert done.stdout.startswith("ali [uid 1000, gid 1000, groups docker(999)] connect /run/s: ok\n")
+        stage.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep .02; done")
+    finally:
+        name.rmdir()
+    gone = stage.explain("/run/s", "--unit", name.name)
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert f"systemd's search path has no unit named {name.name}" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("/run/x", "--unit", "app-x", "--user", "ali"), "--user does not go with --unit"),
+        (("x", "--unit", "app-x"), "what does not run stands nowhere: give an absolute path"),
+        (("--unit", "app-x", "--", "true"), "--unit does not go with it"),
+        (("/run/x", "--unit", "no-such-unit"), "systemd's search path has no unit named no-such-unit.service"),
+    ],
+)
+def test_a_question_that_makes_no_sense_gets_one_sentence(stage: Stage, arguments: tuple[str, ...], said: str) -> None:
+    write_unit(stage, "User=ali")
+    done = stage.explain(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
