@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from observatory.cli.origin import add_origin_options, nats_source
@@ -14,7 +18,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
+    from observatory.client.client import Client
     from observatory.client.query import Events
+    from observatory.feed.find import Filter
+    from observatory.forward.nats_source import NatsSource
 
 HEADINGS = ("ID", "TIME", "USER", "EVENT", "SESSION", "TOOL", "TOOK", "WHAT")
 WIDTHS = (6, 25, 8, 18, 8, 8, 6, 0)
@@ -28,6 +35,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Show recorded events, oldest first: one's own, and everybody's to root, to the server's user and "
         "to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, "
         "with their offset from UTC.",
+    )
+    parser.add_argument(
+        "words",
+        metavar="TEXT",
+        nargs="*",
+        help="only events with this text anywhere in them, upper and lower case alike; tool=bash, session=4f2a, "
+        "since=1h and so on are meant as in the find fields of `watch` and `web`",
     )
     add_query_options(parser)
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
@@ -102,47 +116,75 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
-    from observatory.client.following import follow
+    from observatory.feed.find import read_filter
 
-    events: Iterable[dict[str, Any]]
-    if options.origin is None:
-        server = client(options)
-        query = parameters(options, server)
-        lines = follow(server, query, _say) if options.follow else server.lines(query)
-        events = server.read(lines)
-    else:
-        hosts = nats_source(options)
-        query = parameters(options, hosts)
-        lines, events = hosts.lines(query), hosts.events(query)
-    if options.json:
-        _print_lines(lines)
-    else:
-        _print_rows(events, options)
+    wanted = read_filter(" ".join(options.words), datetime.now(UTC) if options.utc else datetime.now().astimezone())
+    if wanted.is_impossible:
+        raise ObservatoryError(str(wanted.trouble), ExitStatus.USAGE)
+    origin = client(options) if options.origin is None else nats_source(options)
+    lines = _lines(options, origin, wanted)
+    found = _print_lines(lines, options) if options.json else _print_rows(origin.read(lines), options)
     if options.follow and options.origin is not None:
         raise ObservatoryError(f"the server at {options.origin} has ended", ExitStatus.UNAVAILABLE)
+    if wanted.trouble is not None and not found:
+        raise ObservatoryError(wanted.trouble, ExitStatus.USAGE)
     return ExitStatus.DONE
+
+
+def _lines(options: argparse.Namespace, origin: Client | NatsSource, wanted: Filter) -> Iterable[bytes]:
+    """The events that the options mean, and the words among them."""
+    from observatory.client.client import Client
+    from observatory.client.following import follow
+
+    query = parameters(options, origin)
+    get = partial(follow, origin, say=_say) if options.follow and isinstance(origin, Client) else origin.lines
+    if not wanted:
+        return get(query)
+    from observatory.client.query import rfc3339
+    from observatory.feed.search import filtering, newest
+    from observatory.feed.source import place_of
+
+    matches, limit = filtering(wanted), options.limit
+    if wanted.since is not None:
+        since = rfc3339(datetime.fromtimestamp(wanted.since / 1000, UTC))
+        query["since"] = max(str(query.get("since", "")), since)
+    if limit is None:
+        return filter(matches, get(query))
+    del query["limit"]
+    if options.after is not None:
+        return islice(filter(matches, get(query)), limit)
+    past = {name: value for name, value in query.items() if name != "follow"}
+    if isinstance(origin, Client):
+        last = max(map(place_of, origin.lines({"limit": "1"})), default=0)
+        found = newest(origin.lines, past, last, limit, matches)
+    else:
+        last = origin.newest()
+        found = list(deque(filter(matches, origin.lines(past)), limit))
+    return chain(found, filter(matches, get({**query, "after": str(last)}))) if options.follow else found
 
 
 def _say(sentence: str) -> None:
     print(f"observatory events: {printable(sentence)}", file=sys.stderr, flush=True)
 
 
-def _print_lines(lines: Iterable[bytes]) -> None:
-    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show."""
-    out = sys.stdout.buffer
+def _print_lines(lines: Iterable[bytes], options: argparse.Namespace) -> int:
+    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show. How many
+    were printed.
+    """
+    out, is_terminal, count = sys.stdout.buffer, sys.stdout.isatty(), 0
     for line in lines:
-        out.write((printable_json(line.decode()).encode() if sys.stdout.isatty() else line) + b"\n")
-        out.flush()
+        count += 1
+        out.write((printable_json(line.decode()).encode() if is_terminal else line) + b"\n")
+        if options.follow:
+            out.flush()
+    return count
 
 
-def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -> None:
+def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
     from observatory.cli.table import print_table, stream_table
 
     rows = _rows(events, options.utc)
-    if options.follow:
-        stream_table(HEADINGS, WIDTHS, rows)
-    else:
-        print_table(HEADINGS, rows)
+    return stream_table(HEADINGS, WIDTHS, rows) if options.follow else print_table(HEADINGS, rows)
 
 
 def _rows(events: Iterable[dict[str, Any]], utc: bool) -> Iterator[tuple[str, ...]]:

@@ -43,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     from observatory.sessions.state import sessions
 
     events = relevant(client(options))
-    found = [_as_its_transcript_says(session, _transcripts(events)) for session in sessions(events)]
+    transcripts = _transcripts(events)
+    found = [_as_its_transcript_says(session, transcripts) for session in sessions(events)]
     if options.json:
         _print_json(found)
     else:

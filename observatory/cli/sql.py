@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from observatory.cli.answers import lines
-from observatory.cli.events import add_query_options
+from observatory.cli.events import add_query_options, parameters
+from observatory.cli.origin import nats_source
+from observatory.cli.server_options import client
 from observatory.errors import ExitStatus
-from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -35,14 +35,19 @@ def run(options: argparse.Namespace) -> int:
     import json
 
     from observatory.cli.table import print_table
-    from observatory.questions.tables import asked
+    from observatory.client.client import Client
+    from observatory.questions.database import opened
+    from observatory.questions.tables import asked, loaded
 
     sql = sys.stdin.read() if options.sql == "-" else options.sql
-    headings, rows = asked(lines(options), sql)
+    origin = client(options) if options.origin is None else nats_source(options)
+    query = parameters(options, origin)
+    own = opened(origin, query) if isinstance(origin, Client) else None
+    headings, rows = asked(own or loaded(origin.lines(query), sql), sql)
     if options.json:
         for row in rows:
             values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row]
             print(json.dumps(dict(zip(headings, values, strict=True))))
         return ExitStatus.DONE
-    print_table(headings, [["" if value is None else printable(str(value)) for value in row] for row in rows])
+    print_table(headings, (["" if value is None else str(value) for value in row] for row in rows))
     return ExitStatus.DONE

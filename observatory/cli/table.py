@@ -8,40 +8,51 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
 
 from observatory.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-ELLIPSIS = "\u2026"
+ELLIPSIS: Final = "\u2026"
+FIRST: Final = 1000
+"""Rows of a longer table that are read before the first is printed."""
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print all rows as one table, as wide as it needs to be or as the terminal is."""
-    shown = [[printable(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
-        _print_rich(headings, shown)
-        return
-    widths = [max(map(len, column)) for column in zip(headings, *shown, strict=True)]
-    for row in (headings, *shown):
-        print(_line(row, widths))
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Print rows as one table, as wide as it needs to be or as the terminal is; how many there were.
+
+    Of more than `FIRST` rows the first are shown at once, and say how wide the columns are.
+    """
+    found = ([printable(cell) for cell in row] for row in rows)
+    first = list(islice(found, FIRST))
+    if len(first) < FIRST and sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
+        _print_rich(headings, first)
+        return len(first)
+    widths = [max(map(len, column)) for column in zip(headings, *first, strict=True)]
+    return _print_lines(chain([headings], first, found), widths) - 1
 
 
-def stream_table(headings: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows as they come, in columns of these widths; what is longer moves the rest of its row."""
-    print(_line(headings, widths), flush=True)
+def stream_table(headings: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> int:
+    """Print rows as they come, in columns of these widths; what is longer moves the rest of its row. How many came."""
+    found = ([printable(cell) for cell in row] for row in rows)
+    return _print_lines(chain([headings], found), widths, flush=True) - 1
+
+
+def _print_lines(rows: Iterable[Sequence[str]], widths: Sequence[int], *, flush: bool = False) -> int:
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    count = 0
     for row in rows:
-        print(_line([printable(cell) for cell in row], widths), flush=True)
+        count += 1
+        print(_line(row, widths, room), flush=flush)
+    return count
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-    if not sys.stdout.isatty():
-        return line
-    room = shutil.get_terminal_size().columns
-    return line if len(line) <= room else line[: room - 1] + ELLIPSIS
+def _line(cells: Sequence[str], widths: Sequence[int], room: int | None) -> str:
+    line = "  ".join(map(str.ljust, cells, widths)).rstrip()
+    return line if room is None or len(line) <= room else line[: room - 1] + ELLIPSIS
 
 
 def _print_rich(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -76,6 +76,12 @@ class Client:
         """What tells the server's database from every other one. Raises ObservatoryError."""
         return str(self._object("/database").get("id"))
 
+    def database_file(self) -> tuple[str, str] | None:
+        """The file that the server's database is, and its id: where it is the caller's own. Raises ObservatoryError."""
+        said = self._object("/database")
+        path = said.get("path")
+        return (path, str(said.get("id"))) if isinstance(path, str) else None
+
     def lines(self, parameters: Parameters) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, one JSON object each, as they come.
 
@@ -97,13 +103,14 @@ class Client:
 
     def read(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         """Events from their lines. Raises ObservatoryError."""
+        import msgspec  # noqa: PLC0415 - `whoami` starts without it
+
+        decode = msgspec.json.Decoder(dict[str, Any]).decode
         for line in lines:
             try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if not isinstance(event, dict):
-                raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
+                event = decode(line)
+            except (msgspec.DecodeError, RecursionError):
+                raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does") from None
             yield event
 
     def _object(self, target: str) -> dict[str, Any]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from observatory.client.query import KNOWN, instant, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container
     from datetime import datetime
 
     from observatory.feed.row import Row
 
 NAMES: Final = ("event", "tool", "session", "user", "host")
 """What can be asked for by name, as in `tool=Bash`."""
-TIMES: Final = ("since", "until")
+NEVER: Final = {"since": 1 << 62, "until": 0}
+"""Times that can be asked for, and what stands for one that nobody can have meant: no row is of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Filter:
 
     `wanted` gives beginnings of fields by the fields' names, one of which each field must have; `words` is a text
     that the line must contain. `since` and `until` are milliseconds since the epoch. `trouble` says what nobody can
-    have meant.
+    have meant: a time that is none, for which there is no row, or a name that is not known before it is recorded.
     """
 
     wanted: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -32,19 +36,41 @@ class Filter:
     until: int | None = None
     trouble: str | None = None
 
+    @property
+    def is_impossible(self) -> bool:
+        """Whether no row can match it."""
+        return self.since == NEVER["since"] or self.until == NEVER["until"]
+
     def __bool__(self) -> bool:
         return bool(self.wanted or self.words or self.since is not None or self.until is not None)
 
-    def matches(self, row: Row) -> bool:
-        """Whether a row does."""
-        if (self.since is not None and row.time < self.since) or (self.until is not None and row.time >= self.until):
-            return False
-        for name, starts in self.wanted:
-            if not str(getattr(row, name) or "").lower().startswith(starts):
+    def matcher(self, found: Container[int] = ()) -> Callable[[Row], bool]:
+        """Whether a row does, for many rows: what is looked at in one is remembered for those that say the same.
+
+        `found` are the places of rows whose events have the words in them, where the rows themselves need not.
+        """
+        words, since, until = self.words, self.since, self.until
+        starts = [(attrgetter(name), functools.cache(_beginning(values))) for name, values in self.wanted]
+        has = functools.cache(lambda text: words in text.lower())
+
+        def matches(row: Row) -> bool:
+            if (since is not None and row.time < since) or (until is not None and row.time >= until):
                 return False
-        return not self.words or any(
-            self.words in text.lower() for text in (row.what, row.event, row.tool, row.project, row.session, row.user)
-        )
+            for value, begins in starts:
+                if not begins(value(row)):
+                    return False
+            return (
+                not words
+                or words in row.what.lower()
+                or has(row.event)
+                or has(row.tool)
+                or has(row.project)
+                or has(row.session)
+                or has(row.user)
+                or row.place in found
+            )
+
+        return matches
 
 
 def read_filter(text: str, now: datetime) -> Filter:
@@ -58,7 +84,7 @@ def read_filter(text: str, now: datetime) -> Filter:
     trouble: str | None = None
     for word in text.lower().split():
         name, sign, value = word.partition("=")
-        if not sign or name not in (*NAMES, *TIMES):
+        if not sign or name not in (*NAMES, *NEVER):
             words.append(word)
         elif not value:
             continue
@@ -70,9 +96,13 @@ def read_filter(text: str, now: datetime) -> Filter:
             try:
                 times[name] = int(instant(value, now).timestamp() * 1000)
             except ValueError as error:
-                trouble = str(error)
+                times[name], trouble = NEVER[name], str(error)
     fields = tuple((name, tuple(values)) for name, values in wanted.items())
     return Filter(fields, " ".join(words), times.get("since"), times.get("until"), trouble)
+
+
+def _beginning(starts: tuple[str, ...]) -> Callable[[object], bool]:
+    return lambda value: str(value or "").lower().startswith(starts)
 
 
 def _begins_one(value: str, names: tuple[str, ...]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from observatory.errors import ObservatoryError
+from observatory.feed.row import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from observatory.client.client import Client
 
@@ -35,6 +38,13 @@ class Source(Protocol):
 
     def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
         """The events of after < place <= through. Raises SourceError."""
+        ...
+
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        """The newest events of a user's session, `limit` at most, the oldest first. Its id may be cut, as in a `Row`.
+
+        Raises SourceError.
+        """
         ...
 
 
@@ -87,12 +97,39 @@ class ServerSource:
                 return
             yield place, line
 
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        """The newest events of a user's session."""
+        asked = {"beginning" if len(session) == NAME else "session": session, "limit": str(limit)}
+        if uid is not None:
+            asked["user"] = str(uid)
+        of_it = is_of_session(host, uid, session)
+        return (found for found in self._lines(asked) if of_it(found[1]))
+
     def _lines(self, parameters: dict[str, str]) -> Iterator[tuple[int, bytes]]:
         try:
             for line in self._client.lines(parameters):
                 yield place_of(line), line
         except ObservatoryError as error:
             raise SourceError(str(error)) from error
+
+
+class _Session(msgspec.Struct):
+    """What is read of an event to tell whose it is; whatever its sender put there."""
+
+    session: Any = msgspec.field(default=None, name="session_id")
+    uid: Any = msgspec.field(default=None, name="_peer_uid")
+    host: Any = msgspec.field(default=None, name="_host")
+
+
+def is_of_session(host: str | None, uid: int | None, session: str) -> Callable[[bytes], bool]:
+    """Whether an event's line is of a session of a host's user."""
+    decode = msgspec.json.Decoder(_Session).decode
+
+    def is_of_it(line: bytes) -> bool:
+        said = decode(line)
+        return (said.host, said.uid) == (host, uid) and type(said.session) is str and said.session[:NAME] == session
+
+    return is_of_it
 
 
 def place_of(line: bytes) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,19 +21,21 @@ from nats.js.errors import NotFoundError
 
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.events import Event
-from observatory.feed.source import SourceError
+from observatory.feed.source import SourceError, is_of_session
 from observatory.forward.nats_connection import CONNECT_PATIENCE, connect, drop
 from observatory.forward.nats_subject import ROOT, STREAM, host_of, is_event
 from observatory.store.query import Query, first
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from observatory.client.client import Parameters
     from observatory.forward.nats_connection import Access, NatsConnection
 
 AHEAD: Final = 4096
 """Events that are read ahead of whoever takes them, at most."""
+LATEST: Final = 200_000
+"""Events of all that are looked at for those of one session: a stream has no index of them."""
 _END: Final = object()
 
 
@@ -54,6 +57,12 @@ class NatsSource:
     def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
         """The events of these sequence numbers. Raises SourceError."""
         return self._read(after, 0, through) if through > after else iter(())
+
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        """The newest events of a session of a host's user, of the newest `LATEST` in the stream. Raises SourceError."""
+        newest, of_it = self.newest(), is_of_session(host, uid, session)
+        lines = self.between(max(0, newest - LATEST), newest)
+        return iter(deque((found for found in lines if of_it(found[1])), limit))
 
     def lines(self, parameters: Parameters) -> Iterator[bytes]:
         """The events that these parameters of `/events` select, as a Client gives them. Raises ObservatoryError."""
@@ -88,8 +97,12 @@ class NatsSource:
 
     def events(self, parameters: Parameters) -> Iterator[dict[str, Any]]:
         """The same as `lines`, read. Raises ObservatoryError."""
-        for line in self.lines(parameters):
-            yield msgspec.json.decode(line, type=dict[str, Any])
+        return self.read(self.lines(parameters))
+
+    @staticmethod
+    def read(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Events from their lines, which `named` has written."""
+        return map(msgspec.json.Decoder(dict[str, Any]).decode, lines)
 
     def _read(self, after: int | None, limit: int, through: int | None) -> Iterator[tuple[int, bytes]]:
         """Read in a thread of its own, whose loop NATS needs, and hand over in order."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.events import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 COLUMNS: Final = ("id", "time", "host", "uid", "event", "session", "agent", "tool", "duration_ms", "project", "line")
 """What a row has. `line` is the whole event, as JSON."""
@@ -19,46 +21,40 @@ NUMBERS: Final = frozenset({"id", "uid", "duration_ms"})
 _CREATE: Final = (
     "CREATE TABLE events (" + ", ".join(f"{name} {'INTEGER' if name in NUMBERS else 'TEXT'}" for name in COLUMNS) + ")"
 )
-_INSERT: Final = f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no values
 _LARGEST: Final = 1 << 63
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
 
 
-class _Event(msgspec.Struct):
-    """What is read of an event; whatever its sender put into it."""
+_FIELDS: Final = {
+    "id": "_id",
+    "time": "_ts",
+    "host": "_host",
+    "uid": "_peer_uid",
+    "event": "_event",
+    "session": "session_id",
+    "agent": "agent_id",
+    "tool": "tool_name",
+    "duration_ms": "duration_ms",
+    "project": "cwd",
+}
+"""What each column is in an event."""
 
-    id: Any = msgspec.field(name="_id", default=None)
-    time: Any = msgspec.field(name="_ts", default=None)
-    host: Any = msgspec.field(name="_host", default=None)
-    uid: Any = msgspec.field(name="_peer_uid", default=None)
-    event: Any = msgspec.field(name="_event", default=None)
-    session: Any = msgspec.field(name="session_id", default=None)
-    agent: Any = msgspec.field(name="agent_id", default=None)
-    tool: Any = msgspec.field(name="tool_name", default=None)
-    duration_ms: Any = None
-    project: Any = msgspec.field(name="cwd", default=None)
 
-
-def rows(lines: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
-    """A row for each event: numbers, texts and `None`."""
-    decode = msgspec.json.Decoder(_Event).decode
+def rows(lines: Iterable[bytes], columns: Sequence[str] = COLUMNS) -> Iterator[tuple[Any, ...]]:
+    """These columns of each event: numbers, texts and `None`; whatever its sender put into it."""
+    whole = columns[-1:] == ("line",)
+    named = columns[:-1] if whole else columns
+    fields = [(name, Any, msgspec.field(name=_FIELDS[name], default=None)) for name in named]
+    decode = msgspec.json.Decoder(msgspec.defstruct("Event", fields)).decode
+    reads = [_READ[name] for name in named]
+    values = attrgetter(*named) if len(named) > 1 else None
     for line in lines:
         event = decode(line)
-        yield (
-            _number(event.id),
-            _text(event.time),
-            _text(event.host),
-            _number(event.uid),
-            _text(event.event),
-            _text(event.session),
-            _text(event.agent),
-            _text(event.tool),
-            _number(event.duration_ms),
-            _text(event.project),
-            line.decode(),
-        )
+        found = values(event) if values is not None else tuple(getattr(event, name) for name in named)
+        row = tuple([read(value) for read, value in zip(reads, found, strict=True)])
+        yield (*row, line.decode()) if whole else row
 
 
 def _number(value: object) -> int | None:
@@ -71,22 +67,80 @@ def _text(value: object) -> str | None:
     return value if type(value) is str else None
 
 
-def asked(lines: Iterable[bytes], sql: str) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
-    """The answer to a question in SQL about these events, which are the table `events`: its headings, and its rows.
+def _name(value: object) -> str | None:
+    """A session or a tool, as far as it can be asked for."""
+    return value if type(value) is str and 0 < len(value) <= LONGEST_NAME else None
 
-    They are put into a database in memory, of which nothing but reading is allowed. Raises ObservatoryError.
+
+_READ: Final[dict[str, Callable[[object], Any]]] = {
+    **dict.fromkeys(_FIELDS, _text),
+    **dict.fromkeys(NUMBERS, _number),
+    **dict.fromkeys(("session", "tool"), _name),
+}
+
+
+def _of_line(column: str) -> Callable[[bytes], Any]:
+    """One column, read in an event's line."""
+
+    class Event(msgspec.Struct):
+        value: Any = msgspec.field(name=_FIELDS[column], default=None)
+
+    decode, read = msgspec.json.Decoder(Event).decode, _READ[column]
+    return lambda line: read(decode(line).value)
+
+
+OF_LINES: Final = {column: _of_line(column) for column in ("agent", "duration_ms", "project")}
+"""How those columns are read that are in no index of a database."""
+
+
+def loaded(lines: Iterable[bytes], sql: str) -> sqlite3.Connection:
+    """A database in memory, with as much of these events in its table `events` as a question in SQL asks for.
+
+    Raises ObservatoryError, before any event is read, for what is no question.
     """
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute(_CREATE)
+    columns = tuple(column for column in COLUMNS if column in _columns_of(connection, sql)) or COLUMNS[:1]
+    insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names
     with _clear():
         connection.execute("BEGIN")
-        connection.executemany(_INSERT, rows(lines))
+        connection.executemany(insert, rows(lines, columns))
         connection.execute("COMMIT")
-        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
+    return connection
+
+
+def _columns_of(connection: sqlite3.Connection, sql: str) -> Collection[str]:
+    """The columns of `events` that a question is about: SQLite says so when it prepares it."""
+    if not sql.strip() or sql.lstrip()[:7].lower() == "explain":
+        return COLUMNS
+    found: set[str] = set()
+
+    def note(action: int, table: str | None, column: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_READ and table == "events" and column:
+            found.add(column)
+        return _allow(action)
+
+    connection.set_authorizer(note)
+    with _clear():
+        connection.execute(f"EXPLAIN {sql}").close()
+    connection.set_authorizer(None)
+    return found
+
+
+def asked(connection: sqlite3.Connection, sql: str) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+    """The answer to a question in SQL about the events of a database, of which nothing but reading is allowed: its
+    headings, and its rows. Raises ObservatoryError.
+    """
+    connection.set_authorizer(lambda action, *_: _allow(action))
+    with _clear():
         cursor = connection.execute(sql)
     if cursor.description is None:
         raise ObservatoryError("this asks for nothing: begin with SELECT", ExitStatus.USAGE)
     return tuple(column[0] for column in cursor.description), _rest(cursor)
+
+
+def _allow(action: int) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
 def _rest(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:

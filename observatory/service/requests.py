@@ -8,6 +8,7 @@ accepted and begins like others before it.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from functools import lru_cache, partial
@@ -257,7 +258,12 @@ class Requests:
     def _body(self, action: Action, connection: Connection) -> bytes:
         if action is Action.WHOAMI:
             return _described(connection.peer)
-        return msgspec.json.encode({"status": "ok"} if action is Action.HEALTH else {"id": self._streaming.database})
+        if action is Action.HEALTH:
+            return b'{"status":"ok"}'
+        peer, said = connection.peer, {"id": self._streaming.database}
+        if peer is not None and peer.uid == os.geteuid():
+            said["path"] = self._streaming.database_path  # whoever it is may read the file
+        return msgspec.json.encode(said)
 
     def _send(self, connection: Connection, data: bytes) -> bool:
         """Say something; whether all of it was taken, and the connection can go on (READING)."""

@@ -39,6 +39,11 @@ class Streaming:
         """What tells the database that is read from every other one."""
         return self._store.identity
 
+    @property
+    def database_path(self) -> str:
+        """Where it is."""
+        return self._store.path
+
     def begin(self, connection: Connection, found: Route, request: Request) -> Refusal | None:
         """Begin an answer (from READING to STREAMING), or close the connection; or say what to refuse it with."""
         if first(found.parameters, "database") not in {None, self.database}:

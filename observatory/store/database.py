@@ -92,6 +92,7 @@ class Store:
     def __init__(
         self, path: str, connection: sqlite3.Connection, checkpoints: Checkpoints, locks: Sequence[int]
     ) -> None:
+        self.path = os.path.abspath(path)
         self._connection = connection
         self._checkpoints = checkpoints
         self._writing = checkpoints.writing

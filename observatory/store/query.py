@@ -90,32 +90,44 @@ class Query(msgspec.Struct, frozen=True):
         table, sign = ("event", "") if lagging or self == Query() else ("facet", "+")
         columns = f"{table}.id, event.line" if lines else f"{table}.id"
         tables = "facet JOIN event ON event.id = facet.id" if lines and table == "facet" else table
-        where: list[str] = []
         values: list[str | int] = []
+
+        def numbered(wanted: Sequence[str | int]) -> list[str]:
+            values.extend(wanted)
+            return [f"?{number}" for number in range(len(values) - len(wanted) + 1, len(values) + 1)]
+
         # One index is used, that of the first column, or of a uid and a session. The sign takes the others out of the
         # choice of the planner, who knows nothing of how many events there are to a value.
-        columns_of_index = 2 if [column for column, _ in self.conditions[:2]] == ["uid", "session"] else 1
+        in_index = 2 if [column for column, _ in self.conditions[:2]] == ["uid", "session"] else 1
+        where: list[str] = []
+        alternatives: list[str] = []
         for place, (column, wanted) in enumerate(self.conditions):
-            where.append(f"{sign if place >= columns_of_index else ''}{table}.{column} {_one_of(wanted)}")
-            values += wanted
+            name = f"{sign if place >= in_index else ''}{table}.{column}"
+            numbers = numbered(wanted)
+            if place == in_index - 1 and table == "facet":
+                alternatives = [f"{name} = {number}" for number in numbers]
+            else:
+                where.append(f"{name} {_one_of(numbers)}")
         if self.beginning:
             # Looked for among the ids of the range, a window of them at a time: an index would lead to all the events
             # of a long session each time.
             session = f"+{table}.session"
-            either = [f"{session} {_one_of(self.session)}"] if self.session else []
-            values += self.session
+            either = [f"{session} {_one_of(numbered(self.session))}"] if self.session else []
             for text in self.beginning:
                 beyond = _beyond(text)
-                either.append(f"({session} >= ?{'' if beyond is None else f' AND {session} < ?'})")
-                values += [text] if beyond is None else [text, beyond]
+                from_to = numbered([text] if beyond is None else [text, beyond])
+                signs = zip((">=", "<"), from_to, strict=False)
+                either.append(f"({' AND '.join(f'{session} {sign} {number}' for sign, number in signs)})")
             where.append(f"({' OR '.join(either)})")
         for comparison, time in ((">=", self.since), ("<", self.until)):
             if time is not None:
-                where.append(f"{table}.time {comparison} ?")
-                values.append(time)
-        where += [f"{table}.id > ?", f"{table}.id <= ?"]
-        sql = f"SELECT {columns} FROM {tables} WHERE {' AND '.join(where)} ORDER BY {table}.id"  # noqa: S608 - no values
-        return sql, tuple(values)
+                where += [f"{table}.time {comparison} {number}" for number in numbered([time])]
+        where += [f"{table}.id > ?{len(values) + 1}", f"{table}.id <= ?{len(values) + 2}"]
+        # A statement for each value, which SQLite merges by the ids. It would sort what an index finds for several,
+        # all of the range for each slice of it.
+        arms = [[alternative, *where] for alternative in alternatives] or [where]
+        sql = " UNION ALL ".join(f"SELECT {columns} FROM {tables} WHERE {' AND '.join(arm)}" for arm in arms)  # noqa: S608 - no values
+        return f"{sql} ORDER BY 1", tuple(values)
 
 
 def first(parameters: Parameters, name: str) -> str | None:
@@ -147,8 +159,8 @@ def _microseconds(name: str, text: str | None) -> int | None:
         ) from None
 
 
-def _one_of(values: tuple[str | int, ...]) -> str:
-    return "= ?" if len(values) == 1 else f"IN ({', '.join('?' * len(values))})"
+def _one_of(numbers: Sequence[str]) -> str:
+    return f"= {numbers[0]}" if len(numbers) == 1 else f"IN ({', '.join(numbers)})"
 
 
 def _beyond(text: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from rich.cells import set_cell_size
 from rich.markup import escape
 from rich.text import Text
+from textual import work
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -16,6 +17,8 @@ from textual.widgets import Footer, Input, OptionList, Sparkline, Static
 from textual.widgets.option_list import Option
 
 from observatory.feed.find import read_filter
+from observatory.feed.search import steps
+from observatory.feed.source import SourceError
 from observatory.text import printable
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList
@@ -28,9 +31,12 @@ if TYPE_CHECKING:
 
     from observatory.feed.cards import Card
     from observatory.feed.feed import Feed
+    from observatory.feed.find import Filter
 
 BEAT: Final = 0.1
 """Seconds between two looks for news."""
+PAUSE: Final = 3
+"""Beats without a key after which whole events are looked through."""
 SHOWN: Final = 100
 """Sessions that are shown."""
 PULSE: Final = 10 * 60 * 1000
@@ -80,6 +86,11 @@ class WatchApp(App[None]):
         self._stale_cards = True
         self._beats = 0
         self._listed: list[Card] = []
+        self._typed = 0
+        """The beat in which the filter was last changed."""
+        self._searched = 0
+        """The place up to which events were looked through for the filter's words."""
+        self._searching = False
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
@@ -120,6 +131,7 @@ class WatchApp(App[None]):
             self._stale_cards = True
         if news.rows or news.fresh:
             self._draw_events()
+        self._search_on()
         if self._beats % 10 == 1 or (self._stale_cards and self._beats % 3 == 0):
             self._draw_rest()
 
@@ -180,8 +192,40 @@ class WatchApp(App[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is written."""
         self.window.choose(read_filter(event.value, datetime.now().astimezone()))
+        self._typed, self._searched = self._beats, 0
         self.query_one(EventList).scroll_to(y=0, animate=False)
         self._draw_events()
+
+    def _search_on(self) -> None:
+        """Look through the events that have come since the last look: their rows have not all that is in them."""
+        after, through = self.window.places
+        after = max(after, self._searched)
+        if self._searching or self._beats - self._typed < PAUSE or not self.window.filter.words:
+            return
+        if through > after:
+            self._searched, self._searching = through, True
+            self.search(self.window.filter, after, through)
+
+    @work(thread=True)
+    def search(self, wanted: Filter, after: int, through: int) -> None:
+        """Look for the filter's words in events, the newest first, until there is another filter."""
+        try:
+            for places in steps(self.feed.source, wanted.words, after, through):
+                if self.window.filter is not wanted:
+                    break
+                if places:
+                    self.call_from_thread(self._show_found, wanted, places)
+        except SourceError:
+            pass  # the head of the screen says what is wrong
+        self.call_from_thread(self._end_search)
+
+    def _show_found(self, wanted: Filter, places: list[int]) -> None:
+        if self.window.filter is wanted:
+            self.window.found(places)
+            self._draw_events()
+
+    def _end_search(self) -> None:
+        self._searching = False
 
     def on_input_submitted(self) -> None:
         """To the list."""

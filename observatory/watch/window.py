@@ -9,7 +9,7 @@ from observatory.feed.feed import KEPT
 from observatory.feed.find import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from observatory.feed.row import Row
 
@@ -27,12 +27,15 @@ class Window:
         self.paused = False
         """While it is, nothing lets go of what is held."""
         self.filter = Filter()
+        self._found: set[int] = set()
+        """Places of events that have the filter's words in them, though their rows need not."""
+        self._matches = self.filter.matcher(self._found)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Take rows that follow those that are there."""
         self._rows.extend(rows)
         if self._hits is not self._rows:
-            self._hits.extend(row for row in rows if self.filter.matches(row))
+            self._hits.extend(filter(self._matches, rows))
         if len(self._rows) > self._kept + SLACK:
             del self._rows[: len(self._rows) - self._kept]
             if self._hits is not self._rows:
@@ -46,7 +49,17 @@ class Window:
     def choose(self, wanted: Filter) -> None:
         """Show those that match this filter."""
         self.filter = wanted
-        self._hits = [row for row in self._rows if wanted.matches(row)] if wanted else self._rows
+        self._found.clear()
+        self._matches = wanted.matcher(self._found)
+        self._choose()
+
+    def found(self, places: Iterable[int]) -> None:
+        """Show these too: the filter's words are in their events."""
+        self._found.update(places)
+        self._choose()
+
+    def _choose(self) -> None:
+        self._hits = list(filter(self._matches, self._rows)) if self.filter else self._rows
 
     def hold(self, on: bool) -> None:
         """Show no row that comes after now; or all that have come."""
@@ -67,6 +80,11 @@ class Window:
     def waiting(self) -> int:
         """How many matching rows have come while it holds still."""
         return len(self._hits) - len(self)
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Between which places its rows are: after the first, and through the second."""
+        return (self._rows[0].place - 1, self._rows[-1].place) if self._rows else (0, 0)
 
     @property
     def total(self) -> int:

@@ -6,7 +6,6 @@ import asyncio
 import importlib.resources
 import os
 import socket
-from collections import deque
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from observatory.client.query import KNOWN
 from observatory.feed.conversation import conversation
 from observatory.feed.feed import KEPT
+from observatory.feed.search import steps
 from observatory.feed.source import SourceError
 from observatory.identity.names import group_name, user_name
 
@@ -37,8 +38,8 @@ CALM: Final = 0.1
 """Seconds for which news is gathered, so that a page has at most so many changes a second."""
 SILENCE: Final = 10.0
 """Seconds after which a stream without news says that it still lives."""
-SEARCHED: Final = 200_000
-"""Places that one search looks at, at most."""
+SEARCHED: Final = 20_000
+"""Places that one search looks at, at most: the page asks for one stretch after the other, the newest first."""
 TALK: Final = 5_000
 """Events of a session that are told as a conversation, at most: its latest."""
 
@@ -114,6 +115,7 @@ class _Looks:
                 "viewer": user_name(os.geteuid()),
                 "machine": socket.gethostname(),
                 "kept": KEPT,
+                "known": KNOWN,
             }
             yield _said("hello", hello)
             while not feed.stopped:
@@ -169,13 +171,10 @@ class _Looks:
         uid = _whole(request, "uid", -1)
         if not session or uid is None:
             return _bad("session, and host and uid where these are known")
-        key = (host, None if uid == -1 else uid, session)
+        owner = None if uid == -1 else uid
 
         def look() -> list[tuple[int, dict[str, Any]]]:
-            through = self._feed.source.newest()
-            after = max(0, through - SEARCHED)
-            lines = self._feed.source.between(after, through)
-            latest = deque(((place, line) for place, line in lines if _key(line) == key), TALK)
+            latest = self._feed.source.of_session(host, owner, session, TALK)
             return [(place, msgspec.json.decode(line, type=dict[str, Any])) for place, line in latest]
 
         try:
@@ -184,44 +183,21 @@ class _Looks:
             return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         if not events:
             return PlainTextResponse("No event of that session is kept any more.\n", HTTPStatus.NOT_FOUND)
-        known = "a user whose uid it can't translate" if key[1] is None else f"{user_name(key[1])} (uid {key[1]})"
-        user = known if host is None else f"uid {key[1]} on {host}, by that host's word"
+        known = "a user whose uid it can't translate" if owner is None else f"{user_name(owner)} (uid {owner})"
+        user = known if host is None else f"uid {owner} on {host}, by that host's word"
         return _json({"told": conversation(session, events), "user": user, "cut": len(events) == TALK})
 
     async def search(self, request: Request) -> Response:
-        """The places of events that have a text anywhere in them, upper and lower case alike."""
-        text = request.query_params.get("text", "")
+        """The places of events that have a text anywhere in them, upper and lower case alike, of so many at most."""
+        text = request.query_params.get("text", "").lower()
         after, through = _whole(request, "after"), _whole(request, "through")
         if after is None or through is None or not text:
             return _bad("text, after and through")
-        # As it stands in the event: quotation marks and controls are escaped there, other letters are not.
-        wanted = msgspec.json.encode(text.lower())[1:-1]
-
-        def look() -> list[int]:
-            found = self._feed.source.between(max(after, through - SEARCHED), through)
-            return [place for place, line in found if wanted in _plain(line).decode().lower().encode()]
-
+        found = steps(self._feed.source, text, max(after, through - SEARCHED), through, SEARCHED)
         try:
-            return _json(await run_in_threadpool(look))
+            return _json(await run_in_threadpool(next, found, []))
         except SourceError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-class _Session(msgspec.Struct):
-    session: Any = msgspec.field(default=None, name="session_id")
-    uid: int | None = msgspec.field(default=None, name="_peer_uid")
-    host: str | None = msgspec.field(default=None, name="_host")
-
-
-def _key(line: bytes) -> tuple[object, ...]:
-    """Whose event it is: its host, its user, its session."""
-    said = msgspec.json.decode(line, type=_Session)
-    return said.host, said.uid, said.session
-
-
-def _plain(line: bytes) -> bytes:
-    """The same event with no more escapes than JSON must have: senders may escape what they like."""
-    return _encode(msgspec.json.decode(line)) if b"\\u" in line else line
 
 
 class _Numbers(msgspec.Struct):

@@ -38,6 +38,9 @@ class Lines:
             if after < number <= through:
                 yield number, line.encode()
 
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        raise NotImplementedError
+
 
 @contextlib.contextmanager
 def page_over(source: Lines) -> Iterator[str]:

@@ -45,6 +45,7 @@ _shtab_observatory_serve___no_redact_nargs=0
 _shtab_observatory_serve___tee_nargs=0
 _shtab_observatory_serve___pretty_json_nargs=0
 _shtab_observatory_serve___pretty_yaml_nargs=0
+_shtab_observatory_events_pos_0_nargs='*'
 _shtab_observatory_events__h_nargs=0
 _shtab_observatory_events___help_nargs=0
 _shtab_observatory_events___utc_nargs=0

@@ -143,6 +143,7 @@ _shtab_observatory_events_options=(
   "--limit[at most so many]:N:"
   "--follow[go on with what comes, until interrupted]"
   "--json[one JSON object a line, as the server has it]"
+  "(*)::only events with this text anywhere in them, upper and lower case alike\; tool\=bash, session\=4f2a, since\=1h and so on are meant as in the find fields of \`watch\` and \`web\`:"
 )
 
 # guard to ensure default positional specs are added only once per session

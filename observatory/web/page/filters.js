@@ -8,7 +8,19 @@ import { readQuery } from "./query.js";
 import { number, pathParts, stateWords } from "./words.js";
 
 const PATIENCE = 200;
+/** Places of which the server looks through whole events in one answer. */
+const STRETCH = 20_000;
 const FIELDS = { event: EVENT, tool: TOOL, session: SESSION, user: USER, host: HOST };
+
+/** The same function, which looks only once at each value: few values are shared by many rows. */
+function remembering(look) {
+  const known = new Map();
+  return (value) => {
+    let answer = known.get(value);
+    if (answer === undefined) known.set(value, (answer = look(value)));
+    return answer;
+  };
+}
 
 export class Filters {
   /** `changed()` is called when other rows match than before, `leave()` when the find field is done with. */
@@ -18,22 +30,21 @@ export class Filters {
     this.changed = changed;
     this.session = null;
     this.written = "";
-    this.query = readQuery("", 0);
+    this.query = readQuery("", 0, {});
     this.found = new Set();
-    this.searchedTo = 0;
+    /** Between which places whole events were looked through. */
+    this.searched = null;
+    /** The names of events and of tools that are known before they are recorded. */
+    this.known = {};
     this.trouble = "";
     this.inputs = { event: $("by-event"), tool: $("by-tool"), session: $("by-session"), user: $("by-user") };
     $("filters").addEventListener("submit", (event) => {
       event.preventDefault();
-      clearTimeout(this.typing);
       this.#write($("text").value);
       leave();
     });
     $("filters").addEventListener("reset", (event) => { event.preventDefault(); this.clear(); });
-    $("text").addEventListener("input", () => {
-      clearTimeout(this.typing);
-      this.typing = setTimeout(() => this.#write($("text").value), PATIENCE);
-    });
+    $("text").addEventListener("input", () => this.#write($("text").value));
     for (const input of Object.values(this.inputs)) input.addEventListener("change", () => this.apply());
   }
 
@@ -44,7 +55,6 @@ export class Filters {
   clear() {
     $("text").value = "";
     for (const input of Object.values(this.inputs)) input.value = "";
-    clearTimeout(this.typing);
     this.#write("");
     this.apply();
   }
@@ -61,7 +71,8 @@ export class Filters {
     $("clear").hidden = !this.any;
     this.cards.chosen = session || null;
     const { found, query: { wanted, since, until, words: text } } = this;
-    const named = Object.entries(wanted).map(([name, starts]) => [FIELDS[name], starts]);
+    const named = Object.entries(wanted).map(([name, starts]) => [FIELDS[name], remembering((value) => starts.some((start) => String(value ?? "").toLowerCase().startsWith(start)))]);
+    const has = remembering((value) => value.toLowerCase().includes(text));
     this.store.filter(!this.any ? null : (row) =>
       (!event || row[EVENT] === event)
       && (!tool || row[TOOL] === tool)
@@ -69,8 +80,8 @@ export class Filters {
       && (!user || whose(row) === user)
       && (since === null || row[TIME] >= since)
       && (until === null || row[TIME] < until)
-      && named.every(([field, starts]) => starts.some((start) => String(row[field] ?? "").toLowerCase().startsWith(start)))
-      && (!text || found.has(row[PLACE]) || [row[WHAT], row[EVENT], row[TOOL], row[PROJECT], row[SESSION]].some((part) => part.toLowerCase().includes(text))));
+      && named.every(([field, begins]) => begins(row[field]))
+      && (!text || row[WHAT].toLowerCase().includes(text) || has(row[EVENT]) || has(row[TOOL]) || has(row[PROJECT]) || has(row[SESSION]) || has(row[USER]) || found.has(row[PLACE])));
     this.changed();
   }
 
@@ -88,39 +99,56 @@ export class Filters {
     return several;
   }
 
-  /** Look through events that came since the last search. The server has them whole; here are only their summaries. */
+  /** Look through whole events, of which only summaries are here: those that came since the last search, then older ones, a
+   * stretch at a time. */
   async searchOn() {
     const { words: text } = this.query;
-    if (!text || this.searching || this.searchedTo >= this.store.last) return;
+    if (!text || this.searching || !this.store.rows.length) return;
     this.searching = true;
-    const through = this.store.last;
     try {
-      const places = await ask("search", { text, after: Math.max(this.searchedTo, this.store.first - 1), through });
-      if (text !== this.query.words) return;
-      this.searchedTo = through;
-      this.trouble = this.query.trouble;
-      if (places.length) {
-        for (const place of places) this.found.add(place);
-        this.apply();
+      for (;;) {
+        const { first, last } = this.store;
+        if (!this.searched) this.searched = { from: last, to: last };
+        const { searched } = this;
+        const newer = searched.to < last;
+        const through = newer ? Math.min(last, searched.to + STRETCH) : searched.from;
+        const after = newer ? searched.to : Math.max(first - 1, searched.from - STRETCH);
+        if (through <= after) break;
+        const places = await ask("search", { text, after, through });
+        if (this.searched !== searched) return;
+        if (newer) searched.to = through;
+        else searched.from = after;
+        this.trouble = this.query.trouble;
+        if (places.length) {
+          for (const place of places) this.found.add(place);
+          this.apply();
+        }
       }
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
       this.trouble = error.message;
     } finally {
       this.searching = false;
+      if (this.query.words !== text) this.searchSoon();
     }
+  }
+
+  /** Search once nothing is written for a moment. */
+  searchSoon() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.searchOn(), PATIENCE);
   }
 
   #write(text) {
     const written = text.trim();
     if (written === this.written) return;
     this.written = written;
-    this.query = readQuery(written, Date.now());
+    this.query = readQuery(written, Date.now(), this.known);
     this.trouble = this.query.trouble;
     this.found = new Set();
-    this.searchedTo = 0;
+    this.searched = null;
     this.apply();
-    this.searchOn();
+    this.searchSoon();
   }
 
   #fill(input, options) {

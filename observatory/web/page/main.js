@@ -115,6 +115,7 @@ function connect() {
       source = `${hello.viewer} on ${hello.machine}`;
       $("link").title = `What ${hello.viewer} may see of ${hello.source}`;
       store.kept = hello.kept;
+      filters.known = hello.known;
     },
     batch(batch) {
       if (batch.fresh) {

@@ -18,19 +18,44 @@ export function instant(text, now) {
   return Number.isNaN(time) ? null : time;
 }
 
-/** `{ wanted, since, until, words, trouble }`: beginnings of fields by their names, times, and the text that is left. */
-export function readQuery(text, now) {
+/** How many letters have to be changed, left out or put in to make one text of the other. */
+function distance(one, other) {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (one[i - 1] !== other[j - 1]));
+    row = next;
+  }
+  return row[other.length];
+}
+
+/** What to say of a name that is not known; nothing of one that may be. */
+function unknown(kind, name, names) {
+  if (!names || name.startsWith("mcp_") || names.some((each) => each.toLowerCase().startsWith(name))) return "";
+  const [near] = names.map((each) => [distance(name, each.toLowerCase()), each]).filter(([far]) => far <= name.length / 2).sort(([a], [b]) => a - b);
+  return `No ${kind} “${name}” is known, and none was recorded${near ? `; did you mean ${near[1]}?` : "."}`;
+}
+
+/** `{ wanted, since, until, words, trouble }`: beginnings of fields by their names, times, and the text that is left.
+ *
+ * `known` are names of events and of tools that are known before they are recorded. `trouble` says what nobody can have
+ * meant; no row is of a time that is none. */
+export function readQuery(text, now, known) {
   const query = { wanted: {}, since: null, until: null, words: "", trouble: "" };
   const words = [];
   for (const word of text.trim().toLowerCase().split(/\s+/)) {
     const sign = word.indexOf("=");
     const name = word.slice(0, Math.max(0, sign)), value = word.slice(sign + 1);
     if (NAMES.includes(name)) {
-      if (value) (query.wanted[name] ??= []).push(value);
+      if (!value) continue;
+      (query.wanted[name] ??= []).push(value);
+      query.trouble ||= unknown(name, value, known[name]);
     } else if (name === "since" || name === "until") {
       if (!value) continue;
       query[name] = instant(value, now);
-      if (query[name] === null) query.trouble = `“${value}” is no time such as ${EXAMPLES}.`;
+      if (query[name] !== null) continue;
+      query[name] = name === "since" ? Infinity : -Infinity;
+      query.trouble = `“${value}” is no time such as ${EXAMPLES}.`;
     } else words.push(word);
   }
   query.words = words.join(" ");

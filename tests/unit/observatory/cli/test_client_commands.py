@@ -297,6 +297,27 @@ def test_a_state_that_nothing_was_heard_of_for_long_says_so() -> None:
     assert _words(sessions(events)[0], now) == "running a tool, no news for 6m"
 
 
+def test_events_take_what_is_written_into_a_find_field(commands: Commands) -> None:
+    for number, (tool, deep) in enumerate([("Bash", "Flaky"), ("Edit", "flaky"), ("Bash", "other"), ("Bash", "FLAKY")]):
+        given = {"command": f"c{number}", "env": [{"note": deep}]}
+        commands.say("PreToolUse", tool_name=tool, tool_input=given, session_id=f"s{number}")
+
+    def found(*words: str) -> list[str]:
+        return [event["session_id"] for event in commands.events(*words)]
+
+    assert found("flaky") == ["s0", "s1", "s3"]
+    assert found("flaky", "tool=ba") == found("tool=ba flaky since=1h") == ["s0", "s3"]
+    assert found("tool=ba tool=ed") == ["s0", "s1", "s2", "s3"]
+    assert found("flaky", "--limit", "2") == ["s1", "s3"]
+    assert found("flaky", "--limit", "1", "--after", "0") == ["s0"]
+    assert found("flaky", "--tool", "Bash", "--limit", "9") == ["s0", "s3"]
+    assert found("flaky", "until=1h") == []
+    assert [line.split()[-1] for line in commands.run("events", "flaky", "tool=edit").splitlines()] == ["WHAT", "c1"]
+    said = commands.run("events", "tool=bsh", status=2)
+    assert said.endswith("no tool 'bsh' is known, and none was recorded; did you mean Bash?\n")
+    assert "'soon' is no time such as 1h, today" in commands.run("events", "since=soon", status=2)
+
+
 @pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])
 def test_a_mistaken_option_is_named(commands: Commands, arguments: list[str]) -> None:
     said = commands.run("events", *arguments, status=2)

@@ -138,9 +138,11 @@ def test_a_stranger_asks_about_events_of_their_own_alone(
         return capsys.readouterr().out
 
     count = ("sql", "--json", "SELECT count(*) AS n FROM events")
+    assert json.loads(server.get("/database")[1])["path"] == server.database
     questions = [(name, "--json") for name in ("files", "commands", "failures", "durations")]
     assert asks(*count) == '{"n": 6}\n'
     assert all(asks(*words) for words in (*questions, ("export", "--format", "jsonl")))
     with effective_user(STRANGER):
+        assert list(json.loads(server.get("/database")[1])) == ["id"]
         assert asks(*count) == '{"n": 0}\n'
         assert not any(asks(*words) for words in (*questions, ("export", "--format", "jsonl")))

@@ -57,6 +57,9 @@ class Scripted:
     def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
         return ((place, line) for place, line in sorted(self.kept.items()) if after < place <= through)
 
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        raise NotImplementedError
+
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Feed]]:

@@ -124,6 +124,9 @@ class Kept:
     def between(self, after: int, through: int) -> Iterator[tuple[int, bytes]]:
         return ((n, json.dumps({"_ts": ts}).encode()) for n, ts in self.events if after < n <= through)
 
+    def of_session(self, host: str | None, uid: int | None, session: str, limit: int) -> Iterator[tuple[int, bytes]]:
+        raise NotImplementedError
+
 
 @pytest.mark.parametrize(
     ("source", "same"),

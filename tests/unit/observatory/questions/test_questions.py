@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.questions.changes import TOOLS, change
 from observatory.questions.durations import Durations, bar, durations
-from observatory.questions.tables import COLUMNS, asked, rows
+from observatory.questions.tables import COLUMNS, asked, loaded, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def edited(tool: str, given: Any, done: Any = None) -> dict[str, Any]:
@@ -66,6 +69,11 @@ def test_what_changes_no_file_is_no_change() -> None:
         assert change(event) is None
 
 
+def told(lines: list[bytes], sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    headings, answer = asked(loaded(lines, sql), sql)
+    return headings, list(answer)
+
+
 values = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3)
@@ -93,7 +101,7 @@ def test_every_event_is_taken(event: dict[str, Any]) -> None:
     durations([line])
     (row,) = rows([line])
     assert len(row) == len(COLUMNS)
-    headings, answer = asked([line], "SELECT * FROM events")
+    headings, answer = told([line], "SELECT * FROM events")
     assert headings == COLUMNS
     assert len(list(answer)) == 1
 
@@ -128,14 +136,35 @@ LINES = [
 
 
 def test_sql_is_asked_about_whole_events() -> None:
-    headings, answer = asked(
+    headings, answer = told(
         LINES, "SELECT id, json_extract(line, '$.n[0]') AS n FROM events WHERE uid = 7 ORDER BY id DESC"
     )
     assert (headings, list(answer)) == (("id", "n"), [(2, 2), (1, 1), (0, 0)])
-    _, answer = asked(
+    _, answer = told(
         LINES, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x < 5) SELECT max(x) FROM c"
     )
     assert list(answer) == [(5,)]
+
+
+def test_only_what_a_question_is_about_is_kept_of_events() -> None:
+    for sql, kept in (
+        ("SELECT uid FROM events", (None, 7, None)),
+        ("SELECT line, id FROM events", (0, None, LINES[0])),
+    ):
+        connection = loaded(LINES, sql)
+        assert connection.execute("SELECT id, uid, CAST(line AS BLOB) FROM events LIMIT 1").fetchone() == kept
+        connection.close()
+    assert told(LINES, "SELECT count(*) AS n FROM events") == (("n",), [(3,)])
+    assert "events" in told(LINES, "EXPLAIN QUERY PLAN SELECT uid FROM events")[1][0][3]
+
+
+def test_what_is_no_question_is_refused_before_any_event_is_read() -> None:
+    def nothing() -> Iterator[bytes]:
+        raise AssertionError("an event was read")
+        yield b""
+
+    with pytest.raises(ObservatoryError, match="no such column: nowhere"):
+        loaded(nothing(), "SELECT nowhere FROM events")
 
 
 @pytest.mark.parametrize(
@@ -153,5 +182,5 @@ def test_sql_is_asked_about_whole_events() -> None:
 )
 def test_whatever_is_no_reading_is_refused_with_the_reason(sql: str, why: str) -> None:
     with pytest.raises(ObservatoryError, match=why) as caught:
-        list(asked(LINES, sql)[1])
+        list(told(LINES, sql)[1])
     assert caught.value.status is ExitStatus.USAGE

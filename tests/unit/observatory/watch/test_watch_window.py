@@ -41,6 +41,8 @@ def places(window: Window) -> list[int]:
         ("since=1h", []),
         ("until=1h tool=edit", [3]),
         ("until=2026-01-01", []),
+        ("since=soon", []),
+        ("until=soon", []),
     ],
 )
 def test_a_filter_leaves_what_it_names(text: str, found: list[int]) -> None:
@@ -59,7 +61,7 @@ def test_a_filter_leaves_what_it_names(text: str, found: list[int]) -> None:
 
 @given(st.text())
 def test_every_text_is_a_filter_and_each_row_either_matches_or_not(text: str) -> None:
-    assert read_filter(text, NOW).matches(line(1, message="hello")) in {True, False}
+    assert read_filter(text, NOW).matcher()(line(1, message="hello")) in {True, False}
 
 
 @given(st.lists(st.sampled_from(["a", "b"]), max_size=40), st.integers(0, 40))
@@ -72,6 +74,18 @@ def test_filtering_before_and_after_the_rows_come_is_the_same(names: list[str], 
         window.append(rows[cut:])
     late.choose(Filter((("event", ("a",)),)))
     assert places(early) == places(late) == [r.place for r in reversed(rows) if r.event == "a"]
+
+
+def test_what_only_the_whole_event_has_is_shown_once_it_was_found_there() -> None:
+    window = Window()
+    window.append([line(1, "PreToolUse", tool_name="Bash"), line(2, "PreToolUse", tool_name="Edit"), line(3)])
+    window.choose(read_filter("deep tool=e", NOW))
+    assert places(window) == []
+    window.found([1, 2])
+    assert places(window) == [2], "the others are not of that tool"
+    window.choose(read_filter("deeper", NOW))
+    assert places(window) == []
+    assert window.places == (0, 3)
 
 
 def test_it_holds_still_and_counts_what_is_new() -> None:
