@@ -261,6 +261,13 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session
+def settings(session: nox.Session) -> None:
+    """The README's two commands where little is installed or much is forbidden; the second whole by $SETTINGS=whole."""
+    install(session, "harness")
+    pytest(session, "tests/platforms/settings")
+
+
+@nox.session
 def jobs(session: nox.Session) -> None:
     """What the workflow's Linux jobs run, in clean containers."""
     install(session, "harness")

@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
 
     Of a command the exit status is its own; of a process that was followed, 0 if no call failed, else 1.
     """
-    from harness.cli import following
-
     if options.behind_dashes is not None or (not options.words and options.pid is not None):
+        from harness.cli import following
+
         return following.run(options)
     if len(options.words) != 1:
         print(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import Mount
 
 from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
@@ -82,8 +83,9 @@ class DockerEngine:
                     raise PlaceError(f"no {self.name} engine answers at {path}: {error.strerror or error}") from None
 
     def environment(self) -> dict[str, str]:
-        """Where the API is, as docker's library reads it from the environment."""
-        return dict(os.environ)
+        """Where the API is, as docker's library reads it from the environment; a rootless engine of the user's too."""
+        own = _rootless()
+        return dict(os.environ) if own is None else {**os.environ, "DOCKER_HOST": own}
 
     def options(self) -> dict[str, Any]:
         """How a place's container differs from Docker's usual ones."""
@@ -100,7 +102,8 @@ class DockerEngine:
 
     def command(self) -> list[str]:
         """The command-line client."""
-        return ["docker"]
+        own = _rootless()
+        return ["docker"] if own is None else ["docker", "--host", own]
 
     def available(self) -> str | None:
         """`None` if an engine answers, else what to install or change."""
@@ -144,10 +147,10 @@ class DockerEngine:
 
         container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
         container.with_command(["python3", *OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
-        for bind in binds:
-            container.with_volume_mapping(bind.source, bind.target, "ro")
+        # Unlike a volume, a mount is refused where the engine does not see its source: that would be made, and empty.
+        mounted = [Mount(bind.target, bind.source, type="bind", read_only=True) for bind in binds]
         token = secrets.token_hex(8)
-        container.with_kwargs(**self.options(), labels={MARK: "place", CLAIM: token})
+        container.with_kwargs(**self.options(), mounts=mounted, labels={MARK: "place", CLAIM: token})
         # From creation until the agent is there, the container does not end with this process.
         claim = leftovers.claim(self._kind(), token)
         try:
@@ -252,6 +255,15 @@ class Attachment:
     def diagnosis(self) -> str:
         """What was written on standard error."""
         return self._said.decode(errors="replace")
+
+
+def _rootless() -> str | None:
+    """The address of the user's own rootless engine, if it is there and nothing else is named or open to the user."""
+    path = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/docker.sock"
+    system = DEFAULT.removeprefix("unix://")
+    if "DOCKER_HOST" in os.environ or os.access(system, os.W_OK) or not os.access(path, os.W_OK):
+        return None
+    return f"unix://{path}"
 
 
 def _terminal() -> tuple[str, ...]:

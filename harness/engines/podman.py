@@ -9,14 +9,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import shutil
+import socket
 import subprocess
+import time
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from docker.types import Ulimit
 
 from harness.engines import leftovers
+from harness.engines.cache.directory import last_line
 from harness.engines.docker import DockerEngine
 from harness.engines.protocol import PlaceError
 
@@ -30,7 +35,8 @@ LIMITS = [Ulimit(name=name, soft=most, hard=most) for name, most in (("nofile", 
 on the whole machine (getrlimit(2)): with few, the crowd in one place would stop a server in another.
 """
 SERVICE = """
-"$@" system service --time=0 "unix://$SOCKET" >/dev/null &
+"$@" system service --time=0 "unix://$SOCKET" 2>"$SOCKET.log" &
+exec >/dev/null  # the one end of this pipe is podman's alone, and so says whether it is there
 read -r never  # nobody writes: this ends with the harness
 kill "$!"
 wait
@@ -88,37 +94,40 @@ class Service:
         # crun refuses machines with both versions of cgroups mounted; runc takes them.
         runtime = ["--runtime", "runc"] if shutil.which("runc") else []
         self._claim = leftovers.make_directory("podman-")
-        socket = f"{self._claim.which}/s"
-        self.address = f"unix://{socket}"
+        path = f"{self._claim.which}/s"
+        self.address = f"unix://{path}"
         self._process = subprocess.Popen(
             ["sh", "-c", SERVICE, "sh", podman, *runtime],
-            env={**os.environ, "SOCKET": socket},
+            env={**os.environ, "SOCKET": path},
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=[self._claim.lock.fileno()],
         )
         atexit.register(self.end)
-        self._wait(podman, socket)
+        self._wait(path)
 
     def end(self) -> None:
         """End the service."""
         self._process.communicate()
         leftovers.remove(self._claim)
 
-    def _wait(self, podman: str, socket: str) -> None:
-        """Until the service answers: podman's own client tries for a while, and says what is wrong if it does not."""
-        command = [podman, "--url", f"unix://{socket}", "version"]
-        said = ""
-        for _ in range(ATTEMPTS):
-            asked = subprocess.run(command, capture_output=True, text=True, check=False)
-            if asked.returncode == 0:
-                return
-            said = asked.stderr.strip().rpartition("\n")[2]
-        self.end()
-        raise PlaceError(f"podman's service does not answer: {said}")
+    def _wait(self, path: str) -> None:
+        """Until somebody listens there. Raises PlaceError with podman's last words if it ends, or takes too long."""
+        assert self._process.stdout is not None
+        until = time.monotonic() + PATIENCE
+        with socket.socket(socket.AF_UNIX) as probe:
+            while probe.connect_ex(path) != 0:
+                if select.select([self._process.stdout], [], [], INTERVAL)[0] or time.monotonic() > until:
+                    said = ""
+                    with contextlib.suppress(FileNotFoundError):
+                        said = Path(f"{path}.log").read_text(encoding="utf-8", errors="replace")
+                    self.end()
+                    raise PlaceError(f"podman's service does not answer: {last_line(said)}")
 
 
-ATTEMPTS = 30
-"""How often the service is asked whether it is there; each takes podman some 0.1 s or more."""
+INTERVAL = 0.02
+"""Seconds between two looks at whether it listens."""
+PATIENCE = 30.0
+"""Seconds that it may take to listen, on a machine that has much else to do."""

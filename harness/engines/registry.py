@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from harness.engines.cache.images import OF_PLACES, SUITES
 from harness.engines.error import PlaceError
@@ -29,6 +30,11 @@ LIBRARIES = {"docker": ("docker", "testcontainers"), "podman": ("docker", "testc
 AUTOMATIC = ("docker", "namespace")
 """The engines that `auto` tries, in this order."""
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Where an engine may be this machine's own; it may also be another's, forwarded by ssh."""
+TRIAL = "/opt/harness-trial"
+"""Where the place that is made to see whether one can be has a file of this machine's."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,8 +53,9 @@ def engine(name: str) -> Engine:
 def choose(name: str = "auto", image: str | None = None) -> Engine:
     """An engine that works here: the named one, or for `auto` the first that does, saying which and why.
 
-    For `auto` an engine works if it sees the files of this machine, and has the image that places are made of if none
-    is named; that is made now. Raises PlaceError with what to install if there is none.
+    For `auto` docker works if it has the image that places are made of, which is made now if none is named, and if a
+    place of it can be made, which is tried, and sees the files of this machine. Raises PlaceError with what to install
+    if no engine works.
     """
     if name != "auto":
         chosen = engine(name)
@@ -59,12 +66,13 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
     for candidate_name in AUTOMATIC:
         try:
             candidate = engine(candidate_name)
-            reason = candidate.available() or _far(candidate_name)
-            if reason is None and image is None:
-                candidate.image_with(SUITES[0], OF_PLACES)
+            reason = _far(candidate_name) or candidate.available()
+            if reason is None and candidate_name == "docker":
+                if image is None:
+                    candidate.image_with(SUITES[0], OF_PLACES)
+                reason = _tried(candidate, image)
         except PlaceError as error:
-            reasons.append(str(error))
-            continue
+            reason = str(error)
         if reason is None:
             _log.warning(
                 "engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)"
@@ -74,10 +82,32 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
     raise PlaceError("no engine works here: " + "; ".join(reasons))
 
 
+def _tried(candidate: Engine, image: str | None) -> str | None:
+    """Why places of an engine that answers are of no use here; `None` if one was made and sees this machine's files."""
+    from harness.engines.leftovers import temporary_directory  # noqa: PLC0415 - needs a Unix
+    from harness.world import ROOT  # noqa: PLC0415
+
+    with temporary_directory("harness-") as directory:
+        directory.chmod(0o755)
+        (directory / "seen").touch()
+        try:
+            with candidate.open(image=image, mounts=[f"{directory}:{TRIAL}"]) as place:
+                if place.run(["test", "-e", f"{TRIAL}/seen"], ROOT).status == 0:
+                    return None
+        except PlaceError as error:
+            if str(directory) not in str(error):
+                return str(error)
+    return (
+        f"the {candidate.name} engine does not see the files of this machine, so it runs on another one or outside of "
+        f"this container; for what needs none, --engine {candidate.name}"
+    )
+
+
 def _far(name: str) -> str | None:
     """Why places of an engine would not see this machine's files; `None` if they may."""
     host = os.environ.get("DOCKER_HOST", "")
-    if name == "docker" and host and not host.startswith("unix://"):
+    to = urlsplit(host)
+    if name == "docker" and host and to.scheme != "unix" and to.hostname not in LOOPBACK:
         return (
             f"DOCKER_HOST is {host}, and a container there does not see the files of this machine; for what needs "
             "none, --engine docker"

@@ -106,9 +106,12 @@ def _serve(options: argparse.Namespace, log: Callable[[str], None]) -> ExitStatu
     except ObservatoryError as error:
         log(str(error))
         return error.status
-    except (ValueError, ImportError) as error:
+    except ValueError as error:
         log(str(error))
         return ExitStatus.USAGE
+    except ImportError as error:
+        log(str(error))
+        return ExitStatus.FAILED
     try:
         serve(settings, log)
     except ObservatoryError as error:

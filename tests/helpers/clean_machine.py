@@ -30,11 +30,17 @@ def way_to_packages() -> dict[str, str]:
 
 @contextmanager
 def clean_machine(
-    image: str, directory: Path, inside: str, environment: Mapping[str, str], *, plain: bool = False
+    image: str,
+    directory: Path,
+    inside: str,
+    environment: Mapping[str, str],
+    *,
+    plain: bool = False,
+    network: str = "host",
 ) -> Iterator[Container]:
     """A container of that image with `directory` at `inside`, and with this machine's network and way to packages.
 
-    It may make namespaces, unless it is `plain`, as Docker makes them.
+    It may make namespaces, unless it is `plain`, as Docker makes them. `network` is another one of the engine's.
     """
     way = way_to_packages()
     files = {value for value in way.values() if Path(value).is_file()}
@@ -48,7 +54,7 @@ def clean_machine(
         entrypoint=[],
         environment={**way, **environment, "LANG": "C.UTF-8"},
         init=True,
-        network_mode="host",
+        network_mode=network,
         security_opt=[] if plain else ["seccomp=unconfined", "apparmor=unconfined"],
         volumes=[f"{directory}:{inside}", *(f"{Path(file).resolve()}:{file}:ro" for file in files)],
         working_dir=inside,

@@ -6,8 +6,10 @@ Each is given nothing, something wrong, and something right.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import pty
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -16,76 +18,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.namespace import NamespaceEngine
+from tests.helpers.clean_machine import way_to_packages
+from tests.packaging.commands import COMMANDS, Command
 from tests.packaging.conftest import EXTRAS, INSTALLS, brings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-NAMESPACE = ("--engine", "namespace")
-SWEEP = (*NAMESPACE, "--shard", "1/512", "--worlds", "1")
-LISTEN = """
-import os, socket, sys
-os.umask(0o117)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[1])
-listener.listen()
-while True:
-    listener.accept()
-"""
-SERVER = ("python3", "-c", LISTEN, "{socket}")
-
-
-@dataclass(frozen=True)
-class Command:
-    """A subcommand: the library that it needs beyond the core's, what is wrong and right for it, and how it then ends.
-
-    `nothing` is how it ends when it is given nothing, or else `least`; `stays` is what it says when it is there to
-    stay; `asks` is whether it is for a server that runs.
-    """
-
-    program: str
-    name: str
-    needs: str = ""
-    nothing: tuple[int, ...] = (0,)
-    wrong: tuple[str, ...] = ("--nonsense",)
-    right: tuple[str, ...] = ()
-    ends: tuple[int, ...] = (0,)
-    stays: str = ""
-    least: tuple[str, ...] = ()
-    asks: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.program}-{self.name}"
-
-
-FORWARD = ("--to", "nats://127.0.0.1:1", "--once")
-COMMANDS = (
-    Command("observatory", "serve", right=("--database", "{home}/db"), stays="listening on"),
-    Command("observatory", "events", right=("--json",), asks=True),
-    Command("observatory", "sessions", right=("--json",), asks=True),
-    Command("observatory", "whoami", right=("--json",), asks=True),
-    # Without a terminal it says that it needs one, whatever is installed.
-    Command("observatory", "watch", nothing=(1, 2), ends=(1, 2), asks=True),
-    Command("observatory", "web", "starlette", wrong=("--port", "none"), stays="http://127.0.0.1:", asks=True),
-    Command("observatory", "forward", "nats", nothing=(2,), right=FORWARD, asks=True),
-    Command("observatory", "doctor", nothing=(0, 1), ends=(0, 1), asks=True),
-    Command("observatory", "install-hooks", nothing=(2,), right=("--global", "--dry-run")),
-    Command("observatory", "uninstall-hooks", nothing=(2,), right=("--global", "--dry-run")),
-    Command("observatory", "completion", nothing=(2,), wrong=("ash",), right=("fish",)),
-    Command("harness", "run", "rich", (2,), ("no-such-world",), ("home-0750", *NAMESPACE)),
-    Command("harness", "check", "rich", (0,), ("no-such-server",), (*NAMESPACE, "--only", "mode", "--", *SERVER)),
-    Command("harness", "scenarios", "rich"),
-    Command("harness", "explain", "", (2,), ("/", "--uid", "x"), ("{home}/s", "--user", "root"), asks=True),
-    Command("harness", "capture", "tomlkit", (2,), ("/",), ("{home}/s", "-o", "{home}/world.toml"), asks=True),
-    Command("harness", "shell", "", (2,), ("home-0750",), ("home-0750", "--as", "ali", *NAMESPACE)),
-    Command(
-        "harness", "sweep", "hypothesis", wrong=("--worlds", "x"), right=SWEEP, least=SWEEP
-    ),  # all of it takes a minute
-    Command("harness", "merge", "", (2,), ("/nowhere",), ("{home}/sweep.jsonl",)),
-    Command("harness", "images", "docker", (0, 69), ("sarge",), (), (0, 69)),
-    Command("harness", "completion", "", (2,), ("ash",), ("zsh",)),
-)
 SWEPT = {
     "attempts": 1,
     "disagreements": 0,
@@ -96,6 +36,16 @@ SWEPT = {
     "seed": 0,
 }
 """What a sweep says at its end."""
+REFUSED = (1, 2, 69, 77, 127)
+"""How a command ends that can't do what it is given, by the documents of both."""
+ANSWER = {
+    "type": "assistant",
+    "sessionId": "s",
+    "timestamp": "2026-11-29T10:38:44.950Z",
+    "requestId": "r",
+    "message": {"id": "m", "model": "claude-opus-4-8", "usage": {"input_tokens": 1, "output_tokens": 1}},
+}
+"""A line of Claude Code's transcripts."""
 
 
 @dataclass(frozen=True)
@@ -109,59 +59,80 @@ class Environment:
         """Whether it is installed there, by one extra or another."""
         return any(self.place.glob(f"lib/python*/site-packages/{library}"))
 
-    def start(self, program: str, *words: str) -> subprocess.Popen[str]:
+    @contextlib.contextmanager
+    def started(
+        self, program: str, *words: str, terminal: bool = False
+    ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+        """A command, and the descriptor of all that it says: on a terminal of its own, or else without one."""
         variables = {"CLAUDE_UNIX_HOOK_WATCHER": f"{self.home}/s", "HOME": str(self.home), "PATH": os.environ["PATH"]}
-        filled = [word.replace("{home}", str(self.home)) for word in words]
-        return subprocess.Popen(
-            [self.place / "bin" / program, *filled],
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        with subprocess.Popen(
+            [self.place / "bin" / program, *(word.replace("{home}", str(self.home)) for word in words)],
             cwd=self.home,
-            env={**variables, "HARNESS_ENGINE": "namespace", "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+            env={**way_to_packages(), **variables, "HARNESS_ENGINE": "namespace", "LANG": "C.UTF-8", "TERM": "xterm"},
+            stdin=theirs if terminal else subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            try:
+                yield process, ours
+            finally:
+                os.close(ours)
 
-    def run(self, program: str, *words: str, stays: str = "") -> tuple[int, str]:
+    def run(self, program: str, *words: str, stays: str = "", terminal: bool = False) -> tuple[int, str]:
         """How a command ended, and all that it said; what stays is ended as soon as it has said what `stays` says."""
-        with self.start(program, *words) as process:
-            assert process.stdout is not None
-            said = ""
-            if stays:
-                for line in process.stdout:
-                    said += line
-                    if stays in line:
-                        process.send_signal(signal.SIGTERM)
-                        break
-            said += process.stdout.read()
-            return process.wait(timeout=60), said
+        with self.started(program, *words, terminal=terminal) as (process, descriptor):
+            said = b""
+            while piece := read(descriptor):
+                said += piece
+                if stays and stays.encode() in said:
+                    stays = ""
+                    process.send_signal(signal.SIGTERM)
+            return process.wait(timeout=60), said.decode(errors="replace")
+
+
+def read(descriptor: int) -> bytes:
+    """What is said next; nothing at the end, which a terminal tells by EIO."""
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
 
 
 @pytest.fixture
 def there(environment: Callable[[str], Path], install: str, tmp_path: Path) -> Environment:
     (tmp_path / "sweep.jsonl").write_text(f"{json.dumps(SWEPT)}\n", encoding="utf-8")
+    transcripts = tmp_path / ".claude" / "projects" / "p"
+    transcripts.mkdir(parents=True)
+    (transcripts / "s.jsonl").write_text(f"{json.dumps(ANSWER)}\n", encoding="utf-8")
     return Environment(environment(install), tmp_path)
 
 
 @contextlib.contextmanager
 def served(there: Environment) -> Iterator[None]:
     """A server for the clients."""
-    with there.start("observatory", "serve", "--database", "{home}/db") as server:
-        assert server.stdout is not None
-        while "listening on" not in server.stdout.readline():
-            pass
+    with there.started("observatory", "serve", "--database", "{home}/db") as (server, descriptor):
+        said = b""
+        while b"listening on" not in said:
+            piece = read(descriptor)
+            assert piece, said
+            said += piece
         try:
             yield
         finally:
             server.send_signal(signal.SIGTERM)
-            server.stdout.read()
+            while read(descriptor):
+                pass
 
 
-def cases(command: Command) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], str]]:
-    """Nothing, something wrong and, last, something right: the words, how it may end, and what it says if it stays."""
-    yield command.least, command.nothing, command.stays
-    yield command.wrong, (1, 2, 69), ""
-    yield command.right, command.ends, command.stays
+def cases(command: Command) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], bool]]:
+    """Nothing, something wrong and, last, something right: the words, how it may end, and whether on a terminal."""
+    yield command.least, command.nothing, False
+    yield command.wrong, REFUSED, False
+    yield command.right, command.ends, command.terminal
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
@@ -171,9 +142,12 @@ def test_a_command_works_or_says_what_it_lacks(there: Environment, install: str,
         pytest.skip(why)
     lacks = bool(command.needs) and not there.has(command.needs)
     said = ""
+    if command.after:
+        with served(there):
+            pass
     with served(there) if command.asks else contextlib.nullcontext():
-        for words, ends, stays in cases(command):
-            status, said = there.run(command.program, command.name, *words, stays="" if lacks else stays)
+        for words, ends, terminal in cases(command):
+            status, said = there.run(command.program, command.name, *words, stays=command.stays, terminal=terminal)
             assert "Traceback" not in said, said
             if "pip install" in said:
                 lacking = said.rpartition("claude-observatory[")[2].partition("]")[0]

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import harness.cli.main
 import observatory
+import observatory.cli.main
 import release.version
 from release.version import CHANGELOG, MODULE, ROOT, UNRELEASED, VersionError, bumped, notes, released, version
+from tests.packaging.commands import COMMANDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +73,9 @@ def test_bump_writes_both_and_nothing_if_one_can_not_be(
     assert release.version.main() == 2
     assert version(module.read_text()) == "0.2.0"
     assert capsys.readouterr().err.startswith("bump: ")
+
+
+def test_every_command_is_in_the_matrix_of_installs() -> None:
+    there = {("observatory", name) for name in observatory.cli.main.COMMANDS}
+    there |= {("harness", name) for name in harness.cli.main.COMMANDS}
+    assert {(command.program, command.name) for command in COMMANDS} == there

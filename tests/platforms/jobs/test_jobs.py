@@ -34,6 +34,7 @@ LONG = [
     "plugin",
     "packaging",
     "pythons",
+    "settings",
     "client",
     "web",
     "fleet",

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import docker
 import pytest
-from docker.errors import ImageNotFound
 
-from harness.engines.cache.directory import debian, locked
 from tests.helpers.clean_machine import clean_machine
 from tests.helpers.containers import run
+from tests.helpers.debian_images import image_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,26 +22,6 @@ ROOT = Path(__file__).parents[3]
 RELEASES = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 """Each release and its Python."""
 PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "procps", "passwd", "util-linux")
-OPTIONS = ('--aptopt=Acquire::Check-Valid-Until "false"',)
-"""A mirror's list of sid may be older than the week for which it is valid."""
-
-
-def image_of(suite: str) -> str:
-    """The image of a release, made now if the engine lacks it."""
-    digest = hashlib.sha256(" ".join((suite, *PACKAGES)).encode()).hexdigest()[:12]
-    name, tag = "claude-observatory-pythons", f"{suite}-{digest}"
-    with contextlib.closing(docker.from_env(timeout=600)) as client, locked(f"image-{tag}"):
-        try:
-            client.images.get(f"{name}:{tag}")
-        except ImageNotFound:
-            archive = Path(f"/var/tmp/{name}-{tag}.tar")
-            try:
-                debian(suite, archive, "minbase", PACKAGES, OPTIONS)
-                said = client.api.import_image_from_file(str(archive), repository=name, tag=tag)
-                assert "error" not in json.loads(said.splitlines()[-1]), said
-            finally:
-                archive.unlink(missing_ok=True)
-    return f"{name}:{tag}"
 
 
 @pytest.fixture
@@ -55,7 +30,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Containe
     tmp_path.chmod(0o755)
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(checkout)], check=True)
-    with clean_machine(image_of(request.param), checkout, "/checkout", {}) as container:
+    with clean_machine(image_of(request.param, PACKAGES), checkout, "/checkout", {}) as container:
         yield container
 
 

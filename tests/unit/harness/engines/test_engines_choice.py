@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -13,19 +14,26 @@ import harness.engines.registry
 from harness.engines.extras import is_installed
 from harness.engines.mount_option import MountOption, parse
 from harness.engines.namespace import NamespaceEngine
-from harness.engines.protocol import PlaceError
+from harness.engines.protocol import Completed, PlaceError
 from harness.engines.registry import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from harness.world import Principal
+
+Sight = Literal["yes", "none can be made", "refuses", "an empty directory"]
 
 
 class Fake:
-    def __init__(self, name: str, reason: str | None, no_image: str | None) -> None:
+    """`sees`: whether its places see this machine's files; else the engine refuses, or has an empty directory there."""
+
+    def __init__(self, name: str, reason: str | None, no_image: str | None, sees: Sight) -> None:
         self.name = name
         self.reason = reason
         self.no_image = no_image
+        self.sees = sees
 
     def available(self) -> str | None:
         return self.reason
@@ -35,6 +43,23 @@ class Fake:
             raise PlaceError(self.no_image)
         return suite
 
+    @contextlib.contextmanager
+    def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> Iterator[Fake]:
+        if self.sees == "none can be made":
+            raise PlaceError("unable to apply caps")
+        if self.sees == "refuses":
+            raise PlaceError(f"no such source: {parse(mounts[0]).source}")
+        yield self
+
+    def run(self, command: Sequence[str], principal: Principal) -> Completed:
+        return Completed(0 if self.sees == "yes" else 1, "", "")
+
+
+@pytest.fixture
+def sight() -> dict[str, Sight]:
+    """What places of an engine see, if not this machine's files."""
+    return {}
+
 
 @pytest.fixture
 def imageless() -> dict[str, str]:
@@ -43,11 +68,17 @@ def imageless() -> dict[str, str]:
 
 
 @pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch, imageless: dict[str, str]) -> dict[str, str | None]:
+def engines(
+    monkeypatch: pytest.MonkeyPatch, imageless: dict[str, str], sight: dict[str, Sight]
+) -> dict[str, str | None]:
     """Why each engine does not work here; change it before choosing."""
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     reasons: dict[str, str | None] = {"docker": None, "namespace": None}
-    monkeypatch.setattr(harness.engines.registry, "engine", lambda name: Fake(name, reasons[name], imageless.get(name)))
+    monkeypatch.setattr(
+        harness.engines.registry,
+        "engine",
+        lambda name: Fake(name, reasons[name], imageless.get(name), sight.get(name, "yes")),
+    )
     return reasons
 
 
@@ -88,8 +119,31 @@ def test_auto_goes_on_where_docker_is_another_machine_s(
         assert choose("auto").name == "namespace"
     assert "DOCKER_HOST is ssh://far" in caplog.text
     assert choose("docker").name == "docker"
-    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
-    assert choose("auto").name == "docker"
+    for near in ("unix:///run/user/1000/docker.sock", "tcp://127.0.0.1:2375"):
+        monkeypatch.setenv("DOCKER_HOST", near)
+        assert choose("auto").name == "docker"
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        ("none can be made", "unable to apply caps"),
+        ("refuses", "does not see the files of this machine"),
+        ("an empty directory", "does not see the files of this machine"),
+    ],
+)
+def test_auto_goes_on_where_no_place_of_docker_s_is_of_use(
+    engines: dict[str, str | None],
+    sight: dict[str, Sight],
+    seen: Sight,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sight["docker"] = seen
+    with caplog.at_level(logging.WARNING):
+        assert choose("auto").name == "namespace"
+    assert why in caplog.text
+    assert choose("docker").name == "docker"
 
 
 @pytest.mark.parametrize("library", ["docker", "testcontainers"])
