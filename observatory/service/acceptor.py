@@ -102,10 +102,9 @@ class Acceptor:
         if not self.accepting:
             return 0
         told: dict[Account, int] = {}
-        most = until = self._at_once if alone else ACCEPTS_PER_TURN
+        others = False
+        most = self._at_once if alone else ACCEPTS_PER_TURN
         for count in range(most):
-            if count == until:
-                break
             try:
                 descriptor, _ = self._accept()
             except BlockingIOError:
@@ -120,16 +119,21 @@ class Acceptor:
             if not SENDS_BY_FLAG:
                 os.set_blocking(descriptor, False)
             sock = _ADOPT(_UNIX, _STREAM, 0, descriptor)
-            if told and told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:
+            if not told:
+                self._accept_one(sock, told)
+                continue
+            if told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:
                 sock.close()
-            elif self._accept_one(sock, told) and told:
-                until = min(until, max(count, _ENOUGH))
+            elif self._accept_one(sock, told):
+                others = True
+            if others and count + 1 >= _ENOUGH:
+                break
         if self._hold:
             self._hold -= 1
         else:
             self._at_once = min(ACCEPTS_PER_TURN, 2 * most)
             self._backoff = 0
-        return most
+        return count + 1
 
     def _accept_one(self, sock: socket.socket, told: dict[Account, int]) -> bool:
         """Whether it is one of an account of which none is turned away."""

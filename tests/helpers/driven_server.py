@@ -139,6 +139,15 @@ class DrivenServer:
             found = {number: watched.get(number, 0) for number in said}
             assert found == said, (found, said)
 
+    @property
+    def waiting(self) -> int:
+        """How many have connected and are not accepted yet."""
+        return len(self._uids)
+
+    def accept(self) -> int:
+        """Accept as in a turn that has something else to do; how many the server says that there were."""
+        return self.server._acceptors[0][1].accept()
+
     def states(self) -> list[str]:
         """What the connections are doing, in no order."""
         return [each.state.name for each in self.connections.open]
