@@ -28,7 +28,7 @@ LOCKS = ROOT / "locks"
 
 HARNESS = ["pyproject.toml", "--all-extras", "--group", "tests", "--group", "build"]
 SERVER = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "server").glob("test_*.py"))
-ENDURANCE = [f"tests/server/test_{name}.py" for name in ("bench", "crash", "faults", "fuzz", "starts")]
+ENDURANCE = [f"tests/server/test_{name}.py" for name in ("bench", "crash", "faults", "fuzz", "scale", "starts")]
 # What has a session of its own, since it takes longer than people like to wait for the main suite.
 ORACLE = [
     "tests/properties/test_oracle_search.py",
@@ -438,6 +438,14 @@ def bench(session: nox.Session) -> None:
     install(session, "bench")
     for benchmark in sorted((ROOT / "benchmarks").glob("*.py")):
         session.run("python", str(benchmark), *session.posargs)
+
+
+@nox.session
+def scale(session: nox.Session) -> None:
+    """The part of `bench` that says how far one machine goes: ten million events, crowds, forwarders to NATS."""
+    install(session, "bench")
+    for name in ("scale", "crowds", "forwarding"):
+        session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 
 @nox.session

@@ -16,6 +16,17 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "observatory", *arguments]
 
 
+def with_deadline(seconds: float, *arguments: str) -> list[str]:
+    """The command with another deadline for peers than `observatory.service.limits` has: what is done when it is over
+    does not depend on how long it was.
+    """
+    text = (
+        "import sys; from observatory.service import limits; limits.DEADLINE = float(sys.argv.pop(1)); "
+        "from observatory.cli.main import main; sys.exit(main())"
+    )
+    return [sys.executable, "-c", text, str(seconds), *arguments]
+
+
 def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     """The command, started in the tester's own environment; it says each line at once."""
     return subprocess.Popen(command(*arguments), text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **options)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.helpers.deadline import until
 from tests.helpers.directories import short_directory
 from tests.helpers.hook_client import HookClient
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_command import command, environment, with_deadline
 from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ class ObservatoryServer:
         stdout: int | None = None,
         stderr: int | None = None,
         pass_fds: Sequence[int] = (),
+        deadline: float | None = None,
     ) -> None:
+        """`deadline` is the seconds that a peer has, where it is not to be the real one."""
         self.path = f"{directory}/{name}"
         self.database = f"{directory}/{name}.db"
         self.output = directory / f"{name}.out"
         self.log: list[str] = []
-        serve = command("serve", "--socket", self.path, "--database", self.database, *arguments)
-        self._command = [*prefix, *serve]
+        serve = ("serve", "--socket", self.path, "--database", self.database, *arguments)
+        self._command = [*prefix, *(command(*serve) if deadline is None else with_deadline(deadline, *serve))]
         self._environment = environment(directory, **(variables or {}))
         self._stdout = stdout
         self._stderr = stderr
