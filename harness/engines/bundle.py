@@ -1,4 +1,5 @@
-"""How programs get into a place: as text, by `harness.inside.loader`, each with the modules that it needs.
+"""How programs get into a place: as text, by `harness.inside.loader`, each with the modules that it needs. Where the
+interpreter there is this very one, they may come compiled.
 
 A program is a module with `main(**arguments)`, of `harness.inside` or of another package, that imports nothing but the
 standard library and modules of `harness.inside`; those alone are sent along.
@@ -10,14 +11,16 @@ import importlib.util
 import json
 import re
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.inside import loader
-from harness.inside.delivery import OPTIONS, call, packed, starting, whole
+from harness.inside.delivery import OPTIONS, call, compiled, packed, starting, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import CodeType
 
     from harness.inside.messages import EncodedPrincipal, Order, PersonalOrder
 
@@ -36,6 +39,12 @@ _IMPORT = re.compile(rf"^[ \t]*from ({re.escape(PACKAGE)}[\w.]*) import (\([^)]*
 def delivery(program: str, **arguments: Any) -> str:
     """What a program that runs `COMMAND` or `START` reads on its standard input; the rest of that is its own."""
     return _packed(program) + call(program, arguments)
+
+
+def compiled_delivery(program: str, **arguments: Any) -> str:
+    """As `delivery`, for a `START` that is run by this very interpreter."""
+    order: Order = {"sources": _compiled(program), "program": program, "arguments": arguments}
+    return compiled(order)
 
 
 def self_contained(program: str, **arguments: Any) -> str:
@@ -81,6 +90,19 @@ def sources(program: str) -> dict[str, str]:
             package = name.rpartition(".")[0]
             if package.startswith(PACKAGE):
                 ahead.append(package)
+    return found
+
+
+@cache
+def _compiled(program: str) -> dict[str, str | CodeType]:
+    """The modules that a program needs, as what Python keeps of them beside their text; the loader, which some of them
+    send on, as text.
+    """
+    found: dict[str, str | CodeType] = {}
+    for name, text in sources(program).items():
+        file = _file(name)
+        code = None if file is None or name == loader.NAME else SourceFileLoader(name, str(file)).get_code(name)
+        found[name] = code or text
     return found
 
 

@@ -83,7 +83,7 @@ class HostEngine:
             for mount in brought:
                 _copy(mount, base)
             pipes = Pipes([sys.executable, *OPTIONS, bundle.START], [claim.lock.fileno()])
-            agent = bundle.delivery("harness.inside.agent.main", base=str(base))
+            agent = bundle.compiled_delivery("harness.inside.agent.main", base=str(base))
             return HostPlace(claim, pipes.pid, AgentConnection(pipes, agent))
         except OSError as error:
             leftovers.remove(claim)

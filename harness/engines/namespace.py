@@ -85,10 +85,10 @@ class NamespaceEngine:
             inside = target / interpreter.relative_to(prefix)
             libraries = str(target / "lib")
         binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
-        root = bundle.delivery(
+        root = bundle.compiled_delivery(
             "harness.inside.agent.entrance", python=str(inside), libraries=libraries, binds=binds, links=links
         )
-        agent = bundle.delivery("harness.inside.agent.main")
+        agent = bundle.compiled_delivery("harness.inside.agent.main")
         command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), *OPTIONS, bundle.START]
         pipes = Pipes(command)
         try:

@@ -15,9 +15,9 @@ TYPE_CHECKING = False
 """As in `typing`, which takes longer to import than all else here; so does `json`, and not every program needs it."""
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import ModuleType
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+    from types import CodeType, ModuleType
+    from typing import Any, Union
 
     from harness.inside.messages import Order
 
@@ -25,19 +25,27 @@ NAME = "harness.inside.loader"
 
 
 class SentModules:
-    """Finds and loads modules whose text was sent. The base classes for such take as long as all the rest."""
+    """Finds and loads modules whose text was sent, or what the same interpreter made of it. The base classes for such
+    take as long as all the rest.
+    """
 
     def __init__(self) -> None:
-        self.sources: dict[str, str] = {}
+        self.sources: dict[str, Union[str, CodeType]] = {}
         self.packages: set[str] = set()
 
-    def add(self, sources: dict[str, str]) -> None:
+    def add(self, sources: Mapping[str, Union[str, CodeType]]) -> None:
         """Have these modules too, and the packages around them."""
         self.sources.update(sources)
         for name in sources:
             while "." in name:
                 name = name.rpartition(".")[0]  # noqa: PLW2901 - one package after the other, outwards
                 self.packages.add(name)
+
+    def text(self, name: str) -> str:
+        """The text of a module that was sent as that."""
+        found = self.sources[name]
+        assert isinstance(found, str)
+        return found
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -53,9 +61,10 @@ class SentModules:
         """A module of the usual kind will do."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the text."""
-        text = self.sources.get(module.__name__, "")
-        exec(compile(text, module.__name__, "exec"), module.__dict__)  # noqa: S102 - that is its work
+        """Run it."""
+        source = self.sources.get(module.__name__, "")
+        code = compile(source, module.__name__, "exec") if isinstance(source, str) else source
+        exec(code, module.__dict__)  # noqa: S102 - that is its work
 
 
 sent = SentModules()
@@ -63,10 +72,17 @@ sent = SentModules()
 
 def receive() -> None:
     """Begin with what comes on standard input, and read nothing beyond it: the rest is the program's."""
-    import json  # noqa: PLC0415 - see above
-    import zlib  # noqa: PLC0415
+    import zlib  # noqa: PLC0415 - see above
 
-    sources = json.loads(zlib.decompress(bytes.fromhex(_read(int(_read(8))).decode())))
+    data = zlib.decompress(bytes.fromhex(_read(int(_read(8))).decode()))
+    if not data.startswith(b"{"):  # no JSON: `delivery.compiled` made it
+        import marshal  # noqa: PLC0415
+
+        begin(marshal.loads(data)[0])  # noqa: S302 - the sender may have run here what it likes anyway
+        return
+    import json  # noqa: PLC0415
+
+    sources = json.loads(data)
     line = b""
     while not line.endswith(b"\n"):
         line += _read(1)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from collections.abc import Mapping
+    from types import CodeType
+    from typing import Any, Literal, Union
 
     from harness.inside.rows import AclRow, EncodedAttempt
 
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Order(TypedDict):
-    """A program to call (its module's full name), and the modules that it needs, by name."""
+    """A program to call (its module's full name), and the modules that it needs, by name: as text, or compiled."""
 
-    sources: dict[str, str]
+    sources: Mapping[str, Union[str, CodeType]]
     program: str
     arguments: dict[str, Any]
 

@@ -52,7 +52,7 @@ def main(python: str, libraries: str, binds: list[list[str]], links: list[list[s
         if first is None:
             raise_loopback()
             environment = {"LD_LIBRARY_PATH": libraries} if libraries else {}
-            start = delivery.starting(loader.sent.sources[loader.NAME])
+            start = delivery.starting(loader.sent.text(loader.NAME))
             os.execve(python, [python, *delivery.OPTIONS, start], environment)
         _, status = os.waitpid(first, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)

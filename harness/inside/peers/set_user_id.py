@@ -30,7 +30,7 @@ def go_on(what: str, token: str, descriptor: int = -1) -> None:
     os.lseek(ordered, 0, os.SEEK_SET)
     os.dup2(ordered, 0)
     home = os.pathsep.join({sys.base_prefix: None, sys.base_exec_prefix: None})
-    start = delivery.starting(loader.sent.sources[loader.NAME])
+    start = delivery.starting(loader.sent.text(loader.NAME))
     os.execve(HELPER, [HELPER, "-S", "-c", start], {**os.environ, "PYTHONHOME": home})
 
 

@@ -85,6 +85,22 @@ def test_a_program_begins_with_its_arguments_and_the_rest_of_the_input_is_its_ow
     assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["ENOENT", "ENOENT"]
 
 
+def test_a_program_that_was_compiled_here_begins_too_and_the_rest_of_the_input_is_its_own(tmp_path: Path) -> None:
+    nobody = json.dumps({"to": str(tmp_path / "nobody"), "target": "/", "body": {}})
+    done = run(list(bundle.COMMAND[1:]), f"{bundle.compiled_delivery('harness.inside.caller')}{nobody}\n{nobody}\n")
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["ENOENT", "ENOENT"]
+    said = bundle.compiled_delivery("harness.inside.probes.listing", paths=["/nothing"])
+    assert json.loads(run(list(bundle.COMMAND[1:]), said).stdout) == {"/nothing": None}
+
+
+@pytest.mark.parametrize("program", ["harness.inside.agent.main", "harness.inside.agent.entrance"])
+def test_what_is_sent_compiled_is_not_compiled_there(program: str) -> None:
+    """But for the loader, which is sent on as text."""
+    found = bundle._compiled(program)
+    assert set(found) == needed(program)
+    assert {name for name, code in found.items() if isinstance(code, str)} <= {"harness.inside.loader"}
+
+
 def test_paths_in_what_was_sent_may_become_other_paths() -> None:
     """As they do on their way to the machine itself: only those in the arguments count."""
     said = bundle.delivery("harness.inside.probes.listing", paths=["/usr/nothing"]).replace("/usr", "/proc/longer")
