@@ -25,7 +25,8 @@ def world() -> dict[str, Any]:
     """The schema of a world's file, and of a scenario's."""
     text = (DOCS / "worlds.md").read_text(encoding="utf-8")
     users, nodes, attempts = (_said(text.partition(f"\n### {noun}\n")[2]) for noun in ("Users", "Nodes", "Attempts"))
-    node = _of(model.Node, nodes, mode=MODE, acl={"type": "array", "items": ACL}, listening={"type": "boolean"})
+    acl = {"type": "array", "items": ACL}
+    node = _of(model.Node, nodes, mode=MODE, acl=acl, default_acl=acl, listening={"type": "boolean"})
     user = _of(model.User, users, capabilities=TEXTS, confined=_confinement())
     del user["properties"]["name"]
     user["required"] = ["uid"]

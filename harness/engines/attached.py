@@ -29,7 +29,14 @@ class AttachedPlace:
         said = connection.facts
         self.environment = said["environment"]
         self.facts = Facts(
-            engine, said["kernel"], said["machine"], said["python"], said["sysctls"], said["system"], said["fuse"]
+            engine=engine,
+            kernel=said["kernel"],
+            machine=said["machine"],
+            python=said["python"],
+            sysctls=said["sysctls"],
+            system=said["system"],
+            fuse=said["fuse"],
+            flags=said["flags"],
         )
 
     def build(self, world: World) -> None:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from testcontainers.core.container import DockerContainer
 
-CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
-"""Beside Docker's own: to read any path, to mount, to look at processes, and for a daemon as a subject."""
+CAPABILITIES = ("DAC_READ_SEARCH", "LINUX_IMMUTABLE", "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN")
+"""Beside Docker's own: to read any path, for flags of nodes, to mount, to look at processes, and for a daemon as a
+subject."""
 DEVICE = "/dev/fuse"
 """What FUSE mounts of a world are made with, where this machine has it."""
 CONFINEMENT = ("seccomp=unconfined", "apparmor=unconfined")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         EncodedWorld,
     )
     from harness.inside.rows import EncodedObservation
-    from harness.world import Attempt, Node, Principal, World
+    from harness.world import AclEntry, Attempt, Node, Principal, World
 
 
 def encode_world(world: World) -> EncodedWorld:
@@ -54,30 +54,32 @@ def _node(world: World, node: Node) -> EncodedNode:
         "group": world.gid(node.group),
         "mode": node.mode,
         "target": node.target,
-        "acl": acl(world, node),
+        "acl": acl(world, node.mode, node.acl),
         "type": node.type,
         "state": node.state,
         "fs": node.fs,
         "options": list(node.options),
         "network": node.network,
         "root": node.root,
+        "default_acl": acl(world, node.mode, node.default_acl),
+        "flags": list(node.flags),
     }
 
 
-def acl(world: World, node: Node) -> list[AclRow]:
+def acl(world: World, mode: int, given: Sequence[AclEntry]) -> list[AclRow]:
     """The whole ACL of a node that has entries beside its mode: those entries and what the mode bits say.
 
     The mode is what chmod(1) did last, so its group bits are the mask where the entries name no mask.
     """
-    if not node.acl:
+    if not given:
         return []
     entries: dict[tuple[str, int | None], int] = {
-        ("owner", None): node.mode >> 6 & 7,
-        ("owning group", None): node.mode >> 3 & 7,
-        ("mask", None): node.mode >> 3 & 7,
-        ("other", None): node.mode & 7,
+        ("owner", None): mode >> 6 & 7,
+        ("owning group", None): mode >> 3 & 7,
+        ("mask", None): mode >> 3 & 7,
+        ("other", None): mode & 7,
     }
-    for entry in node.acl:
+    for entry in given:
         if entry.tag == "user":
             key = ("owner", None) if entry.who is None else ("user", world.uid(entry.who))
         elif entry.tag == "group":
@@ -122,6 +124,8 @@ def encode_attempts(world: World, attempts: Sequence[Attempt]) -> AttemptRequest
                 attempt.type,
                 attempt.root,
                 attempt.network,
+                None if attempt.owner is None else world.uid(attempt.owner),
+                None if attempt.group is None else world.gid(attempt.group),
             )
         )
     return {
@@ -134,7 +138,8 @@ def encode_attempts(world: World, attempts: Sequence[Attempt]) -> AttemptRequest
 
 def decode_observation(row: EncodedObservation) -> Observation:
     """An observation from the agent's answer."""
-    return Observation(row.outcome, row.at, decode_credentials(row.credentials), decode_credentials(row.process))
+    process = decode_credentials(row.process)
+    return Observation(row.outcome, row.at, decode_credentials(row.credentials), process, row.seen)
 
 
 def decode_credentials(said: EncodedCredentials | None) -> Credentials | None:

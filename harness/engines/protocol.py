@@ -34,13 +34,15 @@ class Observation:
 
     `outcome` is `ok` or an errno's name. `at` is the component that refused, found by experiment as the same
     principal (not by a model), where that could be found. `credentials` is what the listener's side read of its peer,
-    `process` what the kernel of the place says of the process that tried; both only when connected.
+    `process` what the kernel of the place says of the process that tried; both only when connected. `seen` is what stat
+    has told: kind and mode as ls(1) writes them, uid and gid.
     """
 
     outcome: str
     at: str | None = None
     credentials: Credentials | None = None
     process: Credentials | None = None
+    seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Facts:
     """The kernel under a place.
 
     `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers. `fuse`: whether
-    worlds can have FUSE mounts there.
+    worlds can have FUSE mounts there, `flags`: whether their nodes can have flags.
     """
 
     engine: str
@@ -58,6 +60,7 @@ class Facts:
     sysctls: Mapping[str, int] = field(default_factory=dict[str, int])
     system: str = "Linux"
     fuse: bool = False
+    flags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

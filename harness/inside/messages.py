@@ -118,6 +118,8 @@ class EncodedNode(TypedDict):
     options: list[str]
     network: str | None
     root: str | None
+    default_acl: list[AclRow]
+    flags: list[str]
 
 
 class EncodedWorld(TypedDict):
@@ -201,7 +203,7 @@ class SignalRequest(TypedDict):
 class AgentFacts(TypedDict):
     """What an agent says of its kernel and its Python, and the environment that commands have there.
 
-    `fuse`: whether worlds there can have FUSE mounts.
+    `fuse`: whether worlds there can have FUSE mounts, `flags`: whether their nodes can have flags.
     """
 
     system: str
@@ -210,6 +212,7 @@ class AgentFacts(TypedDict):
     python: str
     sysctls: dict[str, int]
     fuse: bool
+    flags: bool
     environment: dict[str, str]
 
 

@@ -31,6 +31,8 @@ class EncodedAttempt(NamedTuple):
     type: str
     root: str | None
     network: str | None
+    owner: int | None
+    group: int | None
 
 
 class EncodedObservation(NamedTuple):
@@ -40,3 +42,4 @@ class EncodedObservation(NamedTuple):
     at: str | None
     credentials: EncodedCredentials | None
     process: EncodedCredentials | None
+    seen: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-NAMES = ("fs.protected_symlinks", "fs.protected_hardlinks")
+NAMES = ("fs.protected_symlinks", "fs.protected_hardlinks", "fs.protected_regular", "fs.protected_fifos")
 
 
 def read_sysctls() -> dict[str, int]:

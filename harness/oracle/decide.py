@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
 from typing import TYPE_CHECKING
 
 from harness.oracle.decision import Class, Decision
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.oracle.lookup import Refused
     from harness.oracle.permission import Permission
     from harness.oracle.rules import Rules
+    from harness.oracle.steps import Trial
     from harness.world import Attempt, Principal, World
 
 
@@ -39,13 +41,25 @@ def predict(world: World, attempts: Sequence[Attempt], rules: Rules, *, changes:
     system = build(world)
     names = Names(world)
     decisions = []
-    for attempt in attempts:
-        before = system
+    for written in attempts:
+        before, attempt = system, _numbered(world, written)
         decision, system = judged(before, world.principal(attempt.user), attempt, rules, names)
         if changes and decision.outcome != "ok":
             decision = dataclasses.replace(decision, changes=remedies(before, world, attempt, rules, names))
         decisions.append(decision)
     return decisions
+
+
+def _numbered(world: World, attempt: Attempt) -> Attempt:
+    """The attempt with numbers for the names that chown is given."""
+    owner, group = attempt.owner, attempt.group
+    if owner is None and group is None:
+        return attempt
+    return dataclasses.replace(
+        attempt,
+        owner=None if owner is None else world.uid(owner),
+        group=None if group is None else world.gid(group),
+    )
 
 
 def judged(
@@ -71,9 +85,24 @@ def judged(
             has=has,
             why=_sentence(attempt, at, there, refused, applied, clause, needs, has),
             layer=None if refused is None else refused.layer,
+            seen=_seen(trial) if refused is None and attempt.operation == "stat" else None,
         ),
         trial.system,
     )
+
+
+def _seen(trial: Trial) -> str:
+    inode = trial.inode
+    return f"{stat.filemode(_KINDS[inode.kind] | inode.mode)} {inode.uid} {inode.gid}"
+
+
+_KINDS = {
+    "directory": stat.S_IFDIR,
+    "socket": stat.S_IFSOCK,
+    "file": stat.S_IFREG,
+    "fifo": stat.S_IFIFO,
+    "symlink": stat.S_IFLNK,
+}
 
 
 def _permission(

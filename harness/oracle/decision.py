@@ -36,7 +36,7 @@ class Decision:
     an absolute path with symlinks resolved up to that component. `applied` is the class whose bits counted there and
     `because` why that class ("uid 1500 is not the owner 0; gid 1001 is not the group 999"). `needs` and `has`
     are permission letters such as `x` or `w`, empty where no permission was at stake. `why` is in sentences. `layer` is
-    what refused.
+    what refused. `seen` is what a stat that is ok tells: kind and mode as ls(1) writes them, uid and gid.
     """
 
     outcome: str
@@ -48,3 +48,4 @@ class Decision:
     why: str
     changes: tuple[Change, ...] = ()
     layer: Layer | None = None
+    seen: str | None = None

@@ -12,7 +12,7 @@ from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.world import Node, SocketState, SocketType, World
+    from harness.world import AclEntry, InodeFlag, Node, SocketState, SocketType, World
 
 ROOT_DIRECTORY = 0
 """The number of the root directory and of the mount that it heads."""
@@ -28,10 +28,18 @@ class Acl:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultAcl:
+    """What is made in a directory inherits: `mode` has the entries of owner, mask and others, `acl` the rest."""
+
+    mode: int
+    acl: Acl
+
+
+@dataclass(frozen=True, slots=True)
 class Inode:
     """A thing itself, whatever names lead to it. `deleted`: none does any more."""
 
-    kind: Literal["directory", "socket", "file", "symlink"]
+    kind: Literal["directory", "socket", "file", "fifo", "symlink"]
     uid: int
     gid: int
     mode: int
@@ -40,6 +48,8 @@ class Inode:
     type: SocketType = "stream"
     state: SocketState = "listening"
     deleted: bool = False
+    default: DefaultAcl | None = None
+    flags: tuple[InodeFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class MountedTree:
     read_only: bool = False
     fuse: Fuse | None = None
     source: str | None = None
+    no_execution: bool = False
 
 
 class Spot(NamedTuple):
@@ -139,6 +150,10 @@ class FileSystem:
         """Whether nothing can be changed here: the mount is read-only."""
         return self.mounts[spot.mount].read_only
 
+    def runs_nothing(self, spot: Spot) -> bool:
+        """Whether no program is run from here: the mount is noexec."""
+        return self.mounts[spot.mount].no_execution
+
     def fuse(self, spot: Spot) -> Fuse | None:
         """The FUSE mount that shows what is here."""
         return self.mounts[spot.mount].fuse
@@ -169,9 +184,11 @@ class FileSystem:
         return dataclasses.replace(self, inodes={**self.inodes, number: inode})
 
     def with_entry(self, directory: int, name: str, inode: Inode) -> FileSystem:
-        """The same with a new inode, no directory, under a name."""
+        """The same with a new inode under a name."""
         number = len(self.inodes)
         names = {**self.names, directory: {**self.names[directory], name: number}}
+        if inode.kind == "directory":
+            names[number] = {}
         return dataclasses.replace(self, inodes={**self.inodes, number: inode}, names=names)
 
     def without_entry(self, directory: Spot, name: str) -> FileSystem:
@@ -293,7 +310,8 @@ class _Builder:
     def inode(self, world: World, node: Node) -> Inode:
         """The inode that a node makes, or a mount's root."""
         assert node.kind != "absent"
-        mode, acl = _permissions(world, node)
+        mode, acl = _permissions(world, node.mode, node.acl)
+        default = _permissions(world, node.mode, node.default_acl)
         return Inode(
             kind="directory" if node.kind == "mount" else node.kind,
             uid=world.uid(node.owner),
@@ -303,6 +321,8 @@ class _Builder:
             target=node.target or "",
             type=node.type,
             state=node.state,
+            default=None if default[1] is None else DefaultAcl(default[0], default[1]),
+            flags=node.flags,
         )
 
     def parent(self, path: str) -> tuple[int, int, str]:
@@ -338,27 +358,27 @@ class _Builder:
         kind: Literal["directory", "file"] = "directory" if self.inodes[root].kind == "directory" else "file"
         point = self.step(above, directory, name, kind)
         self.mounted[point] = len(self.mounts)
-        self.mounts.append(MountedTree(root, "ro" in node.options, fuse, node.source))
+        self.mounts.append(MountedTree(root, "ro" in node.options, fuse, node.source, "noexec" in node.options))
 
 
-def _permissions(world: World, node: Node) -> tuple[int, Acl | None]:
-    """The mode bits and the ACL that a node's `mode` and `acl` amount to."""
-    if not node.acl:
-        return node.mode, None
-    mode, owning_group = node.mode, node.mode >> 3 & 7
-    for entry in node.acl:
+def _permissions(world: World, mode: int, entries: tuple[AclEntry, ...]) -> tuple[int, Acl | None]:
+    """The mode bits and the ACL that a node's mode and such entries amount to."""
+    if not entries:
+        return mode, None
+    owning_group = mode >> 3 & 7
+    for entry in entries:
         if entry.who is None and entry.tag == "group":
             owning_group = entry.permissions
         elif entry.who is None:
             shift = {"user": 6, "mask": 3, "other": 0}[entry.tag]
             mode = mode & ~(7 << shift) | entry.permissions << shift
-    users = ((world.uid(entry.who), entry.permissions) for entry in _named(node, "user"))
-    groups = ((world.gid(entry.who), entry.permissions) for entry in _named(node, "group"))
+    users = ((world.uid(entry.who), entry.permissions) for entry in _named(entries, "user"))
+    groups = ((world.gid(entry.who), entry.permissions) for entry in _named(entries, "group"))
     return mode, Acl(tuple(users), tuple(groups), owning_group)
 
 
-def _named(node: Node, tag: Literal["user", "group"]) -> Iterator[_Named]:
-    for entry in node.acl:
+def _named(entries: tuple[AclEntry, ...], tag: Literal["user", "group"]) -> Iterator[_Named]:
+    for entry in entries:
         if entry.tag == tag and entry.who is not None:
             yield _Named(entry.who, entry.permissions)
 

@@ -100,7 +100,19 @@ class Lookup:
     def parent(self, path: str) -> Ending:
         """The directory and the name of a path's last component, which is neither followed nor looked at."""
         self.links = 0
-        spot, names, slash = self.begin(path, self.start)
+        return self._parent(*self.begin(path, self.start))
+
+    def ending(self, path: str) -> Ending:
+        """The same, but a symlink that has the name is followed, as long as no slash comes after it."""
+        ending = self.parent(path)
+        while ending.sort == "name" and not ending.slash:
+            link = self.system.look(ending.directory, ending.name)
+            if link is None or self.system.inodes[link.inode].kind != "symlink":
+                break
+            ending = self._parent(*self.through(ending.directory, link, last=True))
+        return ending
+
+    def _parent(self, spot: Spot, names: list[str], slash: bool) -> Ending:
         if not names:
             return Ending(spot, "", "root", slash=True, above=spot)
         last = names[0]

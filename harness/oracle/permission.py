@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from harness.world import Principal
 
 READ, WRITE, SEARCH = 4, 2, 1
+EXECUTE = SEARCH
+"""The same bit, of what is no directory."""
 
 
 class Entitlement(NamedTuple):
@@ -40,7 +42,7 @@ def permission(principal: Principal, inode: Inode, wanted: int, rules: Rules) ->
     entitlement = applying(principal, inode, wanted, rules)
     if not wanted & ~entitlement.bits:
         return Permission(True, wanted, entitlement)
-    on = "directory" if inode.kind == "directory" else "other"
+    on = "directory" if inode.kind == "directory" else "other" if inode.mode & 0o111 else "other without x"
     for override in rules.overrides:
         if override.on == on and not wanted & ~override.bits and capable(principal, override.capability, rules):
             return Permission(True, wanted, entitlement, override.capability)

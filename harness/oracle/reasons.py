@@ -7,10 +7,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.oracle.filesystem import Inode
     from harness.oracle.permission import Permission
     from harness.oracle.rules import Rules
-    from harness.world import Principal, World
+    from harness.world import InodeFlag, Principal, World
+
+FLAG_LETTERS: Mapping[InodeFlag, str] = {"immutable": "i", "append-only": "a"}
+"""The flags by the letters that chattr(1) takes."""
 
 
 class Names:
@@ -106,6 +111,11 @@ def replaced(path: str) -> str:
 def deleted(path: str) -> str:
     """Why nothing can be made in a directory."""
     return f"{path} has been deleted where it came from: no name is in it, and none can be made"
+
+
+def flagged(path: str, flag: InodeFlag) -> str:
+    """Why a flag of chattr(1) refuses something to everybody."""
+    return f"{path} is {flag} (chattr +{FLAG_LETTERS[flag]}), which refuses that to everybody, root too"
 
 
 def queue_is_full(path: str) -> str:

@@ -6,6 +6,8 @@ gives the errno. A kernel that differs is another value, not other code.
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
@@ -16,12 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ClassRule = Literal["owner", "acl", "group", "other"]
+<<<<<<< HEAD
 Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract"]
 """What has steps of its own: each operation, and connect and bind once more where they are given an abstract name."""
 Layer = Literal["seccomp", "path", "inode flags", "SELinux", "socket", "Landlock", "AppArmor", "other modules"]
 """What may refuse, in the order in which a connection meets it: the call itself, the permissions on the way and of the
 thing, its flags (chattr(1)), the modules' hooks, the socket.
 """
+=======
+Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract", "create existing"]
+"""What has steps of its own: each operation, connect and bind once more where they are given an abstract name, and
+create once more where there is something already."""
+Layer = Literal["seccomp", "path", "Landlock", "socket"]
+"""What may refuse: the call itself, the permissions on the way and of the thing, a module's hooks, the socket."""
+>>>>>>> 423f363 (Try, predict and compare reading, writing, execution and six more operations)
 StepName = Literal[
     "allowed_call",
     "may_make_sockets",
@@ -33,6 +43,7 @@ StepName = Literal[
     "no_follow",
     "parent",
     "parent_behind_links",
+    "ending_behind_links",
     "second_parent",
     "write",
     "is_socket",
@@ -55,11 +66,15 @@ StepName = Literal[
     "writable_mount",
     "may_create",
     "create",
+    "create_file",
+    "make_directory",
     "removable_name",
     "present",
     "no_slash_on_it",
     "may_delete",
+    "names_may_go",
     "not_sticky",
+    "keeps_no_name",
     "not_a_directory",
     "not_mounted_upon",
     "remove",
@@ -76,8 +91,24 @@ StepName = Literal[
     "move",
     "is_symlink",
     "writable_mount_of_it",
+    "unflagged",
     "ownership",
     "change_mode",
+    "may_give_away",
+    "change_owner",
+    "may_read",
+    "may_execute",
+    "no_directory",
+    "is_directory",
+    "is_file",
+    "runs",
+    "not_only_to_append",
+    "writable_mount_of_file",
+    "opens",
+    "names_a_file",
+    "unless_there",
+    "not_in_a_sticky_directory",
+    "cut_off",
 ]
 """The functions of `harness.oracle.steps`."""
 
@@ -102,10 +133,13 @@ LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A capability that passes over missing permission bits, on directories or on everything else."""
+    """A capability that passes over missing permission bits, on directories or on everything else.
+
+    `other without x` is everything else with no bit of x in its mode, which nobody may execute.
+    """
 
     capability: str
-    on: Literal["directory", "other"]
+    on: Literal["directory", "other", "other without x"]
     bits: int
 
 
@@ -133,6 +167,8 @@ class Rules:
     capabilities: bool = True
     overrides: tuple[Override, ...] = ()
     protected_symlinks: bool = False
+    protected_regular: int = 0
+    protected_fifos: int = 0
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
     joining: str = "usermod -aG {group} {user}"
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -144,9 +180,13 @@ class Rules:
 
 _OVERRIDES: Final = (
     Override("CAP_DAC_READ_SEARCH", "directory", 0o5),
+    Override("CAP_DAC_READ_SEARCH", "other", 0o4),
+    Override("CAP_DAC_READ_SEARCH", "other without x", 0o4),
     Override("CAP_DAC_OVERRIDE", "directory", 0o7),
-    Override("CAP_DAC_OVERRIDE", "other", 0o6),
+    Override("CAP_DAC_OVERRIDE", "other", 0o7),
+    Override("CAP_DAC_OVERRIDE", "other without x", 0o6),
 )
+"""fs/namei.c, `generic_permission`; capabilities(7)."""
 
 LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
@@ -188,7 +228,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "present",
             "no_slash_on_it",
             "may_delete",
+            "names_may_go",
             "not_sticky",
+            "keeps_no_name",
             "not_a_directory",
             "not_mounted_upon",
             "remove",
@@ -212,7 +254,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "may_move_sockets",  # fs/namei.c, `do_renameat2`: security_path_rename() before vfs_rename()
             "unless_the_same",
             "may_delete",
+            "names_may_go",
             "not_sticky",
+            "keeps_no_name",
             "may_create_or_replace",
             "may_move_a_directory",
             "neither_mounted_upon",
@@ -221,7 +265,73 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
         ),
         "stat": ("length", "follow", "let_in"),
         "readlink": ("length", "no_follow", "is_symlink"),
-        "chmod": ("allowed_call", "length", "follow", "writable_mount_of_it", "let_in", "ownership", "change_mode"),
+        "chmod": (
+            "allowed_call",
+            "length",
+            "follow",
+            "writable_mount_of_it",
+            "let_in",
+            "unflagged",
+            "ownership",
+            "change_mode",
+        ),
+        # fs/open.c, `do_fchownat` and `chown_common`; fs/attr.c, `may_setattr` and `setattr_prepare`
+        "chown": ("length", "follow", "writable_mount_of_it", "let_in", "unflagged", "may_give_away", "change_owner"),
+        # fs/namei.c, `do_open` and `may_open`; fs/open.c, `do_dentry_open`
+        "read": ("length", "follow", "may_read", "opens", "no_directory"),
+        "write": (
+            "length",
+            "follow",
+            "no_directory",
+            "write",
+            "not_only_to_append",
+            "writable_mount_of_file",
+            "opens",
+        ),
+        "execute": ("length", "follow", "runs", "may_execute"),  # fs/exec.c, `do_open_execat`
+        "list": ("length", "follow", "is_directory", "may_read"),
+        # fs/namei.c, `open_last_lookups`, `lookup_open`, `may_o_create`
+        "create": (
+            "length",
+            "ending_behind_links",
+            "names_a_file",
+            "living",
+            "entry_length",
+            "unless_there",
+            "writable_mount",
+            "may_create",
+            "create_file",
+        ),
+        "create existing": (
+            "no_directory",
+            "not_in_a_sticky_directory",
+            "write",
+            "not_only_to_append",
+            "writable_mount_of_file",
+            "opens",
+        ),
+        # fs/namei.c, `filename_create`, `vfs_mkdir`
+        "mkdir": (
+            "length",
+            "parent",
+            "free_name",
+            "living",
+            "entry_length",
+            "absent",
+            "writable_mount",
+            "may_create",
+            "make_directory",
+        ),
+        "truncate": (  # fs/open.c, `vfs_truncate`
+            "length",
+            "follow",
+            "no_directory",
+            "is_file",
+            "write",
+            "writable_mount_of_it",
+            "not_only_to_append",
+            "cut_off",
+        ),
     }
 )
 
@@ -285,6 +395,30 @@ _XNU_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
 )
 
 
+_STEPS_BEFORE_6_14: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
+    {
+        **LINUX_STEPS,
+        # fs/open.c, `vfs_truncate`: the mount was asked before the permission
+        "truncate": (
+            "length",
+            "follow",
+            "no_directory",
+            "is_file",
+            "writable_mount_of_it",
+            "write",
+            "not_only_to_append",
+            "cut_off",
+        ),
+    }
+)
+
+
+def _version(release: str) -> tuple[int, ...]:
+    """The first two numbers of a release; more than any where there are none."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else (sys.maxsize,)
+
+
 SYSTEMS: Final = ("Linux", "Darwin", "FreeBSD", "OpenBSD", "NetBSD")
 """Whose rules are known, by the names that uname(2) gives their kernels."""
 
@@ -295,6 +429,11 @@ class Kernel(Protocol):
     @property
     def system(self) -> str:
         """Its name, as `SYSTEMS` has it."""
+        ...
+
+    @property
+    def kernel(self) -> str:
+        """Its release, as uname(2) has it."""
         ...
 
     @property
@@ -309,21 +448,28 @@ def rules_of(kernel: Kernel) -> Rules:
         known = ", ".join(SYSTEMS)
         raise ValueError(f"no rules are known of the kernel of {kernel.system}; known are those of {known}")
     if kernel.system == "Linux":
-        return linux(kernel.sysctls)
+        return linux(kernel.sysctls, kernel.kernel)
     return {"Darwin": xnu, "FreeBSD": freebsd, "OpenBSD": openbsd, "NetBSD": netbsd}[kernel.system]()
 
 
-def linux(sysctls: Mapping[str, int] | None = None) -> Rules:
-    """Linux with the sysctls of a place (`fs.protected_symlinks`); what is absent counts as 0."""
+def linux(sysctls: Mapping[str, int] | None = None, release: str = "") -> Rules:
+    """Linux with the sysctls of a place (`fs.protected_symlinks` and its like); what is absent counts as 0.
+
+    `release` is the kernel's, such as `6.1.0-40-amd64`; without one it is taken to be a recent one.
+    """
+    sysctls = sysctls or {}
     return Rules(
         name="linux",
-        verified="observed on Linux 6.18; fs/namei.c, fs/attr.c, fs/posix_acl.c, net/unix/af_unix.c",
-        steps=LINUX_STEPS,
+        verified="observed on Linux 6.18; fs/namei.c, fs/open.c, fs/exec.c, fs/attr.c, fs/inode.c, fs/posix_acl.c, "
+        "net/unix/af_unix.c",
+        steps=_STEPS_BEFORE_6_14 if _version(release) < (6, 14) else LINUX_STEPS,
         sun_path=108,
         path_max=4096,
         overrides=_OVERRIDES,
         errors=MappingProxyType({"connect ENOTSOCK": "ECONNREFUSED"}),
-        protected_symlinks=bool((sysctls or {}).get("fs.protected_symlinks", 0)),
+        protected_symlinks=bool(sysctls.get("fs.protected_symlinks", 0)),
+        protected_regular=sysctls.get("fs.protected_regular", 0),
+        protected_fifos=sysctls.get("fs.protected_fifos", 0),
     )
 
 
@@ -342,7 +488,7 @@ def _bsd(name: str, verified: str, steps: Mapping[Procedure, tuple[StepName, ...
     """
     return Rules(
         name=name,
-        verified=f"read, not run: {verified}; rename and chmod are taken to be Linux's",
+        verified=f"read, not run: {verified}; rename, chmod and all that opens or makes files are taken to be Linux's",
         steps=steps,
         sun_path=104,
         path_max=1024,
@@ -412,8 +558,8 @@ def xnu() -> Rules:
         verified="rehearsed, not run on a Mac: read in XNU 11417.101 (macOS 15.4), bsd/kern/uipc_usrreq.c (`unp_bind`, "
         "`unp_connect`), bsd/kern/uipc_syscalls.c (`getsockaddr`), bsd/vfs/vfs_lookup.c (`lookup_handle_emptyname`, "
         "`lookup_handle_found_vnode`, `lookup_validate_creation_path`), bsd/vfs/vfs_syscalls.c (`unlinkat_internal`), "
-        "bsd/vfs/vfs_subr.c (`vn_authorize_unlink`, `vnode_authorize_delete`); the order of rename's checks and chmod "
-        "are taken to be Linux's",
+        "bsd/vfs/vfs_subr.c (`vn_authorize_unlink`, `vnode_authorize_delete`); the order of rename's checks, chmod "
+        "and all that opens or makes files are taken to be Linux's",
         sun_path=253,
         joining="dseditgroup -o edit -a {user} -t user {group}",
         errors=MappingProxyType(

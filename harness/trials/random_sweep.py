@@ -65,7 +65,7 @@ def random_sweep(
         verdicts = map(judge, world.attempts, decisions, observations)
         return tuple(verdict for verdict in verdicts if not verdict.agree)
 
-    yield from search(differing, draw(count, first_seed, fuse=place.facts.fuse))
+    yield from search(differing, draw(count, first_seed, fuse=place.facts.fuse, flags=place.facts.flags))
 
 
 def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[World]) -> Iterator[Progress]:
@@ -83,13 +83,13 @@ def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[W
         yield Progress(number, attempts, found)
 
 
-def draw(count: int, first_seed: int = 0, *, fuse: bool = False) -> Iterator[World]:
-    """Random worlds, the same for the same seed; with FUSE mounts if asked for."""
+def draw(count: int, first_seed: int = 0, *, fuse: bool = False, flags: bool = False) -> Iterator[World]:
+    """Random worlds, the same for the same seed; with FUSE mounts and flags of nodes if asked for."""
     for start in range(0, count, BATCH):
-        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start, fuse=fuse)
+        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start, fuse=fuse, flags=flags)
 
 
-def _batch(count: int, number: int, *, fuse: bool) -> list[World]:
+def _batch(count: int, number: int, *, fuse: bool, flags: bool) -> list[World]:
     drawn: list[World] = []
 
     @seed(number)
@@ -100,7 +100,7 @@ def _batch(count: int, number: int, *, fuse: bool) -> list[World]:
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    @given(worlds(fuse=fuse))
+    @given(worlds(fuse=fuse, flags=flags))
     def collect(world: World) -> None:
         drawn.append(world)
 
@@ -151,10 +151,12 @@ def _simpler(world: World) -> Iterator[World]:
 def _simpler_node(node: Node) -> Iterator[Node]:
     for simple in (
         dataclasses.replace(node, acl=node.acl[:-1]),
+        dataclasses.replace(node, default_acl=node.default_acl[:-1]),
+        dataclasses.replace(node, flags=node.flags[:-1]),
         dataclasses.replace(node, owner="root"),
         dataclasses.replace(node, group="root"),
         dataclasses.replace(node, mode=DEFAULT_MODES[node.kind]),
-        dataclasses.replace(node, options=tuple(option for option in node.options if option != "ro")),
+        dataclasses.replace(node, options=tuple(option for option in node.options if option not in {"ro", "noexec"})),
         dataclasses.replace(node, network=None),
     ):
         if simple != node:

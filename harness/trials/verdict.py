@@ -42,6 +42,8 @@ def _differences(attempt: Attempt, decision: Decision, observation: Observation)
         said.append(f"{what}: the oracle says {decision.outcome}, the kernel did {observation.outcome}")
     elif observation.at is not None and decision.at != observation.at:
         said.append(f"{what}: the oracle says that {decision.at} refuses, the kernel refused at {observation.at}")
+    if None not in {decision.seen, observation.seen} and decision.seen != observation.seen:
+        said.append(f"{what}: the oracle says that {decision.seen} is there, the kernel shows {observation.seen}")
     for side, outcome, at in (
         ("the oracle says", decision.outcome, decision.at),
         ("the kernel did", observation.outcome, observation.at),

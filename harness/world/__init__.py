@@ -18,6 +18,7 @@ from harness.world.model import (
     Confinement,
     FileSystemKind,
     FilteredCall,
+    InodeFlag,
     LandlockRight,
     Node,
     NodeKind,
@@ -28,6 +29,7 @@ from harness.world.model import (
     User,
     World,
 )
+from harness.world.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from harness.world.toml import dumps, load, loads
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ALLOW_OTHER",
     "DEFAULT_MODES",
+    "OPERATIONS",
     "ROOT",
     "AclEntry",
     "Attempt",
     "Confinement",
     "FileSystemKind",
     "FilteredCall",
+    "InodeFlag",
     "LandlockRight",
     "Node",
     "NodeKind",

@@ -8,8 +8,24 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NodeKind = Literal["directory", "socket", "file", "symlink", "mount", "absent"]
-Operation = Literal["connect", "bind", "unlink", "rename", "stat", "readlink", "chmod"]
+NodeKind = Literal["directory", "socket", "file", "fifo", "symlink", "mount", "absent"]
+Operation = Literal[
+    "connect",
+    "bind",
+    "unlink",
+    "rename",
+    "stat",
+    "readlink",
+    "chmod",
+    "chown",
+    "read",
+    "write",
+    "execute",
+    "list",
+    "create",
+    "mkdir",
+    "truncate",
+]
 FilteredCall = Literal["socket", "connect", "bind", "unlink", "rename", "chmod"]
 LandlockRight = Literal["abstract", "bind"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
@@ -17,6 +33,7 @@ SocketState = Literal["listening", "full", "bound", "stale"]
 """listening: accepts; full: listens, and its queue takes nobody else; bound: an open socket on which nobody called
 listen(); stale: its socket is closed.
 """
+InodeFlag = Literal["immutable", "append-only"]
 FileSystemKind = Literal["tmpfs", "bind", "fuse"]
 
 ALLOW_OTHER = "allow_other"
@@ -26,6 +43,7 @@ DEFAULT_MODES: Mapping[NodeKind, int] = {
     "directory": 0o755,
     "socket": 0o755,
     "file": 0o644,
+    "fifo": 0o644,
     "symlink": 0o777,
     "mount": 0o755,
     "absent": 0,
@@ -99,14 +117,16 @@ ROOT = Principal(0, 0)
 class Node:
     """One thing in the file system. Nodes are made in order; missing parents are root:root 0755.
 
-    `owner` and `group` are names or numbers; `mode` is 0 to 0o7777. `target` is a symlink's text. `acl` are the
-    entries beside the mode bits: where there are any, the mode's group bits are the mask (unless an entry `mask`
-    says otherwise, which then are the mode's group bits), and the owning group has those bits too unless an entry
-    `group` without a name says otherwise. `type` and `state` are a socket's. `fs` and `options` are a mount's:
-    `tmpfs` (owner, group and mode are those of its root), or `bind` or `fuse` with `from=/path` among the options;
-    options such as `ro` belong to that mount alone and take effect when all nodes are made. A `fuse` mount shows a
-    directory by a server of root's; `owner` and `group` are who mounted it, and nobody else is let in without the
-    option `allow_other`. `absent` takes away what an earlier node made there: its sockets stay open. An abstract
+    `owner` and `group` are names or numbers; `mode` is 0 to 0o7777. `target` is a symlink's text. `acl` are the entries
+    beside the mode bits: where there are any, the mode's group bits are the mask (unless an entry `mask` says
+    otherwise, which then are the mode's group bits), and the owning group has those bits too unless an entry `group`
+    without a name says otherwise. `default_acl` are entries in the same form that what is made in a directory inherits;
+    those that are missing follow from the mode likewise. `flags` are those of chattr(1), which refuse changes to
+    everybody; they take effect when all nodes are made. `type` and `state` are a socket's. `fs` and `options` are a
+    mount's: `tmpfs` (owner, group and mode are those of its root), or `bind` or `fuse` with `from=/path` among the
+    options; options such as `ro` belong to that mount alone and take effect when all nodes are made. A `fuse` mount
+    shows a directory by a server of root's; `owner` and `group` are who mounted it, and nobody else is let in without
+    the option `allow_other`. `absent` takes away what an earlier node made there: its sockets stay open. An abstract
     socket's path begins with `@`; it has no owner or mode. `network` names the network namespace in which a socket was
     made, `None` is the place's own; `root` is the root directory of the server that binds it.
     """
@@ -124,6 +144,8 @@ class Node:
     options: tuple[str, ...] = ()
     network: str | None = None
     root: str | None = None
+    default_acl: tuple[AclEntry, ...] = ()
+    flags: tuple[InodeFlag, ...] = ()
 
     @property
     def source(self) -> str | None:
@@ -135,13 +157,16 @@ class Node:
 class Attempt:
     """One user tries one operation on one path. Attempts are made in order; their effects stay.
 
-    `to` is rename's second path; `mode` is chmod's; `type` is the type of the socket that connects or binds;
-    `cwd` is the working directory for a relative path (`/` if not given), entered by root beforehand. bind is made
-    with umask 022 and the socket closed at once, so what it leaves is stale (an abstract name is free again). stat
-    follows a symlink at the path's end. `root` is the directory that the user has as root directory (chroot(2)), and
-    `network` the network namespace that they are in, the place's own if not given. `expect` is `ok` or an errno
-    name, `at` the component that refuses, as who is outside of any `root` calls it; both are optional claims of the
-    world's author.
+    `to` is rename's second path; `mode` is chmod's, and what create and mkdir ask for (0666 and 0777 if not given);
+    `owner` and `group` are chown's, names or numbers, of which one may be left as it is; `type` is the type of the
+    socket that connects or binds; `cwd` is the working directory for a relative path (`/` if not given), entered by
+    root beforehand. All is made with umask 022. bind's socket is closed at once, so what it leaves is stale (an
+    abstract name is free again). read reads a byte, write opens for writing and writes nothing, create opens for
+    writing what is there or makes a file, truncate is to no bytes, execute is ok where the kernel finds no program in
+    what it may run, as in every file of a world. `harness.world.operations` says which operations follow a symlink at
+    the path's end. `root` is the directory that the user has as root directory (chroot(2)), and `network` the network
+    namespace that they are in, the place's own if not given. `expect` is `ok` or an errno name, `at` the component that
+    refuses, as who is outside of any `root` calls it; both are optional claims of the world's author.
     """
 
     user: str
@@ -155,6 +180,8 @@ class Attempt:
     network: str | None = None
     expect: str | None = None
     at: str | None = None
+    owner: str | int | None = None
+    group: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from harness.world import (
     ALLOW_OTHER,
     AclEntry,
     Attempt,
+    InodeFlag,
     Node,
     NodeKind,
     Operation,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _T = TypeVar("_T")
-_Sort = Literal["socket", "directory", "file", "symlink", "mount", "abstract", "absent"]
+_Sort = Literal["socket", "directory", "file", "fifo", "symlink", "mount", "abstract", "absent"]
 _Shape = Literal["plain", "relative", "dotted", "through", "name", "path", "address", "winding"]
 _Aim = Literal["absolute", "sibling", "up", "here", "missing", "itself", "root"]
 _Entry = Literal["user", "group", "owning group", "mask"]
@@ -55,6 +56,7 @@ NAMES: Final = ("a", "b", "s", "d", "link", "é")
 CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
 DIRECTORY_MODES: Final = (0o755, 0o711, 0o777, 0o1777, 0o750, 0o770, 0o2775, 0o3777, 0o1770, 0o700, 0o733, 0o705, 0o070)
 OBJECT_MODES: Final = (0o666, 0o660, 0o600, 0o777, 0o755, 0o222, 0o606, 0o444, 0o440, 0o066, 0o602, 0o020, 0o000)
+FILE_MODES: Final = (0o644, 0o755, 0o666, 0o600, 0o711, 0o4755, 0o2755, 0o6711, 0o2644, 0o6640, 0o222, 0o050, 0o000)
 MISSING: Final = "nothing"
 NETWORK: Final = "other"
 ENDINGS: Final = ("/", "/.", "/..", "//", "/nothing", "/../nothing")
@@ -63,12 +65,17 @@ _UIDS: Mapping[int, int] = {1001: 3, 1002: 2, 1003: 1, 0: 1}
 _SORTS: Mapping[_Sort, int] = {
     "socket": 6,
     "directory": 8,
-    "file": 2,
+    "file": 5,
+    "fifo": 1,
     "symlink": 6,
     "mount": 5,
     "abstract": 2,
     "absent": 1,
 }
+_FLAGS: tuple[tuple[InodeFlag, ...], ...] = (("immutable",), ("append-only",), ("immutable", "append-only"))
+_CHANGING: frozenset[Operation] = frozenset(
+    {"bind", "chmod", "chown", "create", "mkdir", "rename", "truncate", "unlink"}
+)
 _TYPES: Mapping[SocketType, int] = {"stream": 6, "dgram": 1, "seqpacket": 1}
 _STATES: Mapping[SocketState, int] = {"listening": 6, "stale": 2, "bound": 2, "full": 1}
 _ENTRIES: Mapping[_Entry, int] = {"user": 4, "group": 4, "owning group": 2, "mask": 1}
@@ -82,13 +89,21 @@ _AIMS: Mapping[_Aim, int] = {
     "root": 1,
 }
 _OPERATIONS: Mapping[Operation, int] = {
-    "connect": 9,
+    "connect": 8,
     "unlink": 6,
     "rename": 8,
     "bind": 5,
     "chmod": 4,
     "stat": 3,
     "readlink": 2,
+    "create": 6,
+    "chown": 5,
+    "mkdir": 4,
+    "write": 4,
+    "truncate": 4,
+    "execute": 3,
+    "read": 3,
+    "list": 2,
 }
 _SHAPES: Mapping[_Shape, int] = {
     "plain": 16,
@@ -104,8 +119,15 @@ _USUAL: Mapping[Operation, frozenset[NodeKind]] = {
     "connect": frozenset({"socket"}),
     "rename": frozenset({"directory", "mount"}),
     "bind": frozenset({"symlink"}),
-    "unlink": frozenset({"socket", "mount"}),
+    "unlink": frozenset({"socket", "mount", "file"}),
+    "create": frozenset({"file", "fifo", "symlink"}),
+    "chown": frozenset({"file", "directory"}),
+    "mkdir": frozenset({"symlink"}),
+    **dict.fromkeys(("read", "write", "execute", "truncate"), frozenset[NodeKind]({"file", "fifo"})),
+    "list": frozenset({"directory", "mount"}),
 }
+_NEW: Mapping[Operation, int] = {"bind": 3, "mkdir": 3, "create": 2}
+"""In how many cases of four it is about a name that may be new; in one of all others."""
 
 
 class _Dice:
@@ -137,12 +159,18 @@ class _Dice:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12, *, fuse: bool = False) -> World:
-    """Whole worlds, with at least one user beside root, one node and one attempt or more; `fuse`: with FUSE mounts."""
+def worlds(
+    draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12, *, fuse: bool = False, flags: bool = False
+) -> World:
+    """Whole worlds, with at least one user beside root, one node and one attempt or more.
+
+    `fuse`: with FUSE mounts in some, `flags`: with immutable and append-only nodes in some; no world has both.
+    """
     within = draw(st.sampled_from(TOPS))
     users = draw(_dices(10, 4))
-    nodes = draw(_dices(24, max_nodes))
-    return _fit(within, users, nodes, draw(_dices(24, max_attempts)), fuse=fuse)
+    nodes = draw(_dices(28, max_nodes))
+    flagged = flags and draw(st.booleans())
+    return _fit(within, users, nodes, draw(_dices(28, max_attempts)), fuse=fuse and not flagged, flags=flagged)
 
 
 def _dices(size: int, most: int) -> st.SearchStrategy[list[_Dice]]:
@@ -156,6 +184,7 @@ def _fit(
     attempts: Sequence[_Dice],
     *,
     fuse: bool,
+    flags: bool,
 ) -> World:
     top, open_to = within
     named = [_user(f"u{number}", dice) for number, dice in enumerate(users)]
@@ -164,6 +193,8 @@ def _fit(
     world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named), nodes=around))
     for dice in nodes:
         node = _node(world, top, dice, fuse=fuse)
+        if flags and dice.chance(6):
+            node = dataclasses.replace(node, flags=dice.one(_FLAGS))
         # What is mounted may be taken away where it came from.
         gone = (Node(node.source, "absent", mode=0),) if node.source and node.fs == "bind" and dice.chance(4) else ()
         for more in (node, *gone):
@@ -232,17 +263,20 @@ def _node(world: World, top: str, dice: _Dice, *, fuse: bool) -> Node:
         return Node(dice.one(_paths(world) or [path]), "absent", mode=0)
     if sort in {"socket", "abstract"}:
         return _socket(world, path, owner, group, dice, abstract=sort == "abstract")
-    directory = sort != "file"
-    mode = dice.mode(DIRECTORY_MODES, 0o4000) if directory else dice.mode(OBJECT_MODES, 0o1000)
+    if sort in {"file", "fifo"}:
+        kind: Literal["file", "fifo"] = "file" if sort == "file" else "fifo"
+        return _with_acl(world, Node(path, kind, owner, group, dice.mode(FILE_MODES, 0o10000)), dice)
+    mode = dice.mode(DIRECTORY_MODES, 0o4000)
     if sort != "mount":
-        return _with_acl(world, Node(path, "directory" if directory else "file", owner, group, mode), dice)
-    options = ("ro",) if dice.chance(2) else ()
+        return _with_default(world, _with_acl(world, Node(path, "directory", owner, group, mode), dice), dice)
+    options = (("ro",) if dice.chance(2) else ()) + (("noexec",) if dice.chance(4) else ())
     sources = _paths(world)
     shown = [node.path for node in world.nodes if node.kind == "directory" and node.path != top]
     if fuse and shown and dice.chance(2):
         return _fuse(world, f"{top}/{dice.one(NAMES)}", dice.one(shown), options, dice)
     if dice.chance(3) or not sources:
-        return _with_acl(world, Node(path, "mount", owner, group, mode, fs="tmpfs", options=options), dice)
+        node = Node(path, "mount", owner, group, mode, fs="tmpfs", options=options)
+        return _with_default(world, _with_acl(world, node, dice), dice)
     return Node(path, "mount", fs="bind", options=(f"from={dice.one(sources)}", *options))
 
 
@@ -268,14 +302,24 @@ def _with_acl(world: World, node: Node, dice: _Dice) -> Node:
     """The node, in half of the cases with an ACL, and then sometimes with group bits that are all zero."""
     if not dice.chance(2):
         return node
+    acl = _entries(world, dice)
+    mode = node.mode & ~0o070 if dice.chance(3) else node.mode
+    return dataclasses.replace(node, mode=mode, acl=acl)
+
+
+def _with_default(world: World, node: Node, dice: _Dice) -> Node:
+    """The node, in one case of three with a default ACL."""
+    return dataclasses.replace(node, default_acl=_entries(world, dice)) if dice.chance(3) else node
+
+
+def _entries(world: World, dice: _Dice) -> tuple[AclEntry, ...]:
     entries: dict[tuple[str, int | None], AclEntry] = {}
     for _ in range(1 + dice.number(3)):
         tag, permissions = dice.weighted(_ENTRIES), dice.number(8)
         who = dice.one(_uids(world)) if tag == "user" else dice.one(_gids(world)) if tag == "group" else None
         sort: Literal["user", "group", "mask"] = "group" if tag == "owning group" else tag
         entries[sort, who] = AclEntry(sort, who, permissions)
-    mode = node.mode & ~0o070 if dice.chance(3) else node.mode
-    return dataclasses.replace(node, mode=mode, acl=tuple(entries.values()))
+    return tuple(entries.values())
 
 
 def _target(world: World, top: str, path: str, dice: _Dice) -> str:
@@ -296,22 +340,33 @@ def _target(world: World, top: str, path: str, dice: _Dice) -> str:
 
 
 def _attempts(world: World, top: str, dice: _Dice) -> tuple[Attempt, ...]:
-    """An attempt, and in one case of three what somebody then finds there."""
+    """An attempt, and in two cases of three what somebody, or root, then finds there."""
     first = _attempt(world, top, dice)
-    if not dice.chance(3) or first.path.startswith("@"):
+    sort = dice.number(3)
+    if sort == 0 or first.path.startswith("@"):
         return (first,)
     operation = first.operation
-    then = dataclasses.replace(first, user=_somebody(world, dice), to=None, mode=None)
+    then = dataclasses.replace(first, user=_somebody(world, dice), to=None, mode=None, owner=None, group=None)
+    if sort == 1 and operation in _CHANGING:
+        there = first.path if first.to is None else first.to
+        return first, dataclasses.replace(then, user="root", operation="stat", path=there, type="stream")
     if operation == "bind":
         opened = dataclasses.replace(first, operation="chmod", mode=dice.mode(OBJECT_MODES, 0o1000), type="stream")
         return first, opened, dataclasses.replace(then, operation="connect")
-    if operation == "chmod":
-        return first, dataclasses.replace(then, operation=dice.one(("connect", "bind")))
+    if operation in {"chmod", "chown"}:
+        return first, dataclasses.replace(then, operation=dice.one(("connect", "bind", "read", "execute", "truncate")))
+    if operation == "create":
+        return first, dataclasses.replace(then, operation=dice.one(("read", "write", "execute")))
+    if operation == "mkdir":
+        inside = dataclasses.replace(
+            then, operation=dice.one(("mkdir", "create", "bind")), path=f"{first.path}/{MISSING}"
+        )
+        return first, dataclasses.replace(then, operation="list"), inside
     if operation == "rename":
         return first, dataclasses.replace(then, operation=dice.one(("connect", "stat")), path=first.to or "")
     if operation == "unlink":
-        return first, dataclasses.replace(then, operation="bind")
-    return first, then
+        return first, dataclasses.replace(then, operation=dice.one(("bind", "create", "mkdir")))
+    return (first, then) if operation not in _CHANGING else (first,)
 
 
 def _somebody(world: World, dice: _Dice) -> str:
@@ -320,13 +375,15 @@ def _somebody(world: World, dice: _Dice) -> str:
 
 def _attempt(world: World, top: str, dice: _Dice) -> Attempt:
     operation, user = dice.weighted(_OPERATIONS), _somebody(world, dice)
-    path = _object(world, top, operation, 3 if operation == "bind" else 1, dice)
-    cwd = root = network = None
+    path = _object(world, top, operation, _NEW.get(operation, 1), dice)
+    cwd = root = network = owner = group = None
     if path.startswith("@"):
         network = NETWORK if dice.chance(2) else None
     else:
         path, cwd, root = _shaped(world, operation, path, dice)
         path += _ending(dice)
+    if operation == "chown":
+        owner, group = _given(world, dice)
     return Attempt(
         user,
         operation,
@@ -334,10 +391,27 @@ def _attempt(world: World, top: str, dice: _Dice) -> Attempt:
         to=_object(world, top, "rename", 2, dice) + _ending(dice) if operation == "rename" else None,
         root=root,
         network=network,
-        mode=dice.mode(DIRECTORY_MODES, 0o4000) if operation == "chmod" else None,
+        mode=_mode(operation, dice),
         type=dice.weighted(_TYPES) if operation in {"connect", "bind"} else "stream",
         cwd=cwd,
+        owner=owner,
+        group=group,
     )
+
+
+def _mode(operation: Operation, dice: _Dice) -> int | None:
+    if operation == "chmod":
+        return dice.mode(DIRECTORY_MODES + FILE_MODES, 0o10000)
+    if operation not in {"create", "mkdir"} or not dice.chance(2):
+        return None
+    return dice.mode(FILE_MODES if operation == "create" else DIRECTORY_MODES, 0o10000)
+
+
+def _given(world: World, dice: _Dice) -> tuple[int | None, int | None]:
+    """To whom chown gives it: half of the time to a group alone."""
+    group = dice.one(_gids(world))
+    owner = dice.one(_uids(world)) if dice.chance(2) else None
+    return owner, group if owner is None or dice.chance(2) else None
 
 
 def _ending(dice: _Dice) -> str:

@@ -16,6 +16,7 @@ from harness.world.model import (
     Confinement,
     FileSystemKind,
     FilteredCall,
+    InodeFlag,
     LandlockRight,
     Node,
     NodeKind,
@@ -273,6 +274,8 @@ def _node(table: _Table) -> Node:
         options=table.take("options", _list_of(_text), ()),
         network=table.take("network", _text, None),
         root=table.take("root", _text, None),
+        default_acl=table.take("default_acl", _list_of(_acl_entry), ()),
+        flags=tuple(dict.fromkeys(table.take("flags", _list_of(_one_of(InodeFlag)), ()))),
     )
     table.nothing_else()
     without = (
@@ -323,6 +326,8 @@ def _attempt(table: _Table) -> Attempt:
         network=table.take("network", _text, None),
         expect=table.take("expect", _text, None),
         at=table.take("at", _text, None),
+        owner=table.take("owner", _who, None),
+        group=table.take("group", _who, None),
     )
     table.nothing_else()
     return attempt
@@ -396,6 +401,8 @@ def _node_items(node: Node) -> dict[str, object]:
         "options": list(node.options) or None,
         "network": node.network,
         "root": node.root,
+        "default_acl": [_acl_text(entry) for entry in node.default_acl] or None,
+        "flags": list(node.flags) or None,
     }
 
 
@@ -411,6 +418,8 @@ def _attempt_items(attempt: Attempt) -> dict[str, object]:
         "path": attempt.path,
         "to": attempt.to,
         "mode": None if attempt.mode is None else f"{attempt.mode:04o}",
+        "owner": attempt.owner,
+        "group": attempt.group,
         "type": attempt.type if attempt.type != "stream" else None,
         "cwd": attempt.cwd,
         "root": attempt.root,

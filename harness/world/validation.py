@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.world.model import ALLOW_OTHER, User, World
+from harness.world.operations import OPERATIONS
 from harness.world.placement import Tree, no_node_path, no_path, placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from harness.world.model import Attempt, Node
+    from harness.world.model import AclEntry, Attempt, Node
 
 KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
@@ -105,7 +106,7 @@ def problems(world: World) -> Iterator[Problem]:
     yield from _nodes(world)
     users = {user.name for user in world.users}
     for index, attempt in enumerate(world.attempts):
-        for key, sentence in _attempt(users, attempt):
+        for key, sentence in _attempt(world, users, attempt):
             yield Problem(("attempts", index, key), sentence)
 
 
@@ -169,7 +170,7 @@ def _known_user(world: World, user: str | int) -> Iterator[str]:
         yield f"no user is named {user!r}"
 
 
-def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
+def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
     if attempt.user not in users:
         yield "user", f"no user is named {attempt.user!r}"
     yield from (("path", sentence) for sentence in no_path(attempt.path))
@@ -178,19 +179,15 @@ def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
             "path",
             f"{attempt.operation} can't reach an abstract name (@...); a file of that name is ./{attempt.path}",
         )
-    if attempt.operation == "rename":
-        if attempt.to is None:
-            yield "to", "rename needs a second path: to ="
-        else:
-            yield from (("to", sentence) for sentence in no_path(attempt.to))
-    elif attempt.to is not None:
-        yield "to", f"only rename has a second path, not {attempt.operation}"
-    if (attempt.mode is None) == (attempt.operation == "chmod"):
-        yield "mode", "chmod needs a mode" if attempt.mode is None else f"{attempt.operation} takes no mode"
+    yield from _keys(attempt)
+    if attempt.to is not None:
+        yield from (("to", sentence) for sentence in no_path(attempt.to))
     if attempt.mode is not None and not 0 <= attempt.mode <= 0o7777:
         yield "mode", f"{attempt.mode:#o} is not a mode: 0 to 7777"
-    if attempt.type != "stream" and attempt.operation not in {"connect", "bind"}:
-        yield "type", f"{attempt.operation} has no socket, so it takes no type"
+    if attempt.owner is not None:
+        yield from (("owner", sentence) for sentence in _known_user(world, attempt.owner))
+    if attempt.group is not None:
+        yield from (("group", sentence) for sentence in _known_group(world, attempt.group))
     if attempt.cwd is not None and not attempt.cwd.startswith("/"):
         yield "cwd", f"{attempt.cwd!r} is not an absolute path"
     if attempt.root is not None and not attempt.root.startswith("/"):
@@ -202,12 +199,31 @@ def _attempt(users: set[str], attempt: Attempt) -> Iterator[tuple[str, str]]:
         yield "at", "names what refuses, so it needs an expect = that is a refusal"
 
 
+def _keys(attempt: Attempt) -> Iterator[tuple[str, str]]:
+    """The keys that an operation lacks, and those that it does not take."""
+    shape, operation = OPERATIONS[attempt.operation], attempt.operation
+    given = {key: getattr(attempt, key) for key in ("to", "mode", "owner", "group")}
+    given["type"] = None if attempt.type == "stream" else attempt.type
+    for key, what in (("to", "a second path: to ="), ("mode", "a mode"), ("owner", "an owner"), ("group", "a group")):
+        if key in shape.needs and given[key] is None:
+            yield key, f"{operation} needs {what}"
+    if shape.any_of and all(given[key] is None for key in shape.any_of):
+        yield max(shape.any_of), f"{operation} needs {' or '.join(sorted(shape.any_of, reverse=True))} ="
+    others = {"to": f"only rename has a second path, not {operation}", "type": f"{operation} has no socket, so it takes no type"}
+    for key, value in given.items():
+        if value is not None and key not in shape.keys:
+            yield key, others.get(key, f"{operation} takes no {key}")
+
+
 def _nodes(world: World) -> Iterator[Problem]:
     tree = Tree()
     for index, node in enumerate(world.nodes):
         for key, sentence in (*_node(world, node), *placed(tree, node, index)):
             yield Problem(("nodes", index, key), sentence)
+    shown = any(node.fs == "fuse" for node in world.nodes)
     for index, node in enumerate(world.nodes):
+        if node.flags and shown:
+            yield Problem(("nodes", index, "flags"), "a world with a FUSE mount has no flags: such a mount hides them")
         if MOUNT_OPTIONS.intersection(node.options) and tree.spot(node.path)[0] != index + 1:
             yield Problem(("nodes", index, "options"), "take effect at the end, and then another mount hides this one")
 
@@ -241,6 +257,9 @@ def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
     if node.root is not None and (any(no_node_path(node.root)) or not node.path.startswith(f"{node.root}/")):
         yield "root", f"{node.root!r} is no directory above {node.path}"
     yield from _acl(world, node)
+    yield from _inherited(world, node)
+    if node.flags and (node.kind not in {"directory", "file", "mount"} or node.fs in {"bind", "fuse"}):
+        yield "flags", "only directories, files and tmpfs mounts have flags"
     yield from _mount(node)
 
 
@@ -253,19 +272,29 @@ def _acl(world: World, node: Node) -> Iterator[tuple[str, str]]:
     without = node.kind in {"symlink", "absent"} or node.fs in {"bind", "fuse"} or node.path.startswith("@")
     if node.acl and without:
         yield "acl", "neither a symlink, a bind or FUSE mount nor an abstract socket has an ACL of its own"
+    yield from _entries(world, "acl", node.acl)
+
+
+def _inherited(world: World, node: Node) -> Iterator[tuple[str, str]]:
+    if node.default_acl and (node.kind not in {"directory", "mount"} or node.fs in {"bind", "fuse"}):
+        yield "default_acl", "only directories and tmpfs mounts have a default ACL"
+    yield from _entries(world, "default_acl", node.default_acl)
+
+
+def _entries(world: World, key: str, entries: Iterable[AclEntry]) -> Iterator[tuple[str, str]]:
     seen: set[tuple[str, int | None]] = set()
-    for entry in node.acl:
+    for entry in entries:
         known = {"user": _known_user, "group": _known_group}.get(entry.tag)
         if entry.who is not None:
             wrong = (f"{entry.tag} has no name",) if known is None else tuple(known(world, entry.who))
-            yield from (("acl", text) for text in wrong)
+            yield from ((key, text) for text in wrong)
             if wrong:
                 continue
         if not 0 <= entry.permissions <= 7:
-            yield "acl", f"{entry.permissions} are no permissions: 0 to 7"
+            yield key, f"{entry.permissions} are no permissions: 0 to 7"
         who = None if entry.who is None else (world.uid if entry.tag == "user" else world.gid)(entry.who)
         if (entry.tag, who) in seen:
-            yield "acl", f"two entries speak of {entry.tag}:{'' if entry.who is None else entry.who}"
+            yield key, f"two entries speak of {entry.tag}:{'' if entry.who is None else entry.who}"
         seen.add((entry.tag, who))
 
 

@@ -78,7 +78,7 @@ def inside() -> set[str]:
         "capabilities": None,
     }
     request = {
-        "attempts": [EncodedAttempt(0, "connect", None, 0, None, None, "stream", None, None)],
+        "attempts": [EncodedAttempt(0, "connect", None, 0, None, None, "stream", None, None, None, None)],
         "paths": ["/nowhere/s"],
         "principals": [me],
     }
@@ -93,7 +93,8 @@ def inside() -> set[str]:
     assert (observed.outcome, observed.at) == ("ENOENT", "/nowhere")
     open_still: list[socket.socket] = []
     with followed() as in_child:
-        outcome = attempts._attempt(("connect", "/nowhere/s", None, None, "stream"), "/", None, False, open_still)
+        trial = attempts.Trial("connect", "/nowhere/s", None, None, "stream", None, None)
+        outcome = attempts._attempt(trial, "/", None, False, open_still)
     for each in open_still:
         each.close()
     assert outcome[:2] == ("ENOENT", "/nowhere")

@@ -17,6 +17,7 @@ from harness.oracle.filesystem import FileSystem, Spot
 from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
+from harness.oracle.steps import confinement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +160,11 @@ def _out_of_the_root(self: lookup.Lookup, directory: Spot, name: str) -> Spot:
 
 
 ENTER, BEGIN, STEP = lookup.Lookup.enter, lookup.Lookup.begin, lookup.Lookup.step
-SEARCH_ONLY = (Override("CAP_DAC_OVERRIDE", "directory", 7), Override("CAP_DAC_OVERRIDE", "other", 6))
+SEARCH_ONLY = (
+    Override("CAP_DAC_OVERRIDE", "directory", 7),
+    Override("CAP_DAC_OVERRIDE", "other", 7),
+    Override("CAP_DAC_OVERRIDE", "other without x", 6),
+)
 
 WRONG = (
     WrongOracle("the group class comes before the owner", _with(classes=("group", "owner", "acl", "other"))),
@@ -186,7 +191,7 @@ WRONG = (
     WrongOracle("bind asks for permission before it looks for the name", _before("bind", "may_create", "absent")),
     WrongOracle("bind follows a symlink at the end", _behind_links),
     WrongOracle("bind says EROFS before EADDRINUSE", _before("bind", "writable_mount", "absent")),
-    WrongOracle("bind makes sockets regardless of the umask", patches=((steps, "UMASK", 0),)),
+    WrongOracle("bind makes sockets regardless of the umask", patches=((steps.making, "UMASK", 0),)),
     WrongOracle("a new socket has its directory's group", _with(new_group="directory")),
     WrongOracle("reading is enough to search a directory", patches=((lookup.Lookup, "search", _reading_is_enough),)),
     WrongOracle("directories need not be searchable", patches=((lookup.Lookup, "search", _missing_names_first),)),
@@ -206,7 +211,9 @@ WRONG = (
     WrongOracle("rename moves directories that it may not write", _without("rename", "may_move_a_directory")),
     WrongOracle("chmod needs no ownership", _without("chmod", "ownership")),
     WrongOracle("a full queue takes one more", _without("connect", "has_room")),
-    WrongOracle("abstract names are known in every network", patches=((steps, "_abstract_state", _in_any_network),)),
+    WrongOracle(
+        "abstract names are known in every network", patches=((steps.sockets, "_abstract_state", _in_any_network),)
+    ),
     WrongOracle("names can be made in a deleted directory", _without("bind", "living")),
     WrongOracle("a path begins at the machine's root", patches=((lookup.Lookup, "begin", _from_the_machines_root),)),
     WrongOracle("two dots lead out of a root directory", patches=((lookup.Lookup, "step", _out_of_the_root),)),
@@ -222,7 +229,7 @@ WRONG = (
     ),
     WrongOracle(
         "what is made through FUSE is its maker's",
-        patches=((steps, "_maker", lambda trial: trial.principal),),
+        patches=((steps.making, "maker", lambda trial: trial.principal),),
         by_fuse=True,
     ),
 )
@@ -230,17 +237,17 @@ WRONG = (
 
 
 def _whatever_it_is(trial: Trial) -> None:
-    if "bind" in steps._domain(trial):
+    if "bind" in confinement.domain(trial):
         raise Refused("EACCES", trial.target.directory.path, "wrong")
 
 
 def _never_across(trial: Trial) -> None:
-    if "bind" in steps._domain(trial) and trial.last.directory.inode != trial.target.directory.inode:
+    if "bind" in confinement.domain(trial) and trial.last.directory.inode != trial.target.directory.inode:
         raise Refused("EXDEV", trial.at, "wrong")
 
 
 def _sockets_alone(trial: Trial) -> None:
-    if "bind" in steps._domain(trial) and steps._victim(trial, trial.last)[1].kind == "socket":
+    if "bind" in confinement.domain(trial) and trial.victim(trial.last)[1].kind == "socket":
         raise Refused("EACCES", trial.target.directory.path, "wrong")
 
 
@@ -254,9 +261,9 @@ WRONG_OF_CONFINEMENT = (
     WrongOracle("a filter of calls stops no chmod", _without("chmod", "allowed_call")),
     WrongOracle("a filter of calls is asked after the path", _before("connect", "allowed_call", "is_socket")),
     WrongOracle("a filter of calls is asked after unlink's path", _before("unlink", "allowed_call", "present")),
-    WrongOracle("who may make no sockets may bind", patches=((steps.CALLS, "bind", ("bind",)),)),
-    WrongOracle("connect makes no socket", patches=((steps.CALLS, "connect", ("connect",)),)),
-    WrongOracle("connect is asked before socket", patches=((steps.CALLS, "connect", ("connect", "socket")),)),
+    WrongOracle("who may make no sockets may bind", patches=((confinement.CALLS, "bind", ("bind",)),)),
+    WrongOracle("connect makes no socket", patches=((confinement.CALLS, "connect", ("connect",)),)),
+    WrongOracle("connect is asked before socket", patches=((confinement.CALLS, "connect", ("connect", "socket")),)),
     WrongOracle("a domain lets sockets be made", _without("bind", "may_make_sockets")),
     WrongOracle("a domain is asked before the name", _before("bind", "may_make_sockets", "absent")),
     WrongOracle("a domain is asked before the mount", _before("bind", "may_make_sockets", "writable_mount")),

@@ -21,9 +21,9 @@ _shtab_harness_option_strings=(-h --help --version)
 
 
 
-_shtab_harness_explain___operation_choices=(connect bind unlink rename stat readlink chmod)
+_shtab_harness_explain___operation_choices=(connect bind unlink rename stat readlink chmod chown read write execute list create mkdir truncate)
 _shtab_harness_explain___type_choices=(stream dgram seqpacket)
-_shtab_harness_capture___operation_choices=(connect bind unlink rename stat readlink chmod)
+_shtab_harness_capture___operation_choices=(connect bind unlink rename stat readlink chmod chown read write execute list create mkdir truncate)
 _shtab_harness_capture___type_choices=(stream dgram seqpacket)
 _shtab_harness_images___engine_choices=(docker)
 _shtab_harness_completion_pos_0_choices=(bash zsh fish)

@@ -1,4 +1,4 @@
-"""Access ACLs, in the form in which the kernel keeps them with a file (acl(5), linux/posix_acl_xattr.h)."""
+"""ACLs, in the form in which the kernel keeps them with a file (acl(5), linux/posix_acl_xattr.h)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 TAGS = {"owner": 1, "user": 2, "owning group": 4, "group": 8, "mask": 16, "other": 32}
 NOBODY = 0xFFFFFFFF
 """The id of an entry that names no one."""
-ACCESS = "system.posix_acl_access"
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+"""The ACL of a thing itself, and what is made in a directory inherits."""
 
 
 def encoded(entries: Iterable[AclRow]) -> bytes:
@@ -25,22 +26,22 @@ def encoded(entries: Iterable[AclRow]) -> bytes:
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, permissions, who) for tag, who, permissions in rows)
 
 
-def of(path: str) -> bytes | None:
+def of(path: str | int, which: str = ACCESS) -> bytes | None:
     """A path's ACL; `None` if it has none, or if this system or file system has none."""
     if sys.platform != "linux":
         return None
     try:
-        return os.getxattr(path, ACCESS)
+        return os.getxattr(path, which)
     except OSError:
         return None
 
 
-def give(path: str, acl: bytes | None) -> None:
+def give(path: str | int, acl: bytes | None, which: str = ACCESS) -> None:
     """Give a path this ACL, or take away the one that it has. Raises OSError, also where there are none."""
     if sys.platform != "linux":
         if acl is not None:
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
     elif acl is not None:
-        os.setxattr(path, ACCESS, acl)
-    elif of(path) is not None:
-        os.removexattr(path, ACCESS)
+        os.setxattr(path, which, acl)
+    elif of(path, which) is not None:
+        os.removexattr(path, which)

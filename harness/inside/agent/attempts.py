@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import socket
+import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.inside import errnos
 from harness.inside.agent.refusals import refusing_component
@@ -18,11 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    Trial = tuple[str, str, str | None, int | None, str]
-    """An attempt as its principal makes it: the operation, the path, where to, the mode, the socket's type."""
     Outcome = tuple[str, str | None, str | None]
-    """`ok` or an errno's name, the component that refused, and the peer's address (in hexadecimal) of a connection."""
+    """`ok` or an errno's name, the component that refused, and what was told: of a connection the peer's address (in
+    hexadecimal), of stat what is there."""
 
+
+class Trial(NamedTuple):
+    """An attempt as its principal makes it: `to` is where to, `kind` the socket's type."""
+
+    operation: str
+    path: str
+    to: str | None
+    mode: int | None
+    kind: str
+    owner: int | None
+    group: int | None
+
+
+WITHOUT_WAITING = os.O_NONBLOCK | os.O_CLOEXEC
+"""Nobody waits for the other end of a FIFO."""
 KEPT_OPEN = sys.platform == "darwin"
 """Whether connections stay open until another line says that the listeners have looked: a pid is told of open ones."""
 
@@ -32,7 +48,10 @@ def serve(channel: socket.socket, cwd: str, root: str | None, protected_symlinks
     connections: list[socket.socket] = []
     with channel.makefile("rwb") as stream:
         for line in stream:
-            said = [_attempt(trial, cwd, root, protected_symlinks, connections) for trial in json.loads(line)]
+            said = [
+                _attempt(trial, cwd, root, protected_symlinks, connections)
+                for trial in map(Trial._make, json.loads(line))
+            ]
             stream.write(json.dumps(said).encode() + b"\n")
             stream.flush()
             if KEPT_OPEN:
@@ -45,44 +64,22 @@ def serve(channel: socket.socket, cwd: str, root: str | None, protected_symlinks
 def _attempt(
     trial: Trial, cwd: str, root: str | None, protected_symlinks: bool, connections: list[socket.socket]
 ) -> Outcome:
-    operation, path, to, mode, kind = trial
     try:
-        peer = _try(operation, path, to, mode, kind, connections)
+        told = _connect(trial, connections) if trial.operation == "connect" else CALLS[trial.operation](trial)
     except OSError as error:
         outcome = errnos.name(error)
-        return outcome, refusing_component(operation, path, to, outcome, cwd, root, protected_symlinks), None
-    return "ok", None, None if peer is None else peer.hex()
+        at = refusing_component(trial.operation, trial.path, trial.to, outcome, cwd, root, protected_symlinks)
+        return outcome, at, None
+    return "ok", None, told
 
 
-def _try(
-    operation: str, path: str, to: str | None, mode: int | None, kind: str, connections: list[socket.socket]
-) -> bytes | None:
-    """Do it. Raises OSError where the kernel refuses; returns the peer's address of a connection."""
-    if operation == "connect":
-        return _connect(kind, path, connections)
-    if operation == "bind":
-        _bind(kind, path)
-    elif operation == "unlink":
-        os.unlink(path)
-    elif operation == "rename":
-        os.rename(path, to or "")
-    elif operation == "stat":
-        os.stat(path)
-    elif operation == "readlink":
-        os.readlink(path)
-    elif operation == "chmod":
-        os.chmod(path, mode or 0)
-    else:
-        raise ValueError(operation)
-    return None
-
-
-def _connect(kind: str, path: str, connections: list[socket.socket]) -> bytes | None:
-    client = socket.socket(socket.AF_UNIX, TYPES[kind])
+def _connect(trial: Trial, connections: list[socket.socket]) -> str:
+    """Connect. Returns the peer's address."""
+    client = socket.socket(socket.AF_UNIX, TYPES[trial.kind])
     try:
         client.setblocking(False)  # a listener whose queue is full says EAGAIN at once
-        _at_address(client, client.connect, LIBC.connect, path)
-        return address_bytes(client.getpeername())
+        _at_address(client, client.connect, LIBC.connect, trial.path)
+        return address_bytes(client.getpeername()).hex()
     finally:
         if KEPT_OPEN:
             connections.append(client)
@@ -90,9 +87,9 @@ def _connect(kind: str, path: str, connections: list[socket.socket]) -> bytes | 
             client.close()
 
 
-def _bind(kind: str, path: str) -> None:
-    with socket.socket(socket.AF_UNIX, TYPES[kind]) as server:
-        _at_address(server, server.bind, LIBC.bind, path)
+def _bind(trial: Trial) -> None:
+    with socket.socket(socket.AF_UNIX, TYPES[trial.kind]) as server:
+        _at_address(server, server.bind, LIBC.bind, trial.path)
 
 
 def _at_address(held: socket.socket, call: Callable[[str], None], raw: Any, path: str) -> None:
@@ -107,3 +104,61 @@ def _at_address(held: socket.socket, call: Callable[[str], None], raw: Any, path
     if raw(held.fileno(), address, len(address)) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def _stat(trial: Trial) -> str:
+    """What is there: kind and mode as ls(1) writes them, uid and gid."""
+    status = os.stat(trial.path)
+    return f"{stat.filemode(status.st_mode)} {status.st_uid} {status.st_gid}"
+
+
+def _read(trial: Trial) -> None:
+    descriptor = os.open(trial.path, os.O_RDONLY | WITHOUT_WAITING)
+    try:
+        os.read(descriptor, 1)
+    finally:
+        os.close(descriptor)
+
+
+def _list(trial: Trial) -> None:
+    os.listdir(trial.path)
+
+
+def _open(trial: Trial, flags: int, mode: int = 0) -> None:
+    os.close(os.open(trial.path, os.O_WRONLY | WITHOUT_WAITING | flags, mode))
+
+
+def _asked(trial: Trial, usual: int) -> int:
+    return usual if trial.mode is None else trial.mode
+
+
+def _execute(trial: Trial) -> None:
+    """Run it. That the kernel finds no program in what may be run is told after all permissions (execve(2))."""
+    try:
+        os.waitpid(os.posix_spawn(trial.path, [trial.path], {}), 0)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+
+
+def _chown(trial: Trial) -> None:
+    os.chown(trial.path, *(-1 if number is None else number for number in (trial.owner, trial.group)))
+
+
+CALLS: dict[str, Callable[[Trial], str | None]] = {
+    "bind": _bind,
+    "unlink": lambda trial: os.unlink(trial.path),
+    "rename": lambda trial: os.rename(trial.path, trial.to or ""),
+    "stat": _stat,
+    "readlink": lambda trial: os.readlink(trial.path),
+    "chmod": lambda trial: os.chmod(trial.path, trial.mode or 0),
+    "chown": _chown,
+    "read": _read,
+    "write": lambda trial: _open(trial, 0),
+    "execute": _execute,
+    "list": _list,
+    "create": lambda trial: _open(trial, os.O_CREAT, _asked(trial, 0o666)),
+    "mkdir": lambda trial: os.mkdir(trial.path, _asked(trial, 0o777)),
+    "truncate": lambda trial: os.truncate(trial.path, 0),
+}
+"""How each operation but connect is tried: each raises OSError where the kernel refuses."""

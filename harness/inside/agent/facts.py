@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from harness.inside.agent import fuse
+from harness.inside.agent import flags, fuse
 from harness.inside.agent.outside import Outside
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def facts() -> AgentFacts:
         "python": sys.version.split()[0],
         "sysctls": sysctls,
         "fuse": fuse.available(),
+        "flags": flags.available(),
         "environment": {
             "PATH": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *SYSTEM_PATH])),
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},

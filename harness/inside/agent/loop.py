@@ -78,6 +78,7 @@ class Agent:
             self._say({"ready": self.facts})
             while True:
                 turn(self._selector)
+        self._builder.let_go()
 
     def clean_up(self) -> None:
         """End everything that was started and take the world away, where nothing else does so."""

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
-from harness.inside.agent import confinement
+from harness.inside.agent import confinement, flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,11 +124,18 @@ class TriedName:
 
     def writing(self) -> str | None:
         """What refuses a new entry in the directory: found by making a file without a name, which leaves no trace."""
-        flags = getattr(os, "O_TMPFILE", None)
-        if flags is None:
+        nameless = getattr(os, "O_TMPFILE", None)
+        if nameless is None:
             return UNKNOWN
-        refusal = _refused(lambda: os.close(os.open(self.directory.route, flags | os.O_WRONLY, 0o600)))
-        return refusal if refusal in (None, "EACCES", "EROFS") else UNKNOWN
+        refusal = _refused(lambda: os.close(os.open(self.directory.route, nameless | os.O_WRONLY, 0o600)))
+        return refusal if refusal in (None, "EACCES", "EPERM", "EROFS") else UNKNOWN
+
+    @property
+    def held(self) -> str | None:
+        """What keeps the name where it is by a flag: the directory or the thing."""
+        if flags.told(os.path.join(self.directory.route, ".")):
+            return self.directory.at
+        return self.at if flags.told(os.path.join(self.directory.route, self.name or ".")) else None
 
 
 def refusing_component(
@@ -160,7 +167,9 @@ def outside(path: str, root: str | None) -> str:
 def _component(
     operation: str, path: str, to: str | None, outcome: str, cwd: str, protected_symlinks: bool
 ) -> str | None:
-    entry = TriedName(path, cwd) if operation in ("bind", "unlink", "rename") else None
+    if operation == "create":
+        return _refusing_file(TriedPath(path, cwd, True), path, outcome)
+    entry = TriedName(path, cwd) if operation in ("bind", "mkdir", "unlink", "rename") else None
     walk = TriedPath(path, cwd, operation != "readlink") if entry is None else entry.directory
     if outcome == "EACCES" and protected_symlinks and walk.links:
         link = None if walk.refusal else walk.link_that_refuses()
@@ -172,6 +181,10 @@ def _component(
         return walk.at
     if operation == "rename":
         return _refusing_end(entry, TriedName(to or "", cwd), outcome)
+    if outcome == "EPERM" and operation == "unlink":
+        return entry.held or entry.at
+    if outcome == "EPERM":
+        return walk.at
     if outcome in ("EACCES", "EROFS"):
         if confinement.takes_sockets() and entry.writing() is None:
             return walk.at  # files may be made there, so it is not the directory that refuses a socket
@@ -179,6 +192,17 @@ def _component(
     if outcome == "ENOENT" and walk.is_deleted():
         return walk.at
     return entry.at
+
+
+def _refusing_file(walk: TriedPath, path: str, outcome: str) -> str | None:
+    """What refused to open or to make a file: what is there, or the directory in which it is not."""
+    if walk.links and outcome == "EACCES":
+        return None  # it may be a link, which is asked after before what it leads to
+    if path.endswith("/") or outcome == "EISDIR" or (walk.refusal and walk.refusal not in (outcome, "ENOENT")):
+        return None  # a slash after the name, or in the text of a symlink, is asked after first
+    if walk.refusal == "ENOENT" and outcome != "ENOENT":
+        return os.path.dirname(walk.at)
+    return None if outcome == "ENOENT" else walk.at
 
 
 def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | None:
@@ -204,7 +228,7 @@ def _refusing_end(source: TriedName, target: TriedName, outcome: str) -> str | N
     if outcome == "ENOTDIR":
         return target.at if source.is_directory else source.at
     if outcome == "EPERM":
-        return source.at if target.mode is None else None
+        return None if target.mode is not None or source.held or target.held else source.at
     if confinement.takes_sockets() and source.mode is not None and stat.S_ISSOCK(source.mode):
         return None  # the directories are asked too, but after the domain
     if outcome in ("EACCES", "EROFS"):

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.inside.agent import attempts
+from harness.inside.agent.attempts import Trial
 from harness.inside.agent.children import NOWHERE, Children, Standing
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.refusals import TriedPath, outside
@@ -16,7 +17,7 @@ from harness.inside.rows import EncodedAttempt, EncodedObservation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.inside.agent.attempts import Outcome, Trial
+    from harness.inside.agent.attempts import Outcome
     from harness.inside.agent.children import Child
     from harness.inside.agent.networks import Networks
     from harness.inside.agent.world import Builder
@@ -58,8 +59,16 @@ class Rounds:
                 continue
             child = self.children.child(principals[first.who], where)
             batch: list[Trial] = [
-                (operation, paths[path], None if to is None else paths[to], mode, kind)
-                for _, operation, _, path, to, mode, kind, _, _ in rows[start:end]
+                Trial(
+                    row.operation,
+                    paths[row.path],
+                    None if row.to is None else paths[row.to],
+                    row.mode,
+                    row.type,
+                    row.owner,
+                    row.group,
+                )
+                for row in rows[start:end]
             ]
             try:
                 child.wait_until_ready()
@@ -71,27 +80,36 @@ class Rounds:
 
     def _make(self, child: Child, where: Standing, batch: list[Trial]) -> list[EncodedObservation]:
         cwd, root = where.cwd or "/", where.root
-        for operation, path, to, _, _ in batch:
-            if operation == "bind" and not path.startswith("@"):
-                self._builder.expect_new(os.path.join(cwd, path), root)
-            elif operation == "rename":
-                self._builder.expect_new(os.path.join(cwd, to or ""), root)
-            elif operation == "chmod":
-                self._builder.expect_change(os.path.join(cwd, path), root)
+        for trial in batch:
+            path = os.path.join(cwd, trial.path)
+            if trial.operation in ("bind", "mkdir") and not trial.path.startswith("@"):
+                self._builder.expect_new(path, root)
+            elif trial.operation == "create":
+                self._builder.expect_file(path, root)
+            elif trial.operation == "rename":
+                self._builder.expect_new(os.path.join(cwd, trial.to or ""), root)
+            elif trial.operation in ("chmod", "chown"):
+                self._builder.expect_change(path, root)
         child.send(json.dumps(batch).encode() + b"\n")
         outcomes: list[Outcome] = json.loads(child.read_line())
         connected = [
             (number, peer)
             for number, (outcome, _, peer) in enumerate(outcomes)
-            if outcome == "ok" and batch[number][0] == "connect"
+            if outcome == "ok" and batch[number].operation == "connect"
         ]
         process = child.credentials() if connected else None
         met = self._met(child.pid, connected)
         if attempts.KEPT_OPEN:
             child.send(b"\n")
         return [
-            EncodedObservation(outcome, at, met.get(number), process if number in met else None)
-            for number, (outcome, at, _) in enumerate(outcomes)
+            EncodedObservation(
+                outcome,
+                at,
+                met.get(number),
+                process if number in met else None,
+                told if batch[number].operation == "stat" else None,
+            )
+            for number, (outcome, at, told) in enumerate(outcomes)
         ]
 
     def _met(self, pid: int, peers: list[tuple[int, str | None]]) -> dict[int, EncodedCredentials | None]:
@@ -123,14 +141,14 @@ def _entered(where: Standing) -> Standing:
     if root is not None:
         entered = TriedPath(root + "/", "/", follow=True)
         if entered.refusal:
-            raise _NoEntryError(EncodedObservation(entered.refusal, entered.at, None, None))
+            raise _NoEntryError(EncodedObservation(entered.refusal, entered.at, None, None, None))
         root = entered.at
     cwd = where.cwd
     if cwd is not None:
         with below(root):
             entered = TriedPath(cwd + "/", "/", follow=True)
         if entered.refusal:
-            raise _NoEntryError(EncodedObservation(entered.refusal, outside(entered.at, root), None, None))
+            raise _NoEntryError(EncodedObservation(entered.refusal, outside(entered.at, root), None, None, None))
         cwd = entered.at
     return Standing(root, cwd, where.network)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.inside.agent import acl, mounts
 from harness.inside.agent.accounts import AccountFiles
 from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.flags import InodeFlags
 from harness.inside.agent.fuse import FuseMounts
 from harness.inside.agent.networks import Networks
 from harness.inside.agent.outside import Outside
@@ -37,6 +38,8 @@ class Builder:
         self._original = {path: _entries(path) for path in SCRATCH}
         self._accounts = AccountFiles()
         self._fuse = FuseMounts()
+        self._flags = InodeFlags()
+        self._inherited: list[tuple[int, bytes]] = []
         self.networks = Networks()
 
     def build(self, world: EncodedWorld) -> None:
@@ -49,7 +52,8 @@ class Builder:
             if not os.path.isdir(path) or os.path.islink(path):  # an image without it, or a world that moved it away
                 remove(path)
                 os.mkdir(path)
-            acl.give(path, None)  # a user of the world before may have renamed another directory to this name
+            for name in (acl.ACCESS, acl.DEFAULT):
+                acl.give(path, None, name)  # a user of the world before may have moved another directory here
             os.chown(path, 0, 0)
             os.chmod(path, mode)
         for path, target in world["links"].items():
@@ -67,6 +71,8 @@ class Builder:
                 raise RefusalError(
                     f"the {node['kind']} {node['path']} cannot be made here: {error.strerror or error}{where}"
                 ) from None
+        self._let_inherit()
+        self._flags.set_all()
         for node in world["nodes"]:
             wanted = mounts.flags(node["options"]) if node["kind"] == "mount" else 0
             try:
@@ -77,6 +83,7 @@ class Builder:
 
     def clean(self) -> None:
         """Take away what the world made and what its users made of it; give back what was there before."""
+        self._flags.clear_all()
         for each in self.sockets:
             each.close()
         self.sockets.clear()
@@ -94,14 +101,31 @@ class Builder:
             for name in _entries(path) - original:
                 remove(os.path.join(path, name))
 
+    def _let_inherit(self) -> None:
+        """Give directories their default ACLs, wherever they are by now. The nodes have inherited nothing of them."""
+        while self._inherited:
+            descriptor, inherited = self._inherited.pop()
+            try:
+                acl.give(descriptor, inherited, acl.DEFAULT)
+            finally:
+                os.close(descriptor)
+
+    def let_go(self) -> None:
+        """Take away what would keep others from taking the world away."""
+        self._flags.clear_all()
+
     def expect_new(self, path: str, root: str | None) -> None:
         """A user is about to make something here: it goes away with the world, unless it was there before."""
         above, name = os.path.split(path.rstrip("/"))
         if name not in ("", ".", ".."):  # else nothing can come of it
             self._forget_later(os.path.join(_real(above or "/", root), name))
 
+    def expect_file(self, path: str, root: str | None) -> None:
+        """A user is about to make a file here, or where a symlink here leads: likewise."""
+        self._forget_later(_real(path, root))
+
     def expect_change(self, path: str, root: str | None) -> None:
-        """A user is about to change this one's mode: give it back with the world."""
+        """A user is about to change this one's mode or owner: give it back with the world."""
         real = _real(path, root)
         if os.path.exists(real):
             self._restore_later(real)
@@ -112,12 +136,13 @@ class Builder:
 
     def _restore_later(self, path: str) -> None:
         was = os.stat(path)
-        its_acl = acl.of(path)
+        acls = {name: acl.of(path, name) for name in (acl.ACCESS, acl.DEFAULT)}
 
         def restore() -> None:
             os.chown(path, was.st_uid, was.st_gid)
             os.chmod(path, stat.S_IMODE(was.st_mode))
-            acl.give(path, its_acl)
+            for name, had in acls.items():
+                acl.give(path, had, name)
 
         self._undo.append(restore)
 
@@ -161,6 +186,8 @@ class Builder:
                 return
             if kind == "directory":
                 os.mkdir(path)
+            elif kind == "fifo":
+                os.mkfifo(path, 0o600)
             elif kind == "file":
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             else:
@@ -169,6 +196,10 @@ class Builder:
         os.chmod(path, node["mode"])
         if node["acl"]:
             acl.give(path, acl.encoded(map(AclRow._make, node["acl"])))
+        if node["default_acl"]:
+            inherited = acl.encoded(map(AclRow._make, node["default_acl"]))
+            self._inherited.append((os.open(path, os.O_RDONLY | os.O_CLOEXEC), inherited))
+        self._flags.expect(path, node["flags"])
 
     def _mount(self, node: EncodedNode) -> None:
         path = node["path"]

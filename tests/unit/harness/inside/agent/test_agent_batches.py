@@ -10,7 +10,7 @@ from harness.inside.rows import EncodedAttempt
 
 
 def attempt(who: int, cwd: str | None = None) -> EncodedAttempt:
-    return EncodedAttempt(who, "stat", cwd, 0, None, None, "stream", None, None)
+    return EncodedAttempt(who, "stat", cwd, 0, None, None, "stream", None, None, None, None)
 
 
 def test_neighbours_of_one_principal_go_together() -> None:
