@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from harness.engines.error import PlaceError
 from harness.report.text import visible
-from harness.world import Operation, SocketType
+from harness.world import OPERATIONS, Operation, SocketType
 
 if TYPE_CHECKING:
     from harness.live.actor import Actor
@@ -41,10 +41,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what")
     what.add_argument("--operation", choices=get_args(Operation), default="connect", help="default: connect")
     what.add_argument("--to", metavar="PATH", help="rename's second path")
-    what.add_argument("--mode", metavar="MODE", type=_mode, help="chmod's mode, octal")
+    what.add_argument("--mode", metavar="MODE", type=_mode, help="the mode of chmod, create and mkdir, octal")
+    what.add_argument(
+        "--owner", metavar="[UID][:GID]", type=_owner, help="the owner, the group or both to which chown gives it"
+    )
     what.add_argument(
         "--type", choices=get_args(SocketType), help="the type of the socket that connects (default: the listener's)"
     )
+
+
+def _owner(text: str) -> tuple[int | None, int | None]:
+    """Uid and gid, as chown(1) takes them by number."""
+    uid, _, gid = text.partition(":")
+    if not (uid or gid) or not all(part.isdecimal() for part in (uid, gid) if part):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither UID, :GID nor UID:GID")
+    return int(uid) if uid else None, int(gid) if gid else None
 
 
 def _actor(options: argparse.Namespace) -> Actor:
@@ -85,8 +96,13 @@ def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
 
     if (options.to is None) == (options.operation == "rename"):
         raise ActorError("rename, and rename alone, has a second path: --to PATH")
-    if (options.mode is None) == (options.operation == "chmod"):
-        raise ActorError("chmod, and chmod alone, has a mode: --mode MODE")
+    shape = OPERATIONS[options.operation]
+    if options.mode is None and "mode" in shape.needs:
+        raise ActorError(f"{options.operation} needs a mode: --mode MODE")
+    if options.mode is not None and "mode" not in shape.keys:
+        raise ActorError(f"{options.operation} has no mode: --mode goes with chmod, create and mkdir")
+    if (options.owner is None) == (options.operation == "chown"):
+        raise ActorError("chown, and chown alone, gives something to somebody: --owner UID, --owner :GID or both")
     paths = [options.path] if options.to is None else [options.path, options.to]
     if not all(paths):
         raise ActorError("an empty path names nothing")
@@ -98,7 +114,9 @@ def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
         if who.process is None:
             # Nobody of that name stands here: the whole way down to this directory is theirs to go.
             paths, cwd = [posixpath.join(cwd, path) for path in paths], None
-    return Wanted(options.operation, paths[0], paths[1] if len(paths) > 1 else None, options.mode, options.type, cwd)
+    to = paths[1] if len(paths) > 1 else None
+    owner, group = options.owner or (None, None)
+    return Wanted(options.operation, paths[0], to, options.mode, options.type, cwd, owner, group)
 
 
 def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:

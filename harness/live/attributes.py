@@ -26,6 +26,8 @@ AT_EMPTY_PATH: Final = 0x1000
 _SIZE: Final = 256
 _ATTRIBUTES_AT: Final = 8
 _LETTERS: Final[Mapping[int, str]] = {IMMUTABLE: "i", APPEND: "a"}
+_WRITING: Final[Mapping[Operation, str]] = {"connect": "to connect is to write to it"}
+_KEPT: Final[Mapping[Operation, str]] = {"chmod": "its mode can't be changed", "chown": "it keeps its owner and group"}
 _WORDS: Final[Mapping[int, str]] = {IMMUTABLE: "immutable", APPEND: "append-only"}
 
 
@@ -47,11 +49,13 @@ def obstacles(operation: Operation, way: Mapping[str, Component], path: str, par
     there, may_setattr in fs/attr.c).
     """
     thing, directory = way.get(path), way.get(parent)
-    if operation == "connect":
-        yield from _refusing(thing, IMMUTABLE, "to connect is to write to it")
-    elif operation == "chmod":
-        yield from _refusing(thing, IMMUTABLE | APPEND, "its mode can't be changed", last=True)
-    elif operation == "bind" and thing is None:
+    if operation in {"connect", "write", "truncate"} or (operation == "create" and thing is not None):
+        yield from _refusing(thing, IMMUTABLE, _WRITING.get(operation, "it can't be written to"))
+        if operation != "connect":
+            yield from _refusing(thing, APPEND, "it can only be appended to", last=True)
+    elif operation in {"chmod", "chown"}:
+        yield from _refusing(thing, IMMUTABLE | APPEND, _KEPT[operation], last=True)
+    elif operation in {"bind", "create", "mkdir"} and thing is None:
         yield from _refusing(directory, IMMUTABLE, "no name can be made in it")
     elif operation in {"unlink", "rename"} and thing is not None:
         yield from _refusing(directory, IMMUTABLE, "no name can be taken out of it")

@@ -14,7 +14,7 @@ from harness.live.obstacle import Obstacle
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
 from harness.oracle import Change
-from harness.world import Attempt, Node, World, complete
+from harness.world import OPERATIONS, Attempt, Node, World, complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from harness.live.actor import Actor
     from harness.live.mounts import MountPoint
     from harness.world import Operation, SocketType
-
-FOLLOWING = frozenset({"connect", "stat", "chmod"})
-"""Operations that follow a symlink at the end of their path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,8 @@ class Wanted:
     mode: int | None = None
     type: SocketType | None = None
     cwd: str | None = None
+    owner: int | None = None
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,15 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         if listener is not None:
             nodes.append(Node(wanted.path, "socket", type=listener.type, state=listener.state))
     attempt = Attempt(
-        names.subject.name, wanted.operation, wanted.path, wanted.to, wanted.mode, _type(wanted, nodes), wanted.cwd
+        names.subject.name,
+        wanted.operation,
+        wanted.path,
+        wanted.to,
+        wanted.mode,
+        _type(wanted, nodes),
+        wanted.cwd,
+        owner=None if wanted.owner is None else names.user(wanted.owner),
+        group=None if wanted.group is None else names.group(wanted.group),
     )
     world = complete(
         World(
@@ -142,7 +149,7 @@ def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | 
         sight = look(
             posixpath.join(wanted.cwd or "/", path),
             root=actor.root,
-            follow=wanted.operation in FOLLOWING,
+            follow=OPERATIONS[wanted.operation].follows,
             pid=actor.pid,
         )
         for component in sight.components:
@@ -223,7 +230,7 @@ def _reached(wanted: Wanted, seen: Mapping[str, Component]) -> str:
     """What the path names: the last component that was seen, or a name beside it that is not there."""
     last = list(seen)[-1] if seen else "/"
     name = posixpath.basename(wanted.path.rstrip("/"))
-    if wanted.operation == "bind" and seen and seen[last].kind == "directory":
+    if wanted.operation in {"bind", "create", "mkdir"} and seen and seen[last].kind == "directory":
         return posixpath.join(last, name)
     return last
 

@@ -29,7 +29,7 @@ def run(system: FileSystem, principal: Principal, attempt: Attempt, rules: Rules
             if trial.settled:
                 break
     except Refused as refused:
-        refused.layer = LAYERS.get(step, "path")
+        refused.layer = refused.layer or LAYERS.get(step, "path")
         return trial, refused
     return trial, None
 

@@ -25,11 +25,17 @@ class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer her
     """An attempt ends here: the errno's name, the path that decides, and why.
 
     `permission` is the answer that was no, and `spot` where what it was about was found. `layer` is what
-    said no.
+    said no, by default that of the step.
     """
 
     def __init__(
-        self, outcome: str, at: str, why: str, answer: Permission | None = None, spot: Spot | None = None
+        self,
+        outcome: str,
+        at: str,
+        why: str,
+        answer: Permission | None = None,
+        spot: Spot | None = None,
+        layer: Layer | None = None,
     ) -> None:
         super().__init__(outcome, at, why)
         self.outcome = outcome
@@ -37,7 +43,7 @@ class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer her
         self.why = why
         self.answer = answer
         self.spot = spot
-        self.layer: Layer = "path"
+        self.layer = layer
 
 
 @dataclass(frozen=True, slots=True)

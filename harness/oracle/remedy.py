@@ -15,7 +15,7 @@ from harness.oracle.evaluation import run
 from harness.oracle.filesystem import Acl, FileSystem
 from harness.oracle.lookup import STICKY, Lookup, Refused
 from harness.oracle.permission import member, permission
-from harness.oracle.reasons import letters, mounted_again, mounted_anew, quoted
+from harness.oracle.reasons import FLAG_LETTERS, letters, mounted_again, mounted_anew, quoted
 from harness.world import ROOT, Principal
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ _RELEASES: Mapping[Layer, str] = {
 
 def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
     refused = situation.refused
-    if refused.layer in _RELEASES:
+    if refused.layer is not None and refused.layer in _RELEASES:
         free = dataclasses.replace(situation.trial.principal, confined=None)
         yield _edit(situation, "confinement", None, f"run {user} {_RELEASES[refused.layer]}", principal=free)
     elif refused.answer is not None and refused.spot is not None:
@@ -358,6 +358,12 @@ def _not_owned(situation: _Situation, user: str) -> Iterator[_Edit]:
     """The thing becomes the user's own, or its directory stops being sticky."""
     trial, at = situation.trial, situation.refused.at
     system = trial.lookup.system
+    spot = situation.refused.spot
+    if spot is not None and system.inodes[spot.inode].flags:
+        letters_of = "".join(FLAG_LETTERS[flag] for flag in system.inodes[spot.inode].flags)
+        free = system.with_inode(spot.inode, dataclasses.replace(system.inodes[spot.inode], flags=()))
+        yield _edit(situation, "chattr", at, f"chattr -{letters_of} {quoted(at)}", system=free)
+        return
     for ending in (trial.ending, trial.second):
         number = None if ending is None else trial.entry(ending)
         if ending is None or number is None or ending.path != at:
@@ -379,11 +385,29 @@ def _owned(situation: _Situation, number: int, user: str) -> _Edit:
     return _edit(situation, "chown", at, text, system=trial.lookup.system.with_inode(number, inode))
 
 
+def _noexec(situation: _Situation, spot: Spot) -> _Edit:
+    """The mount runs programs."""
+    top = _mount_point(spot)
+    mounts = list(situation.trial.lookup.system.mounts)
+    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], no_execution=False)
+    system = dataclasses.replace(situation.trial.lookup.system, mounts=tuple(mounts))
+    return _edit(situation, "remount", top.path, f"mount -o remount,bind,exec {quoted(top.path)}", system=system)
+
+
+def _mount_point(spot: Spot) -> Spot:
+    while spot.above is not None and spot.above.mount == spot.mount:
+        spot = spot.above
+    return spot
+
+
 def _without_bits(situation: _Situation, user: str) -> Iterator[_Edit]:
-    """What refuses with EACCES for another reason than missing bits: a mount of FUSE, or fs.protected_symlinks."""
+    """What refuses with EACCES for another reason than missing bits: a FUSE or noexec mount, or fs.protected_*."""
     spot = situation.refused.spot
-    if spot is not None and situation.trial.lookup.system.inodes[spot.inode].kind == "symlink":
+    system = situation.trial.lookup.system
+    if spot is not None and system.inodes[spot.inode].kind != "directory":
         yield _owned(situation, spot.inode, user)
+        if system.runs_nothing(spot):
+            yield _noexec(situation, spot)
     yield from _closed_mount(situation)
 
 
@@ -392,9 +416,7 @@ def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
     trial = situation.trial
     spot: Spot | None = trial.found if trial.ending is None else trial.ending.directory
     assert spot is not None
-    top = spot
-    while top.above is not None and top.above.mount == spot.mount:
-        top = top.above
+    top = _mount_point(spot)
     mounts = list(trial.lookup.system.mounts)
     mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], read_only=False)
     system = dataclasses.replace(trial.lookup.system, mounts=tuple(mounts))

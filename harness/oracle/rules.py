@@ -18,20 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ClassRule = Literal["owner", "acl", "group", "other"]
-<<<<<<< HEAD
-Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract"]
-"""What has steps of its own: each operation, and connect and bind once more where they are given an abstract name."""
+Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract", "create existing"]
+"""What has steps of its own: each operation, connect and bind once more where they are given an abstract name, and
+create once more where there is something already."""
 Layer = Literal["seccomp", "path", "inode flags", "SELinux", "socket", "Landlock", "AppArmor", "other modules"]
 """What may refuse, in the order in which a connection meets it: the call itself, the permissions on the way and of the
 thing, its flags (chattr(1)), the modules' hooks, the socket.
 """
-=======
-Procedure: TypeAlias = Operation | Literal["connect abstract", "bind abstract", "create existing"]
-"""What has steps of its own: each operation, connect and bind once more where they are given an abstract name, and
-create once more where there is something already."""
-Layer = Literal["seccomp", "path", "Landlock", "socket"]
-"""What may refuse: the call itself, the permissions on the way and of the thing, a module's hooks, the socket."""
->>>>>>> 423f363 (Try, predict and compare reading, writing, execution and six more operations)
 StepName = Literal[
     "allowed_call",
     "may_make_sockets",

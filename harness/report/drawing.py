@@ -63,6 +63,9 @@ def operation_and_path(attempt: Attempt) -> str:
         words.append(f"({attempt.type})")
     if attempt.mode is not None:
         words.append(f"{attempt.mode:04o}")
+    if attempt.owner is not None or attempt.group is not None:
+        owner, group = ("" if who is None else str(who) for who in (attempt.owner, attempt.group))
+        words.append(f"{owner}:{group}" if group else owner)
     words.append(attempt.path)
     if attempt.to is not None:
         words += ["->", attempt.to]

@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.world import Node
+from harness.world import OPERATIONS, Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 LINKS = 40
 """A lookup that follows more symlinks than this is given up (MAXSYMLINKS in include/linux/namei.h)."""
-
-_NOT_FOLLOWED = frozenset({"unlink", "rename", "readlink", "bind"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Trails:
             return (Step(path, path, self._nodes.get(path), 0),)
         if not path.startswith("/"):
             path = posixpath.join(attempt.cwd or "/", path)
-        return self.to(path, follow=attempt.operation not in _NOT_FOLLOWED, root=self._root(attempt))
+        return self.to(path, follow=OPERATIONS[attempt.operation].follows, root=self._root(attempt))
 
     def _root(self, attempt: Attempt) -> str:
         return "/" if attempt.root is None else self.to(attempt.root)[-1].path

@@ -126,7 +126,12 @@ _USUAL: Mapping[Operation, frozenset[NodeKind]] = {
     **dict.fromkeys(("read", "write", "execute", "truncate"), frozenset[NodeKind]({"file", "fifo"})),
     "list": frozenset({"directory", "mount"}),
 }
-_NEW: Mapping[Operation, int] = {"bind": 3, "mkdir": 3, "create": 2}
+_NEW: Mapping[Operation, int] = {
+    "bind": 3,
+    "mkdir": 3,
+    "create": 2,
+    **dict.fromkeys(("chown", "read", "write", "execute", "truncate", "list"), 0),
+}
 """In how many cases of four it is about a name that may be new; in one of all others."""
 
 
@@ -160,7 +165,7 @@ class _Dice:
 
 @st.composite
 def worlds(
-    draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 12, *, fuse: bool = False, flags: bool = False
+    draw: st.DrawFn, max_nodes: int = 12, max_attempts: int = 20, *, fuse: bool = False, flags: bool = False
 ) -> World:
     """Whole worlds, with at least one user beside root, one node and one attempt or more.
 

@@ -209,7 +209,10 @@ def _keys(attempt: Attempt) -> Iterator[tuple[str, str]]:
             yield key, f"{operation} needs {what}"
     if shape.any_of and all(given[key] is None for key in shape.any_of):
         yield max(shape.any_of), f"{operation} needs {' or '.join(sorted(shape.any_of, reverse=True))} ="
-    others = {"to": f"only rename has a second path, not {operation}", "type": f"{operation} has no socket, so it takes no type"}
+    others = {
+        "to": f"only rename has a second path, not {operation}",
+        "type": f"{operation} has no socket, so it takes no type",
+    }
     for key, value in given.items():
         if value is not None and key not in shape.keys:
             yield key, others.get(key, f"{operation} takes no {key}")

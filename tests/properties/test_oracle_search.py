@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from harness.trials.verdict import Verdict
     from harness.world import World
 
-COUNT = 2000
-RULES = linux()
+COUNT = 3000
+RULES = linux({"fs.protected_regular": 1, "fs.protected_fifos": 2})
 
 
 @pytest.fixture(scope="module")
 def drawn() -> list[World]:
-    return list(draw(COUNT))
+    return list(draw(COUNT, flags=True))
 
 
 def test_the_same_seed_draws_the_same_worlds_and_another_one_others() -> None:
@@ -40,6 +40,14 @@ REACHED = {
     "stat": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR",
     "readlink": "ok EACCES EINVAL ELOOP ENAMETOOLONG ENOENT ENOTDIR",
     "chmod": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
+    "chown": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
+    "read": "ok EACCES EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR ENXIO",
+    "write": "ok EACCES EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR ENXIO EPERM EROFS",
+    "execute": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR",
+    "list": "ok EACCES ELOOP ENAMETOOLONG ENOENT ENOTDIR",
+    "create": "ok EACCES EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR ENXIO EPERM EROFS",
+    "mkdir": "ok EACCES EEXIST ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
+    "truncate": "ok EACCES EINVAL EISDIR ELOOP ENAMETOOLONG ENOENT ENOTDIR EPERM EROFS",
 }
 
 
@@ -77,6 +85,6 @@ def test_an_oracle_with_one_rule_wrong_is_found_and_shrunk_to_a_few_nodes(
 def held_against_itself(world: World, decisions: list[Decision]) -> tuple[Verdict, ...]:
     """The verdicts that differ, with the right oracle in the kernel's place."""
     right = predict(world, world.attempts, RULES)
-    observations = [Observation(decision.outcome) for decision in right]
+    observations = [Observation(decision.outcome, seen=decision.seen) for decision in right]
     verdicts = map(judge, world.attempts, decisions, observations)
     return tuple(verdict for verdict in verdicts if not verdict.agree)

@@ -51,7 +51,7 @@ function _shtab_harness_using
 end
 
 set -g _shtab_harness_commands run check scenarios explain capture shell sweep merge images completion
-set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --unit --user --worlds -o
+set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --owner --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --user --worlds -o
 
 complete -c harness -e
 complete -c harness -f
@@ -108,14 +108,14 @@ complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 
 complete -c harness -n '_shtab_harness_using explain' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using explain' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'
 complete -c harness -n '_shtab_harness_using explain' -l uid -x -d 'a uid; with --gid and --groups'
-complete -c harness -n '_shtab_harness_using explain' -l unit -x -d 'a systemd service: its main process, or while it does not run, as its files say'
 complete -c harness -n '_shtab_harness_using explain' -l pid -x -d 'a running process, with the groups it has now'
 complete -c harness -n '_shtab_harness_using explain' -l as-container -x -d 'the first process of a running container; with --user, its docker exec'
 complete -c harness -n '_shtab_harness_using explain' -l gid -x -d 'the gid that goes with --uid'
 complete -c harness -n '_shtab_harness_using explain' -l groups -x -d 'supplementary groups that go with --uid'
 complete -c harness -n '_shtab_harness_using explain' -l operation -xka "connect bind unlink rename stat readlink chmod chown read write execute list create mkdir truncate" -d 'default: connect'
 complete -c harness -n '_shtab_harness_using explain' -l to -x -d 'rename'"'"'s second path'
-complete -c harness -n '_shtab_harness_using explain' -l mode -x -d 'chmod'"'"'s mode, octal'
+complete -c harness -n '_shtab_harness_using explain' -l mode -x -d 'the mode of chmod, create and mkdir, octal'
+complete -c harness -n '_shtab_harness_using explain' -l owner -x -d 'the owner, the group or both to which chown gives it'
 complete -c harness -n '_shtab_harness_using explain' -l type -xka "stream dgram seqpacket" -d 'the type of the socket that connects (default: the listener'"'"'s)'
 complete -c harness -n '_shtab_harness_using explain' -l try -d 'connect as them too (root; connect alone)'
 complete -c harness -n '_shtab_harness_using explain' -l json -d 'one JSON object, with each layer'"'"'s answer'
@@ -123,14 +123,14 @@ complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 
 complete -c harness -n '_shtab_harness_using capture' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using capture' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'
 complete -c harness -n '_shtab_harness_using capture' -l uid -x -d 'a uid; with --gid and --groups'
-complete -c harness -n '_shtab_harness_using capture' -l unit -x -d 'a systemd service: its main process, or while it does not run, as its files say'
 complete -c harness -n '_shtab_harness_using capture' -l pid -x -d 'a running process, with the groups it has now'
 complete -c harness -n '_shtab_harness_using capture' -l as-container -x -d 'the first process of a running container; with --user, its docker exec'
 complete -c harness -n '_shtab_harness_using capture' -l gid -x -d 'the gid that goes with --uid'
 complete -c harness -n '_shtab_harness_using capture' -l groups -x -d 'supplementary groups that go with --uid'
 complete -c harness -n '_shtab_harness_using capture' -l operation -xka "connect bind unlink rename stat readlink chmod chown read write execute list create mkdir truncate" -d 'default: connect'
 complete -c harness -n '_shtab_harness_using capture' -l to -x -d 'rename'"'"'s second path'
-complete -c harness -n '_shtab_harness_using capture' -l mode -x -d 'chmod'"'"'s mode, octal'
+complete -c harness -n '_shtab_harness_using capture' -l mode -x -d 'the mode of chmod, create and mkdir, octal'
+complete -c harness -n '_shtab_harness_using capture' -l owner -x -d 'the owner, the group or both to which chown gives it'
 complete -c harness -n '_shtab_harness_using capture' -l type -xka "stream dgram seqpacket" -d 'the type of the socket that connects (default: the listener'"'"'s)'
 complete -c harness -n '_shtab_harness_using capture' -s o -l output -x -d 'the world file to write'
 complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a shell -d 'Open a shell in a world, as one of its users.'

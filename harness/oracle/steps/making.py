@@ -118,7 +118,7 @@ def create(trial: Trial) -> None:
 
     The umask counts in a directory with a default ACL too (net/unix/af_unix.c, `unix_bind_bsd`).
     """
-    _make(trial, "socket", 0o777 & ~UMASK)
+    make(trial, "socket", 0o777 & ~UMASK)
 
 
 @step
@@ -134,7 +134,7 @@ def create_file(trial: Trial) -> None:
     may = member(who, directory.gid) or capable(who, "CAP_FSETID", trial.rules)
     if executes and directory.mode & SETGID and not may:
         mode &= ~SETGID
-    _make(trial, "file", mode if directory.default else mode & ~UMASK)
+    make(trial, "file", mode if directory.default else mode & ~UMASK)
 
 
 @step
@@ -146,10 +146,10 @@ def make_directory(trial: Trial) -> None:
     directory = trial.system.inodes[trial.last.directory.inode]
     mode = (0o777 if trial.attempt.mode is None else trial.attempt.mode) & (STICKY | 0o777)
     inherited = directory.mode & SETGID if trial.rules.new_group != "directory" else 0
-    _make(trial, "directory", (mode if directory.default else mode & ~UMASK) | inherited)
+    make(trial, "directory", (mode if directory.default else mode & ~UMASK) | inherited)
 
 
-def _make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) -> None:
+def make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) -> None:
     """Something new under the last name, its maker's, with what it inherits of its directory.
 
     Of a default ACL the entries of owner, mask and others are kept within the mode (fs/posix_acl.c,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from harness.oracle.lookup import OTHERS_WRITE, STICKY, Refused
 from harness.oracle.permission import EXECUTE, READ, capable
-from harness.oracle.reasons import flagged
 from harness.oracle.steps.things import loses_setgid
-from harness.oracle.steps.trial import SETGID, SETUID, STEPS, step
+from harness.oracle.steps.trial import SETGID, SETUID, STEPS, flag_refuses, step
 
 if TYPE_CHECKING:
     from harness.oracle.steps.trial import Trial
@@ -67,7 +66,7 @@ def runs(trial: Trial) -> None:
 def not_only_to_append(trial: Trial) -> None:
     """It is not append-only: an attempt neither asks for O_APPEND nor leaves what is there."""
     if "append-only" in trial.inode.flags:
-        raise Refused("EPERM", trial.at, flagged(trial.at, "append-only"), spot=trial.spot)
+        raise flag_refuses(trial.spot, "append-only")
 
 
 @step

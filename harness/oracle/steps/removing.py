@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.oracle.filesystem import Spot
-from harness.oracle.lookup import STICKY, Refused
+from harness.oracle.lookup import STICKY
 from harness.oracle.permission import SEARCH, WRITE, capable
-from harness.oracle.reasons import flagged
-from harness.oracle.steps.trial import step
+from harness.oracle.steps.trial import flag_refuses, step
 
 if TYPE_CHECKING:
     from harness.oracle.lookup import Ending
@@ -68,7 +67,7 @@ def expect_names_may_go(trial: Trial, ending: Ending) -> None:
     """The same of any name."""
     spot = ending.directory
     if "append-only" in trial.system.inodes[spot.inode].flags:
-        raise Refused("EPERM", spot.path, flagged(spot.path, "append-only"), spot=spot)
+        raise flag_refuses(spot, "append-only")
 
 
 def expect_no_kept_name(trial: Trial, ending: Ending) -> None:
@@ -76,7 +75,7 @@ def expect_no_kept_name(trial: Trial, ending: Ending) -> None:
     number, inode = trial.victim(ending)
     for flag in inode.flags:
         spot = Spot(ending.directory.mount, number, ending.name, ending.directory)
-        raise Refused("EPERM", ending.path, flagged(ending.path, flag), spot=spot)
+        raise flag_refuses(spot, flag)
 
 
 def expect_not_sticky(trial: Trial, ending: Ending) -> None:

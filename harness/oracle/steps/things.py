@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from harness.oracle.lookup import Refused
 from harness.oracle.permission import capable, member
-from harness.oracle.reasons import flagged
-from harness.oracle.steps.trial import SETGID, SETUID, step
+from harness.oracle.steps.trial import SETGID, SETUID, flag_refuses, step
 
 if TYPE_CHECKING:
     from harness.oracle.steps.trial import Trial
@@ -32,7 +30,7 @@ def writable_mount_of_it(trial: Trial) -> None:
 def unflagged(trial: Trial) -> None:
     """It is neither immutable nor append-only (`may_setattr` in fs/attr.c)."""
     for flag in trial.inode.flags:
-        raise Refused("EPERM", trial.at, flagged(trial.at, flag), spot=trial.spot)
+        raise flag_refuses(trial.spot, flag)
 
 
 @step

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from harness.oracle.filesystem import FileSystem, Inode, Spot
     from harness.oracle.rules import Rules, StepName
-    from harness.world import Attempt, Principal
+    from harness.world import Attempt, InodeFlag, Principal
 
 
 SETUID, SETGID = 0o4000, 0o2000
@@ -98,7 +98,7 @@ class Trial:
         That something is immutable is looked at before (`inode_permission` in fs/namei.c).
         """
         if wanted & WRITE and "immutable" in self.system.inodes[spot.inode].flags:
-            raise Refused("EPERM", spot.path, flagged(spot.path, "immutable"), spot=spot)
+            raise flag_refuses(spot, "immutable")
         self.lookup.enter(spot)
         answer = permission(self.principal, self.system.shown(spot), wanted, self.rules)
         self.answer, self.asked = answer, spot
@@ -118,6 +118,11 @@ def step(function: Callable[[Trial], None]) -> Callable[[Trial], None]:
     """Register a step by its own name."""
     STEPS[cast("StepName", function.__name__)] = function
     return function
+
+
+def flag_refuses(spot: Spot, flag: InodeFlag) -> Refused:
+    """The refusal of what is immutable or append-only."""
+    return Refused("EPERM", spot.path, flagged(spot.path, flag), spot=spot, layer="inode flags")
 
 
 def size_of(text: str) -> int:

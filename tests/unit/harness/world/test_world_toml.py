@@ -142,7 +142,11 @@ def wrong(old: str, new: str) -> str:
         ('"docker-host"', '"docker-hots"', "w.toml:17: nodes[0].group: no group is named 'docker-hots'"),
         ('owner = "root"', 'owner = "toor"', "w.toml:16: nodes[0].owner: no user is named 'toor'"),
         ('mode = "0660"', 'moed = "0660"', "w.toml:18: nodes[0].moed: no such key; did you mean mode?"),
-        ('mode = "0660"', 'colour = "red"', "w.toml:18: nodes[0].colour: no such key; known are acl, default_acl, flags,"),
+        (
+            'mode = "0660"',
+            'colour = "red"',
+            "w.toml:18: nodes[0].colour: no such key; known are acl, default_acl, flags,",
+        ),
         ("uid = 1500", 'uid = "1500"', "w.toml:9: users.ci.uid: must be a number, not a text"),
         ("uid = 1500\n", "", "w.toml:8: users.ci: uid = is missing"),
         ("uid = 1500", "uid = 4294967295", "w.toml:9: users.ci.uid: 4294967295 is not a uid: 0 to 4294967294"),
