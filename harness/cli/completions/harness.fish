@@ -51,7 +51,7 @@ function _shtab_harness_using
 end
 
 set -g _shtab_harness_commands run check scenarios explain capture shell sweep merge images completion
-set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --owner --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --user --worlds -o
+set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --owner --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --unit --user --worlds -o
 
 complete -c harness -e
 complete -c harness -f
@@ -108,6 +108,7 @@ complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 
 complete -c harness -n '_shtab_harness_using explain' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using explain' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'
 complete -c harness -n '_shtab_harness_using explain' -l uid -x -d 'a uid; with --gid and --groups'
+complete -c harness -n '_shtab_harness_using explain' -l unit -x -d 'a systemd service: its main process, or while it does not run, as its files say'
 complete -c harness -n '_shtab_harness_using explain' -l pid -x -d 'a running process, with the groups it has now'
 complete -c harness -n '_shtab_harness_using explain' -l as-container -x -d 'the first process of a running container; with --user, its docker exec'
 complete -c harness -n '_shtab_harness_using explain' -l gid -x -d 'the gid that goes with --uid'
@@ -123,6 +124,7 @@ complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 
 complete -c harness -n '_shtab_harness_using capture' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using capture' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'
 complete -c harness -n '_shtab_harness_using capture' -l uid -x -d 'a uid; with --gid and --groups'
+complete -c harness -n '_shtab_harness_using capture' -l unit -x -d 'a systemd service: its main process, or while it does not run, as its files say'
 complete -c harness -n '_shtab_harness_using capture' -l pid -x -d 'a running process, with the groups it has now'
 complete -c harness -n '_shtab_harness_using capture' -l as-container -x -d 'the first process of a running container; with --user, its docker exec'
 complete -c harness -n '_shtab_harness_using capture' -l gid -x -d 'the gid that goes with --uid'
