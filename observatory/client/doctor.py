@@ -53,7 +53,7 @@ def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) 
     server = _server(client)
     yield server
     yield _curl()
-    hooks, running = look(str(path), settings, client_version())
+    hooks, running = look(str(path), settings, client_version(), server_uids)
     yield hooks
     if server.error is None:
         command = trial_command(str(path), running, TRIAL)

@@ -11,13 +11,15 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from observatory.hooks.command import Place
 
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 """An access control list that lets others write shows as the group's bit, which is then its mask (acl(5))."""
 
 
-def place_of(socket: str, server_uids: tuple[int, ...] = ()) -> Place:
+def place_of(socket: str, server_uids: Iterable[int] = ()) -> Place:
     """Whose the directory of a socket is, and whether anybody else may make a name on the way to it.
 
     `unknown` where it can't be looked at, and of any but a shared one where a symbolic link leads to it.
@@ -35,9 +37,10 @@ def place_of(socket: str, server_uids: tuple[int, ...] = ()) -> Place:
         if found.st_uid == own:
             shut = not found.st_mode & (_OTHERS_WRITE | stat.S_ISVTX)
             return "own" if shut and owners == {own} else "unknown"
-        if own == 0 or not owners <= {0, own, *server_uids}:
+        trusted = {0, own, *server_uids}
+        if own == 0 or not owners <= trusted:
             return "unknown"
-        return "sure" if _is_shut(directory, {0, own, *server_uids}) else "unknown"
+        return "sure" if _is_shut(directory, trusted) else "unknown"
     except OSError:
         return "unknown"
 

@@ -42,6 +42,10 @@ SILENCE: Final = 300.0
 _OVER: Final = frozenset({"ended", "dead"})
 _ASKING_TOOLS: Final = frozenset({"AskUserQuestion"})
 """Tools that do nothing but wait for the user's answer."""
+_PERMISSIONS: Final = frozenset({"permission_prompt", "worker_permission_prompt", "ToolPermission"})
+"""Types of notifications that tell of a wait for permission; the second is a teammate's, the last Gemini CLI's."""
+_CHOICES: Final = frozenset({"elicitation_dialog", "elicitation_url_dialog", "agent_needs_input"})
+"""Those that tell of a wait for an answer: a dialog in the terminal. The last is of any that no event has."""
 _MAIN: Final = ""
 """The main agent, whose events name none."""
 
@@ -256,10 +260,10 @@ class SessionReader:
     def _notice(self, event: dict[str, Any]) -> None:
         """A notification says that the client waits. Older clients say for what in words only."""
         kind, message = event.get("notification_type"), str(event.get("message", ""))
-        if kind in {"permission_prompt", "ToolPermission"} or (kind is None and "permission" in message):
+        if kind in _PERMISSIONS or (kind is None and "permission" in message):
             if not self._waits:
                 self._waits[_MAIN] = _Use(_MAIN, "")
-        elif kind == "elicitation_dialog":
+        elif kind in _CHOICES:
             if not self._waits:
                 self._waits[_MAIN] = _Use(_MAIN, "", _one_line(message))
         elif kind == "idle_prompt" or (kind is None and "waiting for your input" in message):

@@ -32,9 +32,12 @@ ROOT = Path(__file__).parents[2]
 CLIENT = Path(os.environ.get("CLAUDE_CODE", ROOT / ".cache" / "claude-code"))
 """Where npm has put the client: a directory that has node_modules in it."""
 INSIDE = "/opt/observatory"
-PROGRAMS = "/opt/claude-code/node_modules/.bin"
+PROGRAMS = "/opt/claude-code"
 CLAUDE = f"{PROGRAMS}/claude"
+"""The client's program. Newer ones come as a package for each platform, which npm's script would put in their place."""
 KEY = "a-key-that-opens-nothing"
+ASKING = ("--permission-mode", "default")
+"""Has the client ask its user for permission, as newer ones do not of themselves."""
 SOCKET = "/run/observatory/o.sock"
 WHERE = ("--socket", SOCKET, "--server-user", "audit")
 """The options that name the auditor's server, and trust it."""
@@ -65,14 +68,16 @@ def place() -> Iterator[AttachedPlace]:
     """A place with the client, the observatory and the stand-in of the Messages API in it."""
     engine = NamespaceEngine()
     why = engine.available()
-    if not (CLIENT / "node_modules" / ".bin" / "claude").exists():
+    program = next(CLIENT.glob("node_modules/@anthropic-ai/claude-code-*/claude"), None)
+    if program is None:
         why = f"there is no Claude Code in {CLIENT}: `nox -s client` installs it"
     if why is not None:
         # Where everything is installed, its absence is a failure.
         (pytest.fail if "CI" in os.environ else pytest.skip)(why)
+    assert program is not None
     packages = [Path(str(module.__file__)).parent for module in (httptools, msgspec)]
     mounts = [
-        f"{CLIENT}:/opt/claude-code",
+        f"{program.parent}:{PROGRAMS}",
         f"{ROOT / 'observatory'}:{INSIDE}/observatory",
         f"{ROOT / 'harness'}:{INSIDE}/harness",
         f"{ROOT / 'contrib' / 'claude-plugin'}:/opt/claude-plugin",
@@ -124,8 +129,8 @@ class Person:
         variables = [f"{name}={value}" for name, value in {**self.environment, **(more or {})}.items()]
         return self.start(["env", "-i", *variables, *program, CLAUDE, *arguments])
 
-    def terminal(self) -> Process:
-        """Start the client on a terminal, in its own home, past the questions that it asks a new user."""
+    def settle(self) -> None:
+        """Have the client take this user for one who has used it before, and trusts the home."""
         known = {
             "hasCompletedOnboarding": True,
             "theme": "dark",
@@ -134,7 +139,11 @@ class Person:
             "messageIdleNotifThresholdMs": 1000,
         }
         self.write(".claude.json", json.dumps(known))
-        return self.claude(program=("python3", "/opt/terminal.py"), more={"TERM": "xterm"})
+
+    def terminal(self) -> Process:
+        """Start the client on a terminal, in its own home, past the questions that it asks a new user."""
+        self.settle()
+        return self.claude(*ASKING, program=("python3", "/opt/terminal.py"), more={"TERM": "xterm"})
 
     def turn(
         self, prompt: str, *arguments: str, timeout: float = 60, more: Mapping[str, str] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.client.conftest import running
 
 if TYPE_CHECKING:
@@ -34,18 +36,25 @@ def events(alice: Person) -> list[dict[str, str]]:
     return [json.loads(line) for line in said.splitlines()]
 
 
-def test_the_end_of_a_session_is_lost_where_hooks_are_async_and_only_there(alice: Person) -> None:
+def is_whole(names: list[str]) -> bool:
+    """Whether nothing is lost and all is in order."""
+    return [name for name in names if name in WHOLE] == WHOLE and names[-1] == "SessionEnd"
+
+
+def test_events_are_lost_or_out_of_order_where_hooks_are_async_and_only_there(alice: Person) -> None:
     with running(alice.start_observatory("serve", "--socket", SOCKET)) as server:
         while "listening on" not in server.read_line("stderr"):
             pass
         alice.observatory("install-hooks", "--global", "--socket", SOCKET)
-        for names in recorded(alice):
-            assert [name for name in names if name in WHOLE] == WHOLE
-            assert names[-1] == "SessionEnd"
+        assert all(is_whole(names) for names in recorded(alice))
         settings = json.loads(alice.read(".claude/settings.json"))
         for groups in settings["hooks"].values():
             for group in groups:
                 for hook in group["hooks"]:
                     hook["async"] = True
         alice.write(".claude/settings.json", json.dumps(settings))
-        assert "SessionDead" in {names[-1] for names in recorded(alice)}
+        # An older client loses each session's end; with a newer one it is the end of a turn, and not in each.
+        for _ in range(5):
+            if not all(is_whole(names) for names in recorded(alice)):
+                return
+        pytest.fail(f"{5 * SESSIONS} sessions with such hooks are whole: they could be offered")

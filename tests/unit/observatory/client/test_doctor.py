@@ -11,7 +11,7 @@ import pytest
 
 from observatory import identity
 from observatory.cli.main import main
-from observatory.client import doctor
+from observatory.client import doctor, installed_hooks
 from observatory.client.client import Client
 from observatory.client.diagnosis import Diagnosis
 from observatory.client.doctor import examine, exit_status
@@ -440,6 +440,19 @@ def test_hooks_for_a_directory_that_has_changed_since_are_told(directory: Path, 
         said = look(inner / "o.sock", directory / ".claude")["hooks"]
     assert said.ok == ok, said.sentence
     assert ("is one in a directory in which everybody may make names; run install-hooks again" in said.sentence) != ok
+
+
+def test_hooks_that_rely_on_a_place_do_so_by_the_word_of_who_is_trusted(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a command names nobody: whose server is trusted says the user."""
+    path = directory / "o.sock"
+    monkeypatch.setattr(installed_hooks, "place_of", lambda _, uids: "sure" if 4001 in uids else "unknown")
+    hooks = settings.handlers(event_names.listened(None), Recipient(str(path), (4001,), "sure"))
+    (directory / ".claude").mkdir()
+    (directory / ".claude" / "settings.json").write_text(settings.install("{}", hooks))
+    assert look(path, directory / ".claude", trusted=frozenset({4001}))["hooks"].ok
+    assert "or which is another user's" in look(path, directory / ".claude")["hooks"].sentence
 
 
 def test_an_owner_without_a_number_here_is_never_advised_to_be_trusted(
