@@ -12,6 +12,7 @@ from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Sequence
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch, ask, print."""
-    import json
+    import contextlib
 
     from observatory.cli.table import print_table
     from observatory.client.client import Client
@@ -43,11 +44,18 @@ def run(options: argparse.Namespace) -> int:
     origin = client(options) if options.origin is None else nats_source(options)
     query = parameters(options, origin)
     own = opened(origin, query) if isinstance(origin, Client) else None
-    headings, rows = asked(own or loaded(origin.lines(query), sql), sql)
-    if options.json:
-        for row in rows:
-            values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row]
-            print(json.dumps(dict(zip(headings, values, strict=True))))
-        return ExitStatus.DONE
-    print_table(headings, (["" if value is None else str(value) for value in row] for row in rows))
+    with contextlib.closing(own or loaded(origin.lines(query), sql)) as connection:
+        headings, rows = asked(connection, sql)
+        if options.json:
+            _print_json(headings, rows)
+        else:
+            print_table(headings, (["" if value is None else str(value) for value in row] for row in rows))
     return ExitStatus.DONE
+
+
+def _print_json(headings: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+    import json
+
+    for row in rows:
+        values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row]
+        print(json.dumps(dict(zip(headings, values, strict=True))))

@@ -99,6 +99,15 @@ def loaded(lines: Iterable[bytes], sql: str) -> sqlite3.Connection:
     Raises ObservatoryError, before any event is read, for what is no question.
     """
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _load(connection, lines, sql)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _load(connection: sqlite3.Connection, lines: Iterable[bytes], sql: str) -> None:
     connection.execute(_CREATE)
     columns = tuple(column for column in COLUMNS if column in _columns_of(connection, sql)) or COLUMNS[:1]
     insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names
@@ -106,7 +115,6 @@ def loaded(lines: Iterable[bytes], sql: str) -> sqlite3.Connection:
         connection.execute("BEGIN")
         connection.executemany(insert, rows(lines, columns))
         connection.execute("COMMIT")
-    return connection
 
 
 def _columns_of(connection: sqlite3.Connection, sql: str) -> Collection[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -89,10 +90,10 @@ def test_the_answer_is_the_same(store: Store, parameters: Parameters) -> None:
     for sql in QUESTIONS:
         own = opened(Server((store.path, store.identity)), parameters)  # type: ignore[arg-type]
         assert own is not None
-        headings, answer = asked(own, sql)
-        wanted, due = asked(loaded(selected, sql), sql)
-        assert (headings, list(answer)) == (wanted, list(due)), sql
-        own.close()
+        with contextlib.closing(own), contextlib.closing(loaded(selected, sql)) as fetched:
+            headings, answer = asked(own, sql)
+            wanted, due = asked(fetched, sql)
+            assert (headings, list(answer)) == (wanted, list(due)), sql
 
 
 def test_nothing_but_reading_is_allowed(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,9 @@ def test_what_changes_no_file_is_no_change() -> None:
 
 
 def told(lines: list[bytes], sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    headings, answer = asked(loaded(lines, sql), sql)
-    return headings, list(answer)
+    with contextlib.closing(loaded(lines, sql)) as connection:
+        headings, answer = asked(connection, sql)
+        return headings, list(answer)
 
 
 values = st.recursive(
