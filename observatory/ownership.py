@@ -153,7 +153,7 @@ def _check(path: str, found: os.stat_result, mode: int = PRIVATE) -> None:
 def _faults(path: str, found: os.stat_result, mode: int) -> Iterator[str]:
     if not stat.S_ISREG(found.st_mode):
         kind = next((name for test, name in _KINDS if test(found.st_mode)), "something else")
-        yield f"{path} is {kind} and no regular file: it stays as it is, and is not used"
+        yield f"{path} is {kind} and not a regular file: it stays as it is, and is not used"
     elif found.st_uid != os.geteuid():
         yield f"{path} belongs to uid {found.st_uid} and not to uid {os.geteuid()}: it stays as it is, and is not used"
     elif found.st_nlink != 1:
@@ -170,7 +170,7 @@ def _refused(path: str, error: OSError) -> ObservatoryError:
         return ObservatoryError(f"{path} is a symbolic link, which is not followed", ExitStatus.NOT_PERMITTED)
     if error.errno in (errno.ENXIO, errno.EISDIR, errno.ENODEV):
         return ObservatoryError(
-            f"{path} is no regular file: it stays as it is, and is not used", ExitStatus.NOT_PERMITTED
+            f"{path} is not a regular file: it stays as it is, and is not used", ExitStatus.NOT_PERMITTED
         )
     if isinstance(error, PermissionError):
         return ObservatoryError(f"uid {os.geteuid()} may not open {path}", ExitStatus.NOT_PERMITTED)

@@ -38,7 +38,7 @@ def not_applicable(why: str, **evidence: Any) -> Finding:
 
 
 def not_known(why: str, **evidence: Any) -> Finding:
-    """The attack did not come to its end, or what it needs was not seen: nothing is said of the server."""
+    """The attack did not finish, or what it needs was not seen: nothing is said of the server."""
     return Finding("not known", why, evidence)
 
 

@@ -60,7 +60,7 @@ def attack(testbed: Testbed) -> Finding:
             missing = starts["starts"] - starts["ready"]
             return not_known(f"under {under} {missing} of {starts['starts']} starts never answered", **evidence)
         if steps["untraceable"] is None and not steps["ready"]:
-            return not_known(f"under {under} a start taken step by step did not come to its end", **evidence)
+            return not_known(f"under {under} a start taken step by step did not finish", **evidence)
         seen.append(f"under {under} {_calm(steps, starts, outside)}")
     if faults:
         return broken("; ".join(faults), **evidence)

@@ -115,7 +115,7 @@ def _without_file(testbed: Testbed, endpoint: str) -> Finding:
         if decision.outcome != "ok" and outcomes[attempt.user] == "accepted"
     ]
     evidence = {"mode": "none", "outcomes": outcomes}
-    said = f"{endpoint} has no mode: of those whom {testbed.mode:04o} keeps out, in got "
+    said = f"{endpoint} has no mode: of those whom {testbed.mode:04o} keeps out, these got in: "
     return broken(said + ", ".join(wrong), **evidence) if wrong else held(said + "nobody", **evidence)
 
 

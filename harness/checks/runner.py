@@ -127,6 +127,6 @@ def attack(testbed: Testbed, each: Check) -> Finding:
     except StartError as error:
         return not_known(f"it could not be attacked: {error}")
     except TimeoutError as error:
-        return not_known(f"the attack did not come to its end: {error}")
+        return not_known(f"the attack did not finish: {error}")
     except Exception as error:  # the others are still to be made
         return not_known(f"the check itself failed: {type(error).__name__}: {error}")

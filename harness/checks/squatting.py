@@ -84,7 +84,7 @@ def _meet(testbed: Testbed, *, silent: bool, least: float = 0.0) -> Finding:
         )
     if not ended:
         return broken(
-            f"after {patience:.0f} s it runs on, though the name belongs to another user's server", squatter=told
+            f"after {patience:.0f} s it still runs, though the name belongs to another user's server", squatter=told
         )
     if status < 0:
         return broken(

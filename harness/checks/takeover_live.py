@@ -30,7 +30,7 @@ def attack(testbed: Testbed) -> Finding:
         try:
             ended = testbed.settle(second, first.endpoint, before, max(LONG, testbed.settling))
             after = None if testbed.no_path else testbed.look(first.endpoint)[first.endpoint]
-            said = testbed.log(second) if ended else "the second start runs on"
+            said = testbed.log(second) if ended else "the second start is still running"
             answer = testbed.ask(first, testbed.asker, "after-the-second-start")
             reached = testbed.tells != "output" or first.event("after-the-second-start", 5.0) is not None
         finally:

@@ -147,5 +147,5 @@ def looked_up(options: argparse.Namespace) -> tuple[Actor, Scene] | None:
 
 def _mode(text: str) -> int:
     if not 1 <= len(text) <= 4 or set(text) - set("01234567"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no mode: one to four octal digits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mode: write one to four octal digits")
     return int(text, 8)

@@ -39,14 +39,18 @@ def run(options: argparse.Namespace) -> int:
     actor, seen = found
     judgement = find(actor, seen)
     if not judgement.conclusive:
-        print(f"harness: nothing captured: {visible(judgement.notes[-1])}", file=sys.stderr)
+        print(f"harness: nothing was captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
     world = captured(seen, judgement)
     for problem in problems(world):
-        raise WorldError(f"{visible(seen.attempt.path)} can't be told in a world file: {visible(problem.sentence)}")
+        raise WorldError(
+            f"{visible(seen.attempt.path)} can't be expressed in a world file: {visible(problem.sentence)}"
+        )
     if not (judgement.tellable and _says_the_same(world, judgement)):
         why = visible(judgement.decision.why)
-        print(f"harness: nothing captured: what decides here can't be said by a world: {why}", file=sys.stderr)
+        print(
+            f"harness: nothing was captured, since a world file can't express what decides here: {why}", file=sys.stderr
+        )
         return DISAGREE
     write_output(options.output, dumps(world))
     left_open = (f"{one.layer} was not looked at: {one.why}" for one in judgement.left_open)

@@ -50,7 +50,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--init", action="store_true", help="write a subject file for the command to standard output")
     parser.add_argument(
-        "--baseline", metavar="FILE", type=Path, help="what --json wrote earlier: what was broken then is no news"
+        "--baseline",
+        metavar="FILE",
+        type=Path,
+        help="what --json wrote earlier: what was broken then fails no run",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object for each check")
     parser.add_argument("--html", metavar="FILE", type=Path, help="also write one self-contained HTML page")
@@ -184,9 +187,11 @@ def _known(options: argparse.Namespace, name: str) -> Described:
     given = check_options.given(options)
     for key in given:
         if key not in OF_A_KNOWN_SUBJECT:
-            raise DescriptionError(f"{name} is known as it is; {option(key)} is for a command of your own")
+            raise DescriptionError(
+                f"{name} is started with options of its own; {option(key)} is for a command of your own"
+            )
     if "group" in given and not subject.takes_group:
-        raise DescriptionError(f"{name} can't be told a group for its socket, so --group would be asked of nobody")
+        raise DescriptionError(f"{name} can't be told a group for its socket, so --group would have no effect")
     owner = account(given["user"], "--as") if "user" in given else subject.owner
     group = account(given["group"], "--group") if "group" in given else subject.group
     subject = replace(

@@ -42,7 +42,10 @@ def run(options: argparse.Namespace) -> int:
         given += ["--pid"] if options.pid is not None else []
         given += options.words[: len(options.words) - len(command)]
     if given:
-        print(f"harness: what is followed says itself who wants what: {given[0]} does not go with it", file=sys.stderr)
+        print(
+            f"harness: what is followed determines the user and the path itself, so {given[0]} can't be given with it",
+            file=sys.stderr,
+        )
         return USAGE
     if command is not None and not command:
         print("harness: there is no COMMAND behind --", file=sys.stderr)

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     unknown = [name for name in options.names if name not in IMAGES]
     if unknown:
-        raise PlaceError(f"no image is made of {unknown[0]!r}; there are {', '.join(IMAGES)}")
+        raise PlaceError(f"no image is named {unknown[0]!r}; there are {', '.join(IMAGES)}")
     engine = choose(options.engine)
     assert isinstance(engine, DockerEngine)
     for name in options.names:

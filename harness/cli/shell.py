@@ -35,4 +35,4 @@ def run(options: argparse.Namespace) -> int:
         try:
             return subprocess.run(command, check=False).returncode
         except FileNotFoundError:
-            raise PlaceError(f"a shell in the place takes {command[0]}, which is not installed here") from None
+            raise PlaceError(f"a shell in the place needs {command[0]}, which is not installed here") from None

@@ -117,7 +117,9 @@ class AttachedPlace:
     def interactive(self, principal: Principal) -> list[str]:
         """The command that opens a shell here for a principal; see `harness.engines.protocol.Place.interactive`."""
         if not self._entrance:
-            raise PlaceError(f"the {self.facts.engine} engine has no way in for a terminal: take docker or namespace")
+            raise PlaceError(
+                f"the {self.facts.engine} engine can't open a terminal in a place: use docker or namespace"
+            )
         return [*self._entrance, *env_only(self.environment), *setpriv(principal), "sh"]
 
     def close(self) -> None:

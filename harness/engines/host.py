@@ -73,7 +73,7 @@ class HostEngine:
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> HostPlace:
         """Make a place. Raises PlaceError with a sentence."""
         if image is not None:
-            raise PlaceError(f"the host engine has no images, so it can't use {image}: take --engine docker")
+            raise PlaceError(f"the host engine has no images, so it can't use {image}: use --engine docker")
         brought = [parse(mount) for mount in mounts]
         # A short one: paths of sockets in it must fit into sun_path.
         claim = leftovers.make_directory("h", "/tmp")

@@ -73,7 +73,7 @@ class NamespaceEngine:
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
         """Make a place. Raises PlaceError with a sentence."""
         if image is not None:
-            raise PlaceError(f"the namespace engine has no images, so it can't use {image}: take --engine docker")
+            raise PlaceError(f"the namespace engine has no images, so it can't use {image}: use --engine docker")
         binds, links = _system()
         interpreter, prefix = Path(sys.executable).resolve(), Path(sys.base_prefix).resolve()
         inside = interpreter

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def setpriv(principal: Principal) -> list[str]:
     """The setpriv(1) command that becomes a principal and then runs what follows. Raises PlaceError."""
     if principal.confined is not None:
-        raise PlaceError("no shell can be held to a filter of system calls or a Landlock domain: take another user")
+        raise PlaceError("no shell can be held to a filter of system calls or a Landlock domain: use another user")
     groups = ",".join(map(str, principal.groups))
     command = ["setpriv", "--reuid", str(principal.uid), "--regid", str(principal.gid)]
     command += ["--groups", groups] if groups else ["--clear-groups"]

@@ -102,7 +102,7 @@ def user(name: str) -> Actor:
     accounts = SystemAccounts()
     account = accounts.user(int(name) if name.isdecimal() else name)
     if account is None:
-        raise ActorError(f"no user of this machine is named {name}; for numbers take --uid, --gid and --groups")
+        raise ActorError(f"no user of this machine is named {name}; for numbers use --uid, --gid and --groups")
     return Actor(account.name, Principal(account.uid, account.gid, account.groups), accounts, account)
 
 
@@ -123,7 +123,7 @@ def numbers(uid: int, gid: int | None, groups: Sequence[str]) -> Actor:
         supplementary.add(number)
     for number in (uid, gid, *supplementary):
         if not 0 <= number < ALL_IDS - 1:
-            raise ActorError(f"{number} is no id: 0 to {ALL_IDS - 2}")
+            raise ActorError(f"{number} is not an id: 0 to {ALL_IDS - 2}")
     name = f"uid-{uid}" if account is None else account.name
     return Actor(name, Principal(uid, gid, tuple(sorted(supplementary))), accounts, account)
 

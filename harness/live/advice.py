@@ -202,7 +202,7 @@ def _renewal(actor: Actor) -> str:
     unit = unit_of(actor.pid)
     if unit is not None:
         return f" && systemctl restart {quoted(unit)}"
-    return f"  # and start it anew with its groups: runuser -u {quoted(actor.name)} -- COMMAND"
+    return f"  # and start it again with its groups: runuser -u {quoted(actor.name)} -- COMMAND"
 
 
 def _from_outside(part: str, actor: Actor, scene: Scene) -> str:
@@ -234,7 +234,7 @@ def _notes(actor: Actor, scene: Scene, changes: Sequence[Change], held: Sequence
             directory = scene.components.get(posixpath.dirname(path))
             lists = here and directory is not None and _is_a_servers_own(directory)
             yield (
-                f"a change of {there} itself is lost when its server binds anew; what lasts: "
+                f"a change of {there} itself is lost when its server binds again; what lasts: "
                 f"{lasting(held, posixpath.dirname(there), scene.attempt.user, lists=lists)}"
             )
         unit = unit_of(actor.pid) if "remount" in kinds and actor.process is not None else None

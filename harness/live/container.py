@@ -60,7 +60,7 @@ def in_container(name: str, who: str | None) -> Actor:
     uid = account.uid if account is not None else _number(user_name)
     gid = _gid(group, first.accounts) if group else 0 if account is None else account.gid
     if not isinstance(uid, int) or gid is None:
-        raise ActorError(f"the container {name} has nobody named {who}; for numbers take UID:GID")
+        raise ActorError(f"the container {name} has nobody named {who}; for numbers use UID:GID")
     # With a group, Docker gives that one alone, and those of --group-add (GetExecUser in moby/sys/user).
     own = account.groups if account is not None and not group else ()
     added = [number for text in found.groups if (number := _gid(text, first.accounts)) is not None]

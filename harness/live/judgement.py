@@ -118,7 +118,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     if conclusive and decision.outcome != "ok":
         waiting = chain.refusals[1 : 1 + DEPTH]
         decision = _with_what_helps_behind(decision, waiting)
-        notes += [f"past that waits {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
+        notes += [f"behind that, {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
     remedies: tuple[str, ...] = ()
     held_elsewhere = False
     fresh = after_login(actor)

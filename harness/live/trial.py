@@ -55,7 +55,7 @@ class TrialError(Exception):
 def tried(actor: Actor, attempt: Attempt) -> Tried:
     """Connect as an actor. Raises TrialError."""
     if os.geteuid() != 0:
-        raise TrialError("--try takes root, who alone may become somebody else")
+        raise TrialError("--try needs root, since only root can become another user")
     if attempt.operation != "connect":
         raise TrialError(f"--try is for connect, which leaves nothing behind; {attempt.operation} is not tried")
     try:

@@ -48,6 +48,6 @@ def _entered(system: FileSystem, path: str, rules: Rules, top: Spot, sort: str) 
     lookup = Lookup(system, ROOT, rules, top)
     spot = lookup.to(path, follow=True)
     if system.inodes[spot.inode].kind != "directory":
-        raise Refused("ENOTDIR", spot.path, f"the {sort} directory {spot.path} is no directory")
+        raise Refused("ENOTDIR", spot.path, f"the {sort} directory {spot.path} is not a directory")
     lookup.search(spot)
     return spot

@@ -32,7 +32,7 @@ def load(file: Path) -> dict[str, set[str]]:
                 faults.setdefault(str(result["check"]), set()).update(_parts(str(result["why"])))
         except (ValueError, KeyError, TypeError):
             raise OutputError(
-                f"line {number} of the baseline {file} is no result of a check: write it by harness check --json"
+                f"line {number} of the baseline {file} is not a result of a check: write it by harness check --json"
             ) from None
     return faults
 

@@ -85,7 +85,7 @@ def _before(file: Path, directory: int) -> os.stat_result | None:
     if stat.S_ISLNK(found.st_mode):
         raise OutputError(f"{file} is not written: it is a symlink, which is not followed")
     if not stat.S_ISREG(found.st_mode):
-        raise OutputError(f"{file} is not written: what is there is no regular file")
+        raise OutputError(f"{file} is not written: what is there is not a regular file")
     if found.st_uid != os.geteuid():
         raise OutputError(f"{file} is not written: what is there belongs to uid {found.st_uid}")
     return found

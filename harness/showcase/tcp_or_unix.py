@@ -140,7 +140,9 @@ def who_can_connect(stage: Stage) -> Comparison:
 def _who(outcomes: dict[str, str]) -> str:
     admitted = [name for name, outcome in outcomes.items() if outcome == "accepted"]
     refused = [f"{name} ({outcome})" for name, outcome in outcomes.items() if outcome != "accepted"]
-    return f"in got {', '.join(admitted)}" + (f"; refused: {', '.join(refused)}" if refused else "; nobody was refused")
+    return f"these got in: {', '.join(admitted)}" + (
+        f"; refused: {', '.join(refused)}" if refused else "; nobody was refused"
+    )
 
 
 def identity(stage: Stage) -> Comparison:

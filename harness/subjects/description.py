@@ -64,7 +64,7 @@ def load(file: Path) -> Described:
     except OSError as error:
         raise DescriptionError(f"{file} can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DescriptionError(f"{file} is no TOML: {error}") from None
+        raise DescriptionError(f"{file} is not TOML: {error}") from None
     try:
         return described(
             {"name": file.stem if file.stem != "subject" else file.absolute().parent.name, **table}, file.parent
@@ -128,7 +128,7 @@ def described(table: Mapping[str, Any], base: Path) -> Described:
 def _check_kinds(table: Mapping[str, Any]) -> None:
     for key, value in table.items():
         if key not in KEYS:
-            raise DescriptionError(f"nobody knows the key {key!r}; there are {', '.join(sorted(KEYS))}")
+            raise DescriptionError(f"there is no key {key!r}; there are {', '.join(sorted(KEYS))}")
         if key in TEXTS and not isinstance(value, str):
             raise DescriptionError(f'{key} must be a text, as in {key} = "..."')
         if key in LISTS and not (isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)):
@@ -145,7 +145,7 @@ def _check_kinds(table: Mapping[str, Any]) -> None:
 def _check_placeholders(subject: Subject) -> None:
     if subject.group is not None and not subject.takes_group:
         raise DescriptionError(
-            f"the group {subject.group} would be asked of nobody: write {{group}} in the command or its configuration "
+            f"the group {subject.group} would have no effect: write {{group}} in the command or its configuration "
             "where the server is told the socket's group"
         )
     if not (subject.activated or subject.socket or subject.says("{socket}", "{directory}")):
@@ -173,7 +173,7 @@ def account(name: str, key: str) -> str:
     if not NAME.fullmatch(name):
         raise DescriptionError(f"{key} = {name!r} can't be a name (letters, digits, _ . -, at most 32)")
     if name in OTHERS:
-        raise DescriptionError(f"{key} = {name!r}: {name} is one of those who take part in every check; take another")
+        raise DescriptionError(f"{key} = {name!r}: {name} is one of those who take part in every check; choose another")
     return name
 
 
@@ -214,7 +214,7 @@ def speaks_of(table: Mapping[str, Any], base: Path) -> str:
         return _usable({"name": said, "module": text})
     if said and said not in DIALECTS:
         raise DescriptionError(
-            f"nobody here speaks {said!r}; there are {', '.join(NAMES)}, or MODULE.py for a protocol of your own"
+            f"no dialect is named {said!r}; there are {', '.join(NAMES)}, or MODULE.py for a protocol of your own"
         )
     return said or "nothing"
 
@@ -226,9 +226,9 @@ def _usable(description: Mapping[str, Any]) -> str:
         made = dialect(speaks)
         missing = [name for name in ("TELLS", "begin", "ask") if not hasattr(made, name)]
     except Exception as error:  # whatever their module does when it is loaded
-        raise DescriptionError(f"{description['name']} makes no dialect: {type(error).__name__}: {error}") from None
+        raise DescriptionError(f"{description['name']} is not a dialect: {type(error).__name__}: {error}") from None
     if missing:
-        raise DescriptionError(f"{description['name']} makes no dialect: it has no {', '.join(missing)}")
+        raise DescriptionError(f"{description['name']} is not a dialect: it has no {', '.join(missing)}")
     return speaks
 
 
@@ -267,6 +267,6 @@ def _data(table: Mapping[str, Any], base: Path) -> tuple[DataDirectory, ...]:
         source, target = _split(each)
         whole = (base / source).absolute()
         if not whole.is_dir():
-            raise DescriptionError(f"the data {source} is no directory of this machine")
+            raise DescriptionError(f"the data {source} is not a directory on this machine")
         found.append(DataDirectory(str(whole), f"{BROUGHT}-{number}", target or f"{{state}}/{whole.name}"))
     return tuple(found)

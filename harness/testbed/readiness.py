@@ -27,7 +27,7 @@ def await_server(testbed: Testbed, running: RunningServer, seconds: float | None
     kind, _, what = subject.readiness.partition(":")
     arguments: dict[str, Any] = {"endpoint": running.endpoint, "speaks": subject.speaks, "after": None}
     if kind == "line" and not running.says(what, seconds):
-        raise StartError(f"the server said no line that fits {what!r} within {seconds:.0f} s; {testbed.log(running)}")
+        raise StartError(f"the server printed no {what!r} within {seconds:.0f} s; {testbed.log(running)}")
     if kind == "notify":
         arguments |= {"after": f"{NOTIFY}.ready", "speaks": "nothing"}
     if kind == "tcp":

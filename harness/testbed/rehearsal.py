@@ -75,8 +75,8 @@ def _choose_socket(testbed: Testbed, running: RunningServer, served: ServerRepor
         names = [door for door in served["doors"] if door.startswith(f"{testbed.directory}/")]
         if len(names) > 1:
             raise StartError(
-                f"it listens at {', '.join(names)}: say with --socket NAME which of them is to be attacked, and with "
-                "--door that the others are meant"
+                f"it listens at {', '.join(names)}: name the one to be attacked with --socket NAME, and the others "
+                "that are meant with --door"
             )
         testbed.subject = replace(testbed.subject, socket=running.endpoint.rpartition("/")[2])
 

@@ -282,7 +282,7 @@ class Testbed(Prober):
             if answer["kind"] == "accepted":
                 return name
             answers[name] = answer["kind"]
-        raise StartError(f"nobody was served in calm: {answers}")
+        raise StartError(f"no client was served even before the attack: {answers}")
 
     def open_to_all(self, running: RunningServer) -> None:
         """Let root open the socket's mode and its directory, so that every user reaches the server itself."""

@@ -64,7 +64,7 @@ def _read(file: Path) -> list[Part]:
     except OSError as error:
         raise MergeError(f"{file} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise MergeError(f"{file} is no text") from None
+        raise MergeError(f"{file} is not UTF-8 text") from None
     try:
         parts = list(_tests(str(file), text)) if text.lstrip().startswith("<") else [_sweep(str(file), text)]
         if not parts:

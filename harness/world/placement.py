@@ -183,7 +183,7 @@ def _mounted(tree: Tree, node: Node, index: int) -> Iterator[tuple[str, str]]:
 def _shown(tree: Tree, node: Node, source: _Spot) -> Iterator[tuple[str, str]]:
     """Why a FUSE mount can't show what it is to show."""
     if tree.kinds[source[1]] != "directory":
-        yield "options", f"from={node.source} is no directory, and a FUSE mount shows one"
+        yield "options", f"from={node.source} is not a directory, and a FUSE mount shows one"
     elif any(mount == source[0] and _within(point, source[1]) for mount, point in tree.mounts):
         yield "options", f"from={node.source} holds a mount, which a FUSE mount would show too"
     elif source[0] in tree.read_only:
@@ -216,7 +216,7 @@ def no_path(path: str) -> Iterator[str]:
     elif "\0" in path:
         yield "a path can't hold a NUL"
     elif not _encodes(path):
-        yield "the path is no valid Unicode text"
+        yield "the path is not valid Unicode"
 
 
 def _encodes(text: str) -> bool:

@@ -146,7 +146,7 @@ def _users(world: World) -> Iterator[Problem]:
             yield from (Problem((*where, "groups"), text) for text in _known_group(world, group))
         for capability in sorted(user.capabilities or ()):
             if capability not in CAPABILITIES:
-                yield Problem((*where, "capabilities"), f"{capability!r} is no capability of capabilities(7)")
+                yield Problem((*where, "capabilities"), f"{capability!r} is not a capability of capabilities(7)")
         for call, outcome in () if user.confined is None else user.confined.seccomp:
             if outcome not in REFUSALS:
                 yield Problem(
@@ -258,7 +258,7 @@ def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
         if given is not None and node.kind != "socket":
             yield key, f"only a socket has a {key}, not a {node.kind}"
     if node.root is not None and (any(no_node_path(node.root)) or not node.path.startswith(f"{node.root}/")):
-        yield "root", f"{node.root!r} is no directory above {node.path}"
+        yield "root", f"{node.root!r} is not a directory above {node.path}"
     yield from _acl(world, node)
     yield from _inherited(world, node)
     if node.flags and (node.kind not in {"directory", "file", "mount"} or node.fs in {"bind", "fuse"}):
@@ -294,7 +294,7 @@ def _entries(world: World, key: str, entries: Iterable[AclEntry]) -> Iterator[tu
             if wrong:
                 continue
         if not 0 <= entry.permissions <= 7:
-            yield key, f"{entry.permissions} are no permissions: 0 to 7"
+            yield key, f"{entry.permissions} is not a set of permissions: 0 to 7"
         who = None if entry.who is None else (world.uid if entry.tag == "user" else world.gid)(entry.who)
         if (entry.tag, who) in seen:
             yield key, f"two entries speak of {entry.tag}:{'' if entry.who is None else entry.who}"

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_parquet(lines: Iterable[bytes]) -> None:
     if sys.stdout.isatty():
-        raise ObservatoryError("parquet is nothing for a terminal: write it to a file, with > FILE", ExitStatus.USAGE)
+        raise ObservatoryError("Parquet is not for terminals: write it to a file, with > FILE", ExitStatus.USAGE)
     try:
         from observatory.questions.parquet import write
     except ImportError as error:

@@ -177,7 +177,7 @@ def _bytes(option: str, text: str, units: Mapping[str, int]) -> int:
     if match is None:
         examples = f"64{next(iter(units))} or 1{list(units)[-1]}"
         raise ValueError(
-            f"{option} {text!r} is no size such as {examples}{', nor `all`' * (option == '--keep-values')}"
+            f"{option} {text!r} is not a size such as {examples}{', nor `all`' * (option == '--keep-values')}"
         )
     return int(match[1]) * units[match[2]]
 
@@ -185,5 +185,5 @@ def _bytes(option: str, text: str, units: Mapping[str, int]) -> int:
 def _seconds(text: str) -> int:
     match = re.fullmatch("([1-9][0-9]{0,5})([hdw])", text, re.ASCII)
     if match is None:
-        raise ValueError(f"--retain {text!r} is no time such as 90d, 12h or 4w")
+        raise ValueError(f"--retain {text!r} is not a time such as 90d, 12h or 4w")
     return int(match[1]) * _UNITS[match[2]]

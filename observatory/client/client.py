@@ -110,7 +110,7 @@ class Client:
             try:
                 event = decode(line)
             except (msgspec.DecodeError, RecursionError):
-                raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does") from None
+                raise ObservatoryError(f"what listens at {self.path} does not answer like an observatory") from None
             yield event
 
     def _object(self, target: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Client:
             except ValueError:
                 answer = None
         if not isinstance(answer, dict):
-            raise ObservatoryError(f"what listens at {self.path} doesn't answer as an observatory does")
+            raise ObservatoryError(f"what listens at {self.path} does not answer like an observatory")
         return answer
 
     @contextmanager
@@ -159,7 +159,7 @@ class Client:
             raise _unavailable(f"the server at {self.path} has not answered for {TIMEOUT:.0f} seconds") from None
         except http.client.HTTPException as error:
             raise _unavailable(
-                f"the server at {self.path} ended the conversation, or speaks no HTTP ({type(error).__name__})"
+                f"the server at {self.path} closed the connection, or does not speak HTTP ({type(error).__name__})"
             ) from error
         except OSError as error:
             raise _refusal(self.path, error) from error
@@ -179,7 +179,7 @@ def _refusal(path: str, error: OSError) -> ObservatoryError:
     if number is None:  # the path itself is too long
         return ObservatoryError(f"{path!r} can't be a socket's path: {error}", ExitStatus.USAGE)
     if number in {errno.ECONNRESET, errno.EPIPE}:
-        return _unavailable(f"the server at {path} ended the conversation")
+        return _unavailable(f"the server at {path} closed the connection")
     return _unavailable(f"no server can be reached at {path}: {error.strerror}")
 
 

@@ -122,5 +122,5 @@ def _id(line: bytes) -> int:
     except (ValueError, TypeError, KeyError):
         number = None
     if type(number) is not int:
-        raise ObservatoryError("what answers doesn't answer as an observatory does: there is an event without an id")
+        raise ObservatoryError("what answers does not answer like an observatory: an event has no id")
     return number

@@ -53,7 +53,7 @@ def instant(text: str, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip().upper())
     except ValueError:
-        raise ValueError(f"{text!r} is no time such as {TIMES}") from None
+        raise ValueError(f"{text!r} is not a time such as {TIMES}") from None
     return found if found.tzinfo is not None else _local(found, now)
 
 

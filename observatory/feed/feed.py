@@ -171,7 +171,7 @@ class Feed:
         try:
             event = _decode(line)
         except msgspec.DecodeError as error:
-            raise SourceError(f"{self.source.name} sends something that is no event: {error}") from error
+            raise SourceError(f"{self.source.name} sends something that is not an event: {error}") from error
         return row(place, event), event
 
     def _add(self, place: int, line: bytes) -> None:

@@ -62,7 +62,7 @@ class Cursor:
             pass
         except (OSError, msgspec.DecodeError) as error:
             os.close(self._lock)
-            raise ObservatoryError(f"can't read the cursor {self.path}: {error}; remove it to begin anew") from error
+            raise ObservatoryError(f"can't read the cursor {self.path}: {error}; remove it to begin again") from error
         self.former = self.position.database
         return self
 

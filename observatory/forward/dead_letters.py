@@ -36,7 +36,7 @@ class DeadLetters:
                 )
             try:
                 if os.write(descriptor, entry) != len(entry):
-                    raise OSError(28, "it was not written whole")
+                    raise OSError(28, "only a part of it was written")
                 os.fsync(descriptor)
             except OSError as error:
                 with contextlib.suppress(OSError):

@@ -167,7 +167,7 @@ class NatsSource:
                 f"{self.name} has no stream {STREAM}: `observatory forward --make-stream` makes it"
             ) from None
         except (nats.errors.Error, TimeoutError) as error:
-            raise SourceError(f"{self.name} doesn't tell of the stream {STREAM}: {nc.reason(error)}") from error
+            raise SourceError(f"{self.name} does not describe the stream {STREAM}: {nc.reason(error)}") from error
         return state.first_seq, state.last_seq
 
     async def _messages(self, after: int | None, limit: int, through: int | None) -> AsyncIterator[tuple[int, bytes]]:

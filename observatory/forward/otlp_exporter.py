@@ -112,7 +112,7 @@ def outcome(response: requests.Response, count: int) -> Outcome:
     try:
         rejected, reason = _partial(response)
     except (DecodeError, ValueError, TypeError, AttributeError):
-        return Outcome(Answer.LATER, f"what answers there is no collector: it answers {status} and {_kind(response)}")
+        return Outcome(Answer.LATER, f"what is there is not a collector: it answers {status} and {_kind(response)}")
     return Outcome(Answer.TAKEN, reason, min(max(0, rejected), count))
 
 

@@ -50,6 +50,6 @@ def make_private_directory(path: str) -> None:
 
 def _refused(path: str, error: OSError) -> ObservatoryError:
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-        return ObservatoryError(f"{path} is no directory, and stays as it is", ExitStatus.NOT_PERMITTED)
+        return ObservatoryError(f"{path} is not a directory, and stays as it is", ExitStatus.NOT_PERMITTED)
     status = ExitStatus.NOT_PERMITTED if isinstance(error, PermissionError) else ExitStatus.FAILED
     return ObservatoryError(f"cannot make the directory {path}: {error.strerror}", status)

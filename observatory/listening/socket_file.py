@@ -280,7 +280,7 @@ def _kind(mode: int) -> str:
         return "a symbolic link"
     if stat.S_ISREG(mode):
         return "a regular file"
-    return "a directory" if stat.S_ISDIR(mode) else "something that is no socket"
+    return "a directory" if stat.S_ISDIR(mode) else "something that is not a socket"
 
 
 def _explained(error: OSError, path: str) -> ObservatoryError:

@@ -44,7 +44,7 @@ def adopted(descriptor: int, manager: str) -> Listener:
     """A listener of a socket that a service manager made. Raises ObservatoryError for any other descriptor."""
     os.set_inheritable(descriptor, False)
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        raise ObservatoryError(f"{manager} passes descriptor {descriptor}, which is no socket")
+        raise ObservatoryError(f"{manager} passes descriptor {descriptor}, which is not a socket")
     sock = socket.socket(fileno=descriptor)
     name = sock.getsockname() if sock.family == socket.AF_UNIX else None
     if (
@@ -55,7 +55,7 @@ def adopted(descriptor: int, manager: str) -> Listener:
         or not name
     ):
         raise ObservatoryError(
-            f"{manager} passes descriptor {descriptor}, which is no listening Unix stream socket with a path"
+            f"{manager} passes descriptor {descriptor}, which is not a listening Unix stream socket with a path"
         )
     sock.setblocking(False)
     made = os.stat(name)

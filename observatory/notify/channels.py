@@ -134,8 +134,8 @@ def url(text: str) -> str:
         try:
             found = read_regular(text).decode().partition("\n")[0].strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise ObservatoryError(f"{text!r} is no URL, and no file with one: {reason}", ExitStatus.USAGE) from None
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ObservatoryError(f"{text!r} is not a URL or a file with one: {reason}", ExitStatus.USAGE) from None
     try:
         parts = urlsplit(found)
         whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -39,7 +39,7 @@ def quiet_hours(text: str) -> QuietHours:
     """Quiet hours from text such as `22:00-07:30`. Raises ValueError, with a sentence."""
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)", text)
     if found is None or found.group(1, 2) == found.group(3, 4):
-        raise ValueError(f"{text!r} are no quiet hours such as 22:00-07:00")
+        raise ValueError(f"{text!r} is not a time span such as 22:00-07:00")
     begin, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
     return QuietHours(begin, end)
 

@@ -143,7 +143,7 @@ def asked(connection: sqlite3.Connection, sql: str) -> tuple[tuple[str, ...], It
     with _clear():
         cursor = connection.execute(sql)
     if cursor.description is None:
-        raise ObservatoryError("this asks for nothing: begin with SELECT", ExitStatus.USAGE)
+        raise ObservatoryError("this is not a query: begin with SELECT", ExitStatus.USAGE)
     return tuple(column[0] for column in cursor.description), _rest(cursor)
 
 

@@ -55,7 +55,7 @@ def own_rules(path: Path) -> list[OwnRule]:
     except OSError as error:
         raise _trouble(path, str(error.strerror)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _trouble(path, f"no TOML: {error}") from None
+        raise _trouble(path, f"it is not TOML: {error}") from None
     extended = said.get("extend")
     if isinstance(extended, dict) and any(extended.get(key) for key in ("useDefault", "path", "url")):
         raise _trouble(path, "its [extend] names other rules, which are not read; put them all into one file")
@@ -87,7 +87,7 @@ def _rule(path: Path, number: int, rule: Any) -> OwnRule:
     except (re.error, RecursionError, OverflowError) as error:
         raise _trouble(path, f"the regex of {name} can't be used: {error}") from None
     if type(group) is not int or not 0 <= group <= pattern.groups:
-        raise _trouble(path, f"the secretGroup of {name} is no group of its regex")
+        raise _trouble(path, f"the secretGroup of {name} is not a group of its regex")
     if pattern.match("") is not None:
         raise _trouble(path, f"the regex of {name} matches a text with nothing in it")
     return OwnRule(rule["id"], pattern, group, tuple(each.lower().encode() for each in keywords))

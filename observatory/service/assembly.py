@@ -142,7 +142,7 @@ def _heed(
             log(trouble)
         if printed is not None:
             printed.reopen()
-        log("SIGHUP: the files of standard output and of the log have been opened anew")
+        log("SIGHUP: the files of standard output and of the log have been opened again")
     return None
 
 

@@ -46,7 +46,7 @@ class Retention:
         if not store.shrinks:
             log(
                 "warning: the database's file was made by an earlier version and keeps its size; `observatory compact`"
-                " makes one of it that becomes smaller with what is deleted"
+                " rewrites it so that it becomes smaller with what is deleted"
             )
         self._look()
 
@@ -64,7 +64,7 @@ class Retention:
             self._told = True
             self._log(
                 f"warning: the clock is {round((clock - due) / _DAY)} days ahead of the time that has passed since the"
-                " newest event at the start: events are deleted so much later, until the next start"
+                " newest event at the start: events are deleted that much later, until the next start"
             )
         return self._store.forget(min(clock, due) - retain * 1_000_000)
 

@@ -327,7 +327,7 @@ class _Presence:
             if identity is None or _identity(name) != identity:
                 return (
                     f"{os.path.basename(name)} was removed or replaced while the server ran; put it back, or start the"
-                    " server anew"
+                    " server again"
                 )
         self._next = now + LOOK_EVERY
         return None

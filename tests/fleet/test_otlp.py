@@ -136,10 +136,10 @@ LATER = {
     "503": (refusing(503, "closed"), "it answers 503 Service Unavailable: closed"),
     "never": (never, "it has not answered for 5 seconds"),
     "garbage": (garbage, "it ended the connection without an answer"),
-    "a page": (saying(200, b"<html>Log in</html>", "text/html"), "no collector: it answers 200 and text/html"),
+    "a page": (saying(200, b"<html>Log in</html>", "text/html"), "not a collector: it answers 200 and text/html"),
     "no answer of the protocol's": (
         saying(200, b"\xff\xff", PROTOBUF),
-        "no collector: it answers 200 and application/x",
+        "not a collector: it answers 200 and application/x",
     ),
     "closed": (drop, "it ended the connection without an answer"),
 }

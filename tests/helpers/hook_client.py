@@ -52,7 +52,7 @@ class HookClient(Connection):
         answers, left = b"", len(batch)
         while left:
             data = self.sock.recv(1 << 16)
-            assert data, "the server ended the conversation"
+            assert data, "the server closed the connection"
             answers += data
             found = answers.count(b"\r\n\r\n")
             others = [answer for answer in answers.split(b"\r\n\r\n") if not b"HTTP/1.1 200 ".startswith(answer[:13])]

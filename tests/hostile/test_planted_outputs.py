@@ -57,7 +57,7 @@ def precious(open_directory: Path) -> Path:
     ("what", "said"),
     [
         ("link", "it is a symlink, which is not followed"),
-        ("fifo", "what is there is no regular file"),
+        ("fifo", "what is there is not a regular file"),
         ("file", f"what is there belongs to uid {MALLORY}"),
         ("directory", f"a symlink on the way to it is uid {MALLORY}'s, who may lead it anywhere"),
     ],

@@ -68,8 +68,8 @@ def test_what_nobody_knows_is_one_sentence(project: Project) -> None:
             "harness_check",
             "there is no 'mod'; there are mode, traversal",
         ),
-        (server % ', speaks="mine"', "harness_server", "nobody here speaks 'mine'; there are hooks"),
-        (server % ', mod="0660"', "harness_server", "nobody knows the key 'mod'"),
+        (server % ', speaks="mine"', "harness_server", "no dialect is named 'mine'; there are hooks"),
+        (server % ', mod="0660"', "harness_server", "there is no key 'mod'"),
         (
             server % "" + '\n@pytest.mark.harness_users("nosuch")',
             "harness_user",

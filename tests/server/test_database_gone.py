@@ -55,7 +55,7 @@ def test_events_are_refused_within_a_second_and_it_is_said_why(
     assert answer == (
         503,
         f"The event could not be stored: {name} was removed or replaced while the server ran; put it back, or start the"
-        " server anew.\n".encode(),
+        " server again.\n".encode(),
     )
     server.wait_for(f"events could not be stored ({name} was removed or replaced")
     assert said(server)[0] == 503

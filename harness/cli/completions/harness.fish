@@ -96,7 +96,7 @@ complete -c harness -n '_shtab_harness_using check' -l own-check -x -d 'whom it 
 complete -c harness -n '_shtab_harness_using check' -l activated -d 'it gets its socket by LISTEN_FDS, as from systemd.socket(5)'
 complete -c harness -n '_shtab_harness_using check' -l only -x -d 'make this check; may be given more than once'
 complete -c harness -n '_shtab_harness_using check' -l init -d 'write a subject file for the command to standard output'
-complete -c harness -n '_shtab_harness_using check' -l baseline -x -d 'what --json wrote earlier: what was broken then is no news'
+complete -c harness -n '_shtab_harness_using check' -l baseline -x -d 'what --json wrote earlier: what was broken then fails no run'
 complete -c harness -n '_shtab_harness_using check' -l json -d 'one JSON object for each check'
 complete -c harness -n '_shtab_harness_using check' -l html -x -d 'also write one self-contained HTML page'
 complete -c harness -n '_shtab_harness_using check' -l junit -x -d 'also write JUnit XML'

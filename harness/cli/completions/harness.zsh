@@ -82,7 +82,7 @@ _shtab_harness_check_options=(
   "--activated[it gets its socket by LISTEN_FDS, as from systemd.socket(5)]"
   "*--only[make this check\; may be given more than once]:CHECK:"
   "--init[write a subject file for the command to standard output]"
-  "--baseline[what --json wrote earlier\: what was broken then is no news]:FILE:"
+  "--baseline[what --json wrote earlier\: what was broken then fails no run]:FILE:"
   "--json[one JSON object for each check]"
   "--html[also write one self-contained HTML page]:FILE:"
   "--junit[also write JUnit XML]:FILE:"

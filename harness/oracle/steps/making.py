@@ -80,7 +80,7 @@ def _taken(trial: Trial) -> str:
 def no_closing_slash(trial: Trial) -> None:
     """A path that ends in a slash asks for a directory, and bind makes none."""
     if trial.last.slash:
-        raise trial.refuse("ENOENT", trial.at, f"the path ends in a slash, and {trial.at} is no directory")
+        raise trial.refuse("ENOENT", trial.at, f"the path ends in a slash, and {trial.at} is not a directory")
 
 
 @step

@@ -55,7 +55,7 @@ export function readQuery(text, now, known) {
       query[name] = instant(value, now);
       if (query[name] !== null) continue;
       query[name] = name === "since" ? Infinity : -Infinity;
-      query.trouble = `“${value}” is no time such as ${EXAMPLES}.`;
+      query.trouble = `“${value}” is not a time such as ${EXAMPLES}.`;
     } else words.push(word);
   }
   query.words = words.join(" ");

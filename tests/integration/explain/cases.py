@@ -101,7 +101,7 @@ CASES = (
         "EACCES",
         "EACCES at /run/php/php-fpm.sock",
         "setfacl -m u:www-data:w /run/php/php-fpm.sock",
-        note="is lost when its server binds anew",
+        note="is lost when its server binds again",
     ),
     Case(
         "gunicorn-0755",
@@ -171,7 +171,7 @@ CASES = (
         "setfacl -m u:www-data:w /run/wsgi.sock; then look why its server accepts nobody, or restart it with a longer "
         "backlog",
         cure="kill {SERVER}; rm /run/wsgi.sock; serve -- /run/wsgi.sock; setfacl -m u:www-data:w /run/wsgi.sock",
-        note="past that waits EAGAIN at /run/wsgi.sock",
+        note="behind that, EAGAIN at /run/wsgi.sock",
     ),
     Case(
         "wsgi-path-too-long",

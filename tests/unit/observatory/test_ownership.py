@@ -45,9 +45,9 @@ def test_a_file_that_is_made_is_its_owner_s_only(tmp_path: Path, umask: int) -> 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (os.mkfifo, "is a named pipe and no regular file"),
-        (lambda path: path.mkdir(), "no regular file"),
-        (bound, "no regular file"),
+        (os.mkfifo, "is a named pipe and not a regular file"),
+        (lambda path: path.mkdir(), "not a regular file"),
+        (bound, "not a regular file"),
         (lambda path: path.symlink_to("/dev/zero"), "symbolic link"),
         (linked, "has 2 names"),
         (lambda path: path.touch(mode=0o644), "mode 0644"),

@@ -240,7 +240,9 @@ def test_a_capture_that_cannot_be_written_is_said_in_one_sentence(
 def test_a_name_that_no_world_file_can_hold_is_not_captured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "w.toml"
     assert main(["capture", os.fsdecode(b"/tmp/\xff"), "-o", str(output)]) == USAGE
-    assert said(capsys)[1] == "harness: /tmp/\\udcff can't be told in a world file: the path is no valid Unicode text\n"
+    assert (
+        said(capsys)[1] == "harness: /tmp/\\udcff can't be expressed in a world file: the path is not valid Unicode\n"
+    )
     assert not output.exists()
 
 

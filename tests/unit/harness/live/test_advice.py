@@ -46,7 +46,7 @@ def texts(actor: Actor, scene: Scene) -> list[str]:
 
 def test_here_a_fix_has_names() -> None:
     assert texts(asker(), closed())[:2] == [
-        "usermod -aG seven ali  # and start it anew with its groups: runuser -u ali -- COMMAND",
+        "usermod -aG seven ali  # and start it again with its groups: runuser -u ali -- COMMAND",
         "setfacl -m u:ali:x /srv/d",
     ]
 

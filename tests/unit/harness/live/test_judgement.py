@@ -160,14 +160,14 @@ def test_a_full_queue_counts_only_for_whom_nothing_else_refuses() -> None:
     assert judged(obstructed(QUEUE), ALI).decision.outcome == "EAGAIN"
     refused = judged(obstructed(QUEUE, mode=0o600), ALI)
     assert refused.decision.outcome == "EACCES"
-    assert "past that waits EAGAIN at /mnt/s: the queue is full." in refused.notes
+    assert "behind that, EAGAIN at /mnt/s: the queue is full." in refused.notes
     assert refused.advice.changes[0].text == "setfacl -m u:ali:w /mnt/s; then wait"
 
 
 def test_what_is_behind_one_obstacle_is_told_with_it() -> None:
     judgement = judged(obstructed(ENTRY, QUEUE), ALI)
     assert judgement.decision.at == "/mnt"
-    assert judgement.notes[0].startswith("past that waits EAGAIN")
+    assert judgement.notes[0].startswith("behind that, EAGAIN")
 
 
 def test_what_nobody_knows_is_not_claimed_and_not_drawn_as_a_refusal() -> None:

@@ -63,8 +63,8 @@ def test_numbers_need_no_user() -> None:
 @pytest.mark.parametrize(
     ("uid", "gid", "groups", "said"),
     [
-        (-1, None, [], "-1 is no id"),
-        (1, 2**32 - 1, [], "4294967295 is no id"),
+        (-1, None, [], "-1 is not an id"),
+        (1, 2**32 - 1, [], "4294967295 is not an id"),
         (1, 1, ["no-such-group"], "no group of this machine is named no-such-group"),
     ],
 )

@@ -28,7 +28,7 @@ BROKEN = CheckResult(
     "harness check --only flood x",
     mend="Bound it.",
 )
-UNKNOWN = CheckResult("umask", "not known", "the attack did not come to its end", "harness check --only umask x")
+UNKNOWN = CheckResult("umask", "not known", "the attack did not finish", "harness check --only umask x")
 NOT_ASKED = CheckResult("audience", "not applicable", "nothing is anybody's", "harness check --only audience x")
 KNOWN = replace(BROKEN, check="lifetime", expected="issue 12")
 ALL = (HELD, BROKEN, UNKNOWN, NOT_ASKED, KNOWN)
@@ -98,7 +98,7 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can't be read"):
         checks_baseline.load(file)
     file.write_text("held mode\n", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"line 1 .* is no result of a check"):
+    with pytest.raises(OutputError, match=r"line 1 .* is not a result of a check"):
         checks_baseline.load(file)
 
 

@@ -55,8 +55,8 @@ def test_a_directory_may_be_reached_by_symlinks_of_our_own(tmp_path: Path) -> No
     [
         ("symlink", "it is a symlink, which is not followed"),
         ("dangling", "it is a symlink, which is not followed"),
-        ("directory", "what is there is no regular file"),
-        ("fifo", "what is there is no regular file"),
+        ("directory", "what is there is not a regular file"),
+        ("fifo", "what is there is not a regular file"),
     ],
 )
 def test_what_is_no_file_of_ours_is_refused_and_left_as_it_is(tmp_path: Path, kind: str, said: str) -> None:

@@ -71,8 +71,8 @@ flood = "it has no limit for each user"
     [
         ({}, "there is no command"),
         ({"command": "served"}, "write {socket} where its path belongs, or {directory}"),
-        ({"command": COMMAND, "comand": "x"}, "nobody knows the key 'comand'"),
-        ({"command": COMMAND, "group": "web"}, "the group web would be asked of nobody: write {group}"),
+        ({"command": COMMAND, "comand": "x"}, "there is no key 'comand'"),
+        ({"command": COMMAND, "group": "web"}, "the group web would have no effect: write {group}"),
         ({"command": COMMAND, "user": "no body"}, "user = 'no body' can't be a name"),
         ({"command": COMMAND, "user": "member"}, "is one of those who take part in every check"),
         ({"command": COMMAND, "mode": "0o660"}, "'0o660' is not a mode"),
@@ -82,12 +82,12 @@ flood = "it has no limit for each user"
         ({"command": COMMAND, "patience": 0}, "patience must be a number above 0"),
         ({"command": COMMAND, "stop": "SIGSTOPP"}, "there is no signal 'SIGSTOPP'"),
         ({"command": COMMAND, "ready": "soon"}, "is none of socket, notify, line:PATTERN and tcp:PORT"),
-        ({"command": COMMAND, "speaks": "gopher"}, "nobody here speaks 'gopher'; there are hooks, http"),
+        ({"command": COMMAND, "speaks": "gopher"}, "no dialect is named 'gopher'; there are hooks, http"),
         ({"command": COMMAND, "speaks": "nowhere.py"}, "the dialect nowhere.py can't be read"),
         ({"command": COMMAND, "speaks": "http", "dialect": {}}, "give one of them"),
-        ({"command": COMMAND, "dialect": {"send": "x"}}, "makes no dialect: KeyError: 'expect'"),
+        ({"command": COMMAND, "dialect": {"send": "x"}}, "is not a dialect: KeyError: 'expect'"),
         ({"command": COMMAND, "config": ["/missing.conf"]}, "the configuration /missing.conf can't be read"),
-        ({"command": COMMAND, "data": ["/missing"]}, "the data /missing is no directory"),
+        ({"command": COMMAND, "data": ["/missing"]}, "the data /missing is not a directory"),
         ({"command": "served 'x"}, "command can't be split into words"),
         ({"command": COMMAND, "environment": {"A": 1}}, "every value of [environment] must be a text"),
     ],
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_description_is_named(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError, match=r"subject\.toml can't be read: No such file"):
         load(file)
     file.write_text("command = ", encoding="utf-8")
-    with pytest.raises(DescriptionError, match=r"subject\.toml is no TOML"):
+    with pytest.raises(DescriptionError, match=r"subject\.toml is not TOML"):
         load(file)
     file.write_text("command = 'x'", encoding="utf-8")
     with pytest.raises(DescriptionError, match=r"subject\.toml: nothing in 'x' says where"):
@@ -124,7 +124,7 @@ def test_a_module_of_somebody_is_spoken_as_ours_are(tmp_path: Path) -> None:
     assert dialect(speaks).TELLS is None
     assert "Answer('accepted', 'echo')" in json.loads(speaks)["module"]
     (tmp_path / "echo.py").write_text("TELLS = None\n", encoding="utf-8")
-    with pytest.raises(DescriptionError, match=r"echo\.py makes no dialect: it has no begin, ask"):
+    with pytest.raises(DescriptionError, match=r"echo\.py is not a dialect: it has no begin, ask"):
         described({"command": COMMAND, "speaks": "echo.py"}, tmp_path)
 
 

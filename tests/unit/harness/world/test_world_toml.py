@@ -153,7 +153,7 @@ def wrong(old: str, new: str) -> str:
         ("docker = 1001", "docker = -1", "w.toml:7: groups.docker: -1 is not a gid"),
         ('["docker"]', '"docker"', "w.toml:11: users.ci.groups: must be an array, not a text"),
         ('["docker"]', '["dokcer"]', "w.toml:11: users.ci.groups: no group is named 'dokcer'"),
-        ("CAP_DAC_READ_SEARCH", "CAP_DAC_READ", "w.toml:12: users.ci.capabilities: 'CAP_DAC_READ' is no capability"),
+        ("CAP_DAC_READ_SEARCH", "CAP_DAC_READ", "w.toml:12: users.ci.capabilities: 'CAP_DAC_READ' is not a capability"),
         ("[users.ci]", '[users."c:i"]', "w.toml:8: users.c:i: 'c:i' can't be a user's name"),
         ('"/run/docker.sock"', '"run/docker.sock"', "w.toml:14: nodes[0].path: 'run/docker.sock' is not an absolute"),
         (

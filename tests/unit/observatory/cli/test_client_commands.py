@@ -124,7 +124,7 @@ def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
         (["--event", "stop"], "did you mean Stop?"),
         (["--tool", "bash"], "no tool 'bash' is known, and none was recorded; did you mean Bash?"),
         (["--tool", "qqqq"], "no tool 'qqqq' is known, and none was recorded\n"),
-        (["--since", "soon"], "--since: 'soon' is no time such as 1h, today, 2026-01-31"),
+        (["--since", "soon"], "--since: 'soon' is not a time such as 1h, today, 2026-01-31"),
         (["--until", "1h", "--follow"], "--follow has no end"),
     ],
 )
@@ -315,7 +315,7 @@ def test_events_take_what_is_written_into_a_find_field(commands: Commands) -> No
     assert [line.split()[-1] for line in commands.run("events", "flaky", "tool=edit").splitlines()] == ["WHAT", "c1"]
     said = commands.run("events", "tool=bsh", status=2)
     assert said.endswith("no tool 'bsh' is known, and none was recorded; did you mean Bash?\n")
-    assert "'soon' is no time such as 1h, today" in commands.run("events", "since=soon", status=2)
+    assert "'soon' is not a time such as 1h, today" in commands.run("events", "since=soon", status=2)
 
 
 @pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])

@@ -90,7 +90,7 @@ def test_prices_of_ones_own_make_a_model_known(tmp_path: Path) -> None:
     ("arguments", "status", "why"),
     [
         ((), 1, "no answer of a model is in the transcripts"),
-        (("--since", "soon"), 2, "--since: 'soon' is no time such as"),
+        (("--since", "soon"), 2, "--since: 'soon' is not a time such as"),
         (("--prices", "/nowhere.toml"), 1, "/nowhere.toml can't be read"),
         (("--socket", "/nowhere.sock"), 69, "there is no /nowhere.sock"),
     ],

@@ -72,9 +72,9 @@ def test_a_trial_says_whether_each_channel_works(tmp_path: Path) -> None:
     ("arguments", "status", "why"),
     [
         (("--on", "wait"), 2, "nothing is called 'wait'; did you mean waits?"),
-        (("--quiet", "22-7"), 2, "no quiet hours such as 22:00-07:00"),
+        (("--quiet", "22-7"), 2, "not a time span such as 22:00-07:00"),
         (("--burst", "-1"), 2, "not a number of seconds"),
-        (("--webhook", "/nowhere"), 2, "no file with one: No such file or directory"),
+        (("--webhook", "/nowhere"), 2, "a file with one: No such file or directory"),
         (("--socket", "/nowhere.sock"), 69, "there is no /nowhere.sock"),
     ],
 )

@@ -125,10 +125,10 @@ def test_a_path_that_no_socket_can_have_is_the_callers_mistake() -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "says"),
     [
-        (b"", ExitStatus.UNAVAILABLE, "ended the conversation, or speaks no HTTP"),
-        (b"220 smtp\r\n", ExitStatus.UNAVAILABLE, "ended the conversation, or speaks no HTTP"),
-        (ok(b"[]"), ExitStatus.FAILED, "doesn't answer as an observatory does"),
-        (ok(b"{"), ExitStatus.FAILED, "doesn't answer as an observatory does"),
+        (b"", ExitStatus.UNAVAILABLE, "closed the connection, or does not speak HTTP"),
+        (b"220 smtp\r\n", ExitStatus.UNAVAILABLE, "closed the connection, or does not speak HTTP"),
+        (ok(b"[]"), ExitStatus.FAILED, "does not answer like an observatory"),
+        (ok(b"{"), ExitStatus.FAILED, "does not answer like an observatory"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", ExitStatus.UNAVAILABLE, "IncompleteRead"),
         (
             b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nNot you.\n",
@@ -151,11 +151,11 @@ def test_a_bad_answer_is_one_sentence(path: Path, answer: bytes, status: ExitSta
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (chunked(b"{}\n", end=b""), "ended the conversation"),
+        (chunked(b"{}\n", end=b""), "closed the connection"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}\n", "ended in the middle"),
         (chunked(b'{}\n{"a":'), "ended in the middle of an event"),
-        (chunked(b"{}\nhello\n"), "doesn't answer as an observatory does"),
-        (chunked(b"{}\n7\n"), "doesn't answer as an observatory does"),
+        (chunked(b"{}\nhello\n"), "does not answer like an observatory"),
+        (chunked(b"{}\n7\n"), "does not answer like an observatory"),
     ],
 )
 def test_events_that_break_off_are_not_taken_for_all_of_them(path: Path, answer: bytes, says: str) -> None:

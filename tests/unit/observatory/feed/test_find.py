@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
     [
         ("event=pretolus", "did you mean PreToolUse?"),
         ("tool=edt", "did you mean Edit?"),
-        ("since=soon", "'soon' is no time such as 1h, today, "),
+        ("since=soon", "'soon' is not a time such as 1h, today, "),
         ("event=pre tool=mcp__git since=1h until=", None),
     ],
 )

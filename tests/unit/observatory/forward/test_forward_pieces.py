@@ -74,7 +74,7 @@ def test_a_cursor_is_kept_and_is_one_processs(tmp_path: Path) -> None:
 def test_a_broken_cursor_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cursor"
     path.write_bytes(content)
-    with pytest.raises(ObservatoryError, match="remove it to begin anew"), Cursor(path):
+    with pytest.raises(ObservatoryError, match="remove it to begin again"), Cursor(path):
         pass
     assert path.read_bytes() == content
 

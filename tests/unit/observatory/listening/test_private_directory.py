@@ -63,7 +63,7 @@ def test_a_link_is_not_followed(path: Path) -> None:
     real.mkdir()
     real.chmod(0o777)
     path.symlink_to(real)
-    with pytest.raises(ObservatoryError, match="is no directory, and stays as it is"):
+    with pytest.raises(ObservatoryError, match="is not a directory, and stays as it is"):
         make_private_directory(str(path))
     assert mode(real) == 0o777
 

@@ -174,7 +174,7 @@ def test_a_server_of_another_kind_is_not_taken_over(directory: Path) -> None:
     [
         (lambda path: path.write_text("precious"), "taken by a regular file"),
         (lambda path: path.mkdir(), "taken by a directory"),
-        (os.mkfifo, "taken by something that is no socket"),
+        (os.mkfifo, "taken by something that is not a socket"),
         (lambda path: path.symlink_to("victim"), "taken by a symbolic link"),
     ],
 )

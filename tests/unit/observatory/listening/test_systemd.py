@@ -104,12 +104,12 @@ def test_what_is_no_listening_unix_stream_socket_is_refused(directory: Path) -> 
         abstract.bind("\0observatory-test-" + directory.name) if sys.platform == "linux" else None
         abstract.listen() if sys.platform == "linux" else None
         for sock in (unbound, datagrams, internet, abstract):
-            assert "no listening Unix stream socket with a path" in str(passed(sock))
+            assert "not a listening Unix stream socket with a path" in str(passed(sock))
 
 
 def test_a_descriptor_that_is_no_socket_is_refused() -> None:
     with open(os.devnull, "rb") as file:  # noqa: PTH123 - a descriptor is all that's wanted
-        assert "is no socket" in str(passed(file))  # type: ignore[arg-type]
+        assert "is not a socket" in str(passed(file))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("abstract", [False, True])

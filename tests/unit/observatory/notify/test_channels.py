@@ -184,5 +184,5 @@ def test_what_is_no_address_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "hook").write_text(text)
     with pytest.raises(ObservatoryError, match=r"there is no URL in .*hook such as"):
         url(str(tmp_path / "hook"))
-    with pytest.raises(ObservatoryError, match="no file with one"):
+    with pytest.raises(ObservatoryError, match="not a URL or a file with one"):
         url(str(tmp_path / "none"))

@@ -56,12 +56,12 @@ def test_rules_with_keywords_are_found_however_json_writes_them(tmp_path: Path) 
     [
         ("rules = 1", "it has no [[rules]], each with an id and a regex"),
         ("", "it has no [[rules]]"),
-        ("x = ", "no TOML: "),
+        ("x = ", "it is not TOML: "),
         ("[[rules]]\nid='a'", "rule 1 needs an id and a regex, both texts"),
         ("[[rules]]\nid='a'\nregex='('", "the regex of rule 1 ('a') can't be used: "),
         ("[[rules]]\nid='a b'\nregex='x'", "the id of rule 1 ('a b') may have letters"),
         ("[[rules]]\nid='a'\nregex='x*'", "the regex of rule 1 ('a') matches a text with nothing in it"),
-        ("[[rules]]\nid='a'\nregex='x'\nsecretGroup=1", "the secretGroup of rule 1 ('a') is no group of its regex"),
+        ("[[rules]]\nid='a'\nregex='x'\nsecretGroup=1", "the secretGroup of rule 1 ('a') is not a group of its regex"),
         ("[[rules]]\nid='a'\nregex='x'\nkeywords='x'", "the keywords of rule 1 ('a') must be a list of texts"),
         (
             "[extend]\nuseDefault=true\n[[rules]]\nid='a'\nregex='x'",

@@ -92,8 +92,8 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     ("make", "says"),
     [
         (lambda path: path.write_text("no database, but a letter " * 100), "file is not a database"),
-        (lambda path: path.mkdir(), "is no regular file"),
-        (os.mkfifo, "no regular file"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+        (os.mkfifo, "not a regular file"),
     ],
 )
 def test_what_is_no_database_is_left_alone(tmp_path: Path, make: Callable[[Path], object], says: str) -> None:
