@@ -121,7 +121,9 @@ IN_THE_REFERENCE = {"help", "description", "metavar", "usage", "epilog", "prog"}
 """Arguments of a parser: what they say is in the references of the commands, which are made from the parsers."""
 IN_A_PLACE = re.compile(r"(?:execute|executescript|run|start|root|probe|query|compile|search|sub|_sql|Popen)$")
 """Functions that take another language than ours: SQL, the shell's, regular expressions."""
-OTHER_LANGUAGES = re.compile(r"(?:SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|PRAGMA|local all) |.*\"\$|.*[({]\?[:!=]")
+OTHER_LANGUAGES = re.compile(
+    r"(?:SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|PRAGMA|local all) |strftime|.*\"\$|.*[({]\?[:!=]"
+)
 """The same where it is written elsewhere."""
 FEWEST_WORDS = 3
 """So many words in a row of tokens make a sentence, wherever it stands; fewer are one only where they are raised."""

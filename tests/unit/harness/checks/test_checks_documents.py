@@ -32,7 +32,7 @@ def test_every_check_is_described_by_its_own_statement() -> None:
 
 
 def test_every_subject_is_described_by_its_own_words() -> None:
-    assert rows("subjects.md", "| name | what it is | speaks | told its mode by |") == [
+    assert rows("subjects.md", "| name | what it is | speaks | how it gets its mode |") == [
         (subject.name, subject.about, subject.speaks, subject.mode_by) for subject in SUBJECTS.values()
     ]
 
