@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,14 @@ with contextlib.suppress(ModuleNotFoundError):  # it has a native part, which pl
     # How fast this machine is, and whether Hypothesis has made its tables (seconds, in a new checkout), is no property.
     settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("properties")
+
+
+def pytest_configure() -> None:
+    """Let an interrupt reach what tests start: a shell has what it starts in the background ignore it, and that is
+    inherited.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -156,9 +156,11 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _own_rules(path: str | None) -> list[OwnRule]:
+    if path is None:
+        return []
     from observatory.redaction.own_rules import own_rules
 
-    return [] if path is None else own_rules(Path(path))
+    return own_rules(Path(path))
 
 
 def _render(options: argparse.Namespace) -> Callable[[bytes], bytes] | None:

@@ -14,7 +14,6 @@ import errno
 import grp
 import os
 import re
-import secrets
 import socket
 import stat
 import sys
@@ -193,7 +192,7 @@ def _bind_here(sock: socket.socket, path: str) -> None:
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
     directory, name = os.path.split(os.path.abspath(path))
-    private = os.path.join(directory, f".{secrets.token_hex(8)}")
+    private = os.path.join(directory, f".{os.urandom(8).hex()}")
     before = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     try:
         make_own_directory(private)

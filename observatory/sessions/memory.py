@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +71,7 @@ class Memory:
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. Raises ObservatoryError for a file that is not this user's alone, else OSError."""
         self._sessions = {(entry.uid, entry.session): entry for entry in _read(path) if not entry.over}
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
         # The new file, under its old name by the end: nobody else has it open, and no link is followed.
         self._descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.fchmod(self._descriptor, 0o600)  # under every umask

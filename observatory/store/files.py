@@ -9,7 +9,6 @@ then can't be replaced any more.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from typing import TYPE_CHECKING, Final
 
@@ -61,7 +60,7 @@ def take_names(path: str) -> None:
 def make_whole(path: str, fill: Callable[[str], None]) -> None:
     """Let `fill` make a new database in a private directory beside `path`, and move it there when it is whole."""
     directory, name = os.path.split(path)
-    private = os.path.join(directory, f".{name}.{secrets.token_hex(8)}")
+    private = os.path.join(directory, f".{name}.{os.urandom(8).hex()}")
     make_own_directory(private)
     try:
         made = os.path.join(private, name)

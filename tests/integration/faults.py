@@ -76,7 +76,7 @@ def break_server(name: str, source: Path, copies: Path) -> None:
     """Copy the server with a fault."""
     fault = FAULTS[name]
     copy = copies / copy_of(name) / "observatory"
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, copy)  # with what is compiled: a place could not keep it, and would do it at each start
     module = copy / fault.module
     text = module.read_text()
     assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"

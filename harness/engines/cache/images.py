@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Pat
     It is made on this machine, without running anything in a place, and kept. Raises PlaceError if it can't be made.
     """
     interpreter = engine.interpreter(image)
-    digest = hashlib.sha256(f"{interpreter.version} {interpreter.platform}\0".encode() + requirements.read_bytes())
+    what = f"{interpreter.version} {interpreter.platform} {_compiles_for(interpreter.version)}\0"
+    digest = hashlib.sha256(what.encode() + requirements.read_bytes())
     made = cache() / "trees" / f"{requirements.stem}-{interpreter.version}-{digest.hexdigest()[:12]}"
     if not made.exists():
         with locked(made.name):
@@ -99,8 +101,16 @@ def _install(requirements: Path, version: str, platform: str | None, made: Path)
             raise PlaceError(
                 f"{requirements} could not be installed for Python {version} of the place: {last_line(done.stderr)}"
             )
+        if _compiles_for(version):
+            # Places have it read-only, so that each start there would compile it anew.
+            subprocess.run([sys.executable, "-m", "compileall", "-q", "-j0", str(target)], check=False)
         target.chmod(0o755)
         target.rename(made)
+
+
+def _compiles_for(version: str) -> bool:
+    """Whether what this Python compiles is what that one reads."""
+    return sys.implementation.name == "cpython" and version == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _uv() -> str:

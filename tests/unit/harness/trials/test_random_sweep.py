@@ -55,7 +55,7 @@ def test_a_kernel_that_does_as_the_oracle_says_disagrees_nowhere() -> None:
 def test_the_rules_are_those_of_the_places_own_settings() -> None:
     assert not [it for it in sweep(Obedient(protected_symlinks=1), 100) if it.found]
     place: Any = Obedient(protected_symlinks=1)
-    assert any(it.found for it in random_sweep(place, 2000, 6, rules=linux()))
+    assert any(it.found for it in random_sweep(place, 2000, 7, rules=linux()))
 
 
 def test_what_is_found_is_the_smallest_world_with_its_verdicts() -> None:

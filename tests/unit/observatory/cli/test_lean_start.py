@@ -30,3 +30,13 @@ def test_a_subcommand_imports_no_other() -> None:
 def test_the_whole_help_has_them_all() -> None:
     assert len(loaded("--help")) == len(COMMANDS)
     assert all(f"    {command}" in parser().format_help() for command in COMMANDS)
+
+
+def test_a_server_starts_without_what_few_of_them_need() -> None:
+    """A start is mostly imports: these would be a tenth of them."""
+    words = ("serve", "--socket", "/nonexistent/s", "--database", "/nonexistent/d")
+    program = f"{LOADED}print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    names = set(done.stderr.split())
+    assert {"observatory.service.assembly", "observatory.redaction.redactor"} <= names
+    assert not names & {"observatory.redaction.own_rules", "tomllib", "secrets", "hmac", "random"}

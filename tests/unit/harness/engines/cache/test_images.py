@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from docker.errors import APIError, ImageNotFound
 
 from harness.engines.cache import images
 from harness.engines.protocol import Interpreter, PlaceError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class FakeEngine:
@@ -132,6 +131,7 @@ def test_a_tree_is_made_for_the_python_of_the_place_and_kept(tmp_path: Path, mon
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(images, "_compiles_for", lambda version: False)
     requirements = tmp_path / "core.txt"
     requirements.write_text("msgspec==1\n")
     engine = engine_with("3.13", "x86_64-manylinux_2_28")
@@ -144,6 +144,26 @@ def test_a_tree_is_made_for_the_python_of_the_place_and_kept(tmp_path: Path, mon
     requirements.write_text("msgspec==2\n")
     assert images.tree(requirements, engine) != made
     assert images.tree(requirements, engine_with("3.11")) != made
+
+
+def test_a_tree_for_this_very_python_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places have it read-only, and could not keep what they compile."""
+    really_run = subprocess.run
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "--target" not in command:
+            return really_run(command, **options)
+        target = Path(command[command.index("--target") + 1])
+        target.mkdir()
+        (target / "module.py").write_text("pass\n")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    requirements = tmp_path / "core.txt"
+    requirements.write_text("msgspec==1\n")
+    major, minor = sys.version_info[:2]
+    for version, compiled in ((f"{major}.{minor}", 1), (f"{major}.{minor + 1}", 0)):
+        assert len(list(images.tree(requirements, engine_with(version)).glob("__pycache__/module.*.pyc"))) == compiled
 
 
 def test_a_tree_that_cannot_be_made_says_why_and_leaves_nothing(
