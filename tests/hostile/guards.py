@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "observatory"
 
 
-def without(directory: Path, module: str, *changes: tuple[str, str]) -> dict[str, dict[str, str]]:
-    """A copy of the package in which `changes` have been made to a module: how to start a server from it."""
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What of a module of the package is a guard: each of its texts, and what stands there without it.
+
+    They are constants of the tests' modules, so that tests/unit/test_faults.py sees that the package still has them.
+    """
+
+    module: str
+    changes: tuple[tuple[str, str], ...]
+
+    def taken_out(self, text: str) -> str:
+        """The module's text without it."""
+        for guard, nothing in self.changes:
+            assert text.count(guard) == 1, f"{self.module} has {text.count(guard)} times:\n{guard}"
+            text = text.replace(guard, nothing)
+        return text
+
+
+def without(directory: Path, *guards: Guard) -> dict[str, dict[str, str]]:
+    """A copy of the package in which these guards have been taken out: how to start a server from it."""
     copy = directory / "unguarded"
     if not copy.exists():
         shutil.copytree(SOURCE, copy / "observatory", ignore=shutil.ignore_patterns("__pycache__"))
-    file = copy / "observatory" / module
-    text = file.read_text()
-    for guard, nothing in changes:
-        assert text.count(guard) == 1, f"{module} has {text.count(guard)} times:\n{guard}"
-        text = text.replace(guard, nothing)
-    file.write_text(text)
+    for guard in guards:
+        file = copy / "observatory" / guard.module
+        file.write_text(guard.taken_out(file.read_text()))
     # Else `python -m` looks into the working directory first.
     return {"variables": {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}}

@@ -19,7 +19,7 @@ import pytest
 
 from observatory.hooks.command import CONNECT_SECONDS, TOTAL_SECONDS
 from tests.hostile.flooder import FLOODER
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import PATH, keeps
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SOON = 0.05
 """Seconds of a hook's median."""
 FLOODS = {"pipelined": 50, "large": 50, "json": 50, "small": 50, "half-open": 1250, "followers": 100}
 """Each, and how many connections a process of it holds open at once."""
-NO_PARTS = (
+NO_PARTS = Guard(
     "service/limits.py",
     (
         ("PART_OF_TURN: Final = 1280 * 1024", "PART_OF_TURN: Final = 1 << 60"),
@@ -45,7 +45,7 @@ NO_PARTS = (
     ),
 )
 """The guard in general: what one user gets of a turn."""
-NO_SHARES = "service/quota.py", (("not self._is_set_aside(account, held, amount, left):", "left < 0:"),)
+NO_SHARES = Guard("service/quota.py", (("not self._is_set_aside(account, held, amount, left):", "left < 0:"),))
 """The guard against those who only hold connections, of which there are fewer here than they want: what one user gets
 of them."""
 ALONE = ("setsid", "sh", "-c", 'ulimit -n 4096 && exec "$@"', "sh")
@@ -118,8 +118,8 @@ def test_no_hook_of_another_user_is_lost(
 def test_without_a_user_s_part_the_flood_bites(
     kind: str, serve: Callable[..., ObservatoryServer], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    module, changes = NO_SHARES if kind == "half-open" else NO_PARTS
-    server = serve("--mode", "0666", prefix=ALONE, **without(tmp_path, module, *changes))
+    guard = NO_SHARES if kind == "half-open" else NO_PARTS
+    server = serve("--mode", "0666", prefix=ALONE, **without(tmp_path, guard))
     found = flooded(server, kind)
     print(f"{kind}, unguarded: {found}", file=sys.stderr)
     record_property(kind, str(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import keeps
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
 print("ready")
 time.sleep(600)
 """
-ON_THE_DIRECTORY = (
-    ("    while (name := lock_file(path)) is not None", "    while (name := os.path.dirname(path)) is not None"),
+ON_THE_DIRECTORY = Guard(
+    "listening/starting_lock.py",
     (
-        "            descriptor = open_own_file(name, os.O_RDWR, make=True)\n",
-        "            descriptor = os.open(name, os.O_RDONLY)\n",
+        ("    while (name := lock_file(path)) is not None", "    while (name := os.path.dirname(path)) is not None"),
+        (
+            "            descriptor = open_own_file(name, os.O_RDWR, make=True)\n",
+            "            descriptor = os.open(name, os.O_RDONLY)\n",
+        ),
+        ("        os.unlink(name)\n", ""),
     ),
-    ("        os.unlink(name)\n", ""),
 )
 """The lock as it was: on the directory itself."""
 
@@ -55,7 +58,7 @@ def test_a_start_after_a_kill_does_not_ask_who_has_locked_the_directory(
 def test_with_a_lock_on_the_directory_the_same_start_is_refused(
     shared: Path, serve: Callable[..., ObservatoryServer]
 ) -> None:
-    unguarded = without(shared, "listening/starting_lock.py", *ON_THE_DIRECTORY)
+    unguarded = without(shared, ON_THE_DIRECTORY)
     with keeps(LOCK, str(shared)):
         cycle(serve, **unguarded)
         server = serve(wait=False, **unguarded)

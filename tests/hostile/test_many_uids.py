@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import PATH, STRANGER, python
 
 if TYPE_CHECKING:
@@ -60,10 +60,23 @@ with socket.socket(socket.AF_UNIX) as sock:
         sock.sendall(b"POST /hook HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\n{}")
     print(sock.recv(100).split()[1].decode())
 """
-NOTHING_SET_ASIDE = (
-    ("            return left >= 0 and (amount <= reserve or held == amount)\n", "            return False\n"),
-    ("        return held == amount and left >= max(0, reserve)\n", "        return False\n"),
-    ("self._unshared = self._reserve + ", "self._unshared = 0 * "),
+NOTHING_SET_ASIDE = Guard(
+    "service/quota.py",
+    (
+        ("            return left >= 0 and (amount <= reserve or held == amount)\n", "            return False\n"),
+        ("        return held == amount and left >= max(0, reserve)\n", "        return False\n"),
+        ("self._unshared = self._reserve + ", "self._unshared = 0 * "),
+    ),
+)
+NO_RESERVE = Guard("service/outputs/output_socket.py", (("Quota(READERS, accounts.privileged)", "Quota(READERS)"),))
+ALL_GROUPS = Guard(
+    "service/acceptor.py",
+    (
+        (
+            "import accepted_credentials, accepted_uid\n",
+            "import accepted_uid, peer_credentials as accepted_credentials\n",
+        ),
+    ),
 )
 
 
@@ -143,7 +156,7 @@ def test_with_nothing_set_aside_a_newcomer_and_root_are_refused(
     subuid: Path, serve: Callable[..., ObservatoryServer], tmp_path: Path
 ) -> None:
     del subuid
-    unguarded = without(tmp_path, "service/quota.py", *NOTHING_SET_ASIDE)
+    unguarded = without(tmp_path, NOTHING_SET_ASIDE)
     server = serve("--mode", "0666", prefix=prefix(None), **unguarded)
     with ExitStack() as stack:
         held_by(server, range(FIRST, FIRST + MANY), stack)
@@ -182,8 +195,7 @@ def test_root_reads_events_whoever_else_does(shared: Path, serve: Callable[..., 
 def test_with_no_reserve_root_finds_no_place_among_the_readers(
     shared: Path, serve: Callable[..., ObservatoryServer], tmp_path: Path
 ) -> None:
-    no_reserve = ("Quota(READERS, accounts.privileged)", "Quota(READERS)")
-    unguarded = without(tmp_path, "service/outputs/output_socket.py", no_reserve)
+    unguarded = without(tmp_path, NO_RESERVE)
     server = serve("--mode", "0666", "--output-socket", f"{shared}/readers", "--tee", **unguarded)
     assert told_to_root(server) == ""
 
@@ -212,6 +224,4 @@ def test_idle_connections_with_many_groups_take_no_more_than_others(serve: Calla
 def test_where_all_groups_are_kept_they_take_megabytes_each(
     serve: Callable[..., ObservatoryServer], tmp_path: Path
 ) -> None:
-    bounded = "import accepted_credentials, accepted_uid\n"
-    all_groups = (bounded, "import accepted_uid, peer_credentials as accepted_credentials\n")
-    assert grown_by_groups(serve("--mode", "0666", **without(tmp_path, "service/acceptor.py", all_groups))) > 60_000
+    assert grown_by_groups(serve("--mode", "0666", **without(tmp_path, ALL_GROUPS))) > 60_000

@@ -15,7 +15,7 @@ import pytest
 from observatory.sessions.memory import here
 from tests.helpers.observatory_server import ObservatoryServer, stored
 from tests.helpers.unix_http import PATIENCE
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import STRANGER, does, keeps
 
 if TYPE_CHECKING:
@@ -45,20 +45,33 @@ fcntl.flock(os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o666), fcntl.LOCK_EX)
 print("ready")
 time.sleep(600)
 """
-NO_LOOK = (
-    ("        files.check_names(path)\n        _make_if_new", "        _make_if_new"),
-    ("            files.check_names(path)\n            return locks", "            return locks"),
-    ("            files.take_names(path)\n", "            pass\n"),
+NO_LOOK = Guard(
+    "store/opening.py",
+    (
+        ("        files.check_names(path)\n        _make_if_new", "        _make_if_new"),
+        ("            files.check_names(path)\n            return locks", "            return locks"),
+        ("            files.take_names(path)\n", "            pass\n"),
+    ),
 )
 """The guards of the database's own files."""
-NO_CARE = (
-    "        descriptor = open_own_file(str(path), os.O_RDONLY)\n",
-    "        descriptor = os.open(path, os.O_RDONLY)\n",
+NO_CARE = Guard(
+    "sessions/memory.py",
+    (
+        (
+            "        descriptor = open_own_file(str(path), os.O_RDONLY)\n",
+            "        descriptor = os.open(path, os.O_RDONLY)\n",
+        ),
+    ),
 )
 """The guard of the file of sessions."""
-WHATEVER_IS_THERE = (
-    "                new = open_own_file(path, os.O_WRONLY | os.O_APPEND, make=True, mode=mode)\n",
-    "                new = os.open(path, os.O_WRONLY | os.O_APPEND)\n",
+WHATEVER_IS_THERE = Guard(
+    "service/outputs/standard_streams.py",
+    (
+        (
+            "                new = open_own_file(path, os.O_WRONLY | os.O_APPEND, make=True, mode=mode)\n",
+            "                new = os.open(path, os.O_WRONLY | os.O_APPEND)\n",
+        ),
+    ),
 )
 """The guard of a new file for standard output."""
 READ = "import sys; print(open(sys.argv[1]).read())"
@@ -89,7 +102,7 @@ def test_a_pipe_holds_no_start_up(shared: Path, serve: Callable[..., Observatory
 def test_without_the_look_a_planted_log_shows_every_event_to_who_made_it(
     shared: Path, serve: Callable[..., ObservatoryServer]
 ) -> None:
-    unguarded = without(shared, "store/opening.py", *NO_LOOK)
+    unguarded = without(shared, NO_LOOK)
     assert serve(**unguarded).end() == 0  # the database is there now, and its log is not
     with keeps(PLANT_AND_READ, f"{shared}/s.db") as stranger:
         server = serve(**unguarded)
@@ -126,8 +139,7 @@ def test_a_directory_where_others_may_replace_files_is_no_place_for_a_database(
 def test_without_care_a_pipe_in_the_place_of_the_sessions_hangs_the_start(
     shared: Path, serve: Callable[..., ObservatoryServer]
 ) -> None:
-    unguarded = without(shared, "sessions/memory.py", NO_CARE)
-    unguarded = without(shared, "store/opening.py", *NO_LOOK)
+    unguarded = without(shared, NO_CARE, NO_LOOK)
     does(PIPE, f"{shared}/s.db.sessions")
     server = serve(wait=False, **unguarded)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -155,8 +167,7 @@ def test_without_care_a_planted_file_of_sessions_forges_the_end_of_another_users
 ) -> None:
     does(WRITE, f"{shared}/s.db.sessions", forged())
     assert f"{shared}/s.db.sessions belongs to uid {STRANGER}" in refused(serve(wait=False))
-    unguarded = without(shared, "sessions/memory.py", NO_CARE)
-    unguarded = without(shared, "store/opening.py", *NO_LOOK)
+    unguarded = without(shared, NO_CARE, NO_LOOK)
     server = serve(**unguarded)
     server.send(b"{}")
     dead = [event for event in server.events() if event["_event"] == "SessionDead"]
@@ -174,7 +185,7 @@ def test_a_lock_that_another_user_holds_is_named_as_theirs(
 def test_a_file_that_another_user_has_put_where_the_output_is_to_go_on_gets_no_event(
     shared: Path, serve: Callable[..., ObservatoryServer], guarded: bool
 ) -> None:
-    unguarded = {} if guarded else without(shared, "service/outputs/standard_streams.py", WHATEVER_IS_THERE)
+    unguarded = {} if guarded else without(shared, WHATEVER_IS_THERE)
     server = serve(**unguarded)
     server.output.rename(shared / "old")
     does(PLANT, str(server.output))

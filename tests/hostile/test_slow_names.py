@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import keeps
 
 if TYPE_CHECKING:
@@ -35,9 +35,14 @@ with socket.socket(socket.AF_UNIX) as sock:
     print("ready")
     print(sock.recv(1000).decode().splitlines())
 """
-NAMES_TOO = (
-    '    if not re.fullmatch("[0-9]{1,10}", text, re.ASCII):\n',
-    "    if not text.isdigit():\n        import pwd\n\n        return pwd.getpwnam(text).pw_uid\n    if False:\n",
+NAMES_TOO = Guard(
+    "service/routes.py",
+    (
+        (
+            '    if not re.fullmatch("[0-9]{1,10}", text, re.ASCII):\n',
+            "    if not text.isdigit():\n        return __import__('pwd').getpwnam(text).pw_uid\n    if False:\n",
+        ),
+    ),
 )
 SOON = 3.0
 
@@ -46,7 +51,7 @@ SOON = 3.0
 def test_who_asks_for_a_name_makes_nobody_wait(
     shared: Path, serve: Callable[..., ObservatoryServer], guarded: bool
 ) -> None:
-    taken_out = without(shared, "service/routes.py", *([] if guarded else [NAMES_TOO]))
+    taken_out = without(shared, *([] if guarded else [NAMES_TOO]))
     (shared / "unguarded" / "sitecustomize.py").write_text(SLOW)
     server = serve("--mode", "0666", **taken_out)
     with keeps(ASK, server.path) as stranger:

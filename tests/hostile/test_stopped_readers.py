@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.deadline import until
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import STRANGER, keeps
 
 if TYPE_CHECKING:
@@ -53,22 +53,34 @@ for sock in socks:
 print("sent")
 """
 """So many events at once, with so many numbers in each."""
-LOG_IN_THE_LOOP = ("            self._waiting.append(line)\n", "            return self._write(line)\n")
-OUTPUT_IN_THE_LOOP = (
-    "        except OSError:\n            return None\n",
-    "        except OSError:\n            own = os.dup(descriptor)\n",
+LOG_IN_THE_LOOP = Guard(
+    "service/log.py", (("            self._waiting.append(line)\n", "            return self._write(line)\n"),)
 )
-PRINTED_IN_THE_LOOP = (
+OUTPUT_IN_THE_LOOP = Guard(
+    "service/outputs/standard_output.py",
     (
-        "        write = _way_to_write(descriptor, self._closing) if render is None else None\n",
-        "        write = _way_to_write(descriptor, self._closing)\n        self._render = render or _as_it_is\n",
-    ),
-    (
-        "        data = json_lines(events)\n",
-        '        data = b"".join([self._render(event.line) for event in events])\n',
+        (
+            "        except OSError:\n            return None\n",
+            "        except OSError:\n            own = os.dup(descriptor)\n",
+        ),
     ),
 )
-LONG_ONES_TOO = ("LONGEST_LINE: Final = 16 * 1024\n", "LONGEST_LINE: Final = 64 * 1024\n")
+PRINTED_IN_THE_LOOP = Guard(
+    "service/outputs/standard_output.py",
+    (
+        (
+            "        write = _way_to_write(descriptor, self._closing) if render is None else None\n",
+            "        write = _way_to_write(descriptor, self._closing)\n        self._render = render or _as_it_is\n",
+        ),
+        (
+            "        data = json_lines(events)\n",
+            '        data = b"".join([self._render(event.line) for event in events])\n',
+        ),
+    ),
+)
+LONG_ONES_TOO = Guard(
+    "service/outputs/pretty.py", (("LONGEST_LINE: Final = 16 * 1024\n", "LONGEST_LINE: Final = 64 * 1024\n"),)
+)
 SOON = 3.0
 """Seconds within which a server that is not held up has answered, on a machine that may be busy."""
 
@@ -175,7 +187,7 @@ def has_sent(stranger: subprocess.Popen[str]) -> bool:
 def test_a_log_on_a_terminal_that_is_stopped_stops_nobody(
     shared: Path, serve: Callable[..., ObservatoryServer], terminal: Terminal, guarded: bool
 ) -> None:
-    taken_out = {} if guarded else without(shared, "service/log.py", LOG_IN_THE_LOOP)
+    taken_out = {} if guarded else without(shared, LOG_IN_THE_LOOP)
     terminal.read()
     server = open_to_all(serve, prefix=FEW, stderr=terminal.descriptor, **taken_out)
     server.wait_until_answering()
@@ -209,7 +221,7 @@ def test_a_terminal_that_goes_on_gets_what_was_said_meanwhile(
 def test_a_log_in_a_pipe_that_nobody_reads_stops_nobody(
     shared: Path, serve: Callable[..., ObservatoryServer], guarded: bool
 ) -> None:
-    taken_out = {} if guarded else without(shared, "service/log.py", LOG_IN_THE_LOOP)
+    taken_out = {} if guarded else without(shared, LOG_IN_THE_LOOP)
     with full_pipe() as (_, writing):
         server = open_to_all(serve, stderr=writing, **taken_out)
         until(lambda: listens(server), "it listens")
@@ -255,7 +267,7 @@ def test_a_terminal_of_another_user_that_is_stopped_stops_nobody(
     """As after sudo(8), su(1) or setpriv(1): it can't be opened anew, so that writing to it may wait."""
     taken_out = {}
     if not guarded:
-        taken_out = without(shared, "service/outputs/standard_output.py", OUTPUT_IN_THE_LOOP, *PRINTED_IN_THE_LOOP)
+        taken_out = without(shared, OUTPUT_IN_THE_LOOP, PRINTED_IN_THE_LOOP)
     os.fchown(terminal.descriptor, STRANGER, -1)
     os.fchmod(terminal.descriptor, 0o600)
     terminal.read()
@@ -282,8 +294,7 @@ def test_events_for_people_that_take_long_to_print_do_not_hold_up_another_user(
     pytest.importorskip("yaml", reason="PyYAML comes with the extra [pretty]")
     taken_out = {}
     if not guarded:
-        without(shared, "service/outputs/pretty.py", LONG_ONES_TOO)
-        taken_out = without(shared, "service/outputs/standard_output.py", *PRINTED_IN_THE_LOOP)
+        taken_out = without(shared, LONG_ONES_TOO, PRINTED_IN_THE_LOOP)
     terminal.read()
     server = open_to_all(serve, "--pretty-yaml", stdout=terminal.descriptor, stderr=subprocess.DEVNULL, **taken_out)
     server.wait_until_answering()

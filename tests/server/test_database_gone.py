@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.observatory_server import ObservatoryServer
 from tests.helpers.unix_http import PATIENCE, post, read_answer
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,14 +75,17 @@ def test_a_database_that_is_put_back_is_stored_to_again(server: ObservatoryServe
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux's locks on a whole file are apart from SQLite's")
 
 
-NO_LOCK = ("        locks += _lock_itself(path)\n", "")
-NO_LOOK = ("        if (trouble := self._presence.trouble()) is not None:\n            raise NotStored(trouble)\n", "")
+NO_LOCK = Guard("store/opening.py", (("        locks += _lock_itself(path)\n", ""),))
+NO_LOOK = Guard(
+    "store/database.py",
+    (("        if (trouble := self._presence.trouble()) is not None:\n            raise NotStored(trouble)\n", ""),),
+)
 
 
 def test_without_the_look_an_event_is_acknowledged_and_gone(
     serve: Callable[..., ObservatoryServer], directory: Path
 ) -> None:
-    server = serve(**without(directory, "store/database.py", NO_LOOK))
+    server = serve(**without(directory, NO_LOOK))
     server.send({"n": 1})
     time.sleep(1.1)
     remove(Path(server.database))
@@ -96,7 +99,7 @@ def test_without_the_look_an_event_is_acknowledged_and_gone(
 def test_two_servers_do_not_share_a_database_that_has_got_another_name(
     serve: Callable[..., ObservatoryServer], directory: Path, guarded: bool
 ) -> None:
-    taken_out: dict[str, Any] = {} if guarded else without(directory, "store/opening.py", NO_LOCK)
+    taken_out: dict[str, Any] = {} if guarded else without(directory, NO_LOCK)
     server = serve(**taken_out)
     assert server.send() == 200
     (directory / "there").mkdir(mode=0o700)

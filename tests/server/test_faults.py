@@ -31,9 +31,9 @@ class Fault:
 FAULTS = {
     "it answers before it commits": Fault(
         "store/database.py",
-        "                cursor.execute(_inserting(len(rows)),",
-        '                self._connection.in_transaction or cursor.execute("BEGIN")\n'
-        "                cursor.execute(_inserting(len(rows)),",
+        "            cursor.execute(_inserting(len(rows)),",
+        '            self._connection.in_transaction or cursor.execute("BEGIN")\n'
+        "            cursor.execute(_inserting(len(rows)),",
         "test_crash.py::test_every_event_that_was_acknowledged_is_in_the_database_once",
     ),
     "an event is kept twice": Fault(
@@ -75,14 +75,14 @@ FAULTS = {
     ),
     "followers are told everything": Fault(
         "store/query.py",
-        "        return lambda event: bool(fields(event) == wanted)\n",
-        "        return lambda event: True\n",
+        "            if any(value(event) not in wanted for value, wanted in conditions):\n",
+        "            if False:\n",
         "test_readers.py::test_a_follower_gets_nothing_that_another_user_says",
     ),
     "a dead socket is replaced without a lock": Fault(
         "listening/socket_file.py",
-        "        with starting_lock(wanted.path) as locked:\n",
-        "        with contextlib.nullcontext(True) as locked:\n",
+        "        with starting_lock(wanted.path) as locked, ",
+        "        with contextlib.nullcontext(True) as locked, ",
         "test_starts.py::test_of_two_servers_that_start_at_the_same_moment_one_serves",
         ("    _unlink(path, inode)\n\n", "    __import__('time').sleep(0.2)\n    _unlink(path, inode)\n\n"),
     ),
@@ -94,7 +94,7 @@ FAULTS = {
     ),
     "a live server is taken over": Fault(
         "listening/socket_file.py",
-        "            if _is_live(handle, path, stat.S_IMODE(found.st_mode)):\n",
+        "            if not dead and _is_live(handle, path, stat.S_IMODE(found.st_mode)):\n",
         "            if False:\n",
         "test_refusals.py::test_a_live_server_of_any_kind",
     ),

@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.deadline import until
 from tests.helpers.observatory_command import command, environment
-from tests.hostile.guards import without
+from tests.hostile.guards import Guard, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,23 +21,29 @@ if TYPE_CHECKING:
     from tests.helpers.observatory_server import ObservatoryServer
 
 DAY = 86_400
-OFTEN = ("EVERY: Final = 60.0\n", "EVERY: Final = 0.05\n")
-CLOCK = (
-    "    return time.time_ns() // 1000\n",
-    "    return time.time_ns() // 1000 + int(open({path!r}).read()) * 1_000_000\n",
+OFTEN = Guard("service/retention.py", (("EVERY: Final = 60.0\n", "EVERY: Final = 0.05\n"),))
+CLOCK = Guard(
+    "service/retention.py",
+    (
+        (
+            "    return time.time_ns() // 1000\n",
+            '    return time.time_ns() // 1000 + int(open(__file__ + ".ahead").read()) * 1_000_000\n',
+        ),
+    ),
 )
 """The clock is set by a file."""
-BY_THE_CLOCK = ("min(clock, due) - ", "clock - ")
+AHEAD = "unguarded/observatory/service/retention.py.ahead"
+BY_THE_CLOCK = Guard("service/retention.py", (("min(clock, due) - ", "clock - "),))
 
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_clock_that_jumps_ahead_deletes_nothing(
     serve: Callable[..., ObservatoryServer], directory: Path, guarded: bool
 ) -> None:
-    ahead = directory / "ahead"
+    program = without(directory, OFTEN, CLOCK, *([] if guarded else [BY_THE_CLOCK]))
+    ahead = directory / AHEAD
     ahead.write_text("0")
-    changes = [OFTEN, (CLOCK[0], CLOCK[1].format(path=str(ahead))), *([] if guarded else [BY_THE_CLOCK])]
-    server = serve("--retain", "90d", **without(directory, "service/retention.py", *changes))
+    server = serve("--retain", "90d", **program)
     for number in range(5):
         server.send({"n": number})
     ahead.write_text(str(400 * DAY))
@@ -53,9 +59,9 @@ def test_a_clock_that_jumps_ahead_deletes_nothing(
 def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(
     serve: Callable[..., ObservatoryServer], directory: Path
 ) -> None:
-    ahead = directory / "ahead"
+    program = without(directory, OFTEN, CLOCK)
+    ahead = directory / AHEAD
     ahead.write_text("0")
-    program = without(directory, "service/retention.py", OFTEN, (CLOCK[0], CLOCK[1].format(path=str(ahead))))
     server = serve("--retain", "90d", **program)
     for number in range(5):
         server.send({"n": number})
@@ -70,7 +76,7 @@ def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(
 
 
 def test_the_database_stays_as_small_as_was_said(serve: Callable[..., ObservatoryServer], directory: Path) -> None:
-    server = serve("--max-size", "2M", **without(directory, "service/retention.py", OFTEN))
+    server = serve("--max-size", "2M", **without(directory, OFTEN))
     for number in range(1000):
         server.send({"n": number, "text": "x" * 8000})
     file = Path(server.database)
