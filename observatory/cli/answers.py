@@ -30,12 +30,12 @@ def asked(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def who(event: dict[str, Any], utc: bool) -> tuple[str, str, str, str]:
     """When it was, and of whom: the user, the session and the agent."""
     from observatory.cli.times import shown
-    from observatory.identity.names import user_name
+    from observatory.identity.names import user_of_row
 
     uid, host = event.get("_peer_uid"), event.get("_host")
     return (
         shown(event.get("_ts"), utc),
-        f"{uid}@{host}" if host else user_name(uid),
+        f"{uid}@{host}" if host else user_of_row(uid),
         str(event.get("session_id") or "")[:8],
         str(event.get("agent_type") or event.get("agent_id") or ""),
     )

@@ -61,11 +61,11 @@ def run(options: argparse.Namespace) -> int:
     wanted = _wanted(options)
     read, refused = _read(options)
     answers = [answer for answer in read.answers() if wanted(answer)]
-    total = whole(answers, known)
+    rows = totals(answers, options.by, known, UTC if options.utc else None)
+    total = whole(rows)
     _tell(read, refused)
     if total is None:
         raise ObservatoryError("no answer of a model is in the transcripts that you may read, or none that you ask for")
-    rows = totals(answers, options.by, known, UTC if options.utc else None)
     if options.json:
         _print_json(rows, options.by)
         _print_json([total], "whole")

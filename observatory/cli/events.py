@@ -60,16 +60,21 @@ def add_query_options(
     add_origin_options(parser)
     parser.set_defaults(event=list(events), tool=list(tools), follow=False)
     if not events:
-        parser.add_argument("--event", metavar="NAME", action="append", default=[], help="only events of this name")
+        parser.add_argument(
+            "--event", metavar="NAME", type=_name, action="append", default=[], help="only events of this name"
+        )
     parser.add_argument(
         "--session",
         metavar="ID",
+        type=_name,
         action="append",
         default=[],
         help="only events of this session; its beginning will do",
     )
     if not tools:
-        parser.add_argument("--tool", metavar="NAME", action="append", default=[], help="only events about this tool")
+        parser.add_argument(
+            "--tool", metavar="NAME", type=_name, action="append", default=[], help="only events about this tool"
+        )
     parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
     parser.add_argument("--since", metavar="TIME", help=f"only events of this time and later: {TIMES}")
     parser.add_argument("--until", metavar="TIME", help="only events before this time")
@@ -79,6 +84,15 @@ def add_query_options(
     parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
     few = "" if newest is None else f" (default: the newest {newest})"
     parser.add_argument("--limit", metavar="N", type=_number, default=newest, help=f"at most so many{few}")
+
+
+def _name(text: str) -> str:
+    """A name that is none, a variable's that is not set, say, would ask for everything."""
+    import argparse
+
+    if not text:
+        raise argparse.ArgumentTypeError("a name is missing")
+    return text
 
 
 def _number(text: str) -> int:
@@ -106,6 +120,8 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
     for name in ("since", "until"):
         if (time := asked_time(options, name)) is not None:
             query[name] = rfc3339(time)
+    if str(query.get("since", "")) >= str(query.get("until", "~")):
+        raise ObservatoryError("--until is not after --since, so there can't be any event", ExitStatus.USAGE)
     query.update(named(asked, options.event, options.tool, options.session, to_come=options.follow))
     if options.user is not None:
         query["user"] = str(uid_of(options.user))
@@ -123,12 +139,26 @@ def run(options: argparse.Namespace) -> int:
         raise ObservatoryError(str(wanted.trouble), ExitStatus.USAGE)
     origin = client(options) if options.origin is None else nats_source(options)
     lines = _lines(options, origin, wanted)
-    found = _print_lines(lines, options) if options.json else _print_rows(origin.read(lines), options)
+    if wanted and not options.follow:
+        lines = _some(lines, wanted)
+    if options.json:
+        _print_lines(lines, options)
+    else:
+        _print_rows(origin.read(lines), options)
     if options.follow and options.origin is not None:
         raise ObservatoryError(f"the server at {options.origin} has ended", ExitStatus.UNAVAILABLE)
-    if wanted.trouble is not None and not found:
-        raise ObservatoryError(wanted.trouble, ExitStatus.USAGE)
     return ExitStatus.DONE
+
+
+def _some(lines: Iterable[bytes], wanted: Filter) -> Iterable[bytes]:
+    """The same, of which there is one at least. Raises ObservatoryError, with the likely reason, if there is none."""
+    rest = iter(lines)
+    first = next(rest, None)
+    if first is not None:
+        return chain([first], rest)
+    if wanted.trouble is not None:
+        raise ObservatoryError(wanted.trouble, ExitStatus.USAGE)
+    raise ObservatoryError("no event, as far as you may see them, has all that you ask for")
 
 
 def _lines(options: argparse.Namespace, origin: Client | NatsSource, wanted: Filter) -> Iterable[bytes]:
@@ -167,38 +197,37 @@ def _say(sentence: str) -> None:
     print(f"observatory events: {printable(sentence)}", file=sys.stderr, flush=True)
 
 
-def _print_lines(lines: Iterable[bytes], options: argparse.Namespace) -> int:
-    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show. How many
-    were printed.
-    """
-    out, is_terminal, count = sys.stdout.buffer, sys.stdout.isatty(), 0
+def _print_lines(lines: Iterable[bytes], options: argparse.Namespace) -> None:
+    """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show."""
+    out, is_terminal = sys.stdout.buffer, sys.stdout.isatty()
     for line in lines:
-        count += 1
         out.write((printable_json(line.decode()).encode() if is_terminal else line) + b"\n")
         if options.follow:
             out.flush()
-    return count
 
 
-def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
+def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -> None:
     from observatory.cli.table import print_table, stream_table
 
     rows = _rows(events, options.utc)
-    return stream_table(HEADINGS, WIDTHS, rows) if options.follow else print_table(HEADINGS, rows)
+    if options.follow:
+        stream_table(HEADINGS, WIDTHS, rows)
+    else:
+        print_table(HEADINGS, rows)
 
 
 def _rows(events: Iterable[dict[str, Any]], utc: bool) -> Iterator[tuple[str, ...]]:
     from observatory.cli.times import shown
     from observatory.feed.row import duration, took
     from observatory.feed.summary import what
-    from observatory.identity.names import user_name
+    from observatory.identity.names import user_of_row
 
     for event in events:
         yield (
             str(event.get("_id", "")),
             shown(event.get("_ts"), utc),
             # A uid is a user of the machine that said it, and names are those of this one.
-            f"{event.get('_peer_uid')}@{host}" if (host := event.get("_host")) else user_name(event.get("_peer_uid")),
+            f"{event.get('_peer_uid')}@{host}" if (host := event.get("_host")) else user_of_row(event.get("_peer_uid")),
             str(event.get("_event", "")),
             printable(str(event.get("session_id", "")))[:8],
             str(event.get("tool_name", "")),

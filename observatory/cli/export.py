@@ -77,5 +77,7 @@ def _write_csv(events: Iterable[dict[str, Any]], utc: bool) -> None:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else printable(str(value))
+    if value is None:
+        return ""
+    text = printable(str(value))
     return f"'{text}" if text.startswith(_FORMULA) else text

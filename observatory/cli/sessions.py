@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.server_options import add_server_options, client
@@ -31,24 +32,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), "
         "running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so "
         "itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes "
-        "without an event such a state is shown with 'no news'. Shows the sessions whose events one may see.",
+        "without an event such a state is shown with 'no news'. Shows the sessions whose events one may see, but for "
+        "those that do nothing and of which nothing was heard for 12 hours.",
     )
     add_server_options(parser)
+    parser.add_argument("--all", action="store_true", help="also those of which nothing was heard for 12 hours")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with the whole session id")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch, tell, print."""
-    from observatory.sessions.state import sessions
+    from observatory.feed.row import milliseconds
+    from observatory.sessions.state import is_old, sessions
 
     events = relevant(client(options))
     transcripts = _transcripts(events)
-    found = [_as_its_transcript_says(session, transcripts) for session in sessions(events)]
+    known, now = sessions(events), time.time_ns() // 1_000_000
+    recent = [each for each in known if options.all or not is_old(each.state, milliseconds(each.last), now)]
+    found = [_as_its_transcript_says(session, transcripts) for session in recent]
     if options.json:
         _print_json(found)
-    else:
-        _print_table(found)
+        return ExitStatus.DONE
+    _print_table(found)
+    if old := len(known) - len(recent):
+        print(f"{old} more, of which nothing was heard for 12 hours: --all shows them")
     return ExitStatus.DONE
 
 
@@ -63,17 +71,18 @@ def relevant(server: Client) -> list[dict[str, Any]]:
     def take(query: dict[str, str]) -> None:
         events.update((event["_id"], event) for event in server.events(query))
 
-    for name in ("SessionStart", "SessionEnd", DEAD):
-        take({"event": name})
-    take({"limit": str(LATEST)})
-    for _, event in sorted(events.items()):
-        session = event.get("session_id")
-        if isinstance(session, str) and 0 < len(session) <= LONGEST_NAME:
-            key = event.get("_peer_uid"), session
-            over[key] = event.get("_event") in {"SessionEnd", DEAD} and not event.get("_session_pids")
-    for uid, session in [key for key, is_over in over.items() if not is_over]:
-        user = {} if uid is None else {"user": str(uid)}
-        take({"session": session, "limit": str(TAIL), **user})
+    with server.kept():
+        for name in ("SessionStart", "SessionEnd", DEAD):
+            take({"event": name})
+        take({"limit": str(LATEST)})
+        for _, event in sorted(events.items()):
+            session = event.get("session_id")
+            if isinstance(session, str) and 0 < len(session) <= LONGEST_NAME:
+                key = event.get("_peer_uid"), session
+                over[key] = event.get("_event") in {"SessionEnd", DEAD} and not event.get("_session_pids")
+        for uid, session in [key for key, is_over in over.items() if not is_over]:
+            user = {} if uid is None else {"user": str(uid)}
+            take({"session": session, "limit": str(TAIL), **user})
     return [event for _, event in sorted(events.items())]
 
 

@@ -38,12 +38,12 @@ def run(options: argparse.Namespace) -> int:
     from observatory.cli.table import print_table
     from observatory.client.client import Client
     from observatory.questions.database import opened
-    from observatory.questions.tables import asked, loaded
+    from observatory.questions.tables import asked, columns_of, loaded
 
     sql = sys.stdin.read() if options.sql == "-" else options.sql
     origin = client(options) if options.origin is None else nats_source(options)
     query = parameters(options, origin)
-    own = opened(origin, query) if isinstance(origin, Client) else None
+    own = opened(origin, query, columns_of(sql)) if isinstance(origin, Client) else None
     with contextlib.closing(own or loaded(origin.lines(query), sql)) as connection:
         headings, rows = asked(connection, sql)
         if options.json:

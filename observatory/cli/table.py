@@ -21,8 +21,8 @@ FIRST: Final = 1000
 """Rows of a longer table that are read before the first is printed."""
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-    """Print rows as one table, as wide as it needs to be or as the terminal is; how many there were.
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as one table, as wide as it needs to be or as the terminal is.
 
     Of more than `FIRST` rows the first are shown at once, and say how wide the columns are.
     """
@@ -30,24 +30,23 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     first = list(islice(found, FIRST))
     if len(first) < FIRST and sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
         _print_rich(headings, first)
-        return len(first)
+        return
     widths = [max(map(len, column)) for column in zip(headings, *first, strict=True)]
-    return _print_lines(chain([headings], first, found), widths) - 1
+    _print_lines(chain([headings], first, found), widths)
 
 
-def stream_table(headings: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> int:
-    """Print rows as they come, in columns of these widths; what is longer moves the rest of its row. How many came."""
+def stream_table(headings: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as they come, in columns of these widths; what is longer moves the rest of its row."""
     found = ([printable(cell) for cell in row] for row in rows)
-    return _print_lines(chain([headings], found), widths, flush=True) - 1
+    _print_lines(chain([headings], found), widths, flush=True)
 
 
-def _print_lines(rows: Iterable[Sequence[str]], widths: Sequence[int], *, flush: bool = False) -> int:
+def _print_lines(rows: Iterable[Sequence[str]], widths: Sequence[int], *, flush: bool = False) -> None:
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    count = 0
     for row in rows:
-        count += 1
-        print(_line(row, widths, room), flush=flush)
-    return count
+        sys.stdout.write(_line(row, widths, room) + "\n")
+        if flush:
+            sys.stdout.flush()
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int | None) -> str:

@@ -67,6 +67,17 @@ class Client:
     def __init__(self, path: str, server_uids: frozenset[int] = frozenset()) -> None:
         self.path = path
         self._trusted = server_uids | {0, os.geteuid()}
+        self._kept: _UnixConnection | None = None
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Ask whatever is asked meanwhile on one connection, one thing after the other, each answer to its end."""
+        self._kept = _UnixConnection(self.path, self._trusted)
+        try:
+            yield
+        finally:
+            self._kept.close()
+            self._kept = None
 
     def whoami(self) -> dict[str, Any]:
         """The caller's credentials as the server sees them: `pid`, `uid`, `gid`, `groups`. Raises ObservatoryError."""
@@ -125,7 +136,8 @@ class Client:
 
     @contextmanager
     def _get(self, target: str, parameters: Parameters) -> Iterator[http.client.HTTPResponse]:
-        connection = _UnixConnection(self.path, self._trusted)
+        connection = self._kept or _UnixConnection(self.path, self._trusted)
+        response: http.client.HTTPResponse | None = None
         try:
             with self._clear():
                 connection.request("GET", f"{target}?{urlencode(parameters, doseq=True)}" if parameters else target)
@@ -136,7 +148,11 @@ class Client:
                     connection.sock.settimeout(None)
             yield response
         finally:
-            connection.close()
+            whole = response is not None and (response.isclosed() or response.length == 0)
+            if response is not None:
+                response.close()
+            if connection is not self._kept or not whole:
+                connection.close()  # one that is kept is made anew with the next question
 
     def _complain(self, response: http.client.HTTPResponse) -> None:
         said = response.read(4096).decode(errors="replace").strip()

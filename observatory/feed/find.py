@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +27,7 @@ class Filter:
 
     `wanted` gives beginnings of fields by the fields' names, one of which each field must have; `words` is a text
     that the line must contain. `since` and `until` are milliseconds since the epoch. `trouble` says what nobody can
-    have meant: a time that is none, for which there is no row, or a name that is not known before it is recorded.
+    have meant: times of which there can't be a row, or a name that is not known before it is recorded.
     """
 
     wanted: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -38,8 +38,10 @@ class Filter:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether no row can match it."""
-        return self.since == NEVER["since"] or self.until == NEVER["until"]
+        """Whether no row can match its times."""
+        since = NEVER["until"] if self.since is None else self.since
+        until = NEVER["since"] if self.until is None else self.until
+        return since >= until
 
     def __bool__(self) -> bool:
         return bool(self.wanted or self.words or self.since is not None or self.until is not None)
@@ -91,14 +93,15 @@ def read_filter(text: str, now: datetime) -> Filter:
         elif name in NAMES:
             wanted.setdefault(name, []).append(value)
             if name in KNOWN and not (value.startswith("mcp_") or _begins_one(value, KNOWN[name])):
-                trouble = unknown(name, value)
+                trouble = trouble or unknown(name, value)
         else:
             try:
                 times[name] = int(instant(value, now).timestamp() * 1000)
             except ValueError as error:
-                times[name], trouble = NEVER[name], str(error)
+                times[name], trouble = NEVER[name], trouble or str(error)
     fields = tuple((name, tuple(values)) for name, values in wanted.items())
-    return Filter(fields, " ".join(words), times.get("since"), times.get("until"), trouble)
+    found = Filter(fields, " ".join(words), times.get("since"), times.get("until"), trouble)
+    return replace(found, trouble="until= is not after since=") if found.is_impossible and not trouble else found
 
 
 def _beginning(starts: tuple[str, ...]) -> Callable[[object], bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from observatory.feed.summary import WHAT, what
-from observatory.identity.names import user_name
+from observatory.identity.names import user_of_row
 from observatory.sessions.state import DEAD
 
 LONGEST: Final = 10**12
@@ -87,7 +86,7 @@ def row(place: int, event: dict[str, Any]) -> Row:
         _KINDS.get(name, Kind.OTHER),
         uid,
         # A uid is a user of the machine that said it, and names are those of this one.
-        _user(uid) if host is None else str("?" if uid is None else uid),
+        user_of_row(uid) if host is None else str("?" if uid is None else uid),
         _name(event.get("session_id")),
         _name(event.get("tool_name")),
         what(event),
@@ -123,11 +122,6 @@ def took(milliseconds: int | None) -> str:
 
 def _name(value: object) -> str:
     return value[:NAME] if isinstance(value, str) else ""
-
-
-@functools.lru_cache(maxsize=1024)
-def _user(uid: int | None) -> str:
-    return user_name(uid)
 
 
 def milliseconds(text: object) -> int:

@@ -5,6 +5,7 @@ Source: getpwnam(3), getgrnam(3). Where there is no such database, a number is a
 
 from __future__ import annotations
 
+import functools
 import sys
 
 from observatory.errors import ExitStatus, ObservatoryError
@@ -40,6 +41,12 @@ def user_name(uid: int | None) -> str:
         except (KeyError, OverflowError):
             pass
     return str(uid)
+
+
+@functools.lru_cache(maxsize=1024)
+def user_of_row(uid: int | None) -> str:
+    """The same for rows, of which many are of one user: it is looked up once."""
+    return user_name(uid)
 
 
 def group_name(gid: int | None) -> str:

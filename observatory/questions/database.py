@@ -12,15 +12,17 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.questions.tables import COLUMNS, OF_LINES
+from observatory.questions.tables import OF_LINES
 from observatory.store.query import Query, every
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from observatory.client.client import Client, Parameters
 
 _FROM: Final = {
     "id": "id",
-    "time": "strftime('%Y-%m-%dT%H:%M:%S', time / 1000000, 'unixepoch') || printf('.%06dZ', time % 1000000)",
+    "time": "strftime('%Y-%m-%dT%H:%M:%S',time/1000000,'unixepoch')||'.'||substr(1000000+time%1000000,2)||'Z'",
     "host": "NULL",
     "uid": "uid",
     "event": "name",
@@ -29,12 +31,15 @@ _FROM: Final = {
     "line": "CAST(line AS TEXT)",
 }
 """What the columns of a question are in the database; the others are read in the line."""
+_TABLES: Final = ("main.event", "main.facet")
 _NAMES: Final = {"event": "name", "tool": "tool", "session": "session"}
 
 
-def opened(server: Client, parameters: Parameters) -> sqlite3.Connection | None:
-    """A connection to the events that these parameters of `/events` select, as the view `events`; `None` if they have
-    to be fetched: the database is another user's, or not to be seen from here. Raises ObservatoryError.
+def opened(server: Client, parameters: Parameters, columns: Sequence[str]) -> sqlite3.Connection | None:
+    """A connection to the events that these parameters of `/events` select, with these columns in the view `events`;
+    `None` if they have to be fetched: the database is another user's, or not to be seen from here.
+
+    Raises ObservatoryError.
     """
     where = _conditions(parameters)
     found = None if where is None else server.database_file()
@@ -51,7 +56,7 @@ def opened(server: Client, parameters: Parameters) -> sqlite3.Connection | None:
     try:
         # Another file may have that name here: in a container, say.
         if connection.execute("SELECT database FROM identity").fetchone() == (identity,):
-            _show(connection, str(where))
+            _show(connection, columns, str(where))
             return connection
     except sqlite3.Error:
         pass
@@ -59,18 +64,20 @@ def opened(server: Client, parameters: Parameters) -> sqlite3.Connection | None:
     return None
 
 
-def _show(connection: sqlite3.Connection, where: str) -> None:
+def _show(connection: sqlite3.Connection, columns: Sequence[str], where: str) -> None:
+    """Make the view, of what is there now."""
     connection.execute("PRAGMA temp_store = MEMORY")
     for name, read in OF_LINES.items():
         connection.create_function(f"observatory_{name}", 1, read, deterministic=True)
-    columns = (f"{_FROM.get(name, f'observatory_{name}(line)')} AS {name}" for name in COLUMNS)
+    connection.execute("BEGIN")
+    last, indexed = (connection.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()[0] for table in _TABLES)  # noqa: S608
+    some = ",".join(("id", "time", "name", "uid", "session", "tool"))
     # A line is looked up only if something of it is asked for. What is not indexed yet is looked at itself.
-    line = "(SELECT line FROM main.event WHERE event.id = facet.id) AS line"
-    some = "id, time, name, uid, session, tool"
-    connection.execute(
-        f"CREATE TEMP VIEW events AS SELECT {', '.join(columns)} FROM (SELECT {some}, {line} FROM main.facet UNION ALL "  # noqa: S608 - see `_quoted`
-        f"SELECT {some}, line FROM main.event WHERE id > (SELECT ifnull(max(id), 0) FROM main.facet)){where}"
-    )
+    source = f"SELECT {some},(SELECT line FROM main.event WHERE event.id=facet.id) AS line FROM main.facet"  # noqa: S608
+    if last > indexed:
+        source += f" UNION ALL SELECT {some},line FROM main.event WHERE id>{indexed}"  # noqa: S608
+    shown = ",".join(f"{_FROM.get(name, f'observatory_{name}(line)')} AS {name}" for name in columns)
+    connection.execute(f"CREATE TEMP VIEW events AS SELECT {shown} FROM ({source}){where}")  # noqa: S608 - see `_quoted`
 
 
 def _conditions(parameters: Parameters) -> str | None:

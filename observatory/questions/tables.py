@@ -13,7 +13,7 @@ from observatory.errors import ExitStatus, ObservatoryError
 from observatory.events import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 COLUMNS: Final = ("id", "time", "host", "uid", "event", "session", "agent", "tool", "duration_ms", "project", "line")
 """What a row has. `line` is the whole event, as JSON."""
@@ -98,27 +98,25 @@ def loaded(lines: Iterable[bytes], sql: str) -> sqlite3.Connection:
 
     Raises ObservatoryError, before any event is read, for what is no question.
     """
+    columns = columns_of(sql)
+    insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        _load(connection, lines, sql)
+        connection.execute(_CREATE)
+        with _clear():
+            connection.execute("BEGIN")
+            connection.executemany(insert, rows(lines, columns))
+            connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _load(connection: sqlite3.Connection, lines: Iterable[bytes], sql: str) -> None:
-    connection.execute(_CREATE)
-    columns = tuple(column for column in COLUMNS if column in _columns_of(connection, sql)) or COLUMNS[:1]
-    insert = f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names
-    with _clear():
-        connection.execute("BEGIN")
-        connection.executemany(insert, rows(lines, columns))
-        connection.execute("COMMIT")
-
-
-def _columns_of(connection: sqlite3.Connection, sql: str) -> Collection[str]:
-    """The columns of `events` that a question is about: SQLite says so when it prepares it."""
+def columns_of(sql: str) -> tuple[str, ...]:
+    """The columns that a question is about, one at least: SQLite says so when it prepares it. Raises ObservatoryError
+    for what is no question.
+    """
     if not sql.strip() or sql.lstrip()[:7].lower() == "explain":
         return COLUMNS
     found: set[str] = set()
@@ -128,11 +126,12 @@ def _columns_of(connection: sqlite3.Connection, sql: str) -> Collection[str]:
             found.add(column)
         return _allow(action)
 
-    connection.set_authorizer(note)
-    with _clear():
-        connection.execute(f"EXPLAIN {sql}").close()
-    connection.set_authorizer(None)
-    return found
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(_CREATE)
+        connection.set_authorizer(note)
+        with _clear():
+            connection.execute(f"EXPLAIN {sql}")
+    return tuple(column for column in COLUMNS if column in found) or COLUMNS[:1]
 
 
 def asked(connection: sqlite3.Connection, sql: str) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:

@@ -39,6 +39,9 @@ QUESTION: Final = 200
 SILENCE: Final = 300.0
 """Seconds without an event after which a state that should end by itself, or by its user, is old news."""
 
+OLD: Final = 12 * 3600.0
+"""Seconds of silence after which a session that does nothing is not what anyone asks about."""
+
 _OVER: Final = frozenset({"ended", "dead"})
 _ASKING_TOOLS: Final = frozenset({"AskUserQuestion"})
 """Tools that do nothing but wait for the user's answer."""
@@ -287,6 +290,14 @@ def sessions(events: Iterable[dict[str, Any]]) -> list[Session]:
 def is_silent(state: str, last: int, now: int) -> bool:
     """Whether a state is to be told with how long nothing was heard. Times are milliseconds since the epoch."""
     return state not in {"fresh", "idle", *_OVER} and now - last > SILENCE * 1000
+
+
+def is_old(state: str, last: int, now: int) -> bool:
+    """Whether a session does nothing, waits for nobody, and has been silent for so long that only those see it who ask.
+
+    Times are milliseconds since the epoch.
+    """
+    return state in {"fresh", "idle", *_OVER} and now - last > OLD * 1000
 
 
 def _left_at_work(tasks: object, agents: Iterable[str]) -> frozenset[str]:

@@ -54,6 +54,11 @@ class Total:
             self.cost += cost
 
 
+_ADDED: Final = (
+    *("answers", "input", "output", "cache_writes_5m", "cache_writes_1h", "cache_reads", "web_searches", "cost"),
+)
+
+
 def _session(answer: Answer, _zone: tzinfo | None) -> tuple[str, ...]:
     return (answer.session,)
 
@@ -87,10 +92,15 @@ def totals(answers: Iterable[Answer], by: str, prices: Prices, zone: tzinfo | No
     return sorted(found.values(), key=lambda total: total.last, reverse=True)
 
 
-def whole(answers: Iterable[Answer], prices: Prices) -> Total | None:
-    """All answers together; `None` for none."""
+def whole(rows: Iterable[Total]) -> Total | None:
+    """All of these totals together; `None` for none."""
     total: Total | None = None
-    for answer in answers:
-        total = total or Total((), answer.time)
-        total.add(answer, prices)
+    for row in rows:
+        total = total or Total((), row.last)
+        total.last = max(total.last, row.last)
+        total.models |= row.models
+        total.unknown |= row.unknown
+        total.agent_type = total.agent_type or row.agent_type
+        for name in _ADDED:
+            setattr(total, name, getattr(total, name) + getattr(row, name))
     return total

@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from observatory.feed.find import read_filter
 from observatory.feed.search import steps
 from observatory.feed.source import SourceError
+from observatory.sessions.state import is_old
 from observatory.text import printable
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList
@@ -72,6 +73,7 @@ class WatchApp(App[None]):
         Binding("slash", "find", "Find"),
         Binding("p", "pause", "Pause"),
         Binding("s", "sessions", "Sessions"),
+        Binding("o", "old", "Old sessions"),
         Binding("escape", "everything", "Clear", show=False),
         Binding("q", "quit", "Quit"),
     ]
@@ -86,6 +88,7 @@ class WatchApp(App[None]):
         self._stale_cards = True
         self._beats = 0
         self._listed: list[Card] = []
+        self._with_old = False
         self._typed = 0
         """The beat in which the filter was last changed."""
         self._searched = 0
@@ -165,7 +168,10 @@ class WatchApp(App[None]):
     def _draw_cards(self, now: int) -> None:
         self._stale_cards = False
         sessions = self.query_one("#sessions", OptionList)
-        cards = sorted(self.cards.values(), key=lambda card: (ORDER.index(mood(card)), -card.last))[:SHOWN]
+        recent = [card for card in self.cards.values() if self._with_old or not is_old(card.state, card.last, now)]
+        cards = sorted(recent, key=lambda card: (ORDER.index(mood(card)), -card.last))[:SHOWN]
+        hidden = len(self.cards) - len(recent)
+        sessions.border_subtitle = f"{hidden} old: o" if hidden else ""
         highlighted, top = sessions.highlighted, sessions.scroll_y
         sessions.clear_options()
         sessions.add_options([Option(self._card(card, now)) for card in cards])
@@ -248,6 +254,11 @@ class WatchApp(App[None]):
     def action_sessions(self) -> None:
         """To the sessions."""
         self.query_one("#sessions").focus()
+
+    def action_old(self) -> None:
+        """Show sessions of which nothing was heard for long too, or no more."""
+        self._with_old = not self._with_old
+        self._draw_rest()
 
     def action_pause(self) -> None:
         """Hold everything still, or go on."""

@@ -160,7 +160,7 @@ def test_the_find_field_takes_the_words_of_the_commands(
     page.wait_for_rows(len(expected))
     assert [row.split(" | ")[0] for row in page.rows()] == expected
     page.find("since=soon tool=none")
-    page.wait("return document.getElementById('no-events').textContent.includes('“soon” is no time')")
+    page.wait("return document.getElementById('no-events').textContent.includes('“soon” is not a time')")
 
 
 def test_a_card_is_whole_while_an_event_is_open(server: ObservatoryServer, web: Web, page: Page) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def test_the_picture_shows_who_waits_and_who_has_asked(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("observatory.web.app", "observatory.feed.row"):
-        monkeypatch.setattr(f"{module}.user_name", lambda uid: "mia" if uid == 1000 else str(uid))
+    for name in ("observatory.web.app.user_name", "observatory.feed.row.user_of_row"):
+        monkeypatch.setattr(name, lambda uid: "mia" if uid == 1000 else str(uid))
     monkeypatch.setattr("observatory.web.app.group_name", lambda gid: {1000: "mia", 27: "sudo"}[gid])
     monkeypatch.setattr("observatory.web.app.os.geteuid", lambda: 1000)
     monkeypatch.setattr("observatory.web.app.socket.gethostname", lambda: "workstation")

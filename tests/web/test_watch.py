@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from observatory.client.client import Client
 from observatory.feed.feed import Feed
 from observatory.feed.source import ServerSource
+from observatory.watch import app as app_module
 from observatory.watch.app import WatchApp
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList
@@ -24,6 +25,7 @@ from tests.web.conftest import ARTIFACTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
     from textual.pilot import Pilot
 
     from tests.helpers.observatory_server import ObservatoryServer
@@ -114,6 +116,39 @@ def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server
         assert 0 < len(app.window) < app.window.total
         await pilot.resize_terminal(70, 30)
         await until(pilot, lambda: not app.query_one(OptionList).display)
+
+    watching(server, look)
+
+
+def test_old_sessions_are_shown_by_a_key(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.tell(server.hooks())
+    monkeypatch.setattr(app_module, "is_old", lambda state, _last, _now: state == "ended")
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        sessions = app.query_one(OptionList)
+        await until(pilot, lambda: sessions.option_count == 5)
+        assert sessions.border_subtitle == "1 old: o"
+        await pilot.press("o")
+        assert (sessions.option_count, sessions.border_subtitle) == (6, "")
+
+    watching(server, look)
+
+
+def test_a_text_is_found_anywhere_in_an_event_and_in_those_that_come(server: ObservatoryServer) -> None:
+    hooks = server.hooks()
+    deep = {"tool_input": {"command": "ls", "env": [{"note": 'Say "Grüße" twice'}]}}
+    hooks.say("PreToolUse", session_id="a", **deep)
+    hooks.say("PreToolUse", session_id="a", tool_input={"command": "other"})
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 2)
+        app.query_one("#find", Input).value = 'say "GRÜßE'
+        await until(pilot, lambda: len(app.window) == 1)
+        assert "ls" in lines(app)[0]
+        hooks.say("PostToolUse", session_id="a", **deep)
+        await until(pilot, lambda: len(app.window) == 2)
+        app.query_one("#find", Input).value = "since=soon"
+        await until(pilot, lambda: "'soon' is not a time" in str(app.query_one(EventList).border_title))
 
     watching(server, look)
 

@@ -7,12 +7,14 @@ import { dateAndTime, number, plural, timeOfDay, took } from "./words.js";
 
 /** Milliseconds between two steps of a replay, at most: hours of silence are no film. */
 const LONGEST = 1200, SHORTEST = 60, SPEED = 10;
+/** Milliseconds for which steps are built at a time. */
+const BIT = 10;
 const WORDS = { turn: "Prompt", words: "Says", wait: "Asks", note: "", agent: "Agent", tool: "" };
 
 export class Conversation {
   constructor() {
     this.dialog = $("conversation");
-    this.dialog.addEventListener("close", () => this.#stop());
+    this.dialog.addEventListener("close", () => { clearTimeout(this.building); this.#stop(); });
     this.playing = null;
   }
 
@@ -21,6 +23,7 @@ export class Conversation {
   /** Open a session's; `who` is its host, uid and id, and `at` the place of the event to show it up to. */
   async open(who, at = null) {
     this.who = who;
+    clearTimeout(this.building);
     this.#stop();
     const close = el("button.round", { type: "button", "aria-label": "Close", title: "Close (Esc)" }, "✕");
     close.addEventListener("click", () => this.dialog.close());
@@ -53,15 +56,35 @@ export class Conversation {
     this.play.addEventListener("click", () => (this.playing === null ? this.#start() : this.#stop()));
     this.slider.addEventListener("input", () => { this.#stop(); this.#until(Number(this.slider.value)); });
     this.head.replaceChildren(facts, el("div.replay", {}, this.play, this.slider, this.clock));
-    this.body.replaceChildren(told.steps.length ? this.#list(told.steps) : el("p.none", {}, "Nothing that is told here."));
+    const list = el("ul.steps");
+    this.body.replaceChildren(told.steps.length ? list : el("p.none", {}, "Nothing that is told here."));
     const last = told.events.length - 1;
     const index = at === null ? last : Math.max(0, told.events.findLastIndex(([place]) => place <= at));
     this.#until(index);
+    this.#build(this.#fill(list, told.steps));
     this.play.focus({ preventScroll: true });
   }
 
-  #list(steps) {
-    return el("ul.steps", {}, ...steps.map((step) => this.#item(step)));
+  /** Build what there is of a long session bit by bit: whoever presses a key meanwhile does not wait. */
+  #build(filling) {
+    const until = performance.now() + BIT;
+    while (performance.now() < until) {
+      if (filling.next().done) {
+        this.#until(Number(this.slider.value));
+        return;
+      }
+    }
+    this.building = setTimeout(() => this.#build(filling));
+  }
+
+  *#fill(list, steps) {
+    for (const step of steps) {
+      const { item, inner } = this.#item(step);
+      item.hidden = step.place > this.place;
+      list.append(item);
+      yield;
+      if (inner) yield* this.#fill(inner, step.steps);
+    }
   }
 
   #item(step) {
@@ -75,17 +98,17 @@ export class Conversation {
     const item = el(`li.step.${step.kind}`, {}, head, step.text ? el("p.text", {}, step.text) : null, result);
     let inner = null;
     if (step.steps.length) {
-      inner = this.#list(step.steps);
-      if (step.kind === "agent") inner = el("details", { open: true }, el("summary", {}, plural(step.steps.length, "step")), inner);
-      item.append(inner);
+      inner = el("ul.steps");
+      item.append(step.kind === "agent" ? el("details", { open: true }, el("summary", {}, plural(step.steps.length, "step")), inner) : inner);
     }
     this.items.push({ step, item, result, took: parts.took });
-    return item;
+    return { item, inner };
   }
 
   /** Show what had happened when that event came. */
   #until(index) {
     const [place, time] = this.events[index] ?? [Infinity, 0];
+    this.place = place;
     this.slider.value = String(index);
     const words = `${dateAndTime(time)}, event ${number(index + 1)} of ${number(this.events.length)}`;
     this.slider.setAttribute("aria-valuetext", words);

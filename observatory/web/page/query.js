@@ -12,7 +12,9 @@ export function instant(text, now) {
     const day = new Date(now);
     return new Date(day.getFullYear(), day.getMonth(), day.getDate() - (text === "yesterday")).getTime();
   }
-  if (!/^\d{4}-\d{2}-\d{2}(t\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(z|[+-]\d{2}:\d{2})?)?$/.test(text)) return null;
+  const date = /^(\d{4})-(\d{2})-(\d{2})(t([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(z|[+-]\d{2}:\d{2})?)?$/.exec(text);
+  // Date takes the 31st of each month.
+  if (!date || new Date(Date.UTC(date[1], date[2] - 1, date[3])).getUTCDate() !== Number(date[3])) return null;
   // A date alone is UTC to Date, where with a time of day it is local.
   const time = new Date((text.length === 10 ? `${text}T00:00` : text).toUpperCase()).getTime();
   return Number.isNaN(time) ? null : time;
@@ -55,9 +57,10 @@ export function readQuery(text, now, known) {
       query[name] = instant(value, now);
       if (query[name] !== null) continue;
       query[name] = name === "since" ? Infinity : -Infinity;
-      query.trouble = `“${value}” is not a time such as ${EXAMPLES}.`;
+      query.trouble ||= `“${value}” is not a time such as ${EXAMPLES}.`;
     } else words.push(word);
   }
   query.words = words.join(" ");
+  if (query.since !== null && query.until !== null && query.since >= query.until) query.trouble ||= "until= is not after since=.";
   return query;
 }

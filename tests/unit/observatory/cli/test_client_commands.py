@@ -9,6 +9,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from observatory.cli.main import main
 from observatory.cli.sessions import _words, since
 from observatory.hooks.command import Recipient, hook_command
 from observatory.sessions.state import sessions
@@ -291,6 +293,24 @@ def test_a_session_tells_who_asks_what(commands: Commands) -> None:
     assert "no news" not in text
 
 
+def test_old_sessions_are_shown_to_whoever_asks_for_them(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands.say("Stop", session_id="idle")
+    commands.say("PermissionRequest", session_id="waits", tool_name="Bash")
+
+    def shown(*arguments: str) -> str:
+        assert main(["sessions", "--socket", commands.server.path, *arguments]) == 0
+        return capsys.readouterr().out
+
+    assert "--all" not in shown()
+    later = time.time_ns() + 13 * 3600 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    assert [json.loads(line)["session_id"] for line in shown("--json").splitlines()] == ["waits"]
+    assert [line.split()[0] for line in shown("--all").splitlines()] == ["SESSION", "waits", "idle"]
+    assert shown().splitlines()[-1] == "1 more, of which nothing was heard for 12 hours: --all shows them"
+
+
 def test_a_state_that_nothing_was_heard_of_for_long_says_so() -> None:
     now = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
     events = [{"_event": "PreToolUse", "_ts": "2026-01-01T00:04:00Z", "session_id": "s", "tool_name": "Bash"}]
@@ -311,17 +331,26 @@ def test_events_take_what_is_written_into_a_find_field(commands: Commands) -> No
     assert found("flaky", "--limit", "2") == ["s1", "s3"]
     assert found("flaky", "--limit", "1", "--after", "0") == ["s0"]
     assert found("flaky", "--tool", "Bash", "--limit", "9") == ["s0", "s3"]
-    assert found("flaky", "until=1h") == []
+    assert commands.run("events", "flaky", "until=1h", status=1) == (
+        "observatory events: no event, as far as you may see them, has all that you ask for\n"
+    )
     assert [line.split()[-1] for line in commands.run("events", "flaky", "tool=edit").splitlines()] == ["WHAT", "c1"]
     said = commands.run("events", "tool=bsh", status=2)
-    assert said.endswith("no tool 'bsh' is known, and none was recorded; did you mean Bash?\n")
+    assert said == "observatory events: no tool 'bsh' is known, and none was recorded; did you mean Bash?\n"
     assert "'soon' is not a time such as 1h, today" in commands.run("events", "since=soon", status=2)
 
 
-@pytest.mark.parametrize("arguments", [["--after", "-1"], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [["--after", "-1"], ["--tool", ""], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]]
+)
 def test_a_mistaken_option_is_named(commands: Commands, arguments: list[str]) -> None:
     said = commands.run("events", *arguments, status=2)
     assert "observatory events: error:" in said or "unrecognized arguments" in said
+
+
+def test_times_between_which_nothing_can_be_are_refused(commands: Commands) -> None:
+    for words in (["--since", "1h", "--until", "2h"], ["since=1h", "until=2h"]):
+        assert "is not after" in commands.run("events", *words, status=2)
 
 
 def test_an_unknown_user_is_named(commands: Commands) -> None:

@@ -17,6 +17,8 @@ NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
         ("event=pretolus", "did you mean PreToolUse?"),
         ("tool=edt", "did you mean Edit?"),
         ("since=soon", "'soon' is not a time such as 1h, today, "),
+        ("since=1h until=2h", "until= is not after since="),
+        ("tool=edt since=soon", "did you mean Edit?"),
         ("event=pre tool=mcp__git since=1h until=", None),
     ],
 )

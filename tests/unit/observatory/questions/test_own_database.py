@@ -14,7 +14,7 @@ from observatory.errors import ObservatoryError
 from observatory.events import compose, take_apart, timestamp
 from observatory.identity import PeerCredentials
 from observatory.questions.database import opened
-from observatory.questions.tables import asked, loaded
+from observatory.questions.tables import COLUMNS, asked, columns_of, loaded
 from observatory.store import Query, open_store
 from tests.helpers.directories import short_directory
 from tests.helpers.stored_lines import lines
@@ -88,7 +88,7 @@ def test_the_answer_is_the_same(store: Store, parameters: Parameters) -> None:
     selected = lines(store, query, after=int(str(after or 0)))
     assert selected
     for sql in QUESTIONS:
-        own = opened(Server((store.path, store.identity)), parameters)  # type: ignore[arg-type]
+        own = opened(Server((store.path, store.identity)), parameters, columns_of(sql))  # type: ignore[arg-type]
         assert own is not None
         with contextlib.closing(own), contextlib.closing(loaded(selected, sql)) as fetched:
             headings, answer = asked(own, sql)
@@ -97,7 +97,7 @@ def test_the_answer_is_the_same(store: Store, parameters: Parameters) -> None:
 
 
 def test_nothing_but_reading_is_allowed(store: Store) -> None:
-    own = opened(Server((store.path, store.identity)), {})  # type: ignore[arg-type]
+    own = opened(Server((store.path, store.identity)), {}, COLUMNS)  # type: ignore[arg-type]
     assert own is not None
     for sql in ("DELETE FROM event", "DROP VIEW events", "PRAGMA query_only = 0", "ATTACH '/tmp/x' AS x"):
         with pytest.raises(ObservatoryError, match="only reading is allowed"):
@@ -110,7 +110,7 @@ def test_what_is_another_s_or_another_file_is_not_opened(store: Store, monkeypat
     here = store.path
     os.symlink(here, f"{here}.link")
     for file in (None, (here, "another"), (f"{here}.gone", store.identity), (f"{here}.link", store.identity)):
-        assert opened(Server(file), {}) is None  # type: ignore[arg-type]
-    assert opened(Server((here, store.identity)), {"limit": "5"}) is None  # type: ignore[arg-type]
+        assert opened(Server(file), {}, COLUMNS) is None  # type: ignore[arg-type]
+    assert opened(Server((here, store.identity)), {"limit": "5"}, COLUMNS) is None  # type: ignore[arg-type]
     monkeypatch.setattr(os, "geteuid", lambda: 61_235)
-    assert opened(Server((here, store.identity)), {}) is None  # type: ignore[arg-type]
+    assert opened(Server((here, store.identity)), {}, COLUMNS) is None  # type: ignore[arg-type]

@@ -32,9 +32,9 @@ def test_everything_is_added_up_in_each_way(line: Callable[..., bytes]) -> None:
     assert keys("model") == [(7, "mine"), (8, "claude-opus-4-8"), (7, "claude-opus-4-8")]
     east = timezone(timedelta(hours=1))
     assert keys("day", east) == [(7, "2026-11-30"), (8, "2026-11-29"), (7, "2026-11-29")]
-    total = whole(answers, known)
+    total = whole(totals(answers, "session", known, None))
     assert total is not None
     assert (total.answers, total.input, total.output, total.cache_writes_5m) == (4, 400, 160, 2000)
     assert (total.cache_writes_1h, total.cache_reads) == (6000, 12000)
     assert (total.cost, total.unknown) == (3 * one, {"mine"})
-    assert whole([], known) is None
+    assert whole([]) is None
