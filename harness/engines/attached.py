@@ -37,6 +37,7 @@ class AttachedPlace:
             system=said["system"],
             fuse=said["fuse"],
             flags=said["flags"],
+            own_users=said["own_users"],
         )
 
     def build(self, world: World) -> None:

@@ -50,7 +50,8 @@ class Facts:
     """The kernel under a place.
 
     `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers. `fuse`: whether
-    worlds can have FUSE mounts there, `flags`: whether their nodes can have flags.
+    worlds can have FUSE mounts there, `flags`: whether their nodes can have flags. `own_users`: the
+    place is in a user namespace of its own, where capabilities are not the machine's.
     """
 
     engine: str
@@ -61,6 +62,7 @@ class Facts:
     system: str = "Linux"
     fuse: bool = False
     flags: bool = False
+    own_users: bool = False
 
 
 @dataclass(frozen=True, slots=True)

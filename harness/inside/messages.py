@@ -204,6 +204,7 @@ class AgentFacts(TypedDict):
     """What an agent says of its kernel and its Python, and the environment that commands have there.
 
     `fuse`: whether worlds there can have FUSE mounts, `flags`: whether their nodes can have flags.
+    `own_users`: whether the place is in a user namespace of its own.
     """
 
     system: str
@@ -213,6 +214,7 @@ class AgentFacts(TypedDict):
     sysctls: dict[str, int]
     fuse: bool
     flags: bool
+    own_users: bool
     environment: dict[str, str]
 
 

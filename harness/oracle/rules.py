@@ -140,11 +140,12 @@ class Override:
 class Rules:
     """What one kernel does. Sizes are in bytes; `path_max` counts the closing NUL, `sun_path` needs none.
 
-    `verified` says what these rules were compared with. `classes` are tried in order; the first that matches
-    applies. `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is
-    whose group a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it
-    whole. `joining` is the command by which a user joins a group.
-    `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
+    `verified` says what these rules were compared with. `classes` are tried in order; the first that matches applies.
+    `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is whose group
+    a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it whole.
+    `own_users`: in a user namespace other than the machine's, where a process has no capability of those that are asked
+    for there. `joining` is the command by which a user joins a group. `errors` are the errno names that differ from
+    POSIX's, by operation: `connect ENOTSOCK`.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Rules:
     protected_symlinks: bool = False
     protected_regular: int = 0
     protected_fifos: int = 0
+    own_users: bool = False
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
     joining: str = "usermod -aG {group} {user}"
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -430,6 +432,11 @@ class Kernel(Protocol):
         ...
 
     @property
+    def own_users(self) -> bool:
+        """Whether processes are in a user namespace of their own."""
+        ...
+
+    @property
     def sysctls(self) -> Mapping[str, int]:
         """What is absent counts as 0."""
         ...
@@ -441,14 +448,15 @@ def rules_of(kernel: Kernel) -> Rules:
         known = ", ".join(SYSTEMS)
         raise ValueError(f"no rules are known of the kernel of {kernel.system}; known are those of {known}")
     if kernel.system == "Linux":
-        return linux(kernel.sysctls, kernel.kernel)
+        return linux(kernel.sysctls, kernel.kernel, own_users=kernel.own_users)
     return {"Darwin": xnu, "FreeBSD": freebsd, "OpenBSD": openbsd, "NetBSD": netbsd}[kernel.system]()
 
 
-def linux(sysctls: Mapping[str, int] | None = None, release: str = "") -> Rules:
+def linux(sysctls: Mapping[str, int] | None = None, release: str = "", *, own_users: bool = False) -> Rules:
     """Linux with the sysctls of a place (`fs.protected_symlinks` and its like); what is absent counts as 0.
 
-    `release` is the kernel's, such as `6.1.0-40-amd64`; without one it is taken to be a recent one.
+    `release` is the kernel's, such as `6.1.0-40-amd64`; without one it is taken to be a recent one. `own_users`: in a
+    user namespace of its own.
     """
     sysctls = sysctls or {}
     return Rules(
@@ -463,6 +471,7 @@ def linux(sysctls: Mapping[str, int] | None = None, release: str = "") -> Rules:
         protected_symlinks=bool(sysctls.get("fs.protected_symlinks", 0)),
         protected_regular=sysctls.get("fs.protected_regular", 0),
         protected_fifos=sysctls.get("fs.protected_fifos", 0),
+        own_users=own_users,
     )
 
 

@@ -134,7 +134,7 @@ def _directory_without_setgid(trial: Trial, kind: Literal["socket", "file", "dir
 
 def _in_that_directory_first(trial: Trial) -> None:
     trial.want(trial.last.directory, permission.WRITE | permission.SEARCH)
-    steps.STEPS["unless_there"](trial)
+    UNLESS_THERE(trial)
 
 
 def _not_followed(self: lookup.Lookup, path: str) -> lookup.Ending:
@@ -171,6 +171,7 @@ def _mutable(self: Trial, spot: Spot, wanted: int) -> None:
 
 
 WANT, MAKE, MAY_GIVE_AWAY = steps.Trial.want, steps.making.make, steps.STEPS["may_give_away"]
+UNLESS_THERE = steps.STEPS["unless_there"]
 
 
 WRONG_OF_OPERATIONS = (

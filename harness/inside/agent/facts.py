@@ -25,6 +25,19 @@ SYSCTLS = (
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
+INITIAL = 0xEFFFFFFD
+"""The number of the initial user namespace (PROC_USER_INIT_INO in linux/proc_ns.h)."""
+
+
+def _has_own_users() -> bool:
+    """Whether the place is in another user namespace than the machine itself (user_namespaces(7))."""
+    try:
+        with Outside.reached("/proc/self/ns/user") as path:
+            return os.stat(path).st_ino != INITIAL
+    except OSError:
+        return False
+
+
 def facts() -> AgentFacts:
     """Read them."""
     system = os.uname()
@@ -42,6 +55,7 @@ def facts() -> AgentFacts:
         "sysctls": sysctls,
         "fuse": fuse.available(),
         "flags": flags.available(),
+        "own_users": _has_own_users(),
         "environment": {
             "PATH": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *SYSTEM_PATH])),
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},

@@ -212,6 +212,8 @@ class Builder:
                 os.mkdir(path, 0o755)
             else:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)  # what it is in may be setgid
         if node["fs"] == "fuse":
             ids = node["owner"], node["group"]
             self._fuse.mount(source, path, ids, allow_other="allow_other" in node["options"])

@@ -128,8 +128,11 @@ def not_in_a_sticky_directory(trial: Trial) -> None:
 
 @step
 def cut_off(trial: Trial) -> None:
-    """Effect of truncate: without CAP_FSETID the set-id bits go (fs/inode.c, `dentry_needs_remove_privs`)."""
-    if not capable(trial.principal, "CAP_FSETID", trial.rules):
+    """Effect of truncate: without CAP_FSETID of the machine itself, and no user namespace's, the set-id bits go.
+
+    fs/attr.c, `setattr_should_drop_suidgid`: capable(), which asks in the initial user namespace.
+    """
+    if trial.rules.own_users or not capable(trial.principal, "CAP_FSETID", trial.rules):
         inode = trial.inode
         mode = inode.mode & ~SETUID & ~(SETGID if loses_setgid(trial, inode.gid) else 0)
         trial.system = trial.system.with_inode(trial.spot.inode, dataclasses.replace(inode, mode=mode))
