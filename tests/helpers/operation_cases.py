@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.world import AclEntry, Attempt, Node, User, World, complete
+from harness.world import OPERATIONS, AclEntry, Attempt, Node, User, World, complete
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,6 +123,17 @@ EVERY_KIND = (
 )
 
 _OPENING: tuple[Operation, ...] = ("read", "write", "execute", "truncate", "create")
+_WITH: dict[Operation, dict[str, Any]] = {
+    "chmod": {"mode": 0o600},
+    "chown": {"owner": "ann"},
+    "rename": {"to": "new"},
+    "unlink": {},
+    "list": {},
+    "mkdir": {},
+    **{operation: {} for operation in _OPENING},
+}
+"""Operations with what each takes beside its path."""
+_BITS: tuple[tuple[Operation, int], ...] = (("read", 4), ("write", 2), ("execute", 1), ("truncate", 2), ("create", 2))
 
 CASES: dict[str, Case] = {
     # --- the way there, for each operation ---------------------------------------------------------------------------
@@ -139,13 +150,7 @@ CASES: dict[str, Case] = {
                 tries("stranger", operation, "shut/f", "EACCES", "shut", **keys),
             ),
         )
-        for operation, keys in (
-            *((operation, {}) for operation in ("unlink", "list", *_OPENING)),
-            ("mkdir", {}),
-            ("chmod", {"mode": 0o600}),
-            ("chown", {"owner": "ann"}),
-            ("rename", {"to": "new"}),
-        )
+        for operation, keys in _WITH.items()
     },
     **{
         f"{operation}-at-the-end-of-the-way": Case(
@@ -157,11 +162,8 @@ CASES: dict[str, Case] = {
                 tries("ann", operation, "f/", "ENOTDIR", "f", **keys),
             ),
         )
-        for operation, keys in (
-            *((operation, {}) for operation in ("list", "read", "write", "execute", "truncate")),
-            ("chmod", {"mode": 0o600}),
-            ("chown", {"owner": "ann"}),
-        )
+        for operation, keys in _WITH.items()
+        if OPERATIONS[operation].follows and operation != "create"
     },
     # --- read, write, execute, list ----------------------------------------------------------------------------------
     **{
@@ -169,7 +171,7 @@ CASES: dict[str, Case] = {
             (node("f", mode=bits << shift),),
             tuple(
                 tries(user, operation, "f", "ok" if bits & wanted else "EACCES", None if bits & wanted else "f")
-                for operation, wanted in (("read", 4), ("write", 2), ("execute", 1), ("truncate", 2), ("create", 2))
+                for operation, wanted in _BITS
             ),
         )
         for who, user, shift in (("owner", "ann", 6), ("group", "mate", 3), ("others", "stranger", 0))

@@ -24,7 +24,7 @@ RULES = linux({"fs.protected_regular": 1, "fs.protected_fifos": 2})
 
 @pytest.fixture(scope="module")
 def drawn() -> list[World]:
-    return list(draw(COUNT, flags=True))
+    return list(draw(COUNT, fuse=True, flags=True))
 
 
 def test_the_same_seed_draws_the_same_worlds_and_another_one_others() -> None:

@@ -81,8 +81,7 @@ def test_the_kernel_contradicts_each_wrong_oracle(
     rules = rules_of(place.facts)
     for case, observations in seen:
         decisions = wrong(case.world, case.world.attempts, rules)
-        if any(
-            judge(it.attempt, *pair).differences for it, *pair in zip(case.steps, decisions, observations, strict=True)
-        ):
-            return
+        for step, decision, observation in zip(case.steps, decisions, observations, strict=True):
+            if judge(step.attempt, decision, observation).differences:
+                return
     pytest.fail(f"no case shows that {wrong.name}")

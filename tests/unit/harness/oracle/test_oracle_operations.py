@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from harness.engines.protocol import Observation
@@ -9,7 +11,10 @@ from harness.oracle import linux, predict
 from harness.trials.verdict import judge
 from harness.world import dumps, loads, problems
 from tests.helpers.operation_cases import CASES, PROTECTED
-from tests.mutants.operations import WRONG_OF_OPERATIONS, WrongOracle
+from tests.mutants.operations import WRONG_OF_OPERATIONS
+
+if TYPE_CHECKING:
+    from tests.mutants.oracles import WrongOracle
 
 
 @pytest.mark.parametrize("name", CASES)
