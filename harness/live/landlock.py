@@ -20,11 +20,13 @@ CREATE_RULESET: Final = 444
 """landlock_create_ruleset, the same on all machines; with its flag it tells the ABI (linux/landlock.h)."""
 CREATE_RULESET_VERSION: Final = 1
 FILES: Final = 1
+TRUNCATED: Final = 3
 SCOPED: Final = 6
 LOGGED: Final = 7
 NAMED: Final = 9
-"""The ABIs since which a domain may be over files (Linux 5.13), keep abstract sockets out (6.12), has its denials
-audited (6.15), and may be over connections to named sockets (7.1, LANDLOCK_ACCESS_FS_RESOLVE_UNIX).
+"""The ABIs since which a domain may be over files (Linux 5.13), over their truncation (6.2), keep abstract sockets
+out (6.12), has its denials audited (6.15), and may be over connections to named sockets (7.1,
+LANDLOCK_ACCESS_FS_RESOLVE_UNIX).
 """
 
 
@@ -64,6 +66,13 @@ def _asked(operation: Operation, abstract: bool) -> tuple[int, str] | None:
         "bind": (FILES, "sockets that are new there"),
         "rename": (FILES, "sockets that are new there"),
         "unlink": (FILES, "to take names away"),
+        "read": (FILES, "to read files"),
+        "write": (FILES, "to write to files"),
+        "execute": (FILES, "to execute files"),
+        "list": (FILES, "to list directories"),
+        "create": (FILES, "new files, and to write to those that are there"),
+        "mkdir": (FILES, "new directories"),
+        "truncate": (TRUNCATED, "to cut files off"),
     }.get(operation)
 
 

@@ -27,6 +27,7 @@ _TYPE_BITS: Mapping[NodeKind, int] = {
 }
 
 _PERMISSIONS = {"r": "read", "w": "write", "x": "search"}
+_OF_FILES: Mapping[str, str] = {**_PERMISSIONS, "x": "execute"}
 
 
 def mode_string(node: Node) -> str:
@@ -149,7 +150,9 @@ def tree(
             indent = " " * (19 + owner_width + group_width + len(branch))
             lines += [(Span(indent + acl_entry(entry), "dim"),) for entry in step.node.acl]
     if deciding is None and refused and hidden is None:
-        lines.append((Span("  > ", "refused"), Span(f"{visible(decision.at)}  <- {_refusal(decision)}", "refused")))
+        lines.append(
+            (Span("  > ", "refused"), Span(f"{visible(decision.at)}  <- {_refusal(decision, _PERMISSIONS)}", "refused"))
+        )
     return lines
 
 
@@ -184,7 +187,8 @@ def _aside(step: Step, decision: Decision, here: bool, title: str | None) -> lis
         if facts:
             aside.append(Span(f"  ({', '.join(facts)})", "dim"))
     if here and decision.outcome != "ok":
-        aside.append(Span(f"  <- {_refusal(decision)}", "refused"))
+        searched = node is None or node.kind in {"directory", "mount"}
+        aside.append(Span(f"  <- {_refusal(decision, _PERMISSIONS if searched else _OF_FILES)}", "refused"))
     return aside
 
 
@@ -209,11 +213,11 @@ _ABSENT: Mapping[str, str] = {
 """What is said of a component that was not there when the world was built, by what became of the attempt."""
 
 
-def _refusal(decision: Decision) -> str:
+def _refusal(decision: Decision, words: Mapping[str, str]) -> str:
     if not decision.needs:
         return decision.outcome
     has = decision.has.strip("-") or "nothing"
-    needs = " and ".join(f"{letter} ({_PERMISSIONS.get(letter, letter)})" for letter in decision.needs)
+    needs = " and ".join(f"{letter} ({words.get(letter, letter)})" for letter in decision.needs)
     return f"{decision.outcome}: needs {needs}, has {has}"
 
 

@@ -89,11 +89,11 @@ _AIMS: Mapping[_Aim, int] = {
     "root": 1,
 }
 _OPERATIONS: Mapping[Operation, int] = {
-    "connect": 8,
-    "unlink": 6,
-    "rename": 8,
-    "bind": 5,
-    "chmod": 4,
+    "connect": 12,
+    "unlink": 8,
+    "rename": 14,
+    "bind": 9,
+    "chmod": 5,
     "stat": 3,
     "readlink": 2,
     "create": 6,
@@ -443,7 +443,7 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
         return mount + dice.one(inside)[len(source) :] if inside else mount
     gone = {node.path for node in world.nodes if node.kind == "absent"}
     deleted = [node.path for node in world.nodes if node.fs == "bind" and node.source in gone]
-    if operation == "bind" and deleted and dice.chance(2):
+    if operation in {"bind", "create", "mkdir"} and deleted and dice.chance(2):
         return f"{dice.one(deleted)}/{MISSING}"
     usual = _USUAL.get(operation, frozenset())
     addressed = operation in {"connect", "bind"}

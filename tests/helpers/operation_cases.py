@@ -67,9 +67,10 @@ class Case:
 
 def tries(user: str, operation: Operation, path: str, expect: str, at: str | None = None, **keys: Any) -> Step:
     """Somebody tries something; relative paths are below /w."""
-    to = {"to": _below(keys.pop("to"))} if "to" in keys else {}
+    if "to" in keys:
+        keys["to"] = _below(keys["to"])
     at = None if at is None else _below(at)
-    return Step(Attempt(user, operation, _below(path), expect=expect, at=at, **to, **keys))
+    return Step(Attempt(user, operation, _below(path), expect=expect, at=at, **keys))
 
 
 def shows(path: str, status: str) -> Step:

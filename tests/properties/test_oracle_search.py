@@ -24,7 +24,12 @@ RULES = linux({"fs.protected_regular": 1, "fs.protected_fifos": 2})
 
 @pytest.fixture(scope="module")
 def drawn() -> list[World]:
-    return list(draw(COUNT, fuse=True, flags=True))
+    return list(draw(COUNT, flags=True))
+
+
+@pytest.fixture(scope="module")
+def drawn_with_fuse() -> list[World]:
+    return list(draw(COUNT, fuse=True))
 
 
 def test_the_same_seed_draws_the_same_worlds_and_another_one_others() -> None:
@@ -71,8 +76,10 @@ def test_an_oracle_that_is_right_is_found_right(drawn: list[World]) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_an_oracle_with_one_rule_wrong_is_found_and_shrunk_to_a_few_nodes(
-    wrong: WrongOracle, drawn: list[World]
+    wrong: WrongOracle, request: pytest.FixtureRequest
 ) -> None:
+    drawn: list[World] = request.getfixturevalue("drawn_with_fuse" if wrong.by_fuse else "drawn")
+
     def differing(world: World) -> tuple[Verdict, ...]:
         return held_against_itself(world, wrong(world, world.attempts, RULES))
 

@@ -186,6 +186,9 @@ def test_a_domain_that_may_be_there_leaves_open_what_it_may_refuse_and_nothing_e
     assert answer(1, "bind", "/run/new") == "not looked at"
     assert answer(1, "bind", "@new") == "passed"
     assert answer(1, "chmod", "/run/s") == "passed"
+    assert answer(1, "mkdir", "/run/new") == "not looked at"
+    assert answer(2, "truncate", "/run/s") == "passed"
+    assert answer(3, "truncate", "/run/s") == "not looked at"
 
 
 def test_programs_that_root_attached_leave_it_open_and_that_nobody_tells_of_any_does_not(kernel: Kernel) -> None:
