@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-QUESTION: Final = "Oldest first, of the events that one may see."
+QUESTION: Final = "Shows the events that you may see, oldest first."
 
 
 def lines(options: argparse.Namespace) -> Iterator[bytes]:

@@ -28,11 +28,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "cost",
         help="show tokens and what they cost",
-        description="Add up the tokens of Claude Code's transcripts, and what they cost: input, output, what was "
-        "written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one's own rights, "
-        "the transcripts in one's own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, "
-        "as far as one may. Each answer of a model counts once; a model whose price is not known is named, not "
-        "guessed.",
+        description="Add up the tokens of Claude Code's transcripts, and what they cost: input, output, cache writes "
+        "for 5 minutes and for an hour, and cache reads. Reads, with your own rights, the transcripts in your own "
+        "~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name. Each answer of a model counts "
+        "once; the price of a model that is not known is not guessed.",
     )
     add_server_options(parser)
     parser.add_argument("--by", choices=BY, default="session", help="what to add up by (default: session)")
@@ -42,9 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--since", metavar="TIME", help=f"only answers of this time and later: {TIMES}")
     parser.add_argument("--until", metavar="TIME", help="only answers before this time")
     parser.add_argument("--utc", action="store_true", help="times and days in UTC")
-    parser.add_argument(
-        "--prices", metavar="FILE", help="prices of one's own, in the form of the package's prices.toml"
-    )
+    parser.add_argument("--prices", metavar="FILE", help="your own prices, in the form of the package's prices.toml")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, and last the whole")
     parser.set_defaults(run=run)
 

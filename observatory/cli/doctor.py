@@ -16,10 +16,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `doctor`."""
     parser = subparsers.add_parser(
         "doctor",
-        help="see whether everything works",
-        description="See whether events of your sessions reach the server: the socket, whose it is and who can reach "
-        "it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event "
-        "that is sent by a hook's command. Each line is `ok`, or says what to do.",
+        help="check that events of your sessions reach the server",
+        description="Check that events of your sessions reach the server: the socket, its owner and who can reach it, "
+        "the directories above it, the server, curl, the hooks of all layers of settings, and an event that is sent "
+        "with a hook's command. Each line is `ok`, or says what to do.",
     )
     add_server_options(parser)
     parser.set_defaults(run=run)

@@ -23,9 +23,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "durations",
         help="show how long tools take",
-        description="Show how long each tool took by the client's own word, the slowest first: the median and the 95th "
-        "percentile of its calls, and as a chart, in which each step of the same width is ten times as long. Of the "
-        "events that one may see.",
+        description="Show how long each tool took, as the client reports it, the slowest first: the median and the "
+        "95th percentile of its calls, and a chart with a logarithmic scale. Uses the events that you may see.",
     )
     add_query_options(parser, EVENTS, newest=NEWEST)
     parser.add_argument("--json", action="store_true", help="one JSON object a line, in milliseconds")

@@ -32,16 +32,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "events",
         help="show recorded events",
-        description="Show recorded events, oldest first: one's own, and everybody's to root, to the server's user and "
-        "to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, "
-        "with their offset from UTC.",
+        description="Show recorded events, oldest first: your own, or everybody's if you are root, the server's user "
+        "or in the group of `serve --readers`. --event, --tool and --session may be given several times. Times are "
+        "local, with their offset from UTC.",
     )
     parser.add_argument(
         "words",
         metavar="TEXT",
         nargs="*",
-        help="only events with this text anywhere in them, upper and lower case alike; tool=bash, session=4f2a, "
-        "since=1h and so on are meant as in the find fields of `watch` and `web`",
+        help="only events with this text anywhere in them, in any case; tool=bash, session=4f2a, since=1h and "
+        "so on mean the same as in the find fields of `watch` and `web`",
     )
     add_query_options(parser)
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")

@@ -27,9 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "export",
         help="write recorded events for other programs",
-        description="Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, "
-        "as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a ' before it), as parquet "
-        "one row each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).",
+        description="Write recorded events to standard output, oldest first: as jsonl, one JSON object a line; as csv, "
+        "one row each (RFC 4180; a ' comes before what a spreadsheet would take for a formula); as parquet, one row "
+        "each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).",
     )
     add_query_options(parser)
     parser.add_argument("--format", choices=("jsonl", "csv", "parquet"), required=True, help="the form to write")

@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "files",
         help="show which files agents have changed",
         description="Show which files Edit, Write and NotebookEdit have changed, when, and in which session and agent, "
-        f"and how many lines came and went. What a shell command changes is not known. {QUESTION}",
+        f"and how many lines were added and removed. Changes by shell commands are not known. {QUESTION}",
     )
     add_query_options(parser, (changes.EVENT,), changes.TOOLS, newest=100)
     parser.add_argument("--diff", action="store_true", help="show how each file was changed too")

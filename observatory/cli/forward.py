@@ -31,9 +31,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `forward`."""
     parser = subparsers.add_parser(
         "forward",
-        help="send events on to NATS JetStream or to an OpenTelemetry collector",
-        description="Send a server's events on, as far as one may see them: from where the last run ended, and then as "
-        "they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, "
+        help="forward events to NATS JetStream or to an OpenTelemetry collector",
+        description="Forward the events of a server that you may see: from where the last run ended, and then as they "
+        "come. An event counts as sent when the other side has acknowledged it. In NATS each event arrives once, "
         "and those of a host in their order; a collector may get some twice.",
     )
     add_server_options(parser)
@@ -46,19 +46,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--host", metavar="NAME", help="this machine's name among the others (default: its full hostname)"
     )
-    parser.add_argument("--creds", metavar="FILE", help="NATS credentials: a file of nsc's, or the seed of a key")
+    parser.add_argument("--creds", metavar="FILE", help="NATS credentials: a file that nsc made, or the seed of a key")
     parser.add_argument(
         "--ca",
         metavar="FILE",
-        help="who may have signed the other side's certificate (PEM); nothing is sent in the open then",
+        help="the authorities that may sign the other side's certificate (PEM); then nothing is sent unencrypted",
     )
-    parser.add_argument("--cursor", metavar="FILE", help="where to keep how far it is (default: the state directory)")
-    parser.add_argument("--once", action="store_true", help="end when all that there is now has arrived")
+    parser.add_argument("--cursor", metavar="FILE", help="where to record its progress (default: the state directory)")
+    parser.add_argument("--once", action="store_true", help="end when all events that there are now have arrived")
     parser.add_argument(
         "--make-stream",
         metavar="REPLICAS",
         type=_replicas,
-        help="make the stream on NATS, in so many copies, and end; with --retain it keeps events for so long",
+        help="make the stream on NATS, with this many copies, and end; with --retain it keeps events for that time",
     )
     parser.add_argument("--retain", metavar="SPAN", type=_span, help="such as 90d or 12h; only with --make-stream")
     parser.set_defaults(run=run)

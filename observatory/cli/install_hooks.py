@@ -21,9 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "install-hooks",
         help="add hooks to an agent's settings",
-        description="Add a hook for every event to an agent's settings, Claude Code's unless --client says another: "
-        "for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file "
-        "stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.",
+        description="Add a hook for every event to an agent's settings, Claude Code's unless --client names another: "
+        "for those that the installed `claude` knows, or for all if there is no `claude` in PATH. Everything else in "
+        "the file stays as it is, byte for byte; a copy of the file as it was is kept beside it. Prints the change.",
     )
     add_scope_options(parser)
     parser.add_argument("--socket", metavar="PATH", help=SOCKET_HELP)
@@ -32,8 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="USER",
         action="append",
         default=[],
-        help="also send to a server of this user (name or uid); may be given again. A server of one's own, or of "
-        "root, is always sent to; another user's never gets anything",
+        help="also send to a server of this user (name or uid); may be given again. Hooks always send to your own "
+        "server or root's, and never to another user's",
     )
     parser.set_defaults(run=run)
 

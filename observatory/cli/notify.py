@@ -25,10 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     parser = subparsers.add_parser(
         "notify",
-        help="tell when a session waits, has finished, has failed or has died",
-        description="Follow the events that one may see, and tell what happens from now on: a line on standard output, "
-        "and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait "
-        "that is over by then is not told. Ends when interrupted.",
+        help="notify you when a session waits, has finished, has failed or has died",
+        description="Follow the events that you may see, and notify you of what happens from now on: by a line on "
+        "standard output, and a message by each channel that you name. What happens within a few seconds is one "
+        "message, and a wait that is over by then is left out. Ends when interrupted.",
     )
     add_server_options(parser)
     add_origin_options(parser)
@@ -37,12 +37,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="KIND,...",
         type=_kinds,
         default=frozenset(USUAL),
-        help=f"what to tell: {', '.join(KINDS)} (default: {','.join(USUAL)})",
+        help=f"what to notify of: {', '.join(KINDS)} (default: {','.join(USUAL)})",
     )
     parser.add_argument("--desktop", action="store_true", help="by notify-send, on macOS by osascript")
     parser.add_argument("--bell", action="store_true", help="by the terminal's bell")
     parser.add_argument(
-        "--webhook", metavar="URL|FILE", help="POST it as JSON; others see a URL in the list of processes, a file not"
+        "--webhook",
+        metavar="URL|FILE",
+        help="POST it as JSON; other users see a URL in the list of processes, but not the contents of a file",
     )
     parser.add_argument("--ntfy", metavar="URL|FILE", help="POST its text to a topic, such as https://ntfy.sh/TOPIC")
     parser.add_argument(
@@ -52,10 +54,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--quiet",
         metavar="HH:MM-HH:MM",
         type=_quiet,
-        help="tell nothing in these hours, and what is still so after them",
+        help="send nothing in these hours, and afterwards what still holds",
     )
     parser.add_argument(
-        "--burst", metavar="SECONDS", type=_seconds, default=2.0, help="wait so long for more to tell (default: 2)"
+        "--burst",
+        metavar="SECONDS",
+        type=_seconds,
+        default=2.0,
+        help="make one message of what happens in this time (default: 2)",
     )
     parser.add_argument("--test", action="store_true", help="send one message now by each channel, and end")
     parser.set_defaults(run=run)

@@ -28,9 +28,11 @@ def add_origin_options(parser: argparse.ArgumentParser) -> None:
         help="read the events of many hosts from nats://HOST:PORT or tls://HOST:PORT in place of a server's socket",
     )
     parser.add_argument(
-        "--creds", metavar="FILE", help="NATS credentials, with --from: a file of nsc's, or the seed of a key"
+        "--creds", metavar="FILE", help="NATS credentials, with --from: a file that nsc made, or the seed of a key"
     )
-    parser.add_argument("--ca", metavar="FILE", help="who may have signed NATS's certificate (PEM), with --from")
+    parser.add_argument(
+        "--ca", metavar="FILE", help="the authorities that may sign the certificate of NATS (PEM), with --from"
+    )
 
 
 def lacking(error: ImportError, extra: str) -> ObservatoryError:

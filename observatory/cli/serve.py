@@ -27,8 +27,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `serve` to the command line."""
     parser = subparsers.add_parser(
         "serve",
-        help="listen on a Unix socket and write down who says what",
-        description="Listen on a Unix socket, and keep each event with its sender's kernel-verified credentials.",
+        help="listen on a Unix socket and record who sends what",
+        description="Listen on a Unix socket, and record each event with its sender's kernel-verified credentials.",
     )
     parser.add_argument(
         "--socket",
@@ -50,8 +50,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--sync",
         choices=("normal", "full"),
         default="normal",
-        help="what outlives a power cut: all but the last events (normal), or every acknowledged event (full); a"
-        " crash of the server takes nothing in either case",
+        help="what survives a power failure: all but the last events (normal), or every acknowledged event (full); a"
+        " crash of the server loses nothing in either case",
     )
     parser.add_argument(
         "--retain", metavar="TIME", help="delete events that are older, such as 90d (h, d, w; default: keep them all)"
@@ -59,24 +59,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--max-size",
         metavar="SIZE",
-        help="delete the oldest events as long as all take more than this, such as 500M (M, G; default: keep them all)",
+        help="delete the oldest events while all take more than this, such as 500M (M, G; default: keep them all)",
     )
     parser.add_argument(
         "--keep-values",
         metavar="SIZE",
         default="64k",
-        help="of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or `all`; "
+        help="keep so much of a longer text in an event, and its size and SHA-256 in the field _cut (k, M, or `all`; "
         "default: 64k)",
     )
     secrets = parser.add_mutually_exclusive_group()
     secrets.add_argument(
         "--redact-with",
         metavar="FILE",
-        help="take out what these rules find as well, beside the secrets of known forms: TOML, as gitleaks has it",
+        help="also remove what these rules find, besides the secrets of known forms; TOML in gitleaks's format",
     )
-    secrets.add_argument("--no-redact", action="store_true", help="keep, print and hand on the secrets in events too")
+    secrets.add_argument("--no-redact", action="store_true", help="keep, print and forward the secrets in events too")
     parser.add_argument(
-        "--output-socket", metavar="PATH", help="write events to whoever connects there instead of standard output"
+        "--output-socket",
+        metavar="PATH",
+        help="write events to the clients that connect there instead of standard output",
     )
     parser.add_argument("--tee", action="store_true", help="with --output-socket: to standard output as well")
     pretty = parser.add_mutually_exclusive_group()

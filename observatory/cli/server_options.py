@@ -23,8 +23,8 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         metavar="USER",
         action="append",
         default=[],
-        help="also trust a server of this user (name or uid); may be given again. One's own, root's, and the "
-        "system's at its own socket are trusted always; another user's is refused",
+        help="also trust a server of this user (name or uid); may be given again. Your own servers, root's, and "
+        "the system-wide one at its own socket are always trusted; another user's is refused",
     )
 
 

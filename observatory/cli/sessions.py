@@ -31,12 +31,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Show each session's state and for how long, its last event and how long ago that was, its age, "
         "its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), "
         "running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so "
-        "itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes "
-        "without an event such a state is shown with 'no news'. Shows the sessions whose events one may see, but for "
-        "those that do nothing and of which nothing was heard for 12 hours.",
+        "itself), dead (the kernel reported the end of its process). A client sends no event at Esc: after five "
+        "minutes without an event such a state is shown with 'no news'. Shows the sessions whose events you may see, "
+        "except for idle ones that have had no event for 12 hours.",
     )
     add_server_options(parser)
-    parser.add_argument("--all", action="store_true", help="also those of which nothing was heard for 12 hours")
+    parser.add_argument("--all", action="store_true", help="also those that have had no event for 12 hours")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with the whole session id")
     parser.set_defaults(run=run)
 

@@ -19,10 +19,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `sql`."""
     parser = subparsers.add_parser(
         "sql",
-        help="ask the events that one may see by SQL",
-        description="Ask by SQL, as SQLite has it. The table is events (id, time, host, uid, event, session, agent, "
-        "tool, duration_ms, project, line); line is the whole event, of which json_extract(line, "
-        "'$.tool_input.command') gets a part. The server hands out the events that one may see and that the options "
+        help="query the events that you may see by SQL",
+        description="Query the events by SQL, in SQLite's dialect. The table is events (id, time, host, uid, event, "
+        "session, agent, tool, duration_ms, project, line); line is the whole event, of which json_extract(line, "
+        "'$.tool_input.command') gets a part. The server hands out the events that you may see and that the options "
         "mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.",
     )
     add_query_options(parser)

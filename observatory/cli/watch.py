@@ -18,8 +18,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "watch",
         help="show sessions and events in the terminal",
-        description="Show sessions, and events as they come, as far as one may see them; with filters, and each event "
-        "with what the kernel proves apart from what its sender claims. Works over ssh.",
+        description="Show the sessions and events that you may see, as they come, with filters. Each event shows what "
+        "the kernel proves separately from what its sender claims. Works over ssh.",
     )
     add_server_options(parser)
     add_origin_options(parser)

@@ -19,8 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "web",
         help="show sessions and events in the browser",
-        description="Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they "
-        "come. Prints a link with a token, which lets one browser in, once; then the next link.",
+        description="Serve a page on 127.0.0.1 that shows the sessions and events that you may see, as they come. "
+        "Prints a link with a token, which lets one browser in, once; then the next link.",
     )
     add_server_options(parser)
     add_origin_options(parser)

@@ -88,7 +88,7 @@ def size(text: str) -> int:
     [
         ("a request's body", MAX_BODY),
         ("its request line and fields together", MAX_HEAD),
-        ("time for a request, and for a peer to take some of a finite answer", limits.DEADLINE),
+        ("time for a request, and for a peer to read some of a finite answer", limits.DEADLINE),
         ("time for requests that have begun when the server ends", limits.END_GRACE),
         ("incomplete requests and unsent answers of all users", limits.MEMORY),
         ("unread by one follower", limits.FOLLOWER_BUFFER),
@@ -108,7 +108,7 @@ def test_other_numbers_in_the_text_are_the_server_s() -> None:
     assert f"together at most {limits.TURN_BUDGET * 1000:.0f} ms" in TEXT
     assert output_socket.READER_BUFFER == limits.FOLLOWER_BUFFER
     assert f"an event of more than {pretty.LONGEST_LINE >> 10} KiB stays" in TEXT.replace("\n", " ")
-    assert f"The log keeps {log.LOG_BUFFER >> 10} KiB" in TEXT.replace("\n", " ")
+    assert f"the server keeps {log.LOG_BUFFER >> 10} KiB of it" in TEXT.replace("\n", " ")
     assert database.LOOK_EVERY == 1
     assert "get 503 within a second" in TEXT.replace("\n", " ")
 

@@ -30,7 +30,7 @@ def claimed() -> None:
 
 
 def forged() -> None:
-    """Send credentials that are not one's own: refused without a capability, and of no effect with one."""
+    """Send credentials that are not the sender's: refused without a capability, and of no effect with one."""
     if sys.platform != "linux":
         raise UnplayableError("only Linux has credentials in messages that a sender fills in")
     lie = struct.pack("iII", os.getpid(), MALLORY, MALLORY)

@@ -10,25 +10,25 @@
 
 _shtab_observatory_commands() {
   local _commands=(
-    commands:'Show the commands that agents have run, how long each took, and whether it failed. Oldest first, of the events that one may see.'
-    compact:'Write a database anew without what was deleted, while no server uses it. It needs as much room again meanwhile. A server with --retain or --max-size gives back what it deletes by itself; a database of an earlier version does so once it is compacted.'
+    commands:'Show the commands that agents have run, how long each took, and whether it failed. Shows the events that you may see, oldest first.'
+    compact:'Rewrite a database without what was deleted, while no server uses it. That needs as much free space again. A server with --retain or --max-size gives back the space of deleted events by itself, in a database of an earlier version only after this command.'
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
-    cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, what was written to the cache for 5 minutes and for an hour, and what was read from it. Reads, with one'"'"'s own rights, the transcripts in one'"'"'s own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name, as far as one may. Each answer of a model counts once; a model whose price is not known is named, not guessed.'
-    doctor:'See whether events of your sessions reach the server: the socket, whose it is and who can reach it, the directories above it, the server, curl, the hooks that run by all layers of settings, and an event that is sent by a hook'"'"'s command. Each line is `ok`, or says what to do.'
-    durations:'Show how long each tool took by the client'"'"'s own word, the slowest first: the median and the 95th percentile of its calls, and as a chart, in which each step of the same width is ten times as long. Of the events that one may see.'
-    events:'Show recorded events, oldest first: one'"'"'s own, and everybody'"'"'s to root, to the server'"'"'s user and to the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
-    export:'Write recorded events on standard output, oldest first: as jsonl whole, one JSON object a line, as csv one row each (RFC 4180; what a spreadsheet would take for a formula gets a '"'"' before it), as parquet one row each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).'
-    failures:'Show tools that failed or were denied, and turns that ended with an error. Oldest first, of the events that one may see.'
-    files:'Show which files Edit, Write and NotebookEdit have changed, when, and in which session and agent, and how many lines came and went. What a shell command changes is not known. Oldest first, of the events that one may see.'
-    forward:'Send a server'"'"'s events on, as far as one may see them: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. To NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
-    install-hooks:'Add a hook for every event to an agent'"'"'s settings, Claude Code'"'"'s unless --client says another: for those that `claude --version` knows, or for all if there is no `claude` in PATH. All else in the file stays as it is, byte for byte; the file as it was is kept beside it. Prints the change.'
-    notify:'Follow the events that one may see, and tell what happens from now on: a line on standard output, and a message by each channel that is asked for. What comes within a few seconds is one message, and a wait that is over by then is not told. Ends when interrupted.'
-    serve:'Listen on a Unix socket, and keep each event with its sender'"'"'s kernel-verified credentials.'
-    sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client says nothing at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events one may see, but for those that do nothing and of which nothing was heard for 12 hours.'
-    sql:'Ask by SQL, as SQLite has it. The table is events (id, time, host, uid, event, session, agent, tool, duration_ms, project, line); line is the whole event, of which json_extract(line, '"'"'$.tool_input.command'"'"') gets a part. The server hands out the events that one may see and that the options mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.'
+    cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, cache writes for 5 minutes and for an hour, and cache reads. Reads, with your own rights, the transcripts in your own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name. Each answer of a model counts once; the price of a model that is not known is not guessed.'
+    doctor:'Check that events of your sessions reach the server: the socket, its owner and who can reach it, the directories above it, the server, curl, the hooks of all layers of settings, and an event that is sent with a hook'"'"'s command. Each line is `ok`, or says what to do.'
+    durations:'Show how long each tool took, as the client reports it, the slowest first: the median and the 95th percentile of its calls, and a chart with a logarithmic scale. Uses the events that you may see.'
+    events:'Show recorded events, oldest first: your own, or everybody'"'"'s if you are root, the server'"'"'s user or in the group of `serve --readers`. --event, --tool and --session may be given several times. Times are local, with their offset from UTC.'
+    export:'Write recorded events to standard output, oldest first: as jsonl, one JSON object a line; as csv, one row each (RFC 4180; a '"'"' comes before what a spreadsheet would take for a formula); as parquet, one row each, with the whole event as JSON in the column `line` (needs claude-observatory[parquet]).'
+    failures:'Show tools that failed or were denied, and turns that ended with an error. Shows the events that you may see, oldest first.'
+    files:'Show which files Edit, Write and NotebookEdit have changed, when, and in which session and agent, and how many lines were added and removed. Changes by shell commands are not known. Shows the events that you may see, oldest first.'
+    forward:'Forward the events of a server that you may see: from where the last run ended, and then as they come. An event counts as sent when the other side has acknowledged it. In NATS each event arrives once, and those of a host in their order; a collector may get some twice.'
+    install-hooks:'Add a hook for every event to an agent'"'"'s settings, Claude Code'"'"'s unless --client names another: for those that the installed `claude` knows, or for all if there is no `claude` in PATH. Everything else in the file stays as it is, byte for byte; a copy of the file as it was is kept beside it. Prints the change.'
+    notify:'Follow the events that you may see, and notify you of what happens from now on: by a line on standard output, and a message by each channel that you name. What happens within a few seconds is one message, and a wait that is over by then is left out. Ends when interrupted.'
+    serve:'Listen on a Unix socket, and record each event with its sender'"'"'s kernel-verified credentials.'
+    sessions:'Show each session'"'"'s state and for how long, its last event and how long ago that was, its age, its project and its user; the latest first. States: fresh (nothing asked yet), working (a model answers), running a tool, waiting for permission, waiting for an answer, idle (the turn is over), ended (it said so itself), dead (the kernel reported the end of its process). A client sends no event at Esc: after five minutes without an event such a state is shown with '"'"'no news'"'"'. Shows the sessions whose events you may see, except for idle ones that have had no event for 12 hours.'
+    sql:'Query the events by SQL, in SQLite'"'"'s dialect. The table is events (id, time, host, uid, event, session, agent, tool, duration_ms, project, line); line is the whole event, of which json_extract(line, '"'"'$.tool_input.command'"'"') gets a part. The server hands out the events that you may see and that the options mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.'
     uninstall-hooks:'Take observatory'"'"'s hooks out of an agent'"'"'s settings, Claude Code'"'"'s unless --client says another. A file that nobody has changed since the installation becomes what it was, byte for byte; in another one, all but the hooks stays. Prints the change.'
-    watch:'Show sessions, and events as they come, as far as one may see them; with filters, and each event with what the kernel proves apart from what its sender claims. Works over ssh.'
-    web:'Serve a page on 127.0.0.1 that shows what one may see of a server: sessions, and events as they come. Prints a link with a token, which lets one browser in, once; then the next link.'
+    watch:'Show the sessions and events that you may see, as they come, with filters. Each event shows what the kernel proves separately from what its sender claims. Works over ssh.'
+    web:'Serve a page on 127.0.0.1 that shows the sessions and events that you may see, as they come. Prints a link with a token, which lets one browser in, once; then the next link.'
     whoami:'Show the credentials with which the kernel introduces you to the server.'
   )
   _describe 'observatory commands' _commands
@@ -45,10 +45,10 @@ _shtab_observatory_defaults_added=0
 _shtab_observatory_commands_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "--user[only events that this user (name or uid) sent]:USER:"
   "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
@@ -82,13 +82,13 @@ _shtab_observatory_completion_defaults_added=0
 _shtab_observatory_cost_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--by[what to add up by (default\: session)]:by:(session agent model day)"
   "*--session[only this session\; its beginning will do]:ID:"
   "--since[only answers of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
   "--until[only answers before this time]:TIME:"
   "--utc[times and days in UTC]"
-  "--prices[prices of one\'s own, in the form of the package\'s prices.toml]:FILE:"
+  "--prices[your own prices, in the form of the package\'s prices.toml]:FILE:"
   "--json[one JSON object a line, and last the whole]"
 )
 
@@ -98,7 +98,7 @@ _shtab_observatory_cost_defaults_added=0
 _shtab_observatory_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -107,10 +107,10 @@ _shtab_observatory_doctor_defaults_added=0
 _shtab_observatory_durations_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "*--tool[only events about this tool]:NAME:"
   "--user[only events that this user (name or uid) sent]:USER:"
@@ -128,10 +128,10 @@ _shtab_observatory_durations_defaults_added=0
 _shtab_observatory_events_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--event[only events of this name]:NAME:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "*--tool[only events about this tool]:NAME:"
@@ -143,7 +143,7 @@ _shtab_observatory_events_options=(
   "--limit[at most so many]:N:"
   "--follow[go on with what comes, until interrupted]"
   "--json[one JSON object a line, as the server has it]"
-  "(*)::only events with this text anywhere in them, upper and lower case alike\; tool\=bash, session\=4f2a, since\=1h and so on are meant as in the find fields of \`watch\` and \`web\`:"
+  "(*)::only events with this text anywhere in them, in any case\; tool\=bash, session\=4f2a, since\=1h and so on mean the same as in the find fields of \`watch\` and \`web\`:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -152,10 +152,10 @@ _shtab_observatory_events_defaults_added=0
 _shtab_observatory_export_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--event[only events of this name]:NAME:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "*--tool[only events about this tool]:NAME:"
@@ -174,10 +174,10 @@ _shtab_observatory_export_defaults_added=0
 _shtab_observatory_failures_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "*--tool[only events about this tool]:NAME:"
   "--user[only events that this user (name or uid) sent]:USER:"
@@ -195,10 +195,10 @@ _shtab_observatory_failures_defaults_added=0
 _shtab_observatory_files_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "--user[only events that this user (name or uid) sent]:USER:"
   "--since[only events of this time and later\: 1h, today, 2026-01-31 or 2026-01-31T13\:00\+01\:00]:TIME:"
@@ -217,14 +217,14 @@ _shtab_observatory_files_defaults_added=0
 _shtab_observatory_forward_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--to[nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT (several, with commas), or otlp\+http\:\/\/HOST\:PORT or otlp\+https\:\/\/...]:URL:"
   "--host[this machine\'s name among the others (default\: its full hostname)]:NAME:"
-  "--creds[NATS credentials\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed the other side\'s certificate (PEM)\; nothing is sent in the open then]:FILE:"
-  "--cursor[where to keep how far it is (default\: the state directory)]:FILE:"
-  "--once[end when all that there is now has arrived]"
-  "--make-stream[make the stream on NATS, in so many copies, and end\; with --retain it keeps events for so long]:REPLICAS:"
+  "--creds[NATS credentials\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the other side\'s certificate (PEM)\; then nothing is sent unencrypted]:FILE:"
+  "--cursor[where to record its progress (default\: the state directory)]:FILE:"
+  "--once[end when all events that there are now have arrived]"
+  "--make-stream[make the stream on NATS, with this many copies, and end\; with --retain it keeps events for that time]:REPLICAS:"
   "--retain[such as 90d or 12h\; only with --make-stream]:SPAN:"
 )
 
@@ -238,7 +238,7 @@ _shtab_observatory_install_hooks_options=(
   "--project[sessions in the current directory\: .claude\/settings.json]"
   "--dry-run[print the change, and change nothing]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also send to a server of this user (name or uid)\; may be given again. A server of one\'s own, or of root, is always sent to\; another user\'s never gets anything]:USER:"
+  "*--server-user[also send to a server of this user (name or uid)\; may be given again. Hooks always send to your own server or root\'s, and never to another user\'s]:USER:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -247,18 +247,18 @@ _shtab_observatory_install_hooks_defaults_added=0
 _shtab_observatory_notify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
-  "--on[what to tell\: waits, finished, failed, tool-failed, ended, died (default\: waits,finished,failed,died)]:KIND,...:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
+  "--on[what to notify of\: waits, finished, failed, tool-failed, ended, died (default\: waits,finished,failed,died)]:KIND,...:"
   "--desktop[by notify-send, on macOS by osascript]"
   "--bell[by the terminal\'s bell]"
-  "--webhook[POST it as JSON\; others see a URL in the list of processes, a file not]:URL|FILE:"
+  "--webhook[POST it as JSON\; other users see a URL in the list of processes, but not the contents of a file]:URL|FILE:"
   "--ntfy[POST its text to a topic, such as https\:\/\/ntfy.sh\/TOPIC]:URL|FILE:"
   "--command[run it by sh, with the message as JSON on standard input]:COMMAND:"
-  "--quiet[tell nothing in these hours, and what is still so after them]:HH:MM-HH:MM:"
-  "--burst[wait so long for more to tell (default\: 2)]:SECONDS:"
+  "--quiet[send nothing in these hours, and afterwards what still holds]:HH:MM-HH:MM:"
+  "--burst[make one message of what happens in this time (default\: 2)]:SECONDS:"
   "--test[send one message now by each channel, and end]"
 )
 
@@ -272,13 +272,13 @@ _shtab_observatory_serve_options=(
   "--group[group of the sockets (default\: what the kernel gives)]:NAME|GID:"
   "--readers[group whose members read everyone\'s events, not only their own]:NAME|GID:"
   "--database[where to keep the events (default\: a file for each socket in the user\'s state directory)]:PATH:"
-  "--sync[what outlives a power cut\: all but the last events (normal), or every acknowledged event (full)\; a crash of the server takes nothing in either case]:sync:(normal full)"
+  "--sync[what survives a power failure\: all but the last events (normal), or every acknowledged event (full)\; a crash of the server loses nothing in either case]:sync:(normal full)"
   "--retain[delete events that are older, such as 90d (h, d, w\; default\: keep them all)]:TIME:"
-  "--max-size[delete the oldest events as long as all take more than this, such as 500M (M, G\; default\: keep them all)]:SIZE:"
-  "--keep-values[of a longer text in an event keep so much, and its size and SHA-256 in the field _cut (k, M, or \`all\`\; default\: 64k)]:SIZE:"
-  "--redact-with[take out what these rules find as well, beside the secrets of known forms\: TOML, as gitleaks has it]:FILE:"
-  "--no-redact[keep, print and hand on the secrets in events too]"
-  "--output-socket[write events to whoever connects there instead of standard output]:PATH:"
+  "--max-size[delete the oldest events while all take more than this, such as 500M (M, G\; default\: keep them all)]:SIZE:"
+  "--keep-values[keep so much of a longer text in an event, and its size and SHA-256 in the field _cut (k, M, or \`all\`\; default\: 64k)]:SIZE:"
+  "--redact-with[also remove what these rules find, besides the secrets of known forms\; TOML in gitleaks\'s format]:FILE:"
+  "--no-redact[keep, print and forward the secrets in events too]"
+  "--output-socket[write events to the clients that connect there instead of standard output]:PATH:"
   "--tee[with --output-socket\: to standard output as well]"
   "--pretty-json[indented JSON on standard output]"
   "--pretty-yaml[YAML on standard output]"
@@ -290,8 +290,8 @@ _shtab_observatory_serve_defaults_added=0
 _shtab_observatory_sessions_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
-  "--all[also those of which nothing was heard for 12 hours]"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
+  "--all[also those that have had no event for 12 hours]"
   "--json[one JSON object a line, with the whole session id]"
 )
 
@@ -301,10 +301,10 @@ _shtab_observatory_sessions_defaults_added=0
 _shtab_observatory_sql_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "*--event[only events of this name]:NAME:"
   "*--session[only events of this session\; its beginning will do]:ID:"
   "*--tool[only events about this tool]:NAME:"
@@ -335,10 +335,10 @@ _shtab_observatory_uninstall_hooks_defaults_added=0
 _shtab_observatory_watch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -347,10 +347,10 @@ _shtab_observatory_watch_defaults_added=0
 _shtab_observatory_web_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
-  "--creds[NATS credentials, with --from\: a file of nsc\'s, or the seed of a key]:FILE:"
-  "--ca[who may have signed NATS\'s certificate (PEM), with --from]:FILE:"
+  "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
+  "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
   "--port[the port (default\: one that is free)]:N:"
 )
 
@@ -360,7 +360,7 @@ _shtab_observatory_web_defaults_added=0
 _shtab_observatory_whoami_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
-  "*--server-user[also trust a server of this user (name or uid)\; may be given again. One\'s own, root\'s, and the system\'s at its own socket are trusted always\; another user\'s is refused]:USER:"
+  "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
   "--json[the server\'s answer as it is]"
 )
 

@@ -197,7 +197,7 @@ CASES = (
     ),
     Case(
         "docker-sock-replaced",
-        "docker.sock was brought into a place as a file, and dockerd was started anew",
+        "docker.sock was brought into a place as a file, and dockerd was restarted",
         GITHUB + "moby/moby/issues/21109",
         "serve -- /run/docker.sock mode=0666; touch /srv/docker.sock; mount --bind /run/docker.sock /srv/docker.sock\n"
         "kill $SERVER_PID; wait $SERVER_PID || true; rm /run/docker.sock; serve -- /run/docker.sock mode=0666",
@@ -211,7 +211,7 @@ CASES = (
     ),
     Case(
         "directory-mounted",
-        "The socket's directory is mounted, and its server was started anew",
+        "The socket's directory is mounted, and its server was restarted",
         GITHUB + "spacechunks/explorer/pull/324",
         "mkdir /run/p /srv/p; serve -- /run/p/p.sock mode=0666; mount --bind /run/p /srv/p\n"
         "kill $SERVER_PID; wait $SERVER_PID || true; rm /run/p/p.sock; serve -- /run/p/p.sock mode=0666",
