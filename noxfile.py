@@ -325,6 +325,7 @@ PROGRAMS = {
     "sshfs": ["sshfs", "openssh-sftp-server"],
     "strace": ["strace"],
     "systemd-analyze": ["systemd"],
+    "tmux": ["tmux"],
     "zsh": ["zsh"],
 }
 

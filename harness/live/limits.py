@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+MORE_TIMES: Final = 9
+"""How often a limit of time begins anew for a process that only waits to be run."""
 _PIECE: Final = 1 << 16
 _SIZE: Final = struct.Struct("=I")
 _ENDED: Final = "a process that looked at something ended too early"
@@ -74,7 +77,8 @@ def items_of_child(work: Callable[[], Iterator[Result]], seconds: float) -> Iter
     """What a process of its own yields, which can wait for a file system that never answers as long as it likes.
 
     Raises what the work raises, and TimeoutError if it takes longer: then the process is killed and not waited for,
-    since one that the server of a FUSE mount keeps waiting dies only when that answers or is gone.
+    since one that the server of a FUSE mount keeps waiting dies only when that answers or is gone. On a busy machine a
+    process that has not been run yet, and waits for nothing else, has more time.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -86,7 +90,7 @@ def items_of_child(work: Callable[[], Iterator[Result]], seconds: float) -> Iter
     os.close(writing)
     ended = False
     try:
-        for item in _pickled(reading, time.monotonic() + seconds):
+        for item in _pickled(reading, _Patience(child, seconds)):
             if isinstance(item, _Failure):
                 raise item.error
             yield cast("Result", item)
@@ -96,6 +100,32 @@ def items_of_child(work: Callable[[], Iterator[Result]], seconds: float) -> Iter
         if not ended:
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0 if ended else os.WNOHANG)
+
+
+class _Patience:
+    """How long a child may take; it has that time again, some times over, as long as it only waits to be run."""
+
+    def __init__(self, child: int, seconds: float) -> None:
+        self._child = child
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._more = MORE_TIMES
+
+    def left(self) -> float:
+        """The seconds that are left, 0 if none are."""
+        now = time.monotonic()
+        if now >= self._until and self._more and _is_runnable(self._child):
+            self._more -= 1
+            self._until = now + self._seconds
+        return max(self._until - now, 0.0)
+
+
+def _is_runnable(pid: int) -> bool:
+    """Whether a process runs or could, and waits for no answer: by its state in /proc/PID/stat (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"R"
+    except (OSError, IndexError):
+        return False
 
 
 class _Failure:
@@ -126,21 +156,22 @@ def _write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _pickled(descriptor: int, until: float) -> Iterator[object]:
+def _pickled(descriptor: int, patience: _Patience) -> Iterator[object]:
     """Objects that our own child wrote. Raises TimeoutError, and EOFError where it ended in the midst of one."""
-    while head := _read(descriptor, _SIZE.size, until):
+    while head := _read(descriptor, _SIZE.size, patience):
         (size,) = _SIZE.unpack(head)
-        yield pickle.loads(_read(descriptor, size, until))  # noqa: S301  from our own child
+        yield pickle.loads(_read(descriptor, size, patience))  # noqa: S301  from our own child
 
 
-def _read(descriptor: int, size: int, until: float) -> bytes:
+def _read(descriptor: int, size: int, patience: _Patience) -> bytes:
     data = b""
+    ready = select.poll()
+    ready.register(descriptor, select.POLLIN)
     while len(data) < size:
-        left = until - time.monotonic()
-        ready = select.poll()
-        ready.register(descriptor, select.POLLIN)
-        if left <= 0 or not ready.poll(left * 1000):
-            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        # What is there is taken, however late we are.
+        while not ready.poll((left := patience.left()) * 1000):
+            if not left:
+                raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         piece = os.read(descriptor, size - len(data))
         if not piece:
             if data:

@@ -1,11 +1,12 @@
 """A stand-in of the Messages API on loopback: enough of its streaming form for Claude Code to take a turn.
 
 What it answers is written in the prompt, between `do:` and the end of a JSON object: `{"bash": COMMAND}` has the
-client run a command, `{"agent": PROMPT}` has it start a subagent, `{"calls": [[TOOL, INPUT], ...]}` has it use these
-tools, one after the other, and `{"gate": PATH}` has the last answer wait until someone opens that named pipe for
-writing. `{"status": NUMBER}` refuses the request. `{"bash": COMMAND, "skill": WORD, "path": PATH}` has it take, once
-the command has ended, the plugin's skill whose description has that word, and run the first `harness explain` that the
-skill names, of that path. Without any, and once the results have come, it says `LAST_WORDS` and ends the turn.
+client run a command, `{"agent": PROMPT}` has it start a subagent, which is asked such an object too if that is one,
+`{"calls": [[TOOL, INPUT], ...]}` has it use these tools, one after the other, and `{"gate": PATH}` has the last answer
+wait until someone opens that named pipe for writing. `{"status": NUMBER}` refuses the request. `{"bash": COMMAND,
+"skill": WORD, "path": PATH}` has it take, once the command has ended, the plugin's skill whose description has that
+word, and run the first `harness explain` that the skill names, of that path. Without any, and once the results have
+come, it says `LAST_WORDS` and ends the turn.
 
 Each answer has other ids and another usage than every other one. The first words of its usage say less of its output
 than the last, as the service's do.
@@ -74,7 +75,8 @@ def block(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]
     elif "skill" in asked:
         call = of_skill(request, asked)
     elif "agent" in asked and not done:
-        call = "Agent", {"description": "A test", "prompt": asked["agent"], "subagent_type": "general-purpose"}
+        asked_of_it = asked["agent"] if isinstance(asked["agent"], str) else f"do:{json.dumps(asked['agent'])}"
+        call = "Agent", {"description": "A test", "prompt": asked_of_it, "subagent_type": "general-purpose"}
     elif done < len(asked.get("calls", ())):
         call = asked["calls"][done]
     if call is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.live import limits
 from harness.live.limits import in_child, items_of_child
 
 if TYPE_CHECKING:
@@ -60,3 +61,38 @@ def test_it_holds_none_of_our_streams() -> None:
     """A reader of our output, such as `| head`, does not wait for a process that hangs."""
     stream = in_child(lambda: os.fstat(1).st_rdev, 20)
     assert stream == os.stat(os.devnull).st_rdev
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its state is told by Linux alone")
+def test_one_that_is_at_work_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a busy machine, where it may not be run for a while; with a control that gives it none."""
+
+    def work() -> int:
+        began = time.process_time()
+        while time.process_time() < began + 0.8:
+            pass
+        return 1
+
+    monkeypatch.setattr(limits, "MORE_TIMES", 0)
+    with pytest.raises(TimeoutError):
+        in_child(work, 0.5)
+    monkeypatch.setattr(limits, "MORE_TIMES", 200)
+    assert in_child(work, 0.5) == 1
+
+
+def test_what_it_has_had_is_taken_however_late_one_asks() -> None:
+    reading, writing = os.pipe()
+
+    def work() -> Iterator[int]:
+        yield 1
+        yield 2
+        os.write(writing, b"x")
+        yield 3
+
+    items = items_of_child(work, 0.3)
+    assert next(items) == 1
+    os.read(reading, 1)
+    time.sleep(0.4)  # no handshake tells that time has passed
+    assert list(items) == [2, 3]
+    os.close(reading)
+    os.close(writing)
