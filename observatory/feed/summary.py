@@ -12,7 +12,7 @@ WHAT: Final = 200
 PATH: Final = 80
 """Characters of a path in it: of a longer one the middle is left out."""
 
-_PATHS: Final = frozenset({"file_path", "notebook_path", "path", "filePath", "new_cwd", "worktree_path"})
+_PATHS: Final = frozenset({"file_path", "notebook_path", "path", "filePath", "new_cwd", "worktree_path", "directory"})
 _TELLING: Final = (
     *(
         "command",
@@ -46,7 +46,11 @@ _EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "InstructionsLoaded": ("file_path", "load_reason"),
     "CwdChanged": ("new_cwd",),
     "FileChanged": ("event", "file_path"),
+    "WorktreeCreate": ("name",),
     "WorktreeRemove": ("worktree_path",),
+    "DirectoryAdded": ("directory", "source"),
+    "PreModelSwitch": ("from_model", "to_model", "source"),
+    "PostModelSwitch": ("from_model", "to_model", "source"),
 }
 _TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "Skill": ("skill", "args"),
@@ -76,6 +80,8 @@ def what(event: Mapping[str, Any]) -> str:
     if name in {"PostToolUseFailure", "PermissionDenied"}:
         why = _text(event.get("error") or event.get("reason"))
         parts = [why, about]
+    elif name == "PreSkillShellCommand":
+        parts = [about, _text(event.get("command_name"))]
     elif about:
         parts = [about]
     elif name == "PostToolBatch":

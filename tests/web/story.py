@@ -49,7 +49,7 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
         yield "PreToolUse", call
         yield (
             ("PostToolUse" if number % 15 else "PostToolUseFailure"),
-            {**call, "tool_response": {"stdout": "ok\n" * 5}},
+            {**call, "tool_response": {"stdout": "ok\n" * 5}, "duration_ms": 40 * (number + 1) ** 2},
         )
     yield "PreToolUse", {**sessions[0], "tool_name": "Bash", "tool_input": {"command": COMMANDS[0]}, "tool_use_id": "a"}
     push = {**sessions[1], "tool_name": "Bash", "tool_input": {"command": "git push --force"}, "tool_use_id": "b"}

@@ -367,6 +367,35 @@ def test_a_hundred_thousand_events_scroll_smoothly(server: ObservatoryServer, we
     assert work < 8
 
 
+def test_durations_are_those_of_the_events_that_match(server: ObservatoryServer, web: Web, page: Page) -> None:
+    hooks = server.hooks()
+    for tool, times in {"Bash": range(1, 101), "Read": (7,)}.items():
+        for number in times:
+            hooks.say("PostToolUse", session_id="s", tool_name=tool, duration_ms=number * 1000)
+    hooks.say("PostToolUse", session_id="s", tool_name="Edit")
+    page.open(web.link)
+    page.wait("return document.getElementById('count').textContent === '102'")
+
+    def shown() -> list[list[str]]:
+        page.run("document.getElementById('list').focus()")
+        page.press("d")
+        page.wait("return document.getElementById('durations').open")
+        rows = page.run(
+            """return [...document.querySelectorAll('#durations tbody tr')]
+            .map((row) => [...row.children].slice(0, 5).map((cell) => cell.textContent))"""
+        )
+        page.press(Keys.ESCAPE)
+        return list(rows)
+
+    assert shown() == [["Bash", "100", "50s", "1m35s", "1m40s"], ["Read", "1", "7.0s", "7.0s", "7.0s"]]
+    page.find("tool=read")
+    page.wait_for_rows(1)
+    assert [row[0] for row in shown()] == ["Read"]
+    page.find("tool=edit")
+    page.wait_for_rows(1)
+    assert shown() == []
+
+
 def test_the_keyboard_is_enough(server: ObservatoryServer, web: Web, page: Page) -> None:
     story.tell(server.hooks())
     page.open(web.link)
@@ -408,8 +437,11 @@ def test_everybody_can_read_it(server: ObservatoryServer, web: Web, page: Page, 
     theme = "dark" if dark else "light"
     look = "phone" if phone else "wide"
     said = []
-    for part in ("sessions", "events", "event"):
+    for part in ("sessions", "durations", "events", "event"):
+        if part == "durations":
+            page.run("document.getElementById('durations-open').click()")
         if part == "events":
+            page.run("document.getElementById('durations').close()")
             page.run("document.querySelector('[data-to=events]').click()")
         if part == "event":
             page.open_first()

@@ -113,17 +113,22 @@ export class Conversation {
     const words = `${dateAndTime(time)}, event ${number(index + 1)} of ${number(this.events.length)}`;
     this.slider.setAttribute("aria-valuetext", words);
     say(this.clock, words);
+    this.now?.classList.remove("now");
     let newest = null;
-    for (const { step, item, result, took: span } of this.items) {
-      item.hidden = step.place > place;
-      const over = step.ended !== null && step.ended <= place;
+    for (const entry of this.items) {
+      const { step, item } = entry;
+      const hidden = step.place > place, over = step.ended !== null && step.ended <= place;
+      if (!hidden && (newest === null || step.place >= newest.step.place)) newest = entry;
+      if (hidden === entry.hidden && over === entry.over) continue;
+      entry.hidden = hidden;
+      entry.over = over;
+      item.hidden = hidden;
       item.classList.toggle("failed", step.failed && over);
       item.classList.toggle("open", !over && ["tool", "agent", "turn", "wait"].includes(step.kind));
-      if (result) result.hidden = !over;
-      say(span, over ? took(step.took) : "");
-      item.classList.remove("now");
-      if (!item.hidden && (newest === null || step.place >= newest.step.place)) newest = { step, item };
+      if (entry.result) entry.result.hidden = !over;
+      say(entry.took, over ? took(step.took) : "");
     }
+    this.now = newest?.item;
     newest?.item.classList.add("now");
     newest?.item.scrollIntoView({ block: "nearest" });
   }

@@ -4,6 +4,7 @@ import { Cards, keyOf } from "./cards.js";
 import { Conversation } from "./conversation.js";
 import { $, say } from "./dom.js";
 import { Drawer } from "./drawer.js";
+import { Durations } from "./durations.js";
 import { Filters } from "./filters.js";
 import { List } from "./list.js";
 import { Notices } from "./notices.js";
@@ -22,6 +23,7 @@ const cards = new Cards((card) => {
   filters.chooseSession(card);
   cards.draw();
 });
+const durations = new Durations(store);
 const notices = new Notices((card) => keyOf(card.host, card.uid, card.session));
 const pulse = new Pulse(store, (from, until) => {
   const hits = store.hits;
@@ -198,7 +200,7 @@ $("help-open").addEventListener("click", () => $("help").showModal());
 for (const button of document.querySelectorAll("[data-to]")) button.addEventListener("click", () => show(button.dataset.to));
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || $("help").open || conversation.isOpen) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || $("help").open || conversation.isOpen || durations.isOpen) return;
   const writing = event.target.matches("input, select, textarea");
   if (event.key === "Escape") {
     if (writing) event.target.blur();
@@ -213,6 +215,7 @@ document.addEventListener("keydown", (event) => {
     "g": () => { list.toNewest(); list.select(0); },
     "?": () => $("help").showModal(),
     "c": () => { const row = list.move(0); if (row) talk(row); },
+    "d": () => durations.open(),
     "j": () => step(1),
     "k": () => step(-1),
   };

@@ -48,6 +48,61 @@ def test_an_event_is_summed_up_by_what_one_would_ask_about(event: str, fields: d
     assert what({"_event": event, **fields}) == says
 
 
+USE = {**BASH, "tool_use_id": "u"}
+SWITCH = {"from_model": "a", "to_model": "b", "requested_model": None, "source": "picker", "context_tokens": 9}
+TASK = {"task_id": "1", "task_subject": "Tidy", "task_description": "all of it", "team_name": "t"}
+OF_THE_CLIENT: dict[str, tuple[dict[str, Any], str]] = {
+    "PreToolUse": (USE, "npm test"),
+    "PostToolUse": ({**USE, "tool_response": {"stdout": "ok"}, "duration_ms": 5}, "npm test"),
+    "PostToolUseFailure": ({**USE, "error": "Exit code 1", "is_interrupt": False}, "Exit code 1 \u00b7 npm test"),
+    "PostToolBatch": ({"tool_calls": [USE]}, "Bash"),
+    "PermissionRequest": ({**USE, "permission_suggestions": []}, "npm test"),
+    "PermissionDenied": ({**USE, "reason": "no"}, "no \u00b7 npm test"),
+    "PreSkillShellCommand": ({**USE, "command_name": "deploy", "invoked_by": "user"}, "npm test \u00b7 deploy"),
+    "Notification": ({"message": "Look", "title": "t", "notification_type": "idle_prompt"}, "Look"),
+    "UserPromptSubmit": ({"prompt": "go", "source": "user", "session_title": "t"}, "go"),
+    "UserPromptExpansion": (
+        {"expansion_type": "slash_command", "command_name": "review", "command_args": "7"},
+        "review \u00b7 7",
+    ),
+    "SessionStart": ({"source": "resume", "model": "m", "session_title": "t"}, "resume \u00b7 m"),
+    "SessionEnd": ({"reason": "logout"}, "logout"),
+    "Setup": ({"trigger": "init"}, "init"),
+    "Stop": ({"stop_hook_active": False, "last_assistant_message": "Done.", "background_tasks": []}, "Done."),
+    "StopFailure": ({"error": "rate_limit", "error_details": "429"}, "rate_limit \u00b7 429"),
+    "SubagentStart": ({"agent_id": "1", "agent_type": "Plan"}, "Plan"),
+    "SubagentStop": (
+        {"agent_type": "Plan", "agent_transcript_path": "/t", "last_assistant_message": "x"},
+        "Plan \u00b7 x",
+    ),
+    "PreCompact": ({"trigger": "manual", "custom_instructions": "short"}, "manual \u00b7 short"),
+    "PostCompact": ({"trigger": "auto", "compact_summary": "All."}, "auto \u00b7 All."),
+    "PreModelSwitch": (SWITCH, "a \u00b7 b \u00b7 picker"),
+    "PostModelSwitch": (SWITCH, "a \u00b7 b \u00b7 picker"),
+    "TeammateIdle": ({"teammate_name": "ann", "team_name": "t"}, "ann"),
+    "TaskCreated": (TASK, "Tidy"),
+    "TaskCompleted": (TASK, "Tidy"),
+    "Elicitation": ({"mcp_server_name": "git", "message": "Which?", "mode": "form"}, "git \u00b7 Which?"),
+    "ElicitationResult": ({"mcp_server_name": "git", "action": "decline"}, "git \u00b7 decline"),
+    "ConfigChange": ({"source": "user_settings", "file_path": "/s"}, "user_settings \u00b7 /s"),
+    "InstructionsLoaded": ({"file_path": "/c", "memory_type": "User", "load_reason": "include"}, "/c \u00b7 include"),
+    "WorktreeCreate": ({"name": "fix"}, "fix"),
+    "WorktreeRemove": ({"worktree_path": "/w"}, "/w"),
+    "CwdChanged": ({"old_cwd": "/a", "new_cwd": "/b"}, "/b"),
+    "FileChanged": ({"file_path": "/f", "event": "add"}, "add \u00b7 /f"),
+    "DirectoryAdded": ({"directory": "/d", "source": "slash_command"}, "/d \u00b7 slash_command"),
+    "MessageDisplay": ({"turn_id": "1", "message_id": "2", "index": 0, "final": True, "delta": "Hello"}, "Hello"),
+}
+"""What the client sends with each event beside what every event has, by its own schemas (2.1.332)."""
+
+
+@pytest.mark.parametrize("event", event_names.ALL)
+def test_every_event_of_the_client_says_what_it_is_about(event: str) -> None:
+    common = {"session_id": "s", "transcript_path": "/t", "cwd": "/p", "permission_mode": "default"}
+    fields, says = OF_THE_CLIENT[event]
+    assert what({"_event": event, "hook_event_name": event, **common, "agent_id": "a", **fields}) == says
+
+
 @pytest.mark.parametrize("event", event_names.ALL)
 def test_no_summary_is_long_and_none_fails_whatever_is_in_it(event: str) -> None:
     odd = ("x" * 10_000, 7, [{"question": 3}, 4], {"a": {"b": 1}}, None, True)
