@@ -11,3 +11,5 @@ myst_heading_anchors = 4
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 suppress_warnings = ["misc.highlighting_failure"]
+html_static_path = ["static"]
+html_css_files = ["site.css"]
