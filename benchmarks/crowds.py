@@ -233,7 +233,8 @@ def users(directory: Path, events: int) -> None:
             first = together(subject, 1, work)
             load = together(subject, 1, partial(work, each=events))
             asked = sorted(ask_as(100_000 + count // 2, subject.path, events // count + 1) for _ in range(20))
-            begun = f"{first.cpu / first.events * 1e6:.0f}"
+            # The processor's time is counted in hundredths of a second.
+            begun = f"{first.cpu / first.events * 1e6:.0f}" if count >= 1000 else ""
             rows.append((f"{count:,}", begun, *load.shown(), f"{asked[10]:.1f}", f"{memory_mb(subject):.0f}"))
     headings = ("users", "first, cpu us", *LOAD, "one's own, ms", "peak MB")
     shown(headings, rows, f"users: each one's first event, and {events:,} more of all in turn")

@@ -297,6 +297,8 @@ def main() -> int:
             for file in directory.glob("grown.db*"):
                 file.unlink()
             steps.append(measured(load, directory, size, options))
+            note("")
+            print(steps[-1], file=sys.stderr)  # the next one takes ten times as long, and may be broken off
         ends = [*retention(directory, sizes[-1]), *compaction(directory)]
     note("")
     headings = ("events", "MB", "bytes each", "start ms", "page ms", "events/s", "cpu us", "peak MB")

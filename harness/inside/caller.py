@@ -1,4 +1,4 @@
-"""A caller that stays alive inside a place and sends HTTP requests.
+"""A caller inside a place, which sends HTTP requests: one, or as many as it is told to.
 
 Each line on standard input is a `CallOrder`; each line on standard output, a `CallReport`, says what happened.
 """
@@ -15,11 +15,14 @@ from harness.inside import credentials, errnos
 if TYPE_CHECKING:
     from typing import Any
 
-    from harness.inside.messages import CallReport
+    from harness.inside.messages import CallOrder, CallReport
 
 
-def main() -> None:
-    """Call until there are no more orders."""
+def main(order: CallOrder | None = None) -> None:
+    """Call as this order says, else until there are no more orders on standard input."""
+    if order is not None:
+        print(json.dumps(call(**order)))
+        return
     for line in sys.stdin:
         print(json.dumps(call(**json.loads(line))), flush=True)
 

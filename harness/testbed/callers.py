@@ -1,4 +1,8 @@
-"""The users of a world as living processes that send HTTP requests and say who they are."""
+"""The users of a world as processes that send HTTP requests and say who they are.
+
+Each request is a process of its own, forked by one that root has in the place; that costs a tenth of starting a Python.
+A user who is to have certain capabilities, or is confined, is a Python that the place itself starts, and stays alive.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.engines import bundle
-from harness.engines.encoding import decode_credentials
+from harness.engines.encoding import decode_credentials, encode_principal
+from harness.testbed.probing import Attendant, ProbeError
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +21,11 @@ if TYPE_CHECKING:
 
     from harness.engines.protocol import Credentials, Place, Process
     from harness.inside.messages import CallOrder, CallReport
-    from harness.world import World
+    from harness.world import Principal, World
+
+PROGRAM = "harness.inside.caller"
+SECONDS = 10.0
+"""For one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +41,46 @@ class Call:
 
 
 class Callers:
-    """One process for each user of a world, started when first needed. A context manager."""
+    """The users of the world of a place. What they need is started when first needed. A context manager."""
 
     def __init__(self, place: Place, world: World) -> None:
         self._place = place
         self._world = world
+        self._attendant: Attendant | None = None
         self._living: dict[str, Process] = {}
 
     def call(
         self, user: str, to: str | tuple[str, int], body: Mapping[str, Any], target: str = "/hook?event=Probe"
     ) -> Call:
         """Let a user POST a JSON object to a socket's path or to a host and port."""
-        if user not in self._living:
-            self._living[user] = self._place.start(bundle.COMMAND, self._world.principal(user))
-            self._living[user].send(bundle.delivery("harness.inside.caller"))
-        process = self._living[user]
         order: CallOrder = {"to": to if isinstance(to, str) else list(to), "target": target, "body": dict(body)}
-        process.send(json.dumps(order) + "\n")
-        report: CallReport = json.loads(process.read_line())
+        who = self._world.principal(user)
+        forked = who.capabilities is None and who.confined is None
+        report: CallReport = json.loads(self._forked(who, order) if forked else self._said(user, who, order))
         return Call(report["outcome"], report["status"], decode_credentials(report["process"]))
+
+    def _forked(self, who: Principal, order: CallOrder) -> str:
+        self._attendant = self._attendant or Attendant(self._place)
+        person = None if who == ROOT else encode_principal(who)
+        carried = self._attendant.carry_out(PROGRAM, {"order": order}, person, SECONDS)
+        if carried["status"] != 0:
+            raise ProbeError(f"a request could not be made: {carried['error']}")
+        return carried["output"]
+
+    def _said(self, user: str, who: Principal, order: CallOrder) -> str:
+        if user not in self._living:
+            self._living[user] = self._place.start(bundle.COMMAND, who)
+            self._living[user].send(bundle.delivery(PROGRAM))
+        process = self._living[user]
+        process.send(json.dumps(order) + "\n")
+        return process.read_line(timeout=SECONDS)
 
     def close(self) -> None:
         """End the processes."""
+        if self._attendant is not None:
+            self._attendant.process.close_input()
+            self._attendant.process.wait()
+            self._attendant = None
         while self._living:
             _, process = self._living.popitem()
             process.close_input()

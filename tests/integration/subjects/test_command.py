@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from harness.cli.main import main
 from tests.helpers.outputs import wrong
 
 if TYPE_CHECKING:
@@ -57,8 +60,9 @@ def test_a_server_that_does_not_start_is_said_to_be_one_and_why(engine: Engine) 
     assert "Traceback" not in done.stderr
 
 
-def test_what_makes_no_sense_is_refused_with_a_sentence(engine: Engine) -> None:
-    for words, sentence in (
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
         (("postgres",), "there is no subject named 'postgres'"),
         (("--", "sleep", "1"), "write {socket} where its path belongs"),
         (("--only", "modes", "observatory"), "there is no check named 'modes'"),
@@ -69,18 +73,31 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(engine: Engine) -> None:
         (("--speaks", "gopher", "--", *PERL), "no dialect is named 'gopher'"),
         (
             ("--speaks", "http", "observatory"),
-            "observatory has options of its own; --speaks is for a command of your own",
+            "observatory is started with options of its own; --speaks is for a command of your own",
         ),
         (("--stop", "SIGNOTHING", "--", *PERL), "there is no signal 'SIGNOTHING'"),
         (("--html", "/missing/x.html", "observatory"), "/missing/x.html can't be written: No such file or directory"),
         (("--baseline", "/missing/x.json", "observatory"), "the baseline /missing/x.json can't be read"),
         (("nosuch.toml",), "nosuch.toml can't be read: No such file or directory"),
-        (("--", "no-such-program", "{socket}"), "there is no program no-such-program, neither in the place nor"),
-    ):
-        done = check(engine, *words)
-        assert done.returncode == 2, words
-        assert sentence in done.stderr
-        assert "Traceback" not in done.stderr
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(
+    first_engine: Engine, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    try:
+        status: object = main(["check", "--engine", first_engine.name, *words])
+    except SystemExit as ended:
+        status = ended.code
+    said = " ".join(capsys.readouterr().err.split())  # it may be in lines as long as those of a terminal
+    assert status == 2
+    assert sentence in said
+
+
+def test_a_program_that_is_nowhere_is_refused_with_a_sentence(engine: Engine) -> None:
+    done = check(engine, "--", "no-such-program", "{socket}")
+    assert done.returncode == 2
+    assert "there is no program no-such-program, neither in the place nor" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(engine: Engine, tmp_path: Path) -> None:
