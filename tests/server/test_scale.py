@@ -53,7 +53,9 @@ def test_a_database_grows_is_asked_grows_old_and_is_compacted(
         *("deleted", "a hook meanwhile", "given back to the disk", "a hook meanwhile", "compacted"),
     ]
     assert float(found[1][1]) > float(found[0][1])
-    assert found[4][1].startswith("2,000 events in ")
+    assert found[4][1].startswith("4,000 events in ")
+    given, _, before = found[6][1].partition(" MB")[0].partition(" of ")
+    assert 0 < int(given) < int(before)
     assert len([line for line in said.splitlines() if "█" in line]) == 2 * 9
     assert list(tmp_path.iterdir()) == []
 
