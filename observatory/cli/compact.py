@@ -18,9 +18,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "compact",
         help="make a database's file as small as what is in it",
-        description="Rewrite a database without what was deleted, while no server uses it. That needs as much free "
-        "space again. A server with --retain or --max-size gives back the space of deleted events by itself, in a "
-        "database of an earlier version only after this command.",
+        description="Rewrite a database without what was deleted, while no server uses it. That needs twice its "
+        "size of free space. A server with --retain or --max-size gives back the space of deleted events by itself, in "
+        "a database of an earlier version only after this command.",
     )
     parser.add_argument("--database", metavar="PATH", help="the database (default: as `serve` finds it)")
     parser.add_argument("--socket", metavar="PATH", help="the socket of the server whose database it is")

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def compact(path: Path) -> tuple[int, int]:
     """Write a database anew without what is free in it: the bytes of its files before and afterwards.
 
-    From then on it gives back what is deleted, also if an earlier version made it. While it is written there are two of
-    it, the other one in the same directory without a name. A kill leaves it as it was. Raises ObservatoryError.
+    From then on it gives back what is deleted, also if an earlier version made it. While it is written there are three
+    of it: one in the same directory without a name, and one in the write-ahead log. A kill leaves it as it was. Raises
+    ObservatoryError.
     """
     if not path.exists():
         raise ObservatoryError(f"there is no database {path}: say which by --database", ExitStatus.FAILED)

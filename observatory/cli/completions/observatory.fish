@@ -273,7 +273,7 @@ complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l client 
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l global -d 'all sessions of this user: settings.json in $CLAUDE_CONFIG_DIR, else in ~/.claude'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l project -d 'sessions in the current directory: .claude/settings.json'
 complete -c observatory -n '_shtab_observatory_using uninstall-hooks' -l dry-run -d 'print the change, and change nothing'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a compact -d 'Rewrite a database without what was deleted, while no server uses it. That needs as much free space again. A server with --retain or --max-size gives back the space of deleted events by itself, in a database of an earlier version only after this command.'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a compact -d 'Rewrite a database without what was deleted, while no server uses it. That needs twice its size of free space. A server with --retain or --max-size gives back the space of deleted events by itself, in a database of an earlier version only after this command.'
 complete -c observatory -n '_shtab_observatory_using compact' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using compact' -l database -x -d 'the database (default: as `serve` finds it)'
 complete -c observatory -n '_shtab_observatory_using compact' -l socket -x -d 'the socket of the server whose database it is'

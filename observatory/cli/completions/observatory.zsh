@@ -11,7 +11,7 @@
 _shtab_observatory_commands() {
   local _commands=(
     commands:'Show the commands that agents have run, how long each took, and whether it failed. Shows the events that you may see, oldest first.'
-    compact:'Rewrite a database without what was deleted, while no server uses it. That needs as much free space again. A server with --retain or --max-size gives back the space of deleted events by itself, in a database of an earlier version only after this command.'
+    compact:'Rewrite a database without what was deleted, while no server uses it. That needs twice its size of free space. A server with --retain or --max-size gives back the space of deleted events by itself, in a database of an earlier version only after this command.'
     completion:'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
     cost:'Add up the tokens of Claude Code'"'"'s transcripts, and what they cost: input, output, cache writes for 5 minutes and for an hour, and cache reads. Reads, with your own rights, the transcripts in your own ~/.claude (or $CLAUDE_CONFIG_DIR), and those that the events of a server name. Each answer of a model counts once; the price of a model that is not known is not guessed.'
     doctor:'Check that events of your sessions reach the server: the socket, its owner and who can reach it, the directories above it, the server, curl, the hooks of all layers of settings, and an event that is sent with a hook'"'"'s command. Each line is `ok`, or says what to do.'
