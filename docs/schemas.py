@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from harness.subjects import description
-from harness.world import model, validation
+from harness.world import model, profile, validation
 
 DOCS = Path(__file__).parent
 MODE = {"type": "string", "pattern": "^[0-7]{1,4}$"}
@@ -52,7 +52,13 @@ def _confinement() -> dict[str, Any]:
     refusals = {"enum": sorted(validation.REFUSALS)}
     calls = _object(dict.fromkeys(get_args(model.FilteredCall), refusals), [])
     rights = {"type": "array", "items": {"enum": list(get_args(model.LandlockRight))}}
-    return _object({"seccomp": calls, "landlock": rights}, [])
+    rules = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{_named_by_number(profile.RULE.pattern)})$"}}
+    return _object({"seccomp": calls, "landlock": rights, "apparmor": rules}, [])
+
+
+def _named_by_number(pattern: str) -> str:
+    """A pattern as JSON Schemas have them (ECMA 262): without Python's names for groups."""
+    return re.sub(r"\?P<\w+>", "?:", pattern)
 
 
 def subject() -> dict[str, Any]:

@@ -100,7 +100,11 @@ def encode_principal(principal: Principal) -> EncodedPrincipal:
         "capabilities": None if capabilities is None else sorted(capabilities),
         "confined": None
         if confined is None
-        else {"seccomp": {**dict(confined.seccomp)}, "landlock": sorted(confined.landlock)},
+        else {
+            "seccomp": {**dict(confined.seccomp)},
+            "landlock": sorted(confined.landlock),
+            "apparmor": None if confined.apparmor is None else list(confined.apparmor),
+        },
     }
 
 

@@ -49,11 +49,17 @@ class _Ids(TypedDict):
     groups: list[int]
 
 
-class EncodedConfinement(TypedDict):
-    """Calls that a filter refuses, each with the name of an errno; and what a Landlock domain takes away."""
-
+class _Confinement(TypedDict):
     seccomp: dict[str, str]
     landlock: list[str]
+
+
+class EncodedConfinement(_Confinement, total=False):
+    """Calls that a filter refuses, each with the name of an errno; what a Landlock domain takes away; and the rules of
+    an AppArmor profile, None without one.
+    """
+
+    apparmor: list[str] | None
 
 
 class EncodedPrincipal(_Ids, total=False):

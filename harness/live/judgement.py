@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from harness.live import sandbox
 from harness.live.advice import Advice, advise, after_login, lacking, renewals
+from harness.live.denials import denials
 from harness.live.elsewhere import elsewhere
-from harness.live.layers import Found, layer_states
+from harness.live.layers import Found, ask, layer_states
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
@@ -28,6 +29,8 @@ MOST: Final = 32
 """How many are looked for: more than any path has that is not made to have many."""
 BY_THE_SOCKET: Final = frozenset({"ok", "EPROTOTYPE", "EADDRINUSE"})
 """Outcomes that are taken from the socket itself, after all permissions: another socket there, or none, turns them."""
+_RECORDED: Final[frozenset[Layer]] = frozenset({"SELinux", "AppArmor", "Landlock"})
+"""Modules that have denials recorded."""
 SIGHT: Final = "run this as root, or with CAP_DAC_READ_SEARCH alone"
 """What shows all paths; the manual says how it is given to one run."""
 _LOOKED_AT: Final[tuple[Layer, ...]] = ("path", "inode flags", "socket")
@@ -83,7 +86,9 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
     boxed = sandbox.obstacles(actor, scene.attempt.operation, scene.attempt.path, scene.way)
-    scene = replace(scene, obstacles=(*scene.obstacles, *boxed))
+    answers = ask(actor, scene)
+    asked = (obstacle for answer in answers for obstacle in answer.obstacles)
+    scene = replace(scene, obstacles=(*scene.obstacles, *boxed, *asked))
     decision, obstacle = _first(actor, scene, rules)
     seen = {"/", *(node.path for node in scene.world.nodes)}
     conclusive = obstacle is not None or scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
@@ -115,6 +120,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         for path in passed
     ]
     chain = _chain(actor, scene, rules)
+    states = layer_states(actor, scene, _found(chain), answers)
     if conclusive and decision.outcome != "ok":
         waiting = chain.refusals[1 : 1 + DEPTH]
         decision = _with_what_helps_behind(decision, waiting)
@@ -132,6 +138,8 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         found = list(elsewhere(actor, scene, decision))
         held_elsewhere = bool(found) and scene.attempt.path.startswith("@")
         notes += found
+    if actor.process is not None and any(state.active and state.layer in _RECORDED for state in states):
+        notes += denials(actor.pid, scene.attempt.path)
     tellable = not scene.modeless and all(one.process is None for one in scene.components.values())
     advice = advise(actor, scene, decision, remedies) if conclusive else Advice()
     return Judgement(
@@ -142,7 +150,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         advice,
         tellable,
         held_elsewhere,
-        layer_states(actor, scene, _found(chain)),
+        states,
     )
 
 
@@ -153,8 +161,12 @@ def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle
     place = places.get(decision.at, len(places))
     if decision.outcome == "EINVAL" or decision.layer == "seccomp" or len(scene.attempt.path) >= rules.path_max:
         place = -1  # the path itself, before anything is looked up
+    for obstacle in scene.obstacles:
+        if obstacle.first and decision.layer != "seccomp":
+            return _refusal(obstacle, decision), obstacle
     for obstacle in sorted(scene.obstacles, key=lambda one: places.get(one.at, len(places))):
-        earlier = places.get(obstacle.at, len(places)) <= place
+        here = places.get(obstacle.at, len(places))
+        earlier = here < place or (here == place and (not obstacle.behind or decision.layer == "socket"))
         if obstacle.behind_search and obstacle.at == decision.at and decision.needs == "x":
             continue
         if decision.outcome == "ok" or (earlier and not obstacle.last):

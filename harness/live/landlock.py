@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
 from harness.live.kernel_text import read_lines
-from harness.live.layer_state import LayerState, inactive
+from harness.live.layer_state import Answer, LayerState, inactive
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +30,12 @@ LANDLOCK_ACCESS_FS_RESOLVE_UNIX).
 """
 
 
-def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerState:
+def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer:
+    """What it has to say."""
+    return Answer(_state(actor, scene, active))
+
+
+def _state(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerState:
     """What Landlock has to say."""
     del active  # it tells by itself
     abi = landlock_abi()

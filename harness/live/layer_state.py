@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from harness.live.obstacle import Obstacle
     from harness.oracle import Layer
 
 State = Literal["passed", "refused", "not looked at"]
@@ -26,6 +27,14 @@ class LayerState:
     look: str = ""
     decides: bool = True
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One module's answer to an attempt: what it refuses, and its state where that is nothing."""
+
+    state: LayerState | None
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 def inactive(layer: Layer) -> LayerState:

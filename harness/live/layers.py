@@ -14,9 +14,10 @@ from harness.live.layer_state import LayerState
 from harness.live.security_modules import active_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
+    from harness.live.layer_state import Answer
     from harness.live.scene import Scene
     from harness.oracle import Layer
     from harness.world import Operation
@@ -63,18 +64,24 @@ class Found:
     look: str = ""
 
 
-def layer_states(actor: Actor, scene: Scene, found: Found) -> tuple[LayerState, ...]:
+def ask(actor: Actor, scene: Scene) -> tuple[Answer, ...]:
+    """What the security modules say."""
+    active = active_modules()
+    return tuple(module.answer(actor, scene, active) for module in (selinux, apparmor, landlock, other_modules))
+
+
+def layer_states(actor: Actor, scene: Scene, found: Found, answers: Sequence[Answer]) -> tuple[LayerState, ...]:
     """Each layer that has a say in what is wanted, in the kernel's order."""
     operation, abstract = scene.attempt.operation, scene.attempt.path.startswith("@")
     order = ORDER if operation == "connect" or abstract else ORDER_OF_NAMES
-    states = {state.layer: state for state in _states(actor, scene, found)}
+    states = {state.layer: state for state in _states(actor, scene, found, answers)}
     return tuple(states[layer] for layer in order if layer in states and not (abstract and layer in _OF_PATHS))
 
 
 _OF_PATHS: Final[frozenset[Layer]] = frozenset({"path", "inode flags"})
 
 
-def _states(actor: Actor, scene: Scene, found: Found) -> Iterator[LayerState]:
+def _states(actor: Actor, scene: Scene, found: Found, answers: Sequence[Answer]) -> Iterator[LayerState]:
     operation = scene.attempt.operation
     own: tuple[Layer, ...] = ("path", "inode flags", "socket")
     for layer in own:
@@ -85,11 +92,12 @@ def _states(actor: Actor, scene: Scene, found: Found) -> Iterator[LayerState]:
         else:
             yield LayerState(layer, "passed")
     yield _filter(actor, operation, found)
-    active = active_modules()
-    for module in (selinux, apparmor, landlock, other_modules):
-        answer = module.answer(actor, scene, active)
-        if answer is not None:
-            yield answer
+    for answer in answers:
+        if answer.obstacles:
+            refusal = answer.obstacles[0]
+            yield LayerState(refusal.layer, "refused", f"{refusal.outcome} at {refusal.at}: {refusal.why}")
+        elif answer.state is not None:
+            yield answer.state
 
 
 def _filter(actor: Actor, operation: Operation, found: Found) -> LayerState:

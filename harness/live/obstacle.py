@@ -15,7 +15,8 @@ class Obstacle:
 
     `outcome` is an errno's name, or None where the answer is not known. `why` is a sentence. `changes` would turn it.
     `last` says that it counts only where nothing else refuses; else it comes before the permissions of its component,
-    or with `behind_search` before those but search. `layer` is what refuses.
+    or with `behind_search` before those but search. `first`: it comes before anything is looked
+    up; `behind`: after the permissions of its component. `layer` is what refuses.
     """
 
     at: str
@@ -24,4 +25,6 @@ class Obstacle:
     changes: tuple[Change, ...] = ()
     last: bool = False
     behind_search: bool = False
+    first: bool = False
+    behind: bool = False
     layer: Layer = "path"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
-from harness.live.layer_state import LayerState
+from harness.live.layer_state import Answer, LayerState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,12 @@ LSM_PROGRAM: Final = 29
 _MOST: Final = 10_000
 
 
-def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerState | None:
+def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer:
+    """What they are, where any is active."""
+    return Answer(_state(actor, scene, active))
+
+
+def _state(actor: Actor, scene: Scene, active: Collection[str] | None) -> LayerState | None:
     """What they are, where any is active."""
     del actor, scene
     if active is None:

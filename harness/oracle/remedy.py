@@ -173,6 +173,7 @@ def _served(system: FileSystem) -> FileSystem:
 _RELEASES: Mapping[Layer, str] = {
     "seccomp": "without that filter, or let it allow the call (RestrictAddressFamilies=, SystemCallFilter= of a unit)",
     "Landlock": "outside of that domain",
+    "AppArmor": "without that profile, or let it have the rule",
 }
 """How somebody comes out of what holds them."""
 

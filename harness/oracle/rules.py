@@ -29,7 +29,14 @@ StepName = Literal[
     "allowed_call",
     "may_make_sockets",
     "within_domain",
+    "may_resolve_sockets",
     "may_move_sockets",
+    "profile_makes_sockets",
+    "profile_connects",
+    "profile_makes",
+    "profile_takes",
+    "profile_moves",
+    "profile_changes",
     "address",
     "length",
     "follow",
@@ -112,6 +119,13 @@ LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
         "may_make_sockets": "Landlock",
         "within_domain": "Landlock",
         "may_move_sockets": "Landlock",
+        "may_resolve_sockets": "Landlock",
+        "profile_makes_sockets": "AppArmor",
+        "profile_connects": "AppArmor",
+        "profile_makes": "AppArmor",
+        "profile_takes": "AppArmor",
+        "profile_moves": "AppArmor",
+        "profile_changes": "AppArmor",
         "is_socket": "socket",
         "is_open": "socket",
         "same_type": "socket",
@@ -144,8 +158,8 @@ class Rules:
     `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is whose group
     a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it whole.
     `own_users`: in a user namespace other than the machine's, where a process has no capability of those that are asked
-    for there. `joining` is the command by which a user joins a group. `errors` are the errno names that differ from
-    POSIX's, by operation: `connect ENOTSOCK`.
+    for there. `profiles_of_peers`: AppArmor asks about connections to named sockets. `joining` is the command by which
+    a user joins a group. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
     """
 
     name: str
@@ -164,6 +178,7 @@ class Rules:
     protected_regular: int = 0
     protected_fifos: int = 0
     own_users: bool = False
+    profiles_of_peers: bool = False
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
     joining: str = "usermod -aG {group} {user}"
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -183,22 +198,35 @@ _OVERRIDES: Final = (
 )
 """fs/namei.c, `generic_permission`; capabilities(7)."""
 
+_MODULES: Final = frozenset({"Landlock", "AppArmor"})
 LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
         "connect": (
             "allowed_call",
+            "profile_makes_sockets",  # net/socket.c, `__sock_create`: security_socket_create()
             "address",
             "follow",
             "write",
             "is_socket",
             "is_open",
             "same_type",
+            "may_resolve_sockets",  # net/unix/af_unix.c, `unix_find_bsd`: security_unix_find(), since Linux 7.1
             "is_listening",
             "has_room",
+            "profile_connects",  # `unix_stream_connect`, `unix_dgram_connect`: the modules' hooks on both ends
         ),
-        "connect abstract": ("allowed_call", "address", "known", "is_listening", "has_room", "within_domain"),
+        "connect abstract": (
+            "allowed_call",
+            "profile_makes_sockets",
+            "address",
+            "known",
+            "is_listening",
+            "has_room",
+            "within_domain",
+        ),
         "bind": (
             "allowed_call",
+            "profile_makes_sockets",
             "address",
             "parent",
             "free_name",
@@ -208,10 +236,11 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "no_closing_slash",
             "writable_mount",
             "may_make_sockets",  # net/unix/af_unix.c, `unix_bind_bsd`: security_path_mknod() before vfs_mknod()
+            "profile_makes",
             "may_create",
             "create",
         ),
-        "bind abstract": ("allowed_call", "address", "unclaimed"),
+        "bind abstract": ("allowed_call", "profile_makes_sockets", "address", "unclaimed"),
         "unlink": (
             "allowed_call",
             "length",
@@ -222,6 +251,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "entry_length",
             "present",
             "no_slash_on_it",
+            "profile_takes",  # fs/namei.c, `do_unlinkat`: security_path_unlink() before vfs_unlink()
             "may_delete",
             "names_may_go",
             "not_sticky",
@@ -247,6 +277,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "not_into_itself",
             "not_over_an_ancestor",
             "may_move_sockets",  # fs/namei.c, `do_renameat2`: security_path_rename() before vfs_rename()
+            "profile_moves",
             "unless_the_same",
             "may_delete",
             "names_may_go",
@@ -266,6 +297,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "follow",
             "writable_mount_of_it",
             "let_in",
+            "profile_changes",  # fs/open.c, `chmod_common`: security_path_chmod() before notify_change()
             "unflagged",
             "ownership",
             "change_mode",
@@ -331,7 +363,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
 )
 
 
-_LINUX_ALONE: Final = frozenset({"allowed_call", "may_make_sockets", "within_domain", "may_move_sockets"})
+_LINUX_ALONE: Final = frozenset({"allowed_call", *(step for step, layer in LAYERS.items() if layer in _MODULES)})
 _BSD_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
         **{
@@ -456,7 +488,8 @@ def linux(sysctls: Mapping[str, int] | None = None, release: str = "", *, own_us
     """Linux with the sysctls of a place (`fs.protected_symlinks` and its like); what is absent counts as 0.
 
     `release` is the kernel's, such as `6.1.0-40-amd64`; without one it is taken to be a recent one. `own_users`: in a
-    user namespace of its own.
+    user namespace of its own. `apparmor.af_unix` among the sysctls is AppArmor's feature of that name: whether its
+    profiles are asked about connections.
     """
     sysctls = sysctls or {}
     return Rules(
@@ -472,6 +505,7 @@ def linux(sysctls: Mapping[str, int] | None = None, release: str = "", *, own_us
         protected_regular=sysctls.get("fs.protected_regular", 0),
         protected_fifos=sysctls.get("fs.protected_fifos", 0),
         own_users=own_users,
+        profiles_of_peers=bool(sysctls.get("apparmor.af_unix", 0)),
     )
 
 

@@ -27,7 +27,7 @@ Operation = Literal[
     "truncate",
 ]
 FilteredCall = Literal["socket", "connect", "bind", "unlink", "rename", "chmod"]
-LandlockRight = Literal["abstract", "bind"]
+LandlockRight = Literal["abstract", "bind", "resolve"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
 SocketState = Literal["listening", "full", "bound", "stale"]
 """listening: accepts; full: listens, and its queue takes nobody else; bound: an open socket on which nobody called
@@ -70,11 +70,14 @@ class Confinement:
     `seccomp`: the calls that its filter of system calls refuses, each with an errno's name, sorted. A call is named by
     the operation that it is for, in whatever form; `socket` is the making of a Unix socket. `landlock`: what its
     Landlock domain takes away: `abstract` connections to sockets of processes outside of the domain (ABI 6, Linux
-    6.12), and `bind`, new sockets in the file system (LANDLOCK_ACCESS_FS_MAKE_SOCK, ABI 1).
+    6.12), `bind`, new sockets in the file system (LANDLOCK_ACCESS_FS_MAKE_SOCK, ABI 1), and `resolve`, connections to
+    sockets in the file system that processes outside have made (LANDLOCK_ACCESS_FS_RESOLVE_UNIX, ABI 9, Linux 7.1).
+    `apparmor`: the rules of its AppArmor profile (`harness.world.profile`), sorted; None without one.
     """
 
     seccomp: tuple[tuple[FilteredCall, str], ...] = ()
     landlock: frozenset[LandlockRight] = frozenset()
+    apparmor: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,11 +251,16 @@ def _confinement(table: _Table, key: str, value: object) -> Confinement:
     confinement = Confinement(
         seccomp=tuple(sorted((call, calls.take(call, _text)) for call in _CALLS if call in calls.items)),
         landlock=frozenset(confined.take("landlock", _list_of(_one_of(LandlockRight)), ())),
+        apparmor=confined.take("apparmor", _profile, None),
     )
     calls.asked.update(_CALLS)
     calls.nothing_else()
     confined.nothing_else()
     return confinement
+
+
+def _profile(table: _Table, key: str, value: object) -> tuple[str, ...] | None:
+    return tuple(sorted(_list_of(_text)(table, key, value)))
 
 
 def _node(table: _Table) -> Node:
@@ -382,7 +387,8 @@ def _user_items(user: User) -> dict[str, object]:
 
 def _confinement_items(confined: Confinement) -> dict[str, object]:
     items: dict[str, object] = {"seccomp": dict(confined.seccomp), "landlock": sorted(confined.landlock)}
-    return {key: value for key, value in items.items() if value}
+    items = {key: value for key, value in items.items() if value}
+    return items if confined.apparmor is None else {**items, "apparmor": list(confined.apparmor)}
 
 
 def _node_items(node: Node) -> dict[str, object]:

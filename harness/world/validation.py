@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Final
 from harness.world.model import ALLOW_OTHER, User, World
 from harness.world.operations import OPERATIONS
 from harness.world.placement import Tree, no_node_path, no_path, placed
+from harness.world.profile import RULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.world.model import AclEntry, Attempt, Node
 
+PROFILED: Final = frozenset({"connect", "bind", "unlink", "rename", "chmod", "stat", "readlink"})
+"""What a user with an AppArmor profile may try in a world."""
 KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
 
@@ -152,6 +155,12 @@ def _users(world: World) -> Iterator[Problem]:
                 yield Problem(
                     (*where, "confined", "seccomp", call), f"{outcome!r} is none of {', '.join(sorted(REFUSALS))}"
                 )
+        for rule in () if user.confined is None else user.confined.apparmor or ():
+            if not RULE.fullmatch(rule):
+                yield Problem(
+                    (*where, "confined", "apparmor"),
+                    f"{rule!r} is no rule of a world: 'network unix', '/run/app/** w' or 'deny /run/app/s w'",
+                )
 
 
 def _known_group(world: World, group: str | int) -> Iterator[str]:
@@ -179,6 +188,11 @@ def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[
             "path",
             f"{attempt.operation} can't reach an abstract name (@...); a file of that name is ./{attempt.path}",
         )
+    profiled = any(
+        user.name == attempt.user and user.confined and user.confined.apparmor is not None for user in world.users
+    )
+    if profiled and attempt.operation not in PROFILED:
+        yield "operation", f"of an AppArmor profile is known what it says of {', '.join(sorted(PROFILED))} alone"
     yield from _keys(attempt)
     if attempt.to is not None:
         yield from (("to", sentence) for sentence in no_path(attempt.to))

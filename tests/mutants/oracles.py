@@ -17,10 +17,11 @@ from harness.oracle.filesystem import FileSystem, Spot
 from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
-from harness.oracle.steps import confinement
+from harness.oracle.steps import confinement, profiles
+from harness.world import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from harness.oracle import Decision, Rules
     from harness.oracle.filesystem import Inode
@@ -265,6 +266,23 @@ def _sockets_alone(trial: Trial) -> None:
         raise Refused("EACCES", trial.target.directory.path, "wrong")
 
 
+def _denying_nothing(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
+    return profile.may_write([rule for rule in rules if not rule.startswith("deny")], path, directory=directory)
+
+
+def _many_for_one(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
+    return profile.may_write([rule.replace("/* ", "/** ") for rule in rules], path, directory=directory)
+
+
+def _without_a_slash(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
+    del directory
+    return profile.may_write(rules, path)
+
+
+def _first_path_alone(trial: Trial) -> None:
+    steps.STEPS["profile_takes"](trial)
+
+
 WRONG_OF_CONFINEMENT = (
     WrongOracle("a filter of calls stops no connect", without_step("connect", "allowed_call")),
     WrongOracle("a filter of calls stops no connect to a name", without_step("connect abstract", "allowed_call")),
@@ -297,3 +315,55 @@ WRONG_OF_CONFINEMENT = (
     ),
 )
 """Those about users who are held by a filter of system calls or by a domain, which no random world draws."""
+
+WRONG_OF_RESOLVING = (
+    WrongOracle("a domain lets named sockets be", without_step("connect", "may_resolve_sockets")),
+    WrongOracle(
+        "a domain is asked before the file's permission", with_step_before("connect", "may_resolve_sockets", "write")
+    ),
+    WrongOracle("a domain is asked before who is there", with_step_before("connect", "may_resolve_sockets", "is_open")),
+    WrongOracle("a domain is asked before the type", with_step_before("connect", "may_resolve_sockets", "same_type")),
+    WrongOracle(
+        "a domain is asked after the listener", with_step_before("connect", "is_listening", "may_resolve_sockets")
+    ),
+)
+"""Those about domains that take connections to named sockets away."""
+
+WRONG_OF_PROFILES = (
+    WrongOracle("a profile lets sockets be made to connect", without_step("connect", "profile_makes_sockets")),
+    WrongOracle("a profile lets sockets be made for a name", without_step("connect abstract", "profile_makes_sockets")),
+    WrongOracle("a profile lets sockets be made to bind", without_step("bind", "profile_makes_sockets")),
+    WrongOracle(
+        "a profile is asked for sockets after the path", with_step_before("connect", "profile_makes_sockets", "write")
+    ),
+    WrongOracle("a profile lets names be made", without_step("bind", "profile_makes")),
+    WrongOracle("a profile is asked for a name before it is free", with_step_before("bind", "profile_makes", "absent")),
+    WrongOracle(
+        "a profile is asked for a name before the mount", with_step_before("bind", "profile_makes", "writable_mount")
+    ),
+    WrongOracle(
+        "a profile is asked for a name after the directory", with_step_before("bind", "may_create", "profile_makes")
+    ),
+    WrongOracle("a profile lets names be removed", without_step("unlink", "profile_takes")),
+    WrongOracle(
+        "a profile is asked after unlink's directory", with_step_before("unlink", "may_delete", "profile_takes")
+    ),
+    WrongOracle("a profile lets names be moved", without_step("rename", "profile_moves")),
+    WrongOracle("a profile lets modes be changed", without_step("chmod", "profile_changes")),
+    WrongOracle(
+        "a profile is asked for a mode after the owner", with_step_before("chmod", "ownership", "profile_changes")
+    ),
+    WrongOracle("what is denied may be written", patches=((profiles, "may_write", _denying_nothing),)),
+    WrongOracle("one star stands for many names", patches=((profiles, "may_write", _many_for_one),)),
+    WrongOracle("a directory's path has no slash", patches=((profiles, "may_write", _without_a_slash),)),
+    WrongOracle("a rename asks for its first path alone", patches=((steps.STEPS, "profile_moves", _first_path_alone),)),
+)
+"""Those about users who are held by an AppArmor profile."""
+
+WRONG_OF_PEERS = (
+    WrongOracle("a profile lets connections be", without_step("connect", "profile_connects")),
+    WrongOracle(
+        "a profile is asked before the listener", with_step_before("connect", "profile_connects", "is_listening")
+    ),
+)
+"""Those that show where the kernel asks about connections."""

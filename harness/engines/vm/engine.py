@@ -20,7 +20,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Interpreter, PlaceError
-from harness.engines.vm.kernels import kernel, tree_archive, userland
+from harness.engines.vm.kernels import chosen, kernel, tools, tree_archive, userland
 from harness.inside.agent.init import HERE
 
 if TYPE_CHECKING:
@@ -64,10 +64,15 @@ class VmEngine:
         return Interpreter("3.11", "x86_64-manylinux_2_28")
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
-        """Boot a machine; `image` names the Debian release whose kernel it has. Raises PlaceError with a sentence."""
+        """Boot a machine. Raises PlaceError with a sentence.
+
+        `image` names the Debian release whose kernel it has, and behind a colon the security modules that it asks.
+        """
         brought = [parse(mount) for mount in mounts]
-        name = image or "bookworm"
-        machine = Machine(kernel(name), [userland()], [tree_archive(mount.source, mount.target) for mount in brought])
+        suite, modules = chosen(image or "bookworm")
+        trees = [tree_archive(mount.source, mount.target) for mount in brought]
+        archives = [userland(), *([tools()] if {"apparmor", "selinux"} & set(modules) else [])]
+        machine = Machine(kernel(suite), archives, trees, modules)
         agent = bundle.delivery("harness.inside.agent.main")
         try:
             machine.wait_until_it_is_there()
@@ -81,7 +86,9 @@ class VmEngine:
 class Machine(Pipes):
     """A virtual machine's first serial line as a `harness.engines.agent_connection.Transport`."""
 
-    def __init__(self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes]) -> None:
+    def __init__(
+        self, vmlinuz: Path, archives: Sequence[Path], trees: Sequence[bytes], modules: Sequence[str] = ()
+    ) -> None:
         self._claim = leftovers.make_directory("harness-vm-")
         directory = Path(self._claim.which)
         initrd = directory / "initrd"
@@ -94,10 +101,11 @@ class Machine(Pipes):
         log = directory / "log"
         log.touch()
         self._log = log.open("rb")  # held, for it is asked when the machine has ended and its directory is gone
+        options = f"{KERNEL_OPTIONS} lsm={','.join(modules)}" if modules else KERNEL_OPTIONS
         super().__init__(
             [
                 *(sys.executable, "-I", str(Path(__file__).with_name("relay.py")), str(directory)),
-                *(QEMU, *MACHINE, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", KERNEL_OPTIONS),
+                *(QEMU, *MACHINE, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", options),
                 *("-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent", "-serial", f"file:{log}"),
             ],
             [self._claim.lock.fileno()],

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 KERNELS = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": ""}
 """Debian's releases and the versions of their kernels; sid's moves on."""
+MODULES = ("landlock", "yama", "apparmor", "selinux", "bpf")
+"""The security modules that a kernel can be told to ask (its option lsm=); all of Debian's have all of them."""
+TOOLS = "sid"
+"""The release of AppArmor's and SELinux's compilers: the newest, which know what the newest kernel asks."""
+PARSER, COMPILER = "usr/sbin/apparmor_parser", "usr/bin/secilc"
+TOOL_FILES = re.compile(
+    rf"(?:\./)?(?:{PARSER}|{COMPILER}|usr/lib/x86_64-linux-gnu/"
+    r"(?:ld-linux-x86-64|libapparmor|libc|libm|libgcc_s|libstdc\+\+|libsepol|libzstd|libbz2)[.-][^/]*)"
+)
+"""The compilers with their libraries, which the machine's own release has in older versions."""
 USERLAND = "bookworm"
 """The release that the file system is made of, whatever the kernel."""
 IMAGE = re.compile(r"(?:\./)?(?:boot/vmlinuz-[^/]+|usr/lib/modules/[^/]+/vmlinuz)")
@@ -30,6 +40,21 @@ SKIPPED = re.compile(
     r"|usr/(lib|libexec)/(apt|dpkg|systemd)/|var/(lib|cache)/|usr/bin/perl|boot/|dev/|.*/libapt-|.*/libdb-|.*/__pycache__/.*opt-"
 )
 """Parts of Debian's minimal system that no place needs: what is left is half as large."""
+
+
+def chosen(image: str) -> tuple[str, tuple[str, ...]]:
+    """The release of a name such as `sid` or `sid:landlock,apparmor`, and which security modules its kernel is to ask.
+
+    Without any, the kernel asks those that Debian has built it to ask. Raises PlaceError.
+    """
+    suite, _, names = image.partition(":")
+    modules = tuple(name for name in names.split(",") if name)
+    unknown = sorted(set(modules) - set(MODULES))
+    if unknown:
+        raise PlaceError(f"no security module is known by the name {unknown[0]!r}; there are {', '.join(MODULES)}")
+    if "apparmor" in modules and "selinux" in modules:
+        raise PlaceError("a kernel asks AppArmor or SELinux, not both: name one")
+    return suite, modules
 
 
 def kernel(suite: str) -> Path:
@@ -78,6 +103,38 @@ def userland() -> Path:
                     _convert(tar, Archive(file))
                 taken.rename(made)
     return made
+
+
+def tools() -> Path:
+    """The compilers of policies, as a cpio archive that puts them in /opt/modules. Raises PlaceError."""
+    made = cache() / "kernels" / "tools"
+    with locked("kernel-tools"):
+        if not made.exists():
+            say("fetching the compilers of AppArmor and SELinux")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
+                archive = Path(temporary) / "packages.tar"
+                options = ("--aptopt=Acquire::Check-Valid-Until false",)
+                debian(TOOLS, archive, "extract", ("apparmor", "secilc"), options)
+                taken = Path(temporary) / "tools"
+                with taken.open("wb") as file, tarfile.open(archive) as tar:
+                    _take_tools(tar, Archive(file))
+                taken.rename(made)
+    return made
+
+
+def _take_tools(tar: tarfile.TarFile, archive: Archive) -> None:
+    for folder in ("opt", "opt/modules"):
+        archive.add(folder, stat.S_IFDIR | 0o755)
+    for member in tar:
+        if not TOOL_FILES.fullmatch(member.name):
+            continue
+        name = f"opt/modules/{member.name.rpartition('/')[2]}"
+        if member.issym():
+            archive.add(name, stat.S_IFLNK | 0o777, member.linkname.rpartition("/")[2].encode())
+        elif (file := tar.extractfile(member)) is not None:
+            archive.add(name, stat.S_IFREG | member.mode, file.read())
+    archive.end()
 
 
 def init() -> str:

@@ -38,6 +38,9 @@ ANYWHERE = " anywhere"
 def become_or_refuse(principal: EncodedPrincipal) -> None:
     """Give up root for what the principal is. Raises RefusalError where nobody can be that."""
     wanted = principal.get("capabilities")
+    confined = principal.get("confined")
+    if confined is not None:
+        confinement.prepare(confined)
     try:
         if wanted is None:
             become(principal)
@@ -49,7 +52,6 @@ def become_or_refuse(principal: EncodedPrincipal) -> None:
             f"no process can become uid {principal['uid']}, gid {principal['gid']}, groups {groups} in this place: "
             f"{error.strerror}"
         ) from None
-    confined = principal.get("confined")
     if confined is not None:
         confinement.enter(confined)
 

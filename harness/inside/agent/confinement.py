@@ -1,6 +1,6 @@
-"""What a principal is held to beside ids and capabilities: a filter of system calls, and a Landlock domain.
+"""What a principal is held to beside ids and capabilities: a filter of system calls, a Landlock domain, a profile.
 
-Both are entered once, by the process that makes the attempts, and hold for good (seccomp(2), landlock(7)).
+Each is entered once, by the process that makes the attempts, and holds for good (seccomp(2), landlock(7), apparmor(7)).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
+from harness.inside.agent import profiles
 from harness.inside.agent.errors import RefusalError
 from harness.inside.libc import LIBC, prctl
 
@@ -57,18 +58,28 @@ MACHINES: dict[str, tuple[int, dict[str, tuple[int, ...]]]] = {
 CREATE_RULESET, RESTRICT_SELF = 444, 446
 """landlock_create_ruleset and landlock_restrict_self, the same on all machines."""
 CREATE_RULESET_VERSION = 1
-MAKE_SOCK, SCOPE_ABSTRACT = 1 << 9, 1 << 0
-"""LANDLOCK_ACCESS_FS_MAKE_SOCK and LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (linux/landlock.h)."""
-ABIS = {"bind": 1, "abstract": 6}
+MAKE_SOCK, RESOLVE_UNIX, SCOPE_ABSTRACT = 1 << 9, 1 << 16, 1 << 0
+"""LANDLOCK_ACCESS_FS_MAKE_SOCK, .._RESOLVE_UNIX and LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (linux/landlock.h)."""
+ABIS = {"bind": 1, "abstract": 6, "resolve": 9}
 """Since which ABI a domain can take something away."""
 
 entered: list[EncodedConfinement] = []
 """What this process is held by: most are by nothing."""
 
 
+def prepare(confined: EncodedConfinement) -> None:
+    """What takes root, before the process gives that up. Raises RefusalError."""
+    rules = confined.get("apparmor")
+    if rules is not None:
+        profiles.load(rules)
+
+
 def enter(confined: EncodedConfinement) -> None:
     """Hold this process, and all that it starts. Raises RefusalError where this kernel can't."""
     try:
+        rules = confined.get("apparmor")
+        if rules is not None:
+            profiles.enter(rules)
         prctl(NO_NEW_PRIVS, 1)
         if confined["landlock"]:
             _enter_domain(confined["landlock"])
@@ -88,6 +99,8 @@ def refuses(operation: str, outcome: str) -> bool:
         "rename": (lambda: int(LIBC.rename(None, None)),),
         "chmod": (lambda: int(LIBC.chmod(None, 0)),),
     }
+    if outcome == "EACCES" and operation in ("connect", "bind") and has_profile() and not _makes_sockets():
+        return True
     if not any(confined["seccomp"] for confined in entered):
         return False
     for call in nonsense.get(operation, ()):
@@ -101,6 +114,19 @@ def refuses(operation: str, outcome: str) -> bool:
 def takes_sockets() -> bool:
     """Whether this process is in a domain in which it can make no sockets."""
     return any("bind" in confined["landlock"] for confined in entered)
+
+
+def has_profile() -> bool:
+    """Whether an AppArmor profile holds this process, of which no trial tells what it refuses."""
+    return any(confined.get("apparmor") is not None for confined in entered)
+
+
+def _makes_sockets() -> bool:
+    try:
+        socket.socket(socket.AF_UNIX).close()
+    except OSError:
+        return False
+    return True
 
 
 def _socket() -> int:
@@ -124,7 +150,8 @@ def _enter_domain(rights: list[str]) -> None:
     if abi < needed:
         raise OSError(errno.ENOSYS, f"that takes Landlock's ABI {needed}, and this kernel has {max(abi, 0) or 'none'}")
     # struct landlock_ruleset_attr: what is handled of files, of the network (ABI 4), and what is scoped (ABI 6).
-    held = struct.pack("=3Q", MAKE_SOCK if "bind" in rights else 0, 0, SCOPE_ABSTRACT if "abstract" in rights else 0)
+    files = (MAKE_SOCK if "bind" in rights else 0) | (RESOLVE_UNIX if "resolve" in rights else 0)
+    held = struct.pack("=3Q", files, 0, SCOPE_ABSTRACT if "abstract" in rights else 0)
     ruleset = LIBC.syscall(CREATE_RULESET, held, ctypes.c_size_t(24 if abi >= 6 else 8), 0)
     if ruleset == -1 or LIBC.syscall(RESTRICT_SELF, ruleset, 0) == -1:
         number = ctypes.get_errno()

@@ -21,6 +21,8 @@ MOUNTS = (
     ("devpts", "/dev/pts", "devpts"),
     ("tmpfs", "/dev/shm", "tmpfs"),
 )
+WHERE_THERE = (("securityfs", "/sys/kernel/security", "securityfs"), ("selinuxfs", "/sys/fs/selinux", "selinuxfs"))
+"""What a kernel has that was told to ask security modules."""
 HERE = b"\x05"
 """The byte that tells the other end of the line to begin: what it sent before would have been lost."""
 
@@ -30,6 +32,9 @@ def main() -> None:
     os.chmod("/", 0o755)  # the kernel makes it with 1777
     for source, target, kind in MOUNTS:
         _mount(source, target, kind)
+    for source, target, kind in WHERE_THERE:
+        if os.path.isdir(target):
+            _mount(source, target, kind)
     _protect_links()
     raise_loopback()
     line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)

@@ -180,11 +180,15 @@ def _component(
     if entry is None:
         return walk.at
     if operation == "rename":
+        if outcome == "EACCES" and confinement.has_profile():
+            return None
         return _refusing_end(entry, TriedName(to or "", cwd), outcome)
     if outcome == "EPERM" and operation == "unlink":
         return entry.held or entry.at
     if outcome == "EPERM":
         return walk.at
+    if outcome == "EACCES" and confinement.has_profile():
+        return None
     if outcome in ("EACCES", "EROFS"):
         if confinement.takes_sockets() and entry.writing() is None:
             return walk.at  # files may be made there, so it is not the directory that refuses a socket

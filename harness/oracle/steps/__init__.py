@@ -7,9 +7,21 @@ has an effect, which is another file system.
 from typing import get_args
 
 from harness.oracle.rules import StepName
-from harness.oracle.steps import confinement, making, moving, opening, removing, sockets, things, way
+from harness.oracle.steps import confinement, making, moving, opening, profiles, removing, sockets, things, way
 from harness.oracle.steps.trial import STEPS, Trial
 
-__all__ = ["STEPS", "Trial", "confinement", "making", "moving", "opening", "removing", "sockets", "things", "way"]
+__all__ = [
+    "STEPS",
+    "Trial",
+    "confinement",
+    "making",
+    "moving",
+    "opening",
+    "profiles",
+    "removing",
+    "sockets",
+    "things",
+    "way",
+]
 
 assert STEPS.keys() == set(get_args(StepName)), "each name has a step, and each step a name"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.oracle.lookup import Refused
+from harness.oracle.steps.profiles import may_have_sockets
 from harness.oracle.steps.trial import step
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def allowed_call(trial: Trial) -> None:
     trial.at = trial.attempt.path
     refused = {} if trial.principal.confined is None else dict(trial.principal.confined.seccomp)
     for call in CALLS.get(trial.attempt.operation, ()):
+        if call != "socket" and "socket" in CALLS[trial.attempt.operation] and not may_have_sockets(trial):
+            return  # the socket itself is refused first
         if call in refused:
             what = "the making of Unix sockets" if call == "socket" else f"the system call {call}"
             raise Refused(
@@ -53,16 +56,24 @@ def may_make_sockets(trial: Trial) -> None:
 
 
 @step
+def may_resolve_sockets(trial: Trial) -> None:
+    """No Landlock domain takes connections to sockets of processes outside away; those of a world are outside."""
+    if "resolve" in domain(trial):
+        why = f"the process's Landlock domain keeps it from sockets of processes outside, and {trial.at} is one"
+        raise Refused("EACCES", trial.at, why)
+
+
+@step
 def may_move_sockets(trial: Trial) -> None:
     """Who may make no sockets may move none; and a domain over files keeps all else in its directory.
 
     security/landlock/fs.c, `current_check_refer_path`, from ABI 2 on: a name asks for the right to make what it is of,
     and another directory for LANDLOCK_ACCESS_FS_REFER, which every domain lacks unless it is given.
     """
-    if "bind" not in domain(trial):
+    if not domain(trial) & {"bind", "resolve"}:
         return
     there = trial.target.directory
-    if trial.victim(trial.last)[1].kind == "socket":
+    if "bind" in domain(trial) and trial.victim(trial.last)[1].kind == "socket":
         raise Refused("EACCES", there.path, f"the process's Landlock domain lets it bring no sockets to {there.path}")
     if trial.last.directory.inode != there.inode:
         raise Refused("EXDEV", trial.at, f"the process's Landlock domain keeps {trial.at} in its directory")

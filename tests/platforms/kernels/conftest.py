@@ -49,6 +49,13 @@ def place(kernel: str) -> Iterator[Place]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def held_place(kernel: str) -> Iterator[Place]:
+    """A machine with that kernel, which is told to ask Landlock and AppArmor."""
+    with choose("vm").open(image=f"{kernel}:landlock,apparmor", mounts=MOUNTS) as opened:
+        yield opened
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the thousand events at once: how many a server takes is no matter of the kernel, and takes long."""
     left = [item for item in items if "crowd" in re.split(r"[\[\]-]", item.nodeid)]

@@ -242,7 +242,7 @@ def test_the_table_is_shown_and_said_to_programs(kernel: Kernel) -> None:
     judgement = find(who, here)
     text = plain(explain(who, here, judgement))
     assert "  layer  path           refused: EACCES at /run/s\n" in text
-    assert "  layer  AppArmor       not looked at: the profile app (enforce) holds process" in text
+    assert "  layer  AppArmor       not looked at: the profile app holds it: the kernel does not answer" in text
     assert "  layer  not active in this kernel: SELinux, Landlock\n" in text
     assert "  layer" not in plain(explain(who, here, judgement, tabled=False))
     said = explanation_object(who, here, judgement, None)
