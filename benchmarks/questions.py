@@ -68,13 +68,13 @@ QUESTIONS: dict[str, list[str]] = {
 }
 """What is answered by a screenful."""
 WHOLE: dict[str, list[str]] = {
-    "sql, median of durations": ["sql", "SELECT tool, avg(duration_ms) FROM events GROUP BY tool"],
+    "sql, mean of durations": ["sql", "SELECT tool, avg(duration_ms) FROM events GROUP BY tool"],
     "sql of whole events": ["sql", "SELECT count(*) FROM events WHERE line LIKE '%make test-4%'"],
     "sql --limit, in memory": ["sql", "--limit", str(EVENTS), BY_TOOL],
     "durations of all": ["durations", "--limit", str(EVENTS)],
     "events --since 20m": ["events", "--since", "20m"],
     "events, all": ["events"],
-    "a text that is in none": ["events", "no event has this", *LIMIT],
+    "a text of the oldest events": ["events", "toolu_00000003", *LIMIT],
     "export --format csv": ["export", "--format", "csv"],
     "export --format jsonl": ["export", "--format", "jsonl"],
 }
@@ -166,6 +166,7 @@ def measured(process: subprocess.Popen[bytes], path: str, words: list[str]) -> Q
     with subprocess.Popen(
         [sys.executable, "-m", "observatory", *words, "--socket", path],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         env={**variables, "CLAUDE_CONFIG_DIR": f"{Path(path).parent}/home"},
     ) as command:
         assert command.stdout is not None

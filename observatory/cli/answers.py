@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from observatory.cli.events import parameters
 from observatory.cli.origin import nats_source
@@ -12,19 +13,31 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+T = TypeVar("T")
 QUESTION: Final = "Shows the events that you may see, oldest first."
 
 
 def lines(options: argparse.Namespace) -> Iterator[bytes]:
     """The events that the options mean, as JSON. Raises ObservatoryError."""
     origin = client(options) if options.origin is None else nats_source(options)
-    return origin.lines(parameters(options, origin))
+    return _counted(options, origin.lines(parameters(options, origin)))
 
 
 def asked(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The same, read."""
     origin = client(options) if options.origin is None else nats_source(options)
-    return origin.events(parameters(options, origin))
+    return _counted(options, origin.events(parameters(options, origin)))
+
+
+def _counted(options: argparse.Namespace, events: Iterator[T]) -> Iterator[T]:
+    """The same. If they are as many as are looked at where nobody says how many, there may be more: that is said."""
+    count = 0
+    for event in events:
+        count += 1
+        yield event
+    if options.limit is None and count == options.newest:
+        sentence = f"looked at the newest {count} events only; --limit N looks at more"
+        print(f"observatory {options.command}: {sentence}", file=sys.stderr)
 
 
 def who(event: dict[str, Any], utc: bool) -> tuple[str, str, str, str]:

@@ -58,7 +58,7 @@ def add_query_options(
     """
     add_server_options(parser)
     add_origin_options(parser)
-    parser.set_defaults(event=list(events), tool=list(tools), follow=False)
+    parser.set_defaults(event=list(events), tool=list(tools), follow=False, newest=newest)
     if not events:
         parser.add_argument(
             "--event", metavar="NAME", type=_name, action="append", default=[], help="only events of this name"
@@ -83,7 +83,7 @@ def add_query_options(
     )
     parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
     few = "" if newest is None else f" (default: the newest {newest})"
-    parser.add_argument("--limit", metavar="N", type=_number, default=newest, help=f"at most so many{few}")
+    parser.add_argument("--limit", metavar="N", type=_number, help=f"at most so many{few}")
 
 
 def _name(text: str) -> str:
@@ -114,9 +114,8 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
 
     if options.follow and options.until is not None:
         raise ObservatoryError("--follow has no end, so --until can't be given with it", ExitStatus.USAGE)
-    query: dict[str, str | list[str]] = {
-        name: str(value) for name in ("after", "limit") if (value := getattr(options, name)) is not None
-    }
+    numbers = {"after": options.after, "limit": options.newest if options.limit is None else options.limit}
+    query: dict[str, str | list[str]] = {name: str(value) for name, value in numbers.items() if value is not None}
     for name in ("since", "until"):
         if (time := asked_time(options, name)) is not None:
             query[name] = rfc3339(time)

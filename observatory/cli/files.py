@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     from observatory.cli.table import print_table
 
     wanted = [os.path.abspath(path) for path in options.path]
-    if wanted and options.limit == 100:
-        options.limit = None  # of all changes the newest hundred are not those of this file
+    if wanted:
+        options.newest = None  # of all changes the newest hundred are not those of this file
     found = [
         (event, change)
         for event in asked(options)

@@ -185,7 +185,11 @@ class WatchApp(App[None]):
         project = card.project.rstrip("/").rpartition("/")[2] or card.session[:8]
         who = card.user if card.host is None else f"{card.user}@{card.host}"
         room = max(10, self.query_one("#sessions").scrollable_content_region.width - 4)
-        foot = [*([who] if len(self._users) > 1 else []), f"{span(now - card.started)} old", f"{card.events} events"]
+        foot = [
+            *([who] if len(self._users) > 1 else []),
+            f"{span(now - card.started)} old",
+            f"{card.events} event{'s' * (card.events != 1)}",
+        ]
         return Text.assemble(
             ("\u25cf ", MOODS[which]),
             (printable(project), "bold"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from observatory.feed.row import Row
     from observatory.watch.window import Window
 
+RECENT: Final = 20 * 3600
+"""Seconds after which a time of day alone could be taken for that of another day."""
 COLOURS: Final = {
     Kind.OTHER: "bright_black",
     Kind.PROMPT: "magenta",
@@ -82,7 +85,7 @@ class EventList(ScrollView, can_focus=True):
         base = self.rich_style + (Style(reverse=True) if chosen and self.has_focus else Style(bold=chosen))
         colour = Style(color=COLOURS[row.kind])
         cells = [
-            Segment(f" {datetime.fromtimestamp(row.time / 1000):%H:%M:%S} ", base + Style(dim=not chosen)),
+            Segment(f" {_when(row.time)} ", base + Style(dim=not chosen)),
             Segment("\u25cf ", base + colour),
             Segment(_cell(row.event, 19), base),
             Segment(_cell(row.tool, 10), base + Style(dim=not chosen)),
@@ -144,6 +147,12 @@ class EventList(ScrollView, can_focus=True):
         self.selected = self.window[index].place
         self.scroll_to_region(Region(0, index, 1, 1), animate=False)
         self.refresh()
+
+
+def _when(milliseconds: int) -> str:
+    """The time of day of an event, and of one of long ago the day."""
+    then = datetime.fromtimestamp(milliseconds / 1000)
+    return f"{then:%H:%M:%S}" if time.time() - milliseconds / 1000 < RECENT else f"{then:%y-%m-%d}"
 
 
 def _cell(text: str, width: int) -> str:

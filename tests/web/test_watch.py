@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import subprocess
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input, OptionList, Static
@@ -17,7 +18,7 @@ from observatory.feed.source import ServerSource
 from observatory.watch import app as app_module
 from observatory.watch.app import WatchApp
 from observatory.watch.details import Details
-from observatory.watch.event_list import EventList
+from observatory.watch.event_list import EventList, _when
 from tests.helpers.observatory_command import started
 from tests.web import story
 from tests.web.conftest import ARTIFACTS
@@ -118,6 +119,13 @@ def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server
         await until(pilot, lambda: not app.query_one(OptionList).display)
 
     watching(server, look)
+
+
+def test_an_event_of_another_day_says_its_day() -> None:
+    now = datetime.now()
+    for before, shown in ((timedelta(hours=1), "%H:%M:%S"), (timedelta(days=1), "%y-%m-%d")):
+        then = now - before
+        assert _when(int(then.timestamp() * 1000)) == f"{then:{shown}}"
 
 
 def test_old_sessions_are_shown_by_a_key(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:

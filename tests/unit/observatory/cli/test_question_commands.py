@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.cli import durations
 from observatory.cli.main import main
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import serving
@@ -127,6 +128,20 @@ def test_parquet_has_the_columns_of_sql(server: ObservatoryServer, tmp_path: Pat
     assert [time.isoformat() for time in table["time"].to_pylist()] == [
         event["_ts"].replace("Z", "+00:00") for event in said
     ]
+
+
+def test_that_there_may_be_more_is_said(
+    server: ObservatoryServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*words: str) -> str:
+        assert main([*words, "--socket", server.path]) == 0
+        return capsys.readouterr().err
+
+    more = "observatory durations: looked at the newest 2 events only; --limit N looks at more\n"
+    assert said("durations") == ""
+    monkeypatch.setattr(durations, "NEWEST", 2)
+    assert said("durations", "--tool", "Bash") == more
+    assert said("durations", "--tool", "Bash", "--limit", "2") == ""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

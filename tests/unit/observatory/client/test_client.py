@@ -16,6 +16,7 @@ from observatory.errors import ExitStatus, ObservatoryError
 from observatory.identity import PeerCredentials
 from tests.helpers.directories import short_directory
 from tests.helpers.fake_server import answering, hang, serving
+from tests.helpers.observatory_server import serving as observatory
 from tests.helpers.own_process import effective_user
 
 if TYPE_CHECKING:
@@ -164,6 +165,29 @@ def test_events_that_break_off_are_not_taken_for_all_of_them(path: Path, answer:
         assert next(events) == {}
         with pytest.raises(ObservatoryError, match=says):
             next(events)
+
+
+def test_questions_can_be_asked_on_one_connection_whose_answers_may_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    connect = client._UnixConnection.connect
+
+    def counted(self: client._UnixConnection) -> None:
+        made.append(self)
+        connect(self)
+
+    monkeypatch.setattr(client._UnixConnection, "connect", counted)
+    with observatory() as server:
+        for number in range(3):
+            server.send({"n": number, "long": ["x" * 60_000] * 10})  # more than is read at once
+        asking = Client(server.path)
+        with asking.kept():
+            found = [list(asking.lines({"limit": "2"})) for _ in range(3)]
+            assert (found, len(made)) == (3 * [found[0]], 1)
+            left = asking.lines({})
+            assert next(left)
+            del left
+            assert (list(asking.lines({"limit": "2"})), len(made)) == (found[0], 2)
+        assert (list(asking.lines({"limit": "2"})), len(made)) == (found[0], 3)
 
 
 def test_a_server_that_hangs_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from observatory.feed import feed as feed_module
 from observatory.feed.cards import Cards
 from observatory.feed.feed import Feed
 from observatory.feed.row import Kind, row
-from observatory.feed.source import SourceError, place_of
+from observatory.feed.source import SourceError, is_of_session, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +77,15 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Feed]]:
     yield play
     for source in sources:
         source.for_ever.set()
+
+
+def test_an_event_is_of_a_session_of_its_user_on_its_host_whose_id_may_be_cut() -> None:
+    long = "x" * 90
+    line = event_line(1, session_id=long)
+    assert is_of_session(None, 4, long[:80])(line)
+    for host, uid, session in ((None, 4, long), (None, 5, long[:80]), ("web", 4, long[:80]), (None, None, long[:80])):
+        assert not is_of_session(host, uid, session)(line)
+    assert not is_of_session(None, 4, "7")(event_line(1, session_id=7))
 
 
 def test_a_feed_goes_on_after_the_last_event_that_it_has(played: Callable[..., Feed]) -> None:
