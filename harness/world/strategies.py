@@ -51,6 +51,8 @@ TOPS: Final = (
 """The directories in which drawn worlds lie; a mode stands for a node of its own, else they are as a place has them."""
 DEPTH: Final = 6
 """How many names a node's path has at most."""
+ATTEMPTS: Final = 6
+"""How many attempts are drawn at least, unless fewer are asked for: to make a world takes longer than to try much there."""
 GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
 NAMES: Final = ("a", "b", "s", "d", "link", "é")
 CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
@@ -64,8 +66,8 @@ ENDINGS: Final = ("/", "/.", "/..", "//", "/nothing", "/../nothing")
 _UIDS: Mapping[int, int] = {1001: 3, 1002: 2, 1003: 1, 0: 1}
 _SORTS: Mapping[_Sort, int] = {
     "socket": 6,
-    "directory": 8,
-    "file": 5,
+    "directory": 10,
+    "file": 4,
     "fifo": 1,
     "symlink": 6,
     "mount": 5,
@@ -172,14 +174,21 @@ def worlds(
     `fuse`: with FUSE mounts in some, `flags`: with immutable and append-only nodes in some; no world has both.
     """
     within = draw(st.sampled_from(TOPS))
-    users = draw(_dices(10, 4))
-    nodes = draw(_dices(28, max_nodes))
+    users = draw(_dices(10, 1, 4))
+    nodes = draw(_dices(28, 1, max_nodes))
     flagged = flags and draw(st.booleans())
-    return _fit(within, users, nodes, draw(_dices(28, max_attempts)), fuse=fuse and not flagged, flags=flagged)
+    return _fit(
+        within,
+        users,
+        nodes,
+        draw(_dices(28, min(ATTEMPTS, max_attempts), max_attempts)),
+        fuse=fuse and not flagged,
+        flags=flagged,
+    )
 
 
-def _dices(size: int, most: int) -> st.SearchStrategy[list[_Dice]]:
-    return st.lists(st.binary(min_size=size, max_size=size).map(_Dice), min_size=1, max_size=most)
+def _dices(size: int, least: int, most: int) -> st.SearchStrategy[list[_Dice]]:
+    return st.lists(st.binary(min_size=size, max_size=size).map(_Dice), min_size=least, max_size=most)
 
 
 def _fit(
@@ -201,7 +210,7 @@ def _fit(
         if flags and dice.chance(6):
             node = dataclasses.replace(node, flags=dice.one(_FLAGS))
         # What is mounted may be taken away where it came from.
-        gone = (Node(node.source, "absent", mode=0),) if node.source and node.fs == "bind" and dice.chance(4) else ()
+        gone = (Node(node.source, "absent", mode=0),) if node.source and node.fs == "bind" and dice.chance(3) else ()
         for more in (node, *gone):
             candidate = dataclasses.replace(world, nodes=(*world.nodes, more))
             if not any(problems(candidate)):
@@ -443,7 +452,7 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
         return mount + dice.one(inside)[len(source) :] if inside else mount
     gone = {node.path for node in world.nodes if node.kind == "absent"}
     deleted = [node.path for node in world.nodes if node.fs == "bind" and node.source in gone]
-    if operation in {"bind", "create", "mkdir"} and deleted and dice.chance(2):
+    if operation in {"bind", "create", "mkdir"} and deleted and not dice.chance(3):
         return f"{dice.one(deleted)}/{MISSING}"
     usual = _USUAL.get(operation, frozenset())
     addressed = operation in {"connect", "bind"}
