@@ -52,7 +52,7 @@ TOPS: Final = (
 DEPTH: Final = 6
 """How many names a node's path has at most."""
 ATTEMPTS: Final = 6
-"""How many attempts are drawn at least, unless fewer are asked for: to make a world takes longer than to try much there."""
+"""How many attempts are drawn at least, unless fewer are asked for: making a world takes longer than trying in it."""
 GROUPS: Final = {"web": 2001, "ops": 2002, "audit": 2003}
 NAMES: Final = ("a", "b", "s", "d", "link", "é")
 CAPABILITIES: Final = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_CHOWN")
