@@ -66,7 +66,6 @@ def opened(server: Client, parameters: Parameters, columns: Sequence[str]) -> sq
 
 def _show(connection: sqlite3.Connection, columns: Sequence[str], where: str) -> None:
     """Make the view, of what is there now."""
-    connection.execute("PRAGMA temp_store = MEMORY")
     for name, read in OF_LINES.items():
         connection.create_function(f"observatory_{name}", 1, read, deterministic=True)
     connection.execute("BEGIN")
