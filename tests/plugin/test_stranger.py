@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.pytest_plugin import fixtures, plugin
+from harness.pytest_plugin.marks import MARKS
 from tests.platforms.unsupported.sandboxes import pure_packages
 from tests.plugin.conftest import environment
 
@@ -115,6 +117,7 @@ def test_all_of_it(engine, place, world, user, mounts, principals, socket_mode, 
 def test_that_fails(engine):
     assert engine.name == "sqlite"
 """
+PREFIX = "harness_"
 OUTCOME = re.compile(r"^(test_suite\.py::\S+) (PASSED|FAILED)", re.MULTILINE)
 
 
@@ -165,6 +168,17 @@ def test_it_runs_so_even_when_it_asks_for_the_plugin(project: Path, installed: P
     )
 
 
+def test_the_project_has_every_name_of_the_plugin_s_without_its_beginning() -> None:
+    """So a fixture, a mark or an option that the plugin gets anew is one that the project has too."""
+    fixtures_ = {name.removeprefix(PREFIX) for name in vars(fixtures) if name.startswith(PREFIX)}
+    assert len(fixtures_) == 10
+    assert {name for name in fixtures_ if not re.search(rf"^def {name}\(", CONFTEST, re.MULTILINE)} == set()
+    for mark in MARKS:
+        assert f'"{mark.partition("(")[0].removeprefix(PREFIX)}(' in CONFTEST
+    for option in (plugin.ENGINE, plugin.IMAGE, plugin.SHARD):
+        assert f'"{option.replace("harness-", "")}"' in CONFTEST
+
+
 LOADED = """
 import sys, pytest
 status = pytest.main(sys.argv[1:])
@@ -176,4 +190,8 @@ sys.exit(status)
 def test_a_run_that_does_not_ask_imports_nothing_of_ours(project: Path, installed: Path) -> None:
     assert run(installed, project, "-c", LOADED).stdout.endswith("\nloaded:\n")
     asked = run(installed, project, "-c", LOADED, "-p", "harness.pytest_plugin").stdout
-    assert "harness.pytest_plugin.plugin" in asked.partition("\nloaded: ")[2].split()
+    names = set(asked.partition("\nloaded: ")[2].split())
+    assert names == {
+        *("harness", "harness.trials", "harness.trials.shards"),
+        *(f"harness.pytest_plugin{part}" for part in ("", ".plugin", ".fixtures", ".marks")),
+    }, "a run that has no place imports more than it needs"

@@ -38,6 +38,7 @@ FEW = (
 DEMO = "./noxw -s demo"
 SUITES = f"./noxw -s tests integration -- -q {FEW}"
 DOCKERD = """
+mkdir -p /var/lib/docker
 mount -t tmpfs none /var/lib/docker
 unshare --net dockerd --bridge none --iptables=false --ip6tables=false --storage-driver vfs >/tmp/dockerd 2>&1 &
 until docker info >/dev/null 2>&1; do kill -0 $! || { cat /tmp/dockerd; exit 1; }; sleep 0.2; done
