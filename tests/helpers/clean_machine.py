@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import docker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from docker.models.containers import Container
 
@@ -37,10 +37,12 @@ def clean_machine(
     *,
     plain: bool = False,
     network: str = "host",
+    volumes: Sequence[str] = (),
 ) -> Iterator[Container]:
     """A container of that image with `directory` at `inside`, and with this machine's network and way to packages.
 
-    It may make namespaces, unless it is `plain`, as Docker makes them. `network` is another one of the engine's.
+    It may make namespaces, unless it is `plain`, as Docker makes them. `network` is another one of the engine's;
+    `volumes` are more of this machine's files, each `HOST:PLACE`.
     """
     way = way_to_packages()
     files = {value for value in way.values() if Path(value).is_file()}
@@ -56,7 +58,7 @@ def clean_machine(
         init=True,
         network_mode=network,
         security_opt=[] if plain else ["seccomp=unconfined", "apparmor=unconfined"],
-        volumes=[f"{directory}:{inside}", *(f"{Path(file).resolve()}:{file}:ro" for file in files)],
+        volumes=[f"{directory}:{inside}", *volumes, *(f"{Path(file).resolve()}:{file}:ro" for file in files)],
         working_dir=inside,
     )
     try:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from docker.models.networks import Network
 
 ROOT = Path(__file__).parents[3]
+SOCKET = "/var/run/docker.sock"
 PACKAGES = ("python3", "git", "ca-certificates")
 FEW = (
     ""
@@ -64,15 +65,15 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, checkout: Path) -> Iterator[Container]:
     """A machine with Python, git, apt and what else is asked for, and with the checkout in /checkout."""
-    packages, plain = request.param
+    packages, plain, volumes = request.param
     image = image_of("bookworm", (*PACKAGES, *packages))
-    with clean_machine(image, checkout, "/checkout", {}, plain=plain) as container:
+    with clean_machine(image, checkout, "/checkout", {}, plain=plain, volumes=volumes) as container:
         yield container
 
 
-def has(*packages: str, plain: bool = False) -> pytest.MarkDecorator:
+def has(*packages: str, plain: bool = False, volumes: tuple[str, ...] = ()) -> pytest.MarkDecorator:
     """What a machine has beyond Python, git and apt; `plain`: no more rights than Docker gives by itself."""
-    return pytest.mark.parametrize("machine", [(packages, plain)], ids=[""], indirect=True)
+    return pytest.mark.parametrize("machine", [(packages, plain, volumes)], ids=[""], indirect=True)
 
 
 def said(machine: Container, command: str, user: str = "root") -> tuple[int, str]:
@@ -124,6 +125,12 @@ def test_a_machine_with_python_git_and_apt_only(machine: Container) -> None:
 def test_a_docker_engine_without_a_registry(machine: Container) -> None:
     succeeds(machine, DOCKERD)
     assert "engine: namespace (a file system of bookworm takes mmdebstrap" in works(machine)
+
+
+@pytest.mark.timeout(7200)
+@has(volumes=(f"{SOCKET}:{SOCKET}",))
+def test_a_container_with_the_socket_of_the_docker_engine_outside(machine: Container) -> None:
+    assert "engine: namespace (the docker engine does not see the files of this machine" in works(machine)
 
 
 @pytest.mark.timeout(7200)

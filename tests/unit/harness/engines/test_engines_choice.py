@@ -6,11 +6,13 @@ import contextlib
 import importlib
 import logging
 import re
+import sys
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 import harness.engines.registry
+from harness.engines.docker import DockerEngine
 from harness.engines.extras import is_installed
 from harness.engines.mount_option import MountOption, parse
 from harness.engines.namespace import NamespaceEngine
@@ -167,6 +169,27 @@ def test_a_directory_that_bears_the_name_of_a_library_is_none(tmp_path: Path, mo
     (tmp_path / "lookalike" / "__init__.py").touch()
     importlib.invalidate_caches()
     assert is_installed("lookalike")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no Unix sockets")
+def test_the_user_s_own_rootless_engine_is_meant_where_no_other_is_open_to_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, system = tmp_path / "docker.sock", tmp_path / "system.sock"
+    monkeypatch.setattr("harness.engines.docker.DEFAULT", f"unix://{system}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    engine = DockerEngine()
+    assert "DOCKER_HOST" not in engine.environment()
+    own.touch()
+    assert engine.environment()["DOCKER_HOST"] == f"unix://{own}"
+    assert engine.command() == ["docker", "--host", f"unix://{own}"]
+    system.touch()
+    assert "DOCKER_HOST" not in engine.environment()
+    assert engine.command() == ["docker"]
+    system.unlink()
+    monkeypatch.setenv("DOCKER_HOST", "unix:///elsewhere")
+    assert engine.environment()["DOCKER_HOST"] == "unix:///elsewhere"
 
 
 def test_no_engine_at_all_is_one_sentence_with_every_reason(engines: dict[str, str | None]) -> None:
