@@ -151,6 +151,15 @@ def an_answer_that_is_refused(alice: Person) -> None:
         until(lambda: alice.ask("events", "--event", "StopFailure"), screen.text)
 
 
+def a_teammate_with_nothing_to_do(alice: Person) -> None:
+    mate = {"description": "A test", "prompt": "Help.", "subagent_type": "general-purpose", "name": "mate"}
+    tools = ("--permission-mode", "default", "--allowedTools", "Agent")
+    with on_screen(alice, *tools, more={"CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS": "1"}) as screen:
+        until(lambda: alice.state() == "fresh", screen.text)
+        enter(screen, do(("Agent", mate)))
+        until(lambda: alice.ask("events", "--event", "TeammateIdle"), screen.text, 60)
+
+
 def a_model_and_a_directory_that_are_chosen(alice: Person) -> None:
     with on_screen(alice, "--permission-mode", "default") as screen:
         until(lambda: alice.state() == "fresh", screen.text)
@@ -208,11 +217,11 @@ WAYS = [
     Way(a_file_that_somebody_watches, ("FileChanged",)),
     Way(settings_that_change, ("ConfigChange",)),
     Way(a_wait_at_a_terminal, ("PermissionRequest", "Notification")),
+    Way(a_teammate_with_nothing_to_do, ("TeammateIdle",)),
     Way(a_model_and_a_directory_that_are_chosen, ("PreModelSwitch", "PostModelSwitch", "DirectoryAdded")),
 ]
 NOT_PROVOKED = {
     "WorktreeCreate": "its hook makes the worktree, so install-hooks leaves it out",
-    "TeammateIdle": "told of the agents of a team, an experiment of the client's that was not set up here",
 }
 
 
