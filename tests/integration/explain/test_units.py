@@ -99,7 +99,7 @@ def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
     [
         (("/run/x", "--unit", "app-x", "--user", "ali"), "--user does not go with --unit"),
         (("x", "--unit", "app-x"), "what does not run stands nowhere: give an absolute path"),
-        (("--unit", "app-x", "--", "true"), "--unit does not go with it"),
+        (("--unit", "app-x", "--", "true"), "--unit can't be given with it"),
         (("/run/x", "--unit", "no-such-unit"), "systemd's search path has no unit named no-such-unit.service"),
     ],
 )

@@ -25,7 +25,8 @@ class Told:
     """What the program printed, and what the kernel recorded."""
 
     def __init__(self, printed: str, records: str) -> None:
-        self.permissive, *self.cases = (json.loads(line) for line in printed.splitlines())
+        first, *self.cases = (json.loads(line) for line in printed.splitlines())
+        self.permissive = first["permissive"]
         self.records = records
 
     def denied(self, pid: int) -> list[str]:
