@@ -692,6 +692,17 @@ CASES: dict[str, Case] = {
 }
 """By name."""
 
+THROUGH_FUSE = Case(
+    (folder("d", 0o3777, "root", "ops"), Node("/w/m", "mount", fs="fuse", options=("from=/w/d", "allow_other"))),
+    (
+        tries("ann", "create", "m/f", "ok", mode=0o7777),
+        shows("m/f", "-rwxr-xr-x 0 2002"),
+        tries("ann", "mkdir", "m/in", "ok", mode=0o1777),
+        shows("m/in", "drwxr-sr-x 0 2002"),
+    ),
+)
+"""What is made through a FUSE mount, by its server."""
+
 PROTECTED: dict[str, tuple[Mapping[str, int], Case]] = {
     f"protected-{'regular' if kind == 'file' else 'fifos'}-{setting}": (
         {f"fs.protected_{'regular' if kind == 'file' else 'fifos'}": setting},

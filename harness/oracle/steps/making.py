@@ -128,7 +128,7 @@ def create_file(trial: Trial) -> None:
     fs/inode.c, `mode_strip_sgid`.
     """
     directory = trial.system.inodes[trial.last.directory.inode]
-    mode = 0o666 if trial.attempt.mode is None else trial.attempt.mode
+    mode = _asked(trial, 0o666)
     who = maker(trial)
     executes = mode & (SETGID | 0o010) == SETGID | 0o010
     may = member(who, directory.gid) or capable(who, "CAP_FSETID", trial.rules)
@@ -144,9 +144,15 @@ def make_directory(trial: Trial) -> None:
     fs/namei.c, `vfs_mkdir`; fs/inode.c, `inode_init_owner`.
     """
     directory = trial.system.inodes[trial.last.directory.inode]
-    mode = (0o777 if trial.attempt.mode is None else trial.attempt.mode) & (STICKY | 0o777)
+    mode = _asked(trial, 0o777) & (STICKY | 0o777)
     inherited = directory.mode & SETGID if trial.rules.new_group != "directory" else 0
     make(trial, "directory", (mode if directory.default else mode & ~UMASK) | inherited)
+
+
+def _asked(trial: Trial, usual: int) -> int:
+    """The mode that is asked for. The server of a FUSE mount asks for permission bits alone (bindfs(1))."""
+    mode = usual if trial.attempt.mode is None else trial.attempt.mode
+    return mode if trial.system.fuse(trial.last.directory) is None else mode & 0o777
 
 
 def make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.trials.verdict import judge
-from tests.helpers.operation_cases import CASES, PROTECTED, Case
+from tests.helpers.operation_cases import CASES, PROTECTED, THROUGH_FUSE, Case
 from tests.mutants.operations import WRONG_OF_OPERATIONS
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ def confirm(place: Place, case: Case) -> None:
 def test_the_kernel_confirms_each_case(place: Place, tally: Tally, name: str) -> None:
     confirm(place, CASES[name])
     tally(cases=1, attempts=len(CASES[name].steps))
+
+
+def test_the_kernel_confirms_what_is_made_through_fuse(place: Place) -> None:
+    if not place.facts.fuse:
+        pytest.skip("a FUSE mount alone shows it: install bindfs, and see that there is a /dev/fuse")
+    confirm(place, THROUGH_FUSE)
 
 
 @pytest.mark.parametrize("name", PROTECTED)

@@ -10,7 +10,7 @@ from harness.engines.protocol import Observation
 from harness.oracle import linux, predict
 from harness.trials.verdict import judge
 from harness.world import dumps, loads, problems
-from tests.helpers.operation_cases import CASES, PROTECTED
+from tests.helpers.operation_cases import CASES, PROTECTED, THROUGH_FUSE
 from tests.mutants.operations import WRONG_OF_OPERATIONS
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def test_the_oracle_says_what_comes_of_each_attempt(name: str) -> None:
         assert judge(step.attempt, decision, observed).differences == ()
         if step.shows is not None:
             assert decision.seen == step.shows, step.attempt
+
+
+def test_what_is_made_through_fuse_has_permission_bits_alone() -> None:
+    decisions = predict(THROUGH_FUSE.world, THROUGH_FUSE.world.attempts, linux())
+    assert [decision.seen for decision in decisions] == [step.shows for step in THROUGH_FUSE.steps]
 
 
 @pytest.mark.parametrize("name", PROTECTED)
