@@ -102,7 +102,7 @@ class Acceptor:
         if not self.accepting:
             return 0
         told: dict[Account, int] = {}
-        others = False
+        count, others = 0, False
         most = self._at_once if alone else ACCEPTS_PER_TURN
         for count in range(most):
             try:

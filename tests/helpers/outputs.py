@@ -26,7 +26,7 @@ def schema(name: str) -> Any:
     return json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def wrong(name: str, printed: Iterable[object]) -> list[str]:
+def wrong(name: str, printed: Iterable[Any]) -> list[str]:
     """What the schema says against these objects, of which it must know every field."""
     strict = Draft202012Validator(_closed(schema(name), name), format_checker=_times)
     return [f"{error.json_path}: {error.message}" for each in printed for error in strict.iter_errors(each)]

@@ -176,10 +176,10 @@ def crowd(count: int) -> Seen:
         if not ask()[0]:
             order["asker"] = order["uid"]
         assert ask()[0], ask()
-    for _ in range(3 if count > 1000 else 1):
-        opened, refusal, answered, said = _beside(count, beginning)
-        if not answered:
-            break
+    opened, refusal, answered, said = _beside(count, beginning)
+    for _ in range(2 if count > 1000 else 0):
+        if answered:
+            opened, refusal, answered, said = _beside(count, beginning)
     if answered and opened < count:
         return {"verdict": "", "seen": f"no more than {opened} connections could be opened ({refusal})"}
     return (held if answered else broken)(f"{opened} connections; answered: {answered} {said!r}")
