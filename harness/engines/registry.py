@@ -65,21 +65,26 @@ def choose(name: str = "auto", image: str | None = None) -> Engine:
     reasons: list[str] = []
     for candidate_name in AUTOMATIC:
         try:
-            candidate = engine(candidate_name)
-            reason = _far(candidate_name) or candidate.available()
-            if reason is None and candidate_name == "docker":
-                if image is None:
-                    candidate.image_with(SUITES[0], OF_PLACES)
-                reason = _tried(candidate, image)
+            candidate = _working(candidate_name, image)
         except PlaceError as error:
-            reason = str(error)
-        if reason is None:
-            _log.warning(
-                "engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)"
-            )
-            return candidate
-        reasons.append(reason)
+            reasons.append(str(error))
+            continue
+        _log.warning("engine: %s%s", candidate.name, f" ({'; '.join(reasons)})" if reasons else " (it answers here)")
+        return candidate
     raise PlaceError("no engine works here: " + "; ".join(reasons))
+
+
+def _working(name: str, image: str | None) -> Engine:
+    """That engine. Raises PlaceError with the reason if it can make no place here."""
+    candidate = engine(name)
+    reason = _far(name) or candidate.available()
+    if reason is None and name == "docker":
+        if image is None:
+            candidate.image_with(SUITES[0], OF_PLACES)
+        reason = _tried(candidate, image)
+    if reason is not None:
+        raise PlaceError(reason)
+    return candidate
 
 
 def _tried(candidate: Engine, image: str | None) -> str | None:

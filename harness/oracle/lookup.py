@@ -43,7 +43,7 @@ class Refused(Exception):  # noqa: N818  the kernel's no, which is an answer her
         self.why = why
         self.answer = answer
         self.spot = spot
-        self.layer = layer
+        self.layer: Layer | None = layer
 
 
 @dataclass(frozen=True, slots=True)
