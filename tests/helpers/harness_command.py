@@ -32,7 +32,7 @@ class Explained:
 
 
 ANSWER = """
-import json, os, sys, tempfile
+import importlib, json, os, sys, tempfile
 from harness.cli.main import main
 
 def answer(arguments, out, err):
@@ -44,17 +44,23 @@ def answer(arguments, out, err):
         return left.code
 
 for line in sys.stdin:
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with (tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err,
+          tempfile.TemporaryFile("w+") as loaded):
         pid = os.fork()
         if pid == 0:
             status = answer(json.loads(line), out, err)
             sys.stdout.flush()
             sys.stderr.flush()
+            json.dump([name for name in sys.modules if name.startswith("harness.")], loaded)
+            loaded.flush()
             os._exit(status)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        loaded.seek(0)
+        for name in json.load(loaded):
+            importlib.import_module(name)
         print(json.dumps([status, *(file.seek(0) or file.read() for file in (out, err))]), flush=True)
 """
-"""A process that runs the command for each line of arguments, in a child: it has imported everything already."""
+"""A process that runs the command for each line of arguments, in a child, and has imported what earlier ones needed."""
 
 
 _STARTED: dict[Place, subprocess.Popen[str] | None] = {}

@@ -257,13 +257,15 @@ def test_one_is_not_told_to_go_on_with_what_will_be_refused(server: ObservatoryS
         assert sock.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_connection_that_does_nothing_between_requests_is_closed_without_a_word(server: ObservatoryServer) -> None:
-    with server.connect() as sock:
+def test_a_connection_that_does_nothing_between_requests_is_closed_without_a_word(
+    serve: Callable[..., ObservatoryServer],
+) -> None:
+    with serve(deadline=DEADLINE).connect() as sock:
         sock.sendall(post())
         assert read_answer(sock) == (200, b"")
         begun = time.monotonic()
         assert read_to_end(sock) == b""
-        assert time.monotonic() - begun > 8
+        assert time.monotonic() - begun > 0.8 * DEADLINE
 
 
 def test_large_events_of_one_user_keep_small_ones_of_another_waiting_for_a_moment_only(
