@@ -13,6 +13,8 @@ from harness.engines.protocol import Completed, PlaceError
 from harness.world import Principal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.engines.protocol import Place
 
 ROOT = Principal(0, 0)
@@ -35,7 +37,14 @@ ANSWER = """
 import importlib, json, os, sys, tempfile
 from harness.cli.main import main
 
-def answer(arguments, out, err):
+def answer(request, out, err):
+    arguments = request["arguments"]
+    if "stage" in request:  # the mounts and the environment of another process: setns(2)
+        from harness.inside.libc import CLONE_NEWNS, setns
+        setns(os.open(f"/proc/{request['stage']}/ns/mnt", os.O_RDONLY), CLONE_NEWNS)
+        os.chdir("/")
+        os.environ.clear()
+        os.environ.update(request["environment"])
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     try:
@@ -90,9 +99,14 @@ def harness(place: Place, *arguments: str, principal: Principal = ROOT, director
     if process is None:
         words = ["python3", "-m", "harness", *arguments]
         return place.run(words, principal, environment=ENVIRONMENT, directory=directory)
+    return asked(process, {"arguments": arguments})
+
+
+def asked(process: subprocess.Popen[str], request: Mapping[str, object]) -> Completed:
+    """What becomes of one request to such a process."""
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(json.dumps(arguments) + "\n")
+    process.stdin.write(json.dumps(request) + "\n")
     process.stdin.flush()
     return Completed(*json.loads(process.stdout.readline()))
 
