@@ -51,8 +51,8 @@ def test_a_mode_that_is_none(directory: Path, mode: str) -> None:
     [
         (["--group", "no-such-group"], "no group named 'no-such-group'"),
         (["--readers", "no-such-group"], "no group named 'no-such-group'"),
-        (["--retain", "90"], "no time such as 90d"),
-        (["--retain", "0d"], "no time such as 90d"),
+        (["--retain", "90"], "is not a time such as 90d"),
+        (["--retain", "0d"], "is not a time such as 90d"),
         (["--tee"], "--output-socket, which is missing"),
         (["--pretty-json", "--output-socket", "o"], "add --tee"),
     ],
