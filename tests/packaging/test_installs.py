@@ -13,6 +13,7 @@ import pty
 import signal
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,6 @@ from tests.packaging.conftest import EXTRAS, INSTALLS, brings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 SWEPT = {
     "attempts": 1,
@@ -36,6 +36,8 @@ SWEPT = {
     "seed": 0,
 }
 """What a sweep says at its end."""
+PATH = os.pathsep.join(each for each in os.environ["PATH"].split(os.pathsep) if not Path(each, "uv").exists())
+"""The programs of this machine, less uv, which nox brings: the harness takes that too."""
 REFUSED = (1, 2, 69, 77, 127)
 """How a command ends that can't do what it is given, by the documents of both."""
 ANSWER = {
@@ -64,7 +66,7 @@ class Environment:
         self, program: str, *words: str, terminal: bool = False
     ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         """A command, and the descriptor of all that it says: on a terminal of its own, or else without one."""
-        variables = {"CLAUDE_UNIX_HOOK_WATCHER": f"{self.home}/s", "HOME": str(self.home), "PATH": os.environ["PATH"]}
+        variables = {"CLAUDE_UNIX_HOOK_WATCHER": f"{self.home}/s", "HOME": str(self.home), "PATH": PATH}
         ours, theirs = pty.openpty() if terminal else os.pipe()
         with subprocess.Popen(
             [self.place / "bin" / program, *(word.replace("{home}", str(self.home)) for word in words)],
