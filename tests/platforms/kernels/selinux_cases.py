@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +21,8 @@ from harness.live import components
 from harness.live.judgement import find
 from harness.live.scene import Wanted, scene
 from harness.live.sockets import FoundSocket
+
+assert sys.platform == "linux"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

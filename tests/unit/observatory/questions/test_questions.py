@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +14,6 @@ from observatory.errors import ExitStatus, ObservatoryError
 from observatory.questions.changes import TOOLS, change
 from observatory.questions.durations import Durations, bar, durations
 from observatory.questions.tables import COLUMNS, asked, loaded, rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def edited(tool: str, given: Any, done: Any = None) -> dict[str, Any]:
@@ -161,12 +158,11 @@ def test_only_what_a_question_is_about_is_kept_of_events() -> None:
 
 
 def test_what_is_no_question_is_refused_before_any_event_is_read() -> None:
-    def nothing() -> Iterator[bytes]:
+    def read(line: bytes) -> bytes:
         raise AssertionError("an event was read")
-        yield b""
 
     with pytest.raises(ObservatoryError, match="no such column: nowhere"):
-        loaded(nothing(), "SELECT nowhere FROM events")
+        loaded(map(read, LINES), "SELECT nowhere FROM events")
 
 
 @pytest.mark.parametrize(
