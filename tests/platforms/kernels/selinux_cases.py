@@ -22,8 +22,6 @@ from harness.live.judgement import find
 from harness.live.scene import Wanted, scene
 from harness.live.sockets import FoundSocket
 
-assert sys.platform == "linux"
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from harness.world import Operation
@@ -93,6 +91,9 @@ CASES: tuple[tuple[str, Operation, str, str, str | None], ...] = (
 servers: list[int] = []
 listeners: dict[str, int] = {}
 """The inode of each socket that listens: Debian's kernels have sock_diag(7) in a module, and the machine has none."""
+
+
+assert sys.platform == "linux"
 
 
 def policy() -> str:
