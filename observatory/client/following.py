@@ -104,11 +104,13 @@ class _Following:
 
     def _is_another(self, last: bytes) -> bool:
         """Whether the server has another database than before, whose ids begin anew."""
+        # The newest first: where that is not older, the other one is there now or never will be.
+        if all(_id(line) < self._after for line in self._client.lines({"limit": "1"})):
+            return True
         for line in self._client.lines({"after": str(self._after - 1), "limit": "1"}):
             if _id(line) == self._after:
                 return line != last
-        # It may have been deleted for its age. Then what is left is newer.
-        return all(_id(line) < self._after for line in self._client.lines({"limit": "1"}))
+        return False  # it has been deleted for its age
 
 
 def _number(parameters: Parameters, name: str) -> int | None:

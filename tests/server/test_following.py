@@ -19,7 +19,7 @@ from tests.helpers.deadline import until
 from tests.helpers.observatory_server import stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -159,3 +159,29 @@ def test_one_sentence_is_said_however_often_it_is_tried_and_the_pauses_have_a_li
     follower.wait_for(2)
     assert follower.said == [f"the server at {server.path} has ended; trying again until it can be reached"]
     assert follower.of_its_own(paused)[:8] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+
+
+def test_a_database_made_anew_is_known_however_many_events_come_while_it_is_looked_at(
+    server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        server.send({"of": "the old"})
+    client = Client(server.path)
+    lines = follow(client, {"follow": "1"}, lambda _: None)
+    assert [json.loads(next(lines))["of"] for _ in range(3)] == ["the old"] * 3
+    server.end()
+    server.delete_database()
+    server.start()
+    server.send({"of": "the new"})
+    ask = client.lines
+
+    def asked(query: Mapping[str, str]) -> Iterator[bytes]:
+        if "follow" in query:
+            return ask(query)
+        found = list(ask(query))
+        for _ in range(4):
+            server.send({"of": "the new"})
+        return iter(found)
+
+    monkeypatch.setattr(client, "lines", asked)
+    assert json.loads(next(lines))["_id"] == 1

@@ -73,4 +73,4 @@ def test_what_no_world_can_say_is_not_captured() -> None:
         pytest.skip("this machine has no sshfs or no /dev/fuse")
     said = captured(case)
     assert isinstance(said, str)
-    assert "can't be said by a world" in said
+    assert "a world file can't express what decides here" in said
