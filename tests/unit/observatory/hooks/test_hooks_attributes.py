@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ class CopyFile:
 
     def fcopyfile(self, source: int, target: int, state: Any, flags: ctypes.c_uint32) -> int:
         self.asked.append((os.fstat(source), target, state, flags.value))
+        ctypes.set_errno(errno.EIO)
         return self.result
 
 
