@@ -300,10 +300,12 @@ def test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted(
         half.sendall(post(b'{"half":1}')[:-3])
         idle.sendall(post(b'{"idle":1}'))
         assert read_answer(idle)[0] == 200
+        server.process.send_signal(signal.SIGSTOP)  # so that they wait when the end has come
         waiting = [server.connect() for _ in range(30)]
         for number, sock in enumerate(waiting):
             sock.sendall(post(b'{"waiting":%d}' % number))
         server.process.terminate()
+        server.process.send_signal(signal.SIGCONT)
         server.wait_for("ending: SIGTERM")
         half.sendall(post(b'{"half":1}')[-3:])
         assert read_answer(half)[0] == 200
