@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
-    "When one user opens as many connections as the server's limit of descriptors allows and more, three times, another "
-    "user still gets in and is answered within five seconds, each time and afterwards."
+    "When one user opens as many connections as the server's limit of descriptors allows and more, three times, "
+    "another user still gets in and is answered within five seconds, each time and afterwards."
 )
 FILES = 1024
 """The soft limit that a login session gives to a server."""
