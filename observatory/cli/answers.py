@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from observatory.cli.events import parameters
-from observatory.cli.origin import nats_source
-from observatory.cli.server_options import client
+from observatory.cli.origin import origin_of
 
 if TYPE_CHECKING:
     import argparse
@@ -19,13 +18,13 @@ QUESTION: Final = "Shows the events that you may see, oldest first."
 
 def lines(options: argparse.Namespace) -> Iterator[bytes]:
     """The events that the options mean, as JSON. Raises ObservatoryError."""
-    origin = client(options) if options.origin is None else nats_source(options)
+    origin = origin_of(options)
     return _counted(options, origin.lines(parameters(options, origin)))
 
 
 def asked(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The same, read."""
-    origin = client(options) if options.origin is None else nats_source(options)
+    origin = origin_of(options)
     return _counted(options, origin.events(parameters(options, origin)))
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from observatory.cli.origin import add_origin_options, nats_source
-from observatory.cli.server_options import add_server_options, client
+from observatory.cli.origin import add_origin_options, origin_of
+from observatory.cli.server_options import add_server_options
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import TIMES, printable, printable_json
 
@@ -136,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = read_filter(" ".join(options.words), datetime.now(UTC) if options.utc else datetime.now().astimezone())
     if wanted.is_impossible:
         raise ObservatoryError(str(wanted.trouble), ExitStatus.USAGE)
-    origin = client(options) if options.origin is None else nats_source(options)
+    origin = origin_of(options)
     lines = _lines(options, origin, wanted)
     if wanted and not options.follow:
         lines = _some(lines, wanted)

@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.events import add_query_options, parameters
-from observatory.cli.origin import lacking, nats_source
-from observatory.cli.server_options import client
+from observatory.cli.origin import lacking, origin_of
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
@@ -38,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch and write."""
-    origin = client(options) if options.origin is None else nats_source(options)
+    origin = origin_of(options)
     query = parameters(options, origin)
     if options.format == "csv":
         _write_csv(origin.events(query), options.utc)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from observatory.client.client import Client
     from observatory.feed.source import Source
     from observatory.forward.nats_connection import Access
     from observatory.forward.nats_source import NatsSource
@@ -69,6 +70,11 @@ def nats_source(options: argparse.Namespace) -> NatsSource:
     from observatory.forward.nats_source import NatsSource
 
     return NatsSource(access)
+
+
+def origin_of(options: argparse.Namespace) -> Client | NatsSource:
+    """Whom to ask for events: the hosts on the NATS that `--from` names, else a server. Raises ObservatoryError."""
+    return client(options) if options.origin is None else nats_source(options)
 
 
 def source(options: argparse.Namespace) -> Source:

@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from observatory.cli.events import add_query_options, parameters
-from observatory.cli.origin import nats_source
-from observatory.cli.server_options import client
+from observatory.cli.origin import origin_of
 from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -22,8 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="query the events that you may see by SQL",
         description="Query the events by SQL, in SQLite's dialect. The table is events (id, time, host, uid, event, "
         "session, agent, tool, duration_ms, project, line); line is the whole event, of which json_extract(line, "
-        "'$.tool_input.command') gets a part. The server hands out the events that you may see and that the options "
-        "mean, and they are asked in memory: the fewer they are (--since 1d), the quicker it is.",
+        "'$.tool_input.command') gets a part. The database of a server of your own is asked itself; of any other "
+        "the events that you may see and that the options mean are fetched and asked in memory: the fewer they are "
+        "(--since 1d), the quicker it is.",
     )
     add_query_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from observatory.questions.tables import asked, columns_of, loaded
 
     sql = sys.stdin.read() if options.sql == "-" else options.sql
-    origin = client(options) if options.origin is None else nats_source(options)
+    origin = origin_of(options)
     query = parameters(options, origin)
     own = opened(origin, query, columns_of(sql)) if isinstance(origin, Client) else None
     with contextlib.closing(own or loaded(origin.lines(query), sql)) as connection:
