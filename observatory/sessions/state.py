@@ -43,6 +43,8 @@ OLD: Final = 12 * 3600.0
 """Seconds of silence after which a session that does nothing is not what anyone asks about."""
 
 _OVER: Final = frozenset({"ended", "dead"})
+_SETTLED: Final = _OVER | {"fresh", "idle"}
+"""States that stay until somebody does something."""
 _ASKING_TOOLS: Final = frozenset({"AskUserQuestion"})
 """Tools that do nothing but wait for the user's answer."""
 _PERMISSIONS: Final = frozenset({"permission_prompt", "worker_permission_prompt", "ToolPermission"})
@@ -289,7 +291,7 @@ def sessions(events: Iterable[dict[str, Any]]) -> list[Session]:
 
 def is_silent(state: str, last: int, now: int) -> bool:
     """Whether a state is to be told with how long nothing was heard. Times are milliseconds since the epoch."""
-    return state not in {"fresh", "idle", *_OVER} and now - last > SILENCE * 1000
+    return state not in _SETTLED and now - last > SILENCE * 1000
 
 
 def is_old(state: str, last: int, now: int) -> bool:
@@ -297,7 +299,7 @@ def is_old(state: str, last: int, now: int) -> bool:
 
     Times are milliseconds since the epoch.
     """
-    return state in {"fresh", "idle", *_OVER} and now - last > OLD * 1000
+    return state in _SETTLED and now - last > OLD * 1000
 
 
 def _left_at_work(tasks: object, agents: Iterable[str]) -> frozenset[str]:
