@@ -67,9 +67,7 @@ def filtering(wanted: Filter) -> Callable[[bytes], bool]:
             return False
         if not rest:
             return True
-        said = decode(line)
-        fields = {"_event": said.event, "_ts": said.time, "_peer_uid": said.uid, "_host": said.host}
-        return named(row(0, {**fields, "session_id": said.session, "tool_name": said.tool}))
+        return named(row(0, msgspec.to_builtins(decode(line))))
 
     return matches
 
