@@ -18,8 +18,6 @@ export class Conversation {
     this.playing = null;
   }
 
-  get isOpen() { return this.dialog.open; }
-
   /** Open a session's; `who` is its host, uid and id, and `at` the place of the event to show it up to. */
   async open(who, at = null) {
     this.who = who;

@@ -29,8 +29,6 @@ export class Durations {
     $("durations-open").addEventListener("click", () => this.open());
   }
 
-  get isOpen() { return this.dialog.open; }
-
   open() {
     const found = durations(this.store.hits);
     const most = Math.log10(Math.max(10, ...found.map((each) => each.p95)) + 1);

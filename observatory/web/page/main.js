@@ -200,7 +200,7 @@ $("help-open").addEventListener("click", () => $("help").showModal());
 for (const button of document.querySelectorAll("[data-to]")) button.addEventListener("click", () => show(button.dataset.to));
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || $("help").open || conversation.isOpen || durations.isOpen) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
   const writing = event.target.matches("input, select, textarea");
   if (event.key === "Escape") {
     if (writing) event.target.blur();
