@@ -30,16 +30,18 @@ def free_name(trial: Trial) -> None:
 @step
 def living(trial: Trial) -> None:
     """The directory has not been deleted: else nothing can be made in it (`lookup_one_qstr_excl` in fs/namei.c)."""
-    if trial.system.inodes[trial.last.directory.inode].deleted:
-        at = trial.last.directory.path
-        raise trial.refuse("ENOENT", at, deleted(at))
+    _expect_living(trial, trial.last)
 
 
 @step
 def second_living(trial: Trial) -> None:
     """The second directory has not been deleted."""
-    if trial.system.inodes[trial.target.directory.inode].deleted:
-        at = trial.target.directory.path
+    _expect_living(trial, trial.target)
+
+
+def _expect_living(trial: Trial, ending: Ending) -> None:
+    if trial.directory(ending).deleted:
+        at = ending.directory.path
         raise trial.refuse("ENOENT", at, deleted(at))
 
 
@@ -127,7 +129,7 @@ def create_file(trial: Trial) -> None:
 
     fs/inode.c, `mode_strip_sgid`.
     """
-    directory = trial.system.inodes[trial.last.directory.inode]
+    directory = trial.directory(trial.last)
     mode = _asked(trial, 0o666)
     who = maker(trial)
     executes = mode & (SETGID | 0o010) == SETGID | 0o010
@@ -143,7 +145,7 @@ def make_directory(trial: Trial) -> None:
 
     fs/namei.c, `vfs_mkdir`; fs/inode.c, `inode_init_owner`.
     """
-    directory = trial.system.inodes[trial.last.directory.inode]
+    directory = trial.directory(trial.last)
     mode = _asked(trial, 0o777) & (STICKY | 0o777)
     inherited = directory.mode & SETGID if trial.rules.new_group != "directory" else 0
     make(trial, "directory", (mode if directory.default else mode & ~UMASK) | inherited)
@@ -161,7 +163,7 @@ def make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) 
     Of a default ACL the entries of owner, mask and others are kept within the mode (fs/posix_acl.c,
     `posix_acl_create_masq`), and the others are taken over as they are.
     """
-    directory = trial.system.inodes[trial.last.directory.inode]
+    directory = trial.directory(trial.last)
     who = maker(trial)
     inherits = trial.rules.new_group == "directory" or directory.mode & SETGID
     default = directory.default

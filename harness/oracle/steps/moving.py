@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.oracle.filesystem import Spot
 from harness.oracle.permission import SEARCH, WRITE
 from harness.oracle.steps.removing import (
     expect_names_may_go,
@@ -15,6 +14,7 @@ from harness.oracle.steps.removing import (
 from harness.oracle.steps.trial import step
 
 if TYPE_CHECKING:
+    from harness.oracle.filesystem import Spot
     from harness.oracle.lookup import Ending
     from harness.oracle.steps.trial import Trial
 
@@ -101,9 +101,8 @@ def may_create_or_replace(trial: Trial) -> None:
 @step
 def may_move_a_directory(trial: Trial) -> None:
     """A directory that gets another parent has its `..` written, which takes write permission on it."""
-    number, inode = trial.victim(trial.last)
-    if inode.kind == "directory" and trial.last.directory.inode != trial.target.directory.inode:
-        trial.want(Spot(trial.last.directory.mount, number, trial.last.name, trial.last.directory), WRITE)
+    if trial.victim(trial.last)[1].kind == "directory" and trial.last.directory.inode != trial.target.directory.inode:
+        trial.want(trial.place(trial.last), WRITE)
 
 
 @step

@@ -110,7 +110,7 @@ def not_in_a_sticky_directory(trial: Trial) -> None:
     fs.protected_regular and fs.protected_fifos: with 1 those are sticky directories that all may write, with 2 those
     that a group may write too. Sockets are held to it whatever they say (`may_create_in_sticky`). No capability counts.
     """
-    directory, inode = trial.system.inodes[trial.last.directory.inode], trial.inode
+    directory, inode = trial.directory(trial.last), trial.inode
     setting = {"file": trial.rules.protected_regular, "fifo": trial.rules.protected_fifos}.get(inode.kind, 1)
     if setting == 0 or not directory.mode & STICKY or inode.uid in {directory.uid, trial.principal.uid}:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.oracle.filesystem import Spot
 from harness.oracle.lookup import STICKY
 from harness.oracle.permission import SEARCH, WRITE, capable
 from harness.oracle.steps.trial import flag_refuses, step
@@ -65,22 +64,19 @@ def keeps_no_name(trial: Trial) -> None:
 
 def expect_names_may_go(trial: Trial, ending: Ending) -> None:
     """The same of any name."""
-    spot = ending.directory
-    if "append-only" in trial.system.inodes[spot.inode].flags:
-        raise flag_refuses(spot, "append-only")
+    if "append-only" in trial.directory(ending).flags:
+        raise flag_refuses(ending.directory, "append-only")
 
 
 def expect_no_kept_name(trial: Trial, ending: Ending) -> None:
     """The same of any name."""
-    number, inode = trial.victim(ending)
-    for flag in inode.flags:
-        spot = Spot(ending.directory.mount, number, ending.name, ending.directory)
-        raise flag_refuses(spot, flag)
+    for flag in trial.victim(ending)[1].flags:
+        raise flag_refuses(trial.place(ending), flag)
 
 
 def expect_not_sticky(trial: Trial, ending: Ending) -> None:
     """The same of any name."""
-    directory = trial.system.inodes[ending.directory.inode]
+    directory = trial.directory(ending)
     owner = trial.victim(ending)[1].uid
     owns = trial.principal.uid in {owner, directory.uid} or capable(trial.principal, "CAP_FOWNER", trial.rules)
     if directory.mode & STICKY and not owns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from harness.oracle.filesystem import Spot
 from harness.oracle.lookup import Ending, Lookup, Refused
 from harness.oracle.permission import WRITE, Permission, permission
 from harness.oracle.reasons import flagged
@@ -12,7 +13,7 @@ from harness.oracle.reasons import flagged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.oracle.filesystem import FileSystem, Inode, Spot
+    from harness.oracle.filesystem import FileSystem, Inode
     from harness.oracle.rules import Rules, StepName
     from harness.world import Attempt, InodeFlag, Principal
 
@@ -69,6 +70,10 @@ class Trial:
         assert self.second is not None
         return self.second
 
+    def directory(self, ending: Ending) -> Inode:
+        """The inode of the directory in which a name is, or would be."""
+        return self.system.inodes[ending.directory.inode]
+
     def entry(self, ending: Ending) -> int | None:
         """The inode under a name, without looking at what is mounted upon it."""
         return self.system.names[ending.directory.inode].get(ending.name)
@@ -78,6 +83,10 @@ class Trial:
         number = self.entry(ending)
         assert number is not None
         return number, self.system.inodes[number]
+
+    def place(self, ending: Ending) -> Spot:
+        """Where what has a name is, without looking at what is mounted upon it."""
+        return Spot(ending.directory.mount, self.victim(ending)[0], ending.name, ending.directory)
 
     @property
     def given_to(self) -> tuple[int | None, int | None]:
