@@ -66,13 +66,13 @@ def _keeps_set_ids(trial: Trial) -> None:
     trial.system = trial.system.with_inode(trial.spot.inode, after)
 
 
-def _loses_every_setgid(trial: Trial, gid: int) -> bool:
-    del trial, gid
+def _loses_every_setgid(trial: Trial) -> bool:
+    del trial
     return True
 
 
-def _keeps_setgid(trial: Trial, gid: int) -> bool:
-    del trial, gid
+def _keeps_setgid(trial: Trial) -> bool:
+    del trial
     return False
 
 
@@ -235,8 +235,8 @@ WRONG_OF_OPERATIONS = (
         "CAP_CHOWN takes set-id bits from anybody's", patches=((steps.STEPS, "may_give_away", _with_chown_always),)
     ),
     WrongOracle("chown keeps set-id bits", patches=((steps.STEPS, "change_owner", _keeps_set_ids),)),
-    WrongOracle("chown takes every setgid bit", patches=((steps.things, "loses_setgid", _loses_every_setgid),)),
-    WrongOracle("chown keeps the setgid bit", patches=((steps.things, "loses_setgid", _keeps_setgid),)),
+    WrongOracle("a change takes every setgid bit", patches=((steps.things, "_loses_setgid", _loses_every_setgid),)),
+    WrongOracle("a change keeps the setgid bit", patches=((steps.things, "_loses_setgid", _keeps_setgid),)),
     WrongOracle("chown says EPERM before EROFS", with_step_before("chown", "may_give_away", "writable_mount_of_it")),
     WrongOracle("immutable is forgotten", patches=((steps.Trial, "want", _mutable),), by_flags=True),
     WrongOracle("immutable does not hold root", patches=((steps.Trial, "want", _flags_are_for_others),), by_flags=True),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from harness.oracle.lookup import OTHERS_WRITE, STICKY, Refused
 from harness.oracle.permission import EXECUTE, READ, capable
-from harness.oracle.steps.things import loses_setgid
-from harness.oracle.steps.trial import SETGID, SETUID, STEPS, flag_refuses, step
+from harness.oracle.steps.things import kept_mode
+from harness.oracle.steps.trial import STEPS, flag_refuses, step
 
 if TYPE_CHECKING:
     from harness.oracle.steps.trial import Trial
@@ -133,6 +133,5 @@ def cut_off(trial: Trial) -> None:
     fs/attr.c, `setattr_should_drop_suidgid`: capable(), which asks in the initial user namespace.
     """
     if trial.rules.own_users or not capable(trial.principal, "CAP_FSETID", trial.rules):
-        inode = trial.inode
-        mode = inode.mode & ~SETUID & ~(SETGID if loses_setgid(trial, inode.gid) else 0)
-        trial.system = trial.system.with_inode(trial.spot.inode, dataclasses.replace(inode, mode=mode))
+        cut = dataclasses.replace(trial.inode, mode=kept_mode(trial))
+        trial.system = trial.system.with_inode(trial.spot.inode, cut)

@@ -63,7 +63,7 @@ def may_give_away(trial: Trial) -> None:
     uid, gid = trial.given_to
     who, inode = trial.principal, trial.inode
     if capable(who, "CAP_CHOWN", trial.rules):
-        if _kept_mode(trial) != inode.mode:
+        if kept_mode(trial) != inode.mode:
             ownership(trial)
         return
     if who.uid != inode.uid:
@@ -77,8 +77,8 @@ def may_give_away(trial: Trial) -> None:
 _CHOWN = "an owner may give it to a group that the owner is in, and all else takes CAP_CHOWN"
 
 
-def _kept_mode(trial: Trial) -> int:
-    """The mode without the set-id bits that a change of owner or group takes from what is no directory.
+def kept_mode(trial: Trial) -> int:
+    """The mode without the set-id bits that a change of owner, group or content takes from what is no directory.
 
     `chown_common` in fs/open.c, `setattr_should_drop_sgid` in fs/attr.c: the setgid bit stays without x for the group
     if who changes it is in the group or has CAP_FSETID.
@@ -86,12 +86,12 @@ def _kept_mode(trial: Trial) -> int:
     inode = trial.inode
     if inode.kind == "directory":
         return inode.mode
-    return inode.mode & ~SETUID & ~(SETGID if loses_setgid(trial, inode.gid) else 0)
+    return inode.mode & ~SETUID & ~(SETGID if _loses_setgid(trial) else 0)
 
 
-def loses_setgid(trial: Trial, gid: int) -> bool:
+def _loses_setgid(trial: Trial) -> bool:
     """Whether a change takes the setgid bit from what is found: with x for the group always."""
-    return bool(trial.inode.mode & 0o010) or not _in_group_or_capable(trial, gid)
+    return bool(trial.inode.mode & 0o010) or not _in_group_or_capable(trial, trial.inode.gid)
 
 
 def _in_group_or_capable(trial: Trial, gid: int) -> bool:
@@ -102,7 +102,7 @@ def _in_group_or_capable(trial: Trial, gid: int) -> bool:
 def change_owner(trial: Trial) -> None:
     """Effect of chown. If a set-id bit goes, the setgid bit goes too of a group that who changes it is not in."""
     uid, gid = trial.given_to
-    inode, mode = trial.inode, _kept_mode(trial)
+    inode, mode = trial.inode, kept_mode(trial)
     after = dataclasses.replace(
         inode, uid=inode.uid if uid is None else uid, gid=inode.gid if gid is None else gid, mode=mode
     )
