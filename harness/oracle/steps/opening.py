@@ -58,8 +58,7 @@ def runs(trial: Trial) -> None:
     if trial.inode.kind != "file":
         raise trial.refuse("EACCES", trial.at, f"{trial.at} is a {trial.inode.kind}, which nobody can execute")
     if trial.system.runs_nothing(trial.spot):
-        why = f"{trial.at} is on a mount with the option noexec"
-        raise Refused(trial.rules.error(trial.attempt.operation, "EACCES"), trial.at, why, spot=trial.spot)
+        raise trial.refuse("EACCES", trial.at, f"{trial.at} is on a mount with the option noexec", trial.spot)
 
 
 @step

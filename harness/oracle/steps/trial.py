@@ -114,9 +114,9 @@ class Trial:
         if not answer.granted:
             raise Refused("EACCES", spot.path, "", answer, spot)
 
-    def refuse(self, usual: str, at: str, why: str) -> Refused:
-        """A refusal with this kernel's errno for what POSIX calls `usual`."""
-        return Refused(self.rules.error(self.attempt.operation, usual), at, why)
+    def refuse(self, usual: str, at: str, why: str, spot: Spot | None = None) -> Refused:
+        """A refusal with this kernel's errno for what POSIX calls `usual`, about what is at `spot`."""
+        return Refused(self.rules.error(self.attempt.operation, usual), at, why, spot=spot)
 
 
 STEPS: dict[StepName, Callable[[Trial], None]] = {}
