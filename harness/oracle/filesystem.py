@@ -183,6 +183,10 @@ class FileSystem:
         """The same with one inode replaced."""
         return dataclasses.replace(self, inodes={**self.inodes, number: inode})
 
+    def with_mount(self, number: int, mount: MountedTree) -> FileSystem:
+        """The same with one mount replaced."""
+        return dataclasses.replace(self, mounts=(*self.mounts[:number], mount, *self.mounts[number + 1 :]))
+
     def with_entry(self, directory: int, name: str, inode: Inode) -> FileSystem:
         """The same with a new inode under a name."""
         number = len(self.inodes)

@@ -295,9 +295,8 @@ def _mounted_again(situation: _Situation, source: str) -> Iterator[_Edit]:
         root = Lookup(system, ROOT, trial.rules, system.root()).to(source, follow=True).inode
     except Refused:
         return
-    mounts = list(system.mounts)
-    mounts[number] = dataclasses.replace(mounts[number], root=root)
-    yield _edit(situation, "mount", at, mounted_anew(at), system=dataclasses.replace(system, mounts=tuple(mounts)))
+    anew = dataclasses.replace(system.mounts[number], root=root)
+    yield _edit(situation, "mount", at, mounted_anew(at), system=system.with_mount(number, anew))
 
 
 def _other_networks(situation: _Situation) -> Iterator[_Edit]:
@@ -329,9 +328,8 @@ def _closed_mount(situation: _Situation) -> Iterator[_Edit]:
     fuse = None if spot is None else system.fuse(spot)
     if spot is None or fuse is None:
         return
-    mounts = list(system.mounts)
-    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], fuse=dataclasses.replace(fuse, allow_other=True))
-    system = dataclasses.replace(system, mounts=tuple(mounts))
+    opened = dataclasses.replace(system.mounts[spot.mount], fuse=dataclasses.replace(fuse, allow_other=True))
+    system = system.with_mount(spot.mount, opened)
     yield _edit(situation, "allow_other", None, mounted_again(situation.refused.at), system=system)
 
 
@@ -389,9 +387,8 @@ def _owned(situation: _Situation, number: int, user: str) -> _Edit:
 def _noexec(situation: _Situation, spot: Spot) -> _Edit:
     """The mount runs programs."""
     top = _mount_point(spot)
-    mounts = list(situation.trial.lookup.system.mounts)
-    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], no_execution=False)
-    system = dataclasses.replace(situation.trial.lookup.system, mounts=tuple(mounts))
+    system = situation.trial.lookup.system
+    system = system.with_mount(spot.mount, dataclasses.replace(system.mounts[spot.mount], no_execution=False))
     return _edit(situation, "remount", top.path, f"mount -o remount,bind,exec {quoted(top.path)}", system=system)
 
 
@@ -418,9 +415,8 @@ def _read_only(situation: _Situation, user: str) -> Iterator[_Edit]:
     spot: Spot | None = trial.found if trial.ending is None else trial.ending.directory
     assert spot is not None
     top = _mount_point(spot)
-    mounts = list(trial.lookup.system.mounts)
-    mounts[spot.mount] = dataclasses.replace(mounts[spot.mount], read_only=False)
-    system = dataclasses.replace(trial.lookup.system, mounts=tuple(mounts))
+    system = trial.lookup.system
+    system = system.with_mount(spot.mount, dataclasses.replace(system.mounts[spot.mount], read_only=False))
     text = f"mount -o remount,bind,rw {quoted(top.path)}"
     yield _edit(situation, "remount", top.path, text, system=system)
 
