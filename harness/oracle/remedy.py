@@ -183,6 +183,8 @@ def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edi
     if refused.layer is not None and refused.layer in _RELEASES:
         free = dataclasses.replace(situation.trial.principal, confined=None)
         yield _edit(situation, "confinement", None, f"run {user} {_RELEASES[refused.layer]}", principal=free)
+    elif refused.layer == "inode flags":
+        yield _without_flags(situation)
     elif refused.answer is not None and refused.spot is not None:
         yield from _permissions(situation, refused.spot, user, names)
     elif refused.outcome in _OTHERS:
@@ -353,16 +355,20 @@ def _name_taken(situation: _Situation, user: str) -> Iterator[_Edit]:
         yield _edit(situation, "unlink", at, f"rm {quoted(at)}", system=system)
 
 
+def _without_flags(situation: _Situation) -> _Edit:
+    """The thing loses the flags that refuse this to everybody."""
+    at, spot, system = situation.refused.at, situation.refused.spot, situation.trial.lookup.system
+    assert spot is not None
+    inode = system.inodes[spot.inode]
+    letters_of = "".join(FLAG_LETTERS[flag] for flag in inode.flags)
+    free = system.with_inode(spot.inode, dataclasses.replace(inode, flags=()))
+    return _edit(situation, "chattr", at, f"chattr -{letters_of} {quoted(at)}", system=free)
+
+
 def _not_owned(situation: _Situation, user: str) -> Iterator[_Edit]:
     """The thing becomes the user's own, or its directory stops being sticky."""
     trial, at = situation.trial, situation.refused.at
     system = trial.lookup.system
-    spot = situation.refused.spot
-    if spot is not None and system.inodes[spot.inode].flags:
-        letters_of = "".join(FLAG_LETTERS[flag] for flag in system.inodes[spot.inode].flags)
-        free = system.with_inode(spot.inode, dataclasses.replace(system.inodes[spot.inode], flags=()))
-        yield _edit(situation, "chattr", at, f"chattr -{letters_of} {quoted(at)}", system=free)
-        return
     for ending in (trial.ending, trial.second):
         number = None if ending is None else trial.entry(ending)
         if ending is None or number is None or ending.path != at:
