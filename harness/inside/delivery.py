@@ -32,16 +32,14 @@ def packed(sources: Mapping[str, object]) -> str:
     Small, for a pipe holds 64 KiB, and more has to wait until the interpreter is there. And with no path in it: on the
     way to a place, paths may become other paths (`harness.engines.host`), and these have been counted.
     """
-    import json  # noqa: PLC0415 - it takes as long as an interpreter to start, and what is compiled needs none
-
-    return _counted(json.dumps(sources).encode())
+    return _counted(_json(sources).encode())
 
 
 def compiled(order: Order) -> str:
     """All that is read, for a reader that is the interpreter by which it was compiled: it saves a quarter of what the
     start of a place takes.
     """
-    data: Any = (order,)
+    data: Any = (order,)  # marshal may begin a dictionary as JSON does
     return _counted(marshal.dumps(data))
 
 
@@ -52,6 +50,10 @@ def _counted(data: bytes) -> str:
 
 def call(program: str, arguments: dict[str, Any]) -> str:
     """What is read next: the line that says what to call."""
-    import json  # noqa: PLC0415 - see above
+    return _json({"program": program, "arguments": arguments}) + "\n"
 
-    return json.dumps({"program": program, "arguments": arguments}) + "\n"
+
+def _json(value: object) -> str:
+    import json  # noqa: PLC0415 - it takes as long as an interpreter to start, and what is compiled needs none
+
+    return json.dumps(value)
