@@ -6,9 +6,7 @@ may read everything.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from harness.inside.agent.errors import RefusalError
@@ -42,6 +40,8 @@ def load(rules: Sequence[str]) -> None:
     compiler = next((path for path in COMPILERS if os.path.exists(path)), None)
     if compiler is None:
         raise RefusalError("no process can be confined so in this place: there is no apparmor_parser")
+    import subprocess  # noqa: PLC0415 - few places are asked for a profile; all are there sooner without
+
     folder = os.path.dirname(compiler)
     before = [LOADER, "--library-path", folder] if os.path.exists(LOADER) else []
     options = ["--replace", "--skip-cache", f"--kernel-features={FEATURES}", f"--policy-features={FEATURES}"]
@@ -65,6 +65,8 @@ def enter(rules: Sequence[str]) -> None:
 
 
 def _name(rules: Sequence[str]) -> str:
+    import hashlib  # noqa: PLC0415 - likewise
+
     return "harness-" + hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16]
 
 
