@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from harness.inside.agent import flags, fuse
+from harness.inside.agent import flags, fuse, profiles
 from harness.inside.agent.outside import Outside
 
 if TYPE_CHECKING:
@@ -41,13 +41,12 @@ def _has_own_users() -> bool:
 def facts() -> AgentFacts:
     """Read them."""
     system = os.uname()
-    feature = "/sys/kernel/security/apparmor/features/network_v9/af_unix"
     sysctls = {}
     for name in SYSCTLS:
         with contextlib.suppress(OSError):  # this kernel has no such setting
             sysctls[name] = int(Outside.read("/proc/sys/" + name.replace(".", "/")))
     with contextlib.suppress(OSError):  # AppArmor is not asked, or knows only of whole families of sockets
-        sysctls["apparmor.af_unix"] = int(Outside.read(feature).strip() == "yes")
+        sysctls["apparmor.af_unix"] = int(Outside.read(profiles.FINE).strip() == "yes")
     tools = [f"/opt/{name}/bin" for name in sorted(os.listdir("/opt"))] if os.path.isdir("/opt") else []
     own = os.path.dirname(sys.executable)
     return {
