@@ -179,20 +179,19 @@ def _component(
         return walk.at if walk.refusal == outcome else None
     if entry is None:
         return walk.at
+    if outcome == "EACCES" and confinement.has_profile():
+        return None
     if operation == "rename":
-        if outcome == "EACCES" and confinement.has_profile():
-            return None
         return _refusing_end(entry, TriedName(to or "", cwd), outcome)
     if outcome == "EPERM" and operation == "unlink":
         return entry.held or entry.at
     if outcome == "EPERM":
         return walk.at
-    if outcome == "EACCES" and confinement.has_profile():
-        return None
     if outcome in ("EACCES", "EROFS"):
-        if confinement.takes_sockets() and entry.writing() is None:
+        writing = entry.writing()
+        if confinement.takes_sockets() and writing is None:
             return walk.at  # files may be made there, so it is not the directory that refuses a socket
-        return walk.at if entry.writing() == outcome else None
+        return walk.at if writing == outcome else None
     if outcome == "ENOENT" and walk.is_deleted():
         return walk.at
     return entry.at
