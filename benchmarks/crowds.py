@@ -120,7 +120,7 @@ def together(subject: Subject, count: int, work: Callable[[int], list[float]]) -
                 os._exit(status)
         children.append(child)
     os.close(writing)
-    used, begun = processor_seconds(subject), time.perf_counter()
+    used, begun = processor_seconds(subject.process), time.perf_counter()
     os.close(release)
     os.close(waiting)
     times = []
@@ -131,7 +131,7 @@ def together(subject: Subject, count: int, work: Callable[[int], list[float]]) -
     took = time.perf_counter() - begun
     if any(os.waitpid(child, 0)[1] for child in children):
         raise SystemExit("a client has failed")
-    return Load(len(times), took, processor_seconds(subject) - used, sorted(times))
+    return Load(len(times), took, processor_seconds(subject.process) - used, sorted(times))
 
 
 def sessions(directory: Path, events: int) -> None:

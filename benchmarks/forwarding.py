@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import nats
 from crowds import hook, say
-from ingest import note, observatory, shown
+from ingest import note, observatory, processor_seconds, shown
 from scale import fill
 
 if TYPE_CHECKING:
@@ -47,15 +47,9 @@ STAMP = re.compile(rb'"_ts":"([^"]+)"')
 COMMAND = [sys.executable, "-m", "observatory", "forward"]
 
 
-def used(pid: int) -> float:
-    """Seconds of the processor that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @contextlib.contextmanager
-def nats_server(folder: Path) -> Iterator[tuple[str, int]]:
-    """A NATS server with the stream: its URL and its pid."""
+def nats_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A NATS server with the stream: its URL and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,7 +63,7 @@ def nats_server(folder: Path) -> Iterator[tuple[str, int]]:
             url = f"nats://127.0.0.1:{port}"
             make = [*COMMAND, "--to", url, "--make-stream", "1"]
             subprocess.run(make, check=True, stderr=subprocess.DEVNULL)
-            yield url, process.pid
+            yield url, process
         finally:
             process.kill()
 
@@ -107,10 +101,12 @@ async def seconds(url: str) -> float:
     return (times[1] - times[0]).total_seconds()
 
 
-def gathered(folder: Path, subjects: list[Subject], url: str, broker: int, count: int) -> tuple[str, ...]:
+def gathered(
+    folder: Path, subjects: list[Subject], url: str, broker: subprocess.Popen[bytes], count: int
+) -> tuple[str, ...]:
     """All that has gathered is sent: events a second, and the processor time of one, of a forwarder and of NATS."""
-    before = used(broker)
-    cpu, broker_cpu = once(folder, subjects, url), used(broker) - before
+    before = processor_seconds(broker)
+    cpu, broker_cpu = once(folder, subjects, url), processor_seconds(broker) - before
     cpu -= once(folder, subjects, url)  # now there is nothing to send: what it takes to start
     rate = count / asyncio.run(seconds(url))
     return f"{rate:,.0f}", f"{cpu / count * 1e6:.0f}", f"{broker_cpu / count * 1e6:.0f}"

@@ -173,10 +173,10 @@ def observatory(directory: Path, name: str, *options: str) -> contextlib.Abstrac
     return running(OURS, directory, [*command, *options], path)
 
 
-def processor_seconds(subject: Subject) -> float:
-    """What the server has used so far; 0 where there is no /proc."""
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What a process has used so far; 0 where there is no /proc."""
     with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{subject.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
@@ -192,7 +192,7 @@ def memory_mb(subject: Subject, which: str = "VmHWM") -> float:
 
 def loaded(load: Sequence[str], subject: Subject, clients: int, data: bytes, seconds: float) -> dict[str, float]:
     """One round of one server."""
-    before = processor_seconds(subject)
+    before = processor_seconds(subject.process)
     done = subprocess.run(
         [*load, subject.path, str(clients), str(seconds), str(seconds / 5)], input=data, capture_output=True, check=True
     )
@@ -201,7 +201,7 @@ def loaded(load: Sequence[str], subject: Subject, clients: int, data: bytes, sec
         raise SystemExit(f"{subject.name} answered nothing in {seconds} seconds: the machine is too busy to measure")
     found["rate"] = found["requests"] / found["seconds"]
     # The warming up is in the processor's time and not in the count, so it's taken off by its part of the time.
-    found["cpu_us"] = (processor_seconds(subject) - before) / 1.2 / max(1, found["requests"]) * 1e6
+    found["cpu_us"] = (processor_seconds(subject.process) - before) / 1.2 / max(1, found["requests"]) * 1e6
     return found
 
 

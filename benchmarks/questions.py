@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from ingest import observatory, processor_seconds
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +37,8 @@ from observatory.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ingest import Subject
 
 EVENTS, SESSIONS, ROUNDS = 200_000, 40, 3
 MOST = 0.1
@@ -125,12 +128,6 @@ def fill(path: str, count: int) -> None:
     store.close()
 
 
-def server_time(process: subprocess.Popen[bytes]) -> float:
-    """Seconds of the processor that a process has had."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def transcripts(home: Path) -> None:
     """Two hundred transcripts, each of forty answers."""
     folder = home / "projects" / "p"
@@ -158,16 +155,16 @@ class Question(NamedTuple):
     size: int
 
 
-def measured(process: subprocess.Popen[bytes], path: str, words: list[str]) -> Question:
+def measured(subject: Subject, words: list[str]) -> Question:
     """Run a command."""
-    before, server = resource.getrusage(resource.RUSAGE_CHILDREN), server_time(process)
+    before, server = resource.getrusage(resource.RUSAGE_CHILDREN), processor_seconds(subject.process)
     begun = time.perf_counter()
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with subprocess.Popen(
-        [sys.executable, "-m", "observatory", *words, "--socket", path],
+        [sys.executable, "-m", "observatory", *words, "--socket", subject.path],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**variables, "CLAUDE_CONFIG_DIR": f"{Path(path).parent}/home"},
+        env={**variables, "CLAUDE_CONFIG_DIR": f"{Path(subject.path).parent}/home"},
     ) as command:
         assert command.stdout is not None
         size = len(command.stdout.read(1))
@@ -178,7 +175,7 @@ def measured(process: subprocess.Popen[bytes], path: str, words: list[str]) -> Q
     assert command.returncode == 0, words
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Question(used + server_time(process) - server, first, clock, size)
+    return Question(used + processor_seconds(subject.process) - server, first, clock, size)
 
 
 def limits(path: str) -> dict[str, tuple[float, int]]:
@@ -236,16 +233,12 @@ def main() -> int:
     table = Table("question", "CPU", "more than whoami", "first byte", "clock", "output", title=title)
     failed = False
     with tempfile.TemporaryDirectory() as name:
-        path, database = f"{name}/s", f"{name}/db"
-        fill(database, options.events)
+        fill(f"{name}/o.db", options.events)
         transcripts(Path(name, "home"))
-        serve = [sys.executable, "-m", "observatory", "serve", "--socket", path, "--database", database]
-        with subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            assert process.stderr is not None
-            process.stderr.readline()
+        with observatory(Path(name), "o") as subject:
             nothing = 0.0
             for question, words in {**QUESTIONS, **WHOLE}.items():
-                found = [measured(process, path, words) for _ in range(ROUNDS if question in QUESTIONS else 1)]
+                found = [measured(subject, words) for _ in range(ROUNDS if question in QUESTIONS else 1)]
                 used, first, clock = (statistics.median(each) for each in list(zip(*found, strict=True))[:3])
                 nothing = nothing or used
                 if question == next(iter(WHOLE)):
@@ -257,15 +250,14 @@ def main() -> int:
                 rate = f", {size / 1e6 / used:.0f} MB/s" if size > 1e6 else ""
                 table.add_row(question, *times, f"{size} bytes{rate}", style="bold" if late else "")
             table.add_section()
-            for question, (used, size) in limits(path).items():
+            for question, (used, size) in limits(subject.path).items():
                 table.add_row(
                     question, f"{used * 1000:.0f} ms", "", "", "", f"{size} bytes, {size / 1e6 / used:.0f} MB/s"
                 )
             table.add_section()
-            for question, used in of_the_page(path).items():
+            for question, used in of_the_page(subject.path).items():
                 failed |= used > MOST
                 table.add_row(question, f"{used * 1000:.0f} ms", style="bold" if used > MOST else "")
-            process.terminate()
     console.print(table)
     return int(failed)
 

@@ -225,7 +225,7 @@ def retention(directory: Path, count: int) -> Iterator[tuple[str, str]]:
 
         times = hook_times(subject.path, deleting)
         took = time.monotonic() - begun
-        used = processor_seconds(subject)
+        used = processor_seconds(subject.process)
         last, quiet = 0, time.monotonic()
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as looking:
 
