@@ -16,10 +16,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -43,6 +43,8 @@ EVENTS = 100_000
 RATE, SECONDS = 400, 10
 """Events a second of all together, and for how long."""
 STREAM = "OBSERVATORY"
+LISTENS = re.compile(rb"Listening for client connections on (\S+)\n")
+"""What NATS's log says once it does, on a port that it has chosen itself."""
 STAMP = re.compile(rb'"_ts":"([^"]+)"')
 COMMAND = [sys.executable, "-m", "observatory", "forward"]
 
@@ -50,17 +52,17 @@ COMMAND = [sys.executable, "-m", "observatory", "forward"]
 @contextlib.contextmanager
 def nats_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A NATS server with the stream: its URL and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats")]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    command = ["nats-server", "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(folder / "nats")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
-            while process.poll() is None:
-                with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
-                    break
-                time.sleep(0.02)  # nothing tells when it listens
-            url = f"nats://127.0.0.1:{port}"
+            assert process.stderr is not None
+            log = b""
+            while (listens := LISTENS.search(log)) is None:
+                if not (line := process.stderr.readline()):
+                    raise SystemExit(f"nats-server does not start: {log.decode()}")
+                log += line
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # so that its log never fills the pipe
+            url = f"nats://{listens[1].decode()}"
             make = [*COMMAND, "--to", url, "--make-stream", "1"]
             subprocess.run(make, check=True, stderr=subprocess.DEVNULL)
             yield url, process

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -194,10 +195,12 @@ def of_the_page(path: str) -> dict[str, float]:
     """What the parts of the page's answers take of the web command's process."""
     source = ServerSource(Client(path))
     feed = Feed(source)
+    newest, news = source.newest(), threading.Event()
+    feed.listen(news.set)
     feed.start()
-    while not (rows := feed.news(limit=1).rows) or rows[0].place < source.newest():
-        time.sleep(0.1)  # it is read by a thread of its own
-    newest = source.newest()
+    while not (rows := feed.news(limit=1).rows) or rows[0].place < newest:
+        news.wait()
+        news.clear()
 
     def taken(look: Callable[[], object]) -> float:
         begun = time.process_time()
