@@ -44,6 +44,17 @@ TOLD = 64
 _STAMP = re.compile(rb'"_ts":"([^"]+)"')
 
 
+def middle_and_most(times: Sequence[float]) -> tuple[float, float]:
+    """Of times in their order, the median and that which 99 of 100 stay within."""
+    return times[len(times) // 2], times[len(times) * 99 // 100]
+
+
+def lag(line: bytes) -> float | None:
+    """Milliseconds since the first event in this was committed; nothing if none is in it."""
+    stamp = _STAMP.search(line)
+    return None if stamp is None else (time.time() - datetime.fromisoformat(stamp[1].decode()).timestamp()) * 1e3
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a crowd has sent, and what that took."""
@@ -57,7 +68,7 @@ class Load:
 
     def shown(self) -> tuple[str, ...]:
         """Rate, processor time an event, and how long one took."""
-        middle, most = (self.times[len(self.times) * part // 100] for part in (50, 99))
+        middle, most = middle_and_most(self.times)
         return (
             f"{self.events / self.seconds:,.0f}",
             f"{self.cpu / self.events * 1e6:.0f}",
@@ -170,8 +181,8 @@ def followers(directory: Path, events: int) -> None:
             load = together(subject, SENDERS, work)
             late = json.loads(lags.read()) if socks else []
             os.waitpid(reader, 0)
-            lag = (f"{late[len(late) // 2]:.1f}", f"{late[len(late) * 99 // 100]:.1f}") if late else ("", "")
-            rows.append((f"{count:,}", *load.shown(), *lag, f"{memory_mb(subject):.0f}"))
+            behind = [f"{each:.1f}" for each in middle_and_most(late)] if late else ["", ""]
+            rows.append((f"{count:,}", *load.shown(), *behind, f"{memory_mb(subject):.0f}"))
             lags.close()
     headings = ("followers", *LOAD, "lag p50 ms", "lag p99 ms", "peak MB")
     shown(headings, rows, f"followers of everything, {SENDERS} senders, {events:,} events together")
@@ -208,8 +219,8 @@ def _read_all(socks: Sequence[socket.socket], events: int) -> list[float]:
                     raise SystemExit("a follower was dropped")
                 before = left[sock]
                 left[sock] -= piece.count(b"\n")
-                if left[sock] // TOLD != before // TOLD and (found := _STAMP.search(piece)):
-                    lags.append((time.time() - datetime.fromisoformat(found[1].decode()).timestamp()) * 1e3)
+                if left[sock] // TOLD != before // TOLD and (behind := lag(piece)) is not None:
+                    lags.append(behind)
                 if left[sock] <= 0:
                     selector.unregister(sock)
                     del left[sock]

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nats
-from crowds import hook, say
+from crowds import hook, lag, middle_and_most, say
 from ingest import note, observatory, processor_seconds, shown
 from scale import fill
 
@@ -45,7 +45,6 @@ RATE, SECONDS = 400, 10
 STREAM = "OBSERVATORY"
 LISTENS = re.compile(rb"Listening for client connections on (\S+)\n")
 """What NATS's log says once it does, on a port that it has chosen itself."""
-STAMP = re.compile(rb'"_ts":"([^"]+)"')
 COMMAND = [sys.executable, "-m", "observatory", "forward"]
 
 
@@ -121,8 +120,8 @@ async def steadily(subjects: list[Subject], url: str, rate: int, span: float) ->
     all_here = asyncio.Event()
 
     async def note_lag(message: Msg) -> None:
-        if found := STAMP.search(message.data):
-            lags.append((time.time() - datetime.fromisoformat(found[1].decode()).timestamp()) * 1e3)
+        if (behind := lag(message.data)) is not None:
+            lags.append(behind)
             if len(lags) == expected:
                 all_here.set()
 
@@ -141,7 +140,9 @@ async def steadily(subjects: list[Subject], url: str, rate: int, span: float) ->
     return sorted(lags)
 
 
-def lag(folder: Path, subjects: list[Subject], url: str, sent: int, options: argparse.Namespace) -> tuple[str, ...]:
+def steady_lag(
+    folder: Path, subjects: list[Subject], url: str, sent: int, options: argparse.Namespace
+) -> tuple[str, ...]:
     """The lag of forwarders that go on for ever, of which the stream has so many events already."""
     running = [forwarder(folder, subject, url) for subject in subjects]
     try:
@@ -153,7 +154,7 @@ def lag(folder: Path, subjects: list[Subject], url: str, sent: int, options: arg
         for process in running:
             process.send_signal(signal.SIGTERM)
             process.wait()
-    return tuple(f"{each:.0f}" for each in (lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1]))
+    return tuple(f"{each:.0f}" for each in (*middle_and_most(lags), lags[-1]))
 
 
 async def until_messages(url: str, count: int) -> None:
@@ -187,7 +188,7 @@ def main() -> int:
             url, broker = stack.enter_context(nats_server(folder))
             events = options.each // count * count
             sent = gathered(folder, subjects, url, broker, events)
-            rows.append((str(count), *sent, *lag(folder, subjects, url, events, options)))
+            rows.append((str(count), *sent, *steady_lag(folder, subjects, url, events, options)))
     note("")
     headings = ("forwarders", "events/s", "forwarder us", "NATS us", "lag p50 ms", "p99 ms", "most ms")
     shown(headings, rows, f"{options.each:,} events that had gathered; then {options.rate} a second, and their lag")

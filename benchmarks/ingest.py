@@ -274,18 +274,27 @@ def fill(path: str, count: int) -> None:
     store.close()
 
 
+def asked(path: str, target: str) -> tuple[float, bytes]:
+    """Milliseconds that an answer takes, on a connection of its own, and its body."""
+    begun = time.perf_counter()
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(path)
+    connection.request("GET", target)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"{target}: {answer.status} {body.decode()}")
+    return (time.perf_counter() - begun) * 1e3, body
+
+
 def query_ms(subject: Subject, target: str, times: int = 50) -> list[float]:
-    """How long a reading takes, each time on a connection of its own."""
+    """How long a reading takes."""
     found = []
     for _ in range(times):
-        begun = time.perf_counter()
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(subject.path)
-        connection.request("GET", target)
-        body = connection.getresponse().read()
-        connection.close()
-        found.append((time.perf_counter() - begun) * 1e3)
+        took, body = asked(subject.path, target)
+        found.append(took)
         if len(body.splitlines()) != 100:
             raise SystemExit(f"{target} gave {len(body.splitlines())} events, not 100")
     return found

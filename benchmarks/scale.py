@@ -15,7 +15,6 @@ import os
 import re
 import resource
 import shutil
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -26,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest import compiled, loaded, memory_mb, note, observatory, processor_seconds, request, shown
+from crowds import middle_and_most, say
+from ingest import asked, compiled, loaded, memory_mb, note, observatory, processor_seconds, request, shown
 
 from observatory.events import compose, take_apart, timestamp
 from observatory.identity import PeerCredentials
@@ -105,21 +105,6 @@ def questions(count: int, begin: int, step: int) -> dict[str, str]:
     }
 
 
-def asked(path: str, target: str) -> tuple[float, int]:
-    """Milliseconds that an answer takes, and how many events it has."""
-    begun = time.perf_counter()
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(path)
-    connection.request("GET", target)
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    if answer.status != 200:
-        raise SystemExit(f"{target}: {answer.status} {body.decode()}")
-    return (time.perf_counter() - begun) * 1e3, body.count(b"\n")
-
-
 def page_ms(path: str, directory: Path, newest: int) -> float:
     """Milliseconds from the start of `observatory web` until its stream has told of the newest event."""
     begun = time.perf_counter()
@@ -176,8 +161,9 @@ def measured(load: Sequence[str], directory: Path, count: int, options: argparse
             note(f"{count:,} events: {name}")
             found = [asked(subject.path, target) for _ in range(QUESTIONS)]
             expected = min(100, count // USERS) if name == "a user's" else 100
-            if any(events != expected for _, events in found):
-                raise SystemExit(f"{target} gave {found[0][1]} events, not {expected}")
+            given = {lines.count(b"\n") for _, lines in found}
+            if given != {expected}:
+                raise SystemExit(f"{target} gave {given} events, not {expected}")
             queries[name] = statistics.median(took for took, _ in found)
         page = page_ms(subject.path, directory, count)
         note(f"{count:,} events: hooks")
@@ -188,26 +174,17 @@ def measured(load: Sequence[str], directory: Path, count: int, options: argparse
 
 def hook_times(path: str, more: Callable[[], bool]) -> list[float]:
     """Milliseconds that hooks take, one after the other, as long as there are to be more."""
-    data, found = request(1024), []
+    data = request(1024)
+    found = []
     while more():
-        begun = time.perf_counter()
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(path)
-            sock.sendall(data)
-            sock.recv(4096)
-        found.append((time.perf_counter() - begun) * 1e3)
+        found.append(say(path, data))
         time.sleep(0.005)  # nothing is waited for: hooks without a pause would be a load of their own
     return sorted(found)
 
 
 def first_id(path: str) -> int:
     """The oldest event that the server has."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(path)
-    connection.request("GET", "/events?after=0&limit=1")
-    line = connection.getresponse().read()
-    connection.close()
+    _, line = asked(path, "/events?after=0&limit=1")
     return int(line[len(b'{"_id":') : line.index(b",")])
 
 
@@ -241,14 +218,15 @@ def retention(directory: Path, count: int) -> Iterator[tuple[str, str]]:
         smaller = quiet - begun - took
     given = (before - database.stat().st_size) / 1e6
     yield "deleted", f"{oldest:,} events in {took:.0f} s, {used / oldest * 1e6:.1f} us of the processor each"
-    yield "a hook meanwhile", middle_and_most(times)
+    yield "a hook meanwhile", hooks_took(times)
     yield "given back to the disk", f"{given:,.0f} of {before / 1e6:,.0f} MB in {smaller:.0f} s"
-    yield "a hook meanwhile", middle_and_most(shrunk)
+    yield "a hook meanwhile", hooks_took(shrunk)
 
 
-def middle_and_most(times: Sequence[float]) -> str:
-    """Of milliseconds in their order."""
-    return f"{times[len(times) // 2]:.1f} ms, 99 of 100 within {times[len(times) * 99 // 100]:.1f} ms"
+def hooks_took(times: Sequence[float]) -> str:
+    """What is said of milliseconds in their order."""
+    middle, most = middle_and_most(times)
+    return f"{middle:.1f} ms, 99 of 100 within {most:.1f} ms"
 
 
 def compaction(directory: Path) -> Iterator[tuple[str, str]]:
