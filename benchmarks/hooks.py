@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest import observatory
 from rich.console import Console
 from rich.table import Table
 
@@ -45,19 +46,8 @@ def served(place: Place, parent: str) -> Iterator[str]:
     """A server's socket in a directory of such a kind."""
     with tempfile.TemporaryDirectory(dir=parent) as name:
         Path(name).chmod(0o1777 if place == "shared" else 0o755)
-        path = f"{name}/o.sock"
-        command = [sys.executable, "-m", "observatory", "serve", "--mode", "0666", "--socket", path]
-        process = subprocess.Popen(
-            [*command, "--database", f"{name}/db"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert process.stderr is not None
-        while b"listening on" not in process.stderr.readline():
-            pass
-        try:
-            yield path
-        finally:
-            process.terminate()
-            process.communicate()
+        with observatory(Path(name), "o", "--mode", "0666") as subject:
+            yield subject.path
 
 
 def milliseconds(shell: str, command: str, user: int) -> float:

@@ -151,9 +151,13 @@ def running(name: str, directory: Path, command: Sequence[str | Path], path: str
     )
     try:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        if b"listening" not in line:
-            raise SystemExit(f"{name} does not start: {line.decode()}{process.stderr.read().decode()}")
+        said = b""
+        for line in process.stderr:
+            said += line
+            if line.startswith(b"listening"):  # warnings may come before
+                break
+        else:
+            raise SystemExit(f"{name} does not start: {said.decode()}")
         yield Subject(name, path, process)
     finally:
         process.send_signal(signal.SIGTERM)
