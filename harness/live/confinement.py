@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from harness.live.kernel_text import read_lines
+from harness.live.process import status_fields
 from harness.trace import seccomp
 from harness.trace.calls import MACHINES
 from harness.world import Confinement, FilteredCall
@@ -63,7 +63,7 @@ class Filtered:
 
 def filters(pid: int) -> int:
     """How many filters of system calls a process has; 1 stands for some on kernels before 5.9. Raises OSError."""
-    fields = _status(pid)
+    fields = status_fields(pid)
     return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp") == FILTERED else 0
 
 
@@ -73,10 +73,6 @@ def has_filters(pid: int) -> bool:
         return filters(pid) > 0
     except OSError:
         return True
-
-
-def _status(pid: int) -> dict[bytes, bytes]:
-    return {key: value for key, _, value in (line.partition(b":\t") for line in read_lines(f"/proc/{pid}/status"))}
 
 
 def filtered(pid: int, ours: int = 0) -> Filtered:

@@ -6,8 +6,8 @@ import ctypes
 from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
-from harness.live.kernel_text import read_lines
 from harness.live.layer_state import Answer, LayerState, inactive
+from harness.live.process import status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -84,6 +84,6 @@ def _asked(operation: Operation, abstract: bool) -> tuple[int, str] | None:
 def _may_be_held(pid: int) -> bool:
     """Whether it may be in a domain. (CAP_SYS_ADMIN enters one without no_new_privs, which is not looked for.)"""
     try:
-        return b"NoNewPrivs:\t0" not in read_lines(f"/proc/{pid}/status")
+        return status_fields(pid).get(b"NoNewPrivs") != b"0"
     except OSError:
         return True

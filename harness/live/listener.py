@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live.kernel_text import read_lines, unescaped_name
+from harness.live.process import started, status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -87,11 +88,10 @@ def _links(pid: int) -> Iterator[tuple[str, str]]:
 
 def _holder(pid: int) -> Holder | None:
     try:
-        fields = {key: value for key, _, value in (one.partition(b":\t") for one in read_lines(f"/proc/{pid}/status"))}
-        # After the name in parentheses, which may contain any byte: the 22nd field is the start, in ticks since boot.
-        started = int(read_lines(f"/proc/{pid}/stat")[-1].rpartition(b") ")[2].split()[19])
+        fields = status_fields(pid)
+        ticks = started(pid)
         booted = time.time() - float(read_lines("/proc/uptime")[0].split()[0])
     except (OSError, IndexError):
         return None
-    since = booted + started / os.sysconf("SC_CLK_TCK")
+    since = booted + ticks / os.sysconf("SC_CLK_TCK")
     return Holder(pid, unescaped_name(fields[b"Name"]), int(fields[b"Uid"].split()[1]), since)

@@ -86,8 +86,19 @@ def named(held: int, uid: int) -> frozenset[str] | None:
     return None if capabilities == natural else capabilities
 
 
+def status_fields(pid: int) -> dict[bytes, bytes]:
+    """What /proc/PID/status says, by key. Raises OSError."""
+    return _fields(read_lines(f"/proc/{pid}/status"))
+
+
 def _fields(lines: Sequence[bytes]) -> dict[bytes, bytes]:
     return {key: value for key, _, value in (line.partition(b":\t") for line in lines)}
+
+
+def started(pid: int) -> int:
+    """When a process was started, in ticks since boot. Raises OSError, and IndexError where it is just ending."""
+    # After the name in parentheses, which may contain any byte: the 22nd field of proc_pid_stat(5).
+    return int(read_lines(f"/proc/{pid}/stat")[-1].rpartition(b") ")[2].split()[19])
 
 
 def unit_of(pid: int) -> str | None:

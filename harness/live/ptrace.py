@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.live.kernel_text import read_lines
+from harness.live.process import status_fields
 
 if TYPE_CHECKING:
     from harness.world import Principal
@@ -37,7 +37,7 @@ class Traced:
 
 def traced(pid: int) -> Traced:
     """Read a process. Raises OSError."""
-    fields = {key: value for key, _, value in (line.partition(b":\t") for line in read_lines(f"/proc/{pid}/status"))}
+    fields = status_fields(pid)
     uids, gids = (frozenset(map(int, fields[key].split()[:3])) for key in (b"Uid", b"Gid"))
     # What belongs to a process in /proc belongs to root instead if it may not be dumped (task_dump_owner, fs/proc).
     dumpable = os.lstat(f"/proc/{pid}/root").st_uid == int(fields[b"Uid"].split()[1])

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 from harness.inside.capabilities import CAPABILITIES
 from harness.live.accounts import Account, SystemAccounts
 from harness.live.actor import Actor, ActorError, Unit, process
-from harness.live.kernel_text import read_lines
-from harness.live.process import named, unit_of
+from harness.live.process import named, started, unit_of
 from harness.live.unit_calls import calls_of
 from harness.live.unit_files import UnitError, UnitFiles, read_unit
 from harness.world import Principal
@@ -116,12 +115,8 @@ def _main_process(name: str) -> int | None:
             if said.returncode == 0:
                 return int(said.stdout) or None
     pids = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdecimal())
-    members = [(started, pid) for pid in pids if unit_of(pid) == name and (started := _started(pid)) is not None]
+    members: list[tuple[int, int]] = []
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            members += [(started(pid), pid)] if unit_of(pid) == name else []
     return min(members)[1] if members else None
-
-
-def _started(pid: int) -> int | None:
-    """When a process was started, in ticks since boot (proc_pid_stat(5))."""
-    with contextlib.suppress(OSError, IndexError):
-        return int(read_lines(f"/proc/{pid}/stat")[-1].rpartition(b") ")[2].split()[19])
-    return None
