@@ -15,6 +15,7 @@ from harness.live.confinement import enforced_label
 from harness.live.layer_state import Answer, LayerState, inactive
 from harness.live.limits import in_child
 from harness.live.obstacle import Obstacle
+from harness.live.query import UnansweredError, exchange
 from harness.oracle import Change, quoted
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ RENAMED: Final = 0x112
 _TYPES: Final = {"stream": 1, "dgram": 2, "seqpacket": 5}
 _SECONDS: Final = 2.0
 _LOOK: Final = "look for a denial: journalctl -k --grep 'apparmor=\"DENIED\"'"
-
-
-class UnansweredError(Exception):
-    """The kernel did not say: one sentence."""
 
 
 def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer:
@@ -194,12 +191,7 @@ def ask(label: str, query: bytes, fsuid: int | None = None) -> int:
 def _exchange(text: bytes, fsuid: int | None = None) -> bytes:
     if fsuid is not None:
         LIBC.setfsuid(fsuid)
-    descriptor = os.open(ACCESS, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text)
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
+    return exchange(ACCESS, text)
 
 
 def _asks_of_peers(label: str) -> bool:

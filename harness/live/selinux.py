@@ -17,6 +17,7 @@ from harness.live.layer_state import Answer, LayerState, inactive
 from harness.live.limits import in_child
 from harness.live.listener import holders
 from harness.live.obstacle import Obstacle
+from harness.live.query import UnansweredError, exchange
 from harness.oracle import Change
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ _SOCKETS: Final = {"stream": "unix_stream_socket", "seqpacket": "unix_stream_soc
 _SECONDS: Final = 2.0
 LOOK: Final = "look for a denial: ausearch -m AVC -ts recent | audit2why"
 """It names the boolean or the rule, if there is one."""
-
-
-class UnansweredError(Exception):
-    """SELinux did not say: one sentence."""
 
 
 class Question(NamedTuple):
@@ -213,11 +210,6 @@ def _number(kind: str, permission: str | None = None) -> int:
 
 def _exchange(name: str, text: str) -> str:
     try:
-        descriptor = os.open(FOLDER / name, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.write(descriptor, text.encode())
-            return os.read(descriptor, 4096).decode("utf-8", "replace").strip("\0\n ")
-        finally:
-            os.close(descriptor)
+        return exchange(FOLDER / name, text.encode()).decode("utf-8", "replace").strip("\0\n ")
     except OSError as error:
         raise UnansweredError(f"the kernel does not answer what its policy allows: {error.strerror}") from error

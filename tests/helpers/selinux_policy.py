@@ -12,8 +12,8 @@ from harness.live.actor import Actor
 from harness.live.components import Component
 from harness.live.listener import Holder
 from harness.live.process import RunningProcess
+from harness.live.query import UnansweredError
 from harness.live.scene import Scene
-from harness.live.selinux import UnansweredError
 from harness.live.sockets import FoundSocket
 from harness.world import Attempt, Principal, User, World, complete
 

@@ -8,7 +8,8 @@ import pytest
 
 from harness.live import selinux
 from harness.live.layer_state import LayerState
-from harness.live.selinux import UnansweredError, missing_permissions
+from harness.live.query import UnansweredError
+from harness.live.selinux import missing_permissions
 from harness.live.sockets import FoundSocket
 from tests.helpers.selinux_policy import POLICY, Policy, asked, confined_actor
 
