@@ -133,11 +133,12 @@ def _questions(actor: Actor, scene: Scene, context: str) -> Iterator[Question | 
     kind = _SOCKETS[attempt.type]
     if attempt.operation in {"connect", "bind"}:
         yield Question(path, "a socket of its own", context, kind, ("create", attempt.operation), first=True)
-    seen = [scene.root, *scene.components.values()] if scene.root is not None else [*scene.components.values()]
-    last = seen[-1] if seen and not path.startswith("@") else None
+    abstract = path.startswith("@")
+    seen = [] if abstract else [one for one in (scene.root, *scene.components.values()) if one is not None]
+    last = seen[-1] if seen else None
     parent = posixpath.dirname(last.path) if last is not None else ""
     absent = last is not None and attempt.operation == "bind" and last.kind == "directory"
-    for one in seen if not path.startswith("@") else []:
+    for one in seen:
         mine = _file_context(actor, one.path)
         if one is last and not absent:
             wanted = _THINGS.get(attempt.operation, ())
@@ -155,7 +156,7 @@ def _questions(actor: Actor, scene: Scene, context: str) -> Iterator[Question | 
             at = posixpath.join(one.path, posixpath.basename(path))
             yield Question(at, at, _new_context(context, mine), "sock_file", ("create",))
     listener = scene.listener
-    reached = path.startswith("@") or (last is not None and last.kind == "socket")
+    reached = abstract or (last is not None and last.kind == "socket")
     if attempt.operation == "connect" and reached and (listener is None or listener.state != "stale"):
         held = () if listener is None or listener.inode is None else holders(listener.inode)
         if not held:
