@@ -124,10 +124,9 @@ def _hold(
     def settled(said: PersonReport) -> bool:
         return said["kind"] == "accepted" or (said["kind"] in DENIED and not testbed.admits(said["label"]))
 
-    lines = ask(people, each)
     # Where there is no room for so many at once some get no answer, which says nothing of whom the server sees.
-    known = {said["label"] for said in lines if settled(said)}
-    lines = [said for said in lines if said["label"] in known and settled(said)]
+    lines = [said for said in ask(people, each) if settled(said)]
+    known = {said["label"] for said in lines}
     for person in people:
         if person["label"] not in known:
             lines += ask([person], 1)
