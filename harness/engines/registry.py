@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from harness.engines.cache.images import OF_PLACES, SUITES
 from harness.engines.error import PlaceError
 from harness.engines.extras import is_installed, lacking
+from harness.engines.leftovers import temporary_directory
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from harness.engines.protocol import Engine
@@ -89,9 +91,6 @@ def _working(name: str, image: str | None) -> Engine:
 
 def _tried(candidate: Engine, image: str | None) -> str | None:
     """Why places of an engine that answers are of no use here; `None` if one was made and sees this machine's files."""
-    from harness.engines.leftovers import temporary_directory  # noqa: PLC0415 - needs a Unix
-    from harness.world import ROOT  # noqa: PLC0415
-
     with temporary_directory("harness-") as directory:
         directory.chmod(0o755)
         (directory / "seen").touch()
