@@ -53,8 +53,6 @@ def run(options: argparse.Namespace) -> int:
         return USAGE
     actor, seen = found
     judgement = find(actor, seen)
-    lines = explain(actor, seen, judgement)
-    allowed = judgement.allowed
     trial = None
     if options.attempted:
         from harness.live.trial import TrialError, tried
@@ -64,14 +62,15 @@ def run(options: argparse.Namespace) -> int:
         except TrialError as error:
             print(f"harness: {visible(str(error))}", file=sys.stderr)
             return USAGE
-        lines += comparison(judgement, trial)
-        allowed = trial.outcome == "ok"
     if options.json:
         import json
 
         from harness.report.explanation_json import explanation_object
 
         print(json.dumps(explanation_object(actor, seen, judgement, trial)))
-        return AGREE if allowed else DISAGREE
-    sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
+    else:
+        lines = explain(actor, seen, judgement)
+        lines += [] if trial is None else comparison(judgement, trial)
+        sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
+    allowed = judgement.allowed if trial is None else trial.outcome == "ok"
     return AGREE if allowed else DISAGREE
