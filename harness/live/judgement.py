@@ -9,7 +9,7 @@ from harness.live import sandbox
 from harness.live.advice import Advice, advise, after_login, lacking, renewals
 from harness.live.denials import denials
 from harness.live.elsewhere import elsewhere
-from harness.live.layers import Found, ask, layer_states
+from harness.live.layers import LOOKED_AT, Stop, ask, layer_states
 from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
@@ -33,8 +33,6 @@ _RECORDED: Final[frozenset[Layer]] = frozenset({"SELinux", "AppArmor", "Landlock
 """Modules that have denials recorded."""
 SIGHT: Final = "run this as root, or with CAP_DAC_READ_SEARCH alone"
 """What shows all paths; the manual says how it is given to one run."""
-_LOOKED_AT: Final[tuple[Layer, ...]] = ("path", "inode flags", "socket")
-"""The layers that are looked at by reading what the path leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +67,6 @@ class Judgement:
         return self.conclusive and self.decision.outcome == "ok" and not self.left_open
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """Refusals, and why it could not be told what comes behind them; `stopped` is None where that is known.
-
-    `beyond` are the layers that this concerns, and `look` what to do about it.
-    """
-
-    refusals: Sequence[tuple[Decision, Obstacle | None]]
-    stopped: str | None = None
-    beyond: tuple[Layer, ...] = ()
-    look: str = ""
-
-
 def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
@@ -90,8 +75,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
     asked = (obstacle for answer in answers for obstacle in answer.obstacles)
     scene = replace(scene, obstacles=(*scene.obstacles, *boxed, *asked))
     decision, obstacle = _first(actor, scene, rules)
-    seen = {"/", *(node.path for node in scene.world.nodes)}
-    conclusive = obstacle is not None or scene.hidden is None or (decision.outcome != "ok" and decision.at in seen)
+    conclusive = not _turns_on_what_is_hidden(scene, decision, obstacle)
     notes = list(scene.doubts)
     if obstacle is not None and obstacle.outcome is None:
         conclusive = False
@@ -119,10 +103,10 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         f"the modes below {path} are not the kernel's: its server is asked instead, and sshfs's does not heed who asks"
         for path in passed
     ]
-    chain = _chain(actor, scene, rules)
-    states = layer_states(actor, scene, _found(chain), answers)
+    refusals, stop = _chain(actor, scene, rules, decision, obstacle)
+    states = layer_states(actor, scene, _refused(refusals), stop, answers)
     if conclusive and decision.outcome != "ok":
-        waiting = chain.refusals[1 : 1 + DEPTH]
+        waiting = refusals[1 : 1 + DEPTH]
         decision = _with_what_helps_behind(decision, waiting)
         notes += [f"behind that, {refusal.outcome} at {refusal.at}: {refusal.why}" for refusal, _ in waiting]
     remedies: tuple[str, ...] = ()
@@ -205,18 +189,28 @@ def _opened(scene: Scene, paths: frozenset[str]) -> Scene:
     return replace(scene, world=replace(scene.world, nodes=nodes))
 
 
-def _chain(actor: Actor, scene: Scene, rules: Rules) -> _Chain:
-    """What would refuse, one after the other, if each refusal before it were taken away."""
+def _turns_on_what_is_hidden(scene: Scene, decision: Decision, obstacle: Obstacle | None) -> bool:
+    """Whether a decision is about something that could not be looked at."""
+    if scene.hidden is None or obstacle is not None:
+        return False
+    return decision.outcome == "ok" or decision.at not in {"/", *(node.path for node in scene.world.nodes)}
+
+
+def _chain(
+    actor: Actor, scene: Scene, rules: Rules, refusal: Decision, obstacle: Obstacle | None
+) -> tuple[list[tuple[Decision, Obstacle | None]], Stop | None]:
+    """What would refuse, one after the other, if each refusal before it were taken away; the first is given.
+
+    And why it could not be told what comes behind them, None where that is known.
+    """
     found: list[tuple[Decision, Obstacle | None]] = []
-    seen = {"/", *(node.path for node in scene.world.nodes)}
     while len(found) < MOST:
-        refusal, obstacle = _first(actor, scene, rules)
         if obstacle is not None and obstacle.outcome is None:
-            return _Chain(found, obstacle.why, _LOOKED_AT)
-        if scene.hidden is not None and obstacle is None and (refusal.outcome == "ok" or refusal.at not in seen):
-            return _Chain(found, f"this process may not look at {scene.hidden}", _LOOKED_AT, SIGHT)
+            return found, Stop(obstacle.why, LOOKED_AT)
+        if _turns_on_what_is_hidden(scene, refusal, obstacle):
+            return found, Stop(f"this process may not look at {scene.hidden}", LOOKED_AT, SIGHT)
         if refusal.outcome == "ok":
-            return _Chain(found) if scene.unknown is None else _Chain(found, scene.unknown, ("socket",))
+            return found, None if scene.unknown is None else Stop(scene.unknown, ("socket",))
         if any((refusal.at, refusal.outcome, refusal.layer) == (one.at, one.outcome, one.layer) for one, _ in found):
             break
         found.append((refusal, obstacle))
@@ -228,9 +222,10 @@ def _chain(actor: Actor, scene: Scene, rules: Rules) -> _Chain:
             scene = _opened(scene, frozenset({refusal.at}))
         else:
             break
+        refusal, obstacle = _first(actor, scene, rules)
     last = found[-1][0]
     why = f"nothing is reached behind {last.outcome} at {last.at}"
-    return _Chain(found, why, ("socket",), "mend that, and ask again")
+    return found, Stop(why, ("socket",), "mend that, and ask again")
 
 
 def _released(scene: Scene) -> Scene:
@@ -239,12 +234,12 @@ def _released(scene: Scene) -> Scene:
     return replace(scene, world=replace(scene.world, users=users))
 
 
-def _found(chain: _Chain) -> Found:
-    """Each layer's refusal, and what could not be looked at."""
+def _refused(refusals: Sequence[tuple[Decision, Obstacle | None]]) -> dict[Layer, str]:
+    """Each layer's first refusal."""
     refused: dict[Layer, str] = {}
-    for decision, _ in chain.refusals:
+    for decision, _ in refusals:
         refused.setdefault(decision.layer or "path", f"{decision.outcome} at {decision.at}")
-    return Found(refused, chain.stopped, chain.beyond, chain.look)
+    return refused
 
 
 def _with_what_helps_behind(decision: Decision, waiting: Sequence[tuple[Decision, Obstacle | None]]) -> Decision:

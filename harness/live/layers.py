@@ -14,7 +14,7 @@ from harness.live.layer_state import LayerState
 from harness.live.security_modules import active_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
     from harness.live.layer_state import Answer
@@ -50,17 +50,17 @@ and at its end those on inodes (`vfs_mknod` and others there), which are SELinux
 """
 
 
+LOOKED_AT: Final[tuple[Layer, ...]] = ("path", "inode flags", "socket")
+"""The layers that are looked at by reading what the path leads to."""
+_OF_PATHS: Final[frozenset[Layer]] = frozenset({"path", "inode flags"})
+
+
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the permissions, the flags and the socket answer: each layer that refuses, with what it says.
+class Stop:
+    """Why some layers could not be looked at any further, and what to do about it."""
 
-    `stopped` is why what comes behind could not be looked at, None where all was; `beyond` are the layers that this
-    concerns, and `look` what to do about it.
-    """
-
-    refused: Mapping[Layer, str]
-    stopped: str | None = None
-    beyond: Collection[Layer] = ()
+    why: str
+    layers: tuple[Layer, ...]
     look: str = ""
 
 
@@ -70,28 +70,30 @@ def ask(actor: Actor, scene: Scene) -> tuple[Answer, ...]:
     return tuple(module.answer(actor, scene, active) for module in (selinux, apparmor, landlock, other_modules))
 
 
-def layer_states(actor: Actor, scene: Scene, found: Found, answers: Sequence[Answer]) -> tuple[LayerState, ...]:
-    """Each layer that has a say in what is wanted, in the kernel's order."""
+def layer_states(
+    actor: Actor, scene: Scene, refused: Mapping[Layer, str], stop: Stop | None, answers: Sequence[Answer]
+) -> tuple[LayerState, ...]:
+    """Each layer that has a say in what is wanted, in the kernel's order.
+
+    `refused` are those of the permissions, the flags, the socket and the filter that refuse, with what they say.
+    """
     operation, abstract = scene.attempt.operation, scene.attempt.path.startswith("@")
     order = ORDER if operation == "connect" or abstract else ORDER_OF_NAMES
-    states = {state.layer: state for state in _states(actor, scene, found, answers)}
+    states = {state.layer: state for state in _states(actor, scene, refused, stop, answers)}
     return tuple(states[layer] for layer in order if layer in states and not (abstract and layer in _OF_PATHS))
 
 
-_OF_PATHS: Final[frozenset[Layer]] = frozenset({"path", "inode flags"})
-
-
-def _states(actor: Actor, scene: Scene, found: Found, answers: Sequence[Answer]) -> Iterator[LayerState]:
-    operation = scene.attempt.operation
-    own: tuple[Layer, ...] = ("path", "inode flags", "socket")
-    for layer in own:
-        if layer in found.refused:
-            yield LayerState(layer, "refused", found.refused[layer])
-        elif layer in found.beyond:
-            yield LayerState(layer, "not looked at", found.stopped or "", found.look)
+def _states(
+    actor: Actor, scene: Scene, refused: Mapping[Layer, str], stop: Stop | None, answers: Sequence[Answer]
+) -> Iterator[LayerState]:
+    for layer in LOOKED_AT:
+        if layer in refused:
+            yield LayerState(layer, "refused", refused[layer])
+        elif stop is not None and layer in stop.layers:
+            yield LayerState(layer, "not looked at", stop.why, stop.look)
         else:
             yield LayerState(layer, "passed")
-    yield _filter(actor, operation, found)
+    yield _filter(actor, scene.attempt.operation, refused)
     for answer in answers:
         if answer.obstacles:
             refusal = answer.obstacles[0]
@@ -100,11 +102,11 @@ def _states(actor: Actor, scene: Scene, found: Found, answers: Sequence[Answer])
             yield answer.state
 
 
-def _filter(actor: Actor, operation: Operation, found: Found) -> LayerState:
+def _filter(actor: Actor, operation: Operation, refused: Mapping[Layer, str]) -> LayerState:
     """The filter of system calls."""
     doubt = actor.filtered.doubt(operation)
-    if "seccomp" in found.refused:
-        return LayerState("seccomp", "refused", found.refused["seccomp"])
+    if "seccomp" in refused:
+        return LayerState("seccomp", "refused", refused["seccomp"])
     if doubt is not None:
         return LayerState("seccomp", "not looked at", doubt)
     if operation not in CALLS and actor.process is not None and has_filters(actor.pid):
