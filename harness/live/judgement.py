@@ -14,14 +14,14 @@ from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from harness.live.actor import Actor
     from harness.live.layer_state import LayerState
     from harness.live.obstacle import Obstacle
     from harness.live.scene import Scene
     from harness.oracle import Decision, Layer, Rules
-    from harness.world import World
+    from harness.world import User
 
 DEPTH: Final = 3
 """How many refusals behind the first are told of."""
@@ -116,7 +116,8 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         who = f"process {actor.process.pid} ({actor.process.name})" if actor.process else "this process"
         groups = ", ".join(lacking(actor, fresh))
         notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {groups}")
-        if decision.outcome != "ok" and _first(actor, _with_groups(scene, fresh), rules)[0].outcome == "ok":
+        renewed = _with_subject(scene, lambda user: replace(user, groups=fresh))
+        if decision.outcome != "ok" and _first(actor, renewed, rules)[0].outcome == "ok":
             remedies = renewals(actor, fresh)
     if conclusive and decision.outcome != "ok":
         found = list(elsewhere(actor, scene, decision))
@@ -217,7 +218,7 @@ def _chain(
         if obstacle is not None:
             scene = replace(scene, obstacles=tuple(one for one in scene.obstacles if one != obstacle))
         elif refusal.layer == "seccomp":
-            scene = _released(scene)
+            scene = _with_subject(scene, lambda user: replace(user, confined=None))
         elif refusal.needs and refusal.at != "/":
             scene = _opened(scene, frozenset({refusal.at}))
         else:
@@ -226,12 +227,6 @@ def _chain(
     last = found[-1][0]
     why = f"nothing is reached behind {last.outcome} at {last.at}"
     return found, Stop(why, ("socket",), "mend that, and ask again")
-
-
-def _released(scene: Scene) -> Scene:
-    """The scene without the filter of who asks."""
-    users = tuple(replace(user, confined=None) for user in scene.world.users)
-    return replace(scene, world=replace(scene.world, users=users))
 
 
 def _refused(refusals: Sequence[tuple[Decision, Obstacle | None]]) -> dict[Layer, str]:
@@ -258,7 +253,7 @@ def _decide(actor: Actor, scene: Scene, rules: Rules) -> Decision:
         return decision
     # Capabilities count only where owner and group are mapped (privileged_wrt_inode_uidgid): without them, open what
     # they would have opened, until something unmapped refuses.
-    bare = _without_capabilities(scene)
+    bare = _with_subject(scene, lambda user: replace(user, capabilities=frozenset[str]())).world
     for _ in range(len(scene.world.nodes) + 1):
         strict = decide(bare, scene.attempt, rules)
         if strict.outcome == "ok" or not strict.needs:
@@ -287,16 +282,7 @@ def _root_decision(scene: Scene, rules: Rules) -> Decision | None:
     return replace(decision, at="/", why=decision.why.replace("/root-directory", "/"), changes=())
 
 
-def _without_capabilities(scene: Scene) -> World:
-    users = tuple(
-        replace(user, capabilities=frozenset[str]()) if user.name == scene.attempt.user else user
-        for user in scene.world.users
-    )
-    return replace(scene.world, users=users)
-
-
-def _with_groups(scene: Scene, groups: tuple[int, ...]) -> Scene:
-    users = tuple(
-        replace(user, groups=groups) if user.name == scene.attempt.user else user for user in scene.world.users
-    )
+def _with_subject(scene: Scene, change: Callable[[User], User]) -> Scene:
+    """The scene with a change to who asks."""
+    users = tuple(change(user) if user.name == scene.attempt.user else user for user in scene.world.users)
     return replace(scene, world=replace(scene.world, users=users))
