@@ -162,10 +162,12 @@ class Feed:
 
     def _is_another(self, last: Row) -> bool:
         """Whether the source has other events than before: a new database, or another server at the same name."""
+        # The newest first: where that is not older, the other one is there now or never will be.
+        if self.source.newest() < last.place:
+            return True
         for place, line in self.source.between(last.place - 1, last.place):
             return self._read(place, line)[0] != last
-        # It's not there any more. Old events may be dropped, but places only grow.
-        return self.source.newest() < last.place
+        return False  # it has been dropped for its age
 
     def _read(self, place: int, line: bytes) -> tuple[Row, dict[str, Any]]:
         try:

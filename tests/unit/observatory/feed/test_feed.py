@@ -125,16 +125,33 @@ def test_another_database_is_not_taken_for_the_same(played: Callable[..., Feed])
             source.kept.clear()
         return real(after, limit)
 
-    def between(after: int, through: int) -> Iterator[tuple[int, bytes]]:
+    def newest() -> int:
         if len(source.asked) == 1:
             source.kept.clear()
-        return iter(sorted((p, line) for p, line in source.kept.items() if after < p <= through))
+        return max(source.kept, default=0)
 
-    source.follow, source.between = follow, between  # type: ignore[method-assign]
+    source.follow, source.newest = follow, newest  # type: ignore[method-assign]
     feed = played(source)
     news = feed.news(2, 1, 1)
     assert news.fresh
     assert [line.event for line in news.rows] == ["Start"]
+
+
+def test_another_database_is_known_however_many_events_come_while_it_is_looked_at(played: Callable[..., Feed]) -> None:
+    new = [event_line(place, "Start") for place in range(1, 5)]
+    source = Scripted([event_line(1), event_line(2), event_line(3)], new, [])
+    look, grow = (source.newest, source.between), iter((new[:2], new))
+
+    def looked(question: int, *arguments: int) -> Any:
+        if len(source.asked) == 1:  # each question meets a database that has grown since the one before
+            source.kept = {place_of(line): line for line in next(grow, new)}
+        return look[question](*arguments)
+
+    source.newest = lambda: looked(0)  # type: ignore[method-assign]
+    source.between = lambda after, through: looked(1, after, through)  # type: ignore[method-assign]
+    news = played(source).news(3, 1, 1)
+    assert news.fresh
+    assert [line.place for line in news.rows] == [1, 2, 3, 4]
 
 
 def test_what_is_wrong_is_said_in_a_sentence(played: Callable[..., Feed]) -> None:
