@@ -13,6 +13,8 @@ MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 1
 """linux/mount.h."""
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
 """linux/sched.h."""
+AT_FDCWD = -100
+"""fcntl.h."""
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 """linux/prctl.h."""

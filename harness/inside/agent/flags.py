@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
 import sys
+from typing import TYPE_CHECKING
 
 from harness.inside.agent.errors import RefusalError
-from harness.inside.libc import LIBC, MS_BIND, called, mount, unmount
+from harness.inside.libc import AT_FDCWD, LIBC, MS_BIND, called, mount, unmount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GET_FLAGS, SET_FLAGS = (request | ctypes.sizeof(ctypes.c_long) << 16 for request in (0x80006601, 0x40006602))
 """FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h, which say that they move a long; what they move is an int."""
@@ -16,7 +21,8 @@ FLAGS = {"immutable": 0x10, "append-only": 0x20}
 """FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h."""
 ATTRIBUTES_AT, STATX_SIZE = 8, 256
 """Of struct statx in linux/stat.h. STATX_ATTR_IMMUTABLE and STATX_ATTR_APPEND are numbered as those."""
-AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
+AT_SYMLINK_NOFOLLOW = 0x100
+"""fcntl.h."""
 ASIDE = "/.flags"
 """A directory for a moment's mount."""
 
@@ -35,15 +41,8 @@ class InodeFlags:
         if not flags:
             return
         directory, name = (path, ".") if os.path.isdir(path) else os.path.split(path)
-        os.mkdir(ASIDE)
-        try:
-            mount(directory, ASIDE, None, MS_BIND)
-            try:
-                descriptor = os.open(os.path.join(ASIDE, name), os.O_RDONLY | os.O_CLOEXEC)
-            finally:
-                unmount(ASIDE)
-        finally:
-            os.rmdir(ASIDE)
+        with _aside(), _mounted_aside(directory, None, MS_BIND):
+            descriptor = os.open(os.path.join(ASIDE, name), os.O_RDONLY | os.O_CLOEXEC)
         self._wanted.append((descriptor, path, flags))
 
     def set_all(self) -> None:
@@ -96,19 +95,31 @@ def available() -> bool:
     if sys.platform != "linux":
         return False
     try:
-        os.mkdir(ASIDE)
-        try:
+        with _aside():
             _try(ASIDE)
-            mount("tmpfs", ASIDE, "tmpfs", 0)
-            try:
+            with _mounted_aside("tmpfs", "tmpfs", 0):
                 _try(ASIDE)
-            finally:
-                unmount(ASIDE)
-        finally:
-            os.rmdir(ASIDE)
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    os.mkdir(ASIDE)
+    try:
+        yield
+    finally:
+        os.rmdir(ASIDE)
+
+
+@contextlib.contextmanager
+def _mounted_aside(source: str, kind: str | None, how: int) -> Iterator[None]:
+    mount(source, ASIDE, kind, how)
+    try:
+        yield
+    finally:
+        unmount(ASIDE)
 
 
 def _try(directory: str) -> None:

@@ -10,6 +10,7 @@ import sys
 
 from harness.inside.agent.outside import Outside
 from harness.inside.libc import (
+    AT_FDCWD,
     LIBC,
     MS_BIND,
     MS_NODEV,
@@ -27,7 +28,7 @@ STATVFS_FLAGS = {1: MS_RDONLY, 2: MS_NOSUID, 4: MS_NODEV, 8: MS_NOEXEC, 1024: 10
 """statvfs(3)'s flags and the mount flags that keep them."""
 MOUNT_SETATTR = 442
 """The number of mount_setattr(2), one on all architectures but alpha; its first attributes are numbered as MS_ are."""
-AT_FDCWD, AT_RECURSIVE = -100, 0x8000
+AT_RECURSIVE = 0x8000
 """fcntl.h."""
 
 
