@@ -24,12 +24,12 @@ class Shape:
     follows: bool
     needs: frozenset[Key] = frozenset()
     takes: frozenset[Key] = frozenset()
-    any_of: frozenset[Key] = frozenset()
+    any_of: tuple[Key, ...] = ()
 
     @property
     def keys(self) -> frozenset[Key]:
         """All keys that it may have."""
-        return self.needs | self.takes | self.any_of
+        return self.needs | self.takes.union(self.any_of)
 
 
 OPERATIONS: Final[Mapping[Operation, Shape]] = MappingProxyType(
@@ -41,7 +41,7 @@ OPERATIONS: Final[Mapping[Operation, Shape]] = MappingProxyType(
         "stat": Shape(follows=True),
         "readlink": Shape(follows=False),
         "chmod": Shape(follows=True, needs=frozenset({"mode"})),
-        "chown": Shape(follows=True, any_of=frozenset({"owner", "group"})),
+        "chown": Shape(follows=True, any_of=("owner", "group")),
         "read": Shape(follows=True),
         "write": Shape(follows=True),
         "execute": Shape(follows=True),

@@ -222,7 +222,7 @@ def _keys(attempt: Attempt) -> Iterator[tuple[str, str]]:
         if key in shape.needs and given[key] is None:
             yield key, f"{operation} needs {what}"
     if shape.any_of and all(given[key] is None for key in shape.any_of):
-        yield max(shape.any_of), f"{operation} needs {' or '.join(sorted(shape.any_of, reverse=True))} ="
+        yield shape.any_of[0], f"{operation} needs {' or '.join(shape.any_of)} ="
     others = {
         "to": f"only rename has a second path, not {operation}",
         "type": f"{operation} has no socket, so it takes no type",
