@@ -108,7 +108,7 @@ def _wanted(options: argparse.Namespace, who: Actor) -> Wanted:
         raise ActorError("an empty path names nothing")
     cwd = None
     if any(not path.startswith(("/", "@")) for path in paths):
-        if who.unit is not None and who.process is None:
+        if who.stopped_unit is not None:
             raise ActorError("what does not run stands nowhere: give an absolute path")
         cwd = working_directory(who)
         if who.process is None:

@@ -52,6 +52,11 @@ class Actor:
     unit: Unit | None = None
 
     @property
+    def stopped_unit(self) -> Unit | None:
+        """The service that is meant, where it does not run."""
+        return self.unit if self.process is None else None
+
+    @property
     def all_ids(self) -> tuple[frozenset[int], frozenset[int]]:
         """Real, effective, saved and file system's uids, and gids."""
         if self.process is not None and not self.entering:

@@ -57,7 +57,7 @@ class Advice:
 
 def after_login(actor: Actor) -> tuple[int, ...] | None:
     """The groups that a new login would have, if the running process lacks any of them."""
-    if actor.database is None or actor.principal.uid == 0 or actor.entering or (actor.unit and not actor.process):
+    if actor.database is None or actor.principal.uid == 0 or actor.entering or actor.stopped_unit:
         return None
     fresh = {*actor.database.groups, actor.database.gid}
     now = {*actor.principal.groups, actor.principal.gid}
@@ -195,7 +195,7 @@ def _joined(text: str, joins: re.Match[str], actor: Actor, scene: Scene) -> str:
 
 def _renewal(actor: Actor) -> str:
     """What makes a new membership count for who is meant."""
-    if actor.unit is not None and actor.process is None:
+    if actor.stopped_unit is not None:
         return "  # which counts when it is started"
     if actor.process is None or in_login(actor.pid):
         return _LOGIN

@@ -69,13 +69,14 @@ def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer
 
 def _label(actor: Actor) -> tuple[str, str] | LayerState:
     """The label that counts and its mode, or why there is none."""
-    if actor.process is None and actor.unit is not None:
-        files = actor.unit.files
+    unit = actor.stopped_unit
+    if unit is not None:
+        files = unit.files
         name = None if files is None else files.last("AppArmorProfile")
         if name:
             return name.removeprefix("-"), "enforce"
-        why = f"which profile holds {actor.unit.name} is told while it runs"
-        return LayerState("AppArmor", "not looked at", why, f"start it: systemctl start {actor.unit.name}")
+        why = f"which profile holds {unit.name} is told while it runs"
+        return LayerState("AppArmor", "not looked at", why, f"start it: systemctl start {unit.name}")
     if actor.process is None:
         return LayerState("AppArmor", "passed", "a new login is unconfined; a program with a profile: ask with --pid")
     label = enforced_label(actor.pid)

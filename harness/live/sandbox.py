@@ -54,9 +54,9 @@ def obstacles(actor: Actor, operation: Operation, path: str, way: Sequence[str])
 
     `way` are the components as they are outside of it, the path as it is asked for among them or not.
     """
-    if actor.unit is None or actor.unit.files is None or actor.process is not None:
+    files = None if actor.stopped_unit is None else actor.stopped_unit.files
+    if files is None:
         return
-    files = actor.unit.files
     if path.startswith("@"):
         if files.yes("PrivateNetwork"):
             why = f"{files.name} would have a network namespace of its own (PrivateNetwork=), where nobody has {path}"
