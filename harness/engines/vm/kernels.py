@@ -9,7 +9,7 @@ import stat
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from harness.engines import bundle
 from harness.engines.cache.directory import cache, debian, locked, say
@@ -17,7 +17,7 @@ from harness.engines.cache.images import PACKAGES
 from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KERNELS = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": ""}
 """Debian's releases and the versions of their kernels; sid's moves on."""
@@ -40,6 +40,8 @@ SKIPPED = re.compile(
     r"|usr/(lib|libexec)/(apt|dpkg|systemd)/|var/(lib|cache)/|usr/bin/perl|boot/|dev/|.*/libapt-|.*/libdb-|.*/__pycache__/.*opt-"
 )
 """Parts of Debian's minimal system that no place needs: what is left is half as large."""
+_ANY_AGE: Final = ("--aptopt=Acquire::Check-Valid-Until false",)
+"""An old snapshot of a mirror is as good: the signature counts, not its age."""
 
 
 def chosen(image: str) -> tuple[str, tuple[str, ...]]:
@@ -61,18 +63,24 @@ def kernel(suite: str) -> Path:
     """The kernel of one of Debian's releases. Raises PlaceError if it can't be had."""
     if suite not in KERNELS:
         raise PlaceError(f"no kernel is known by the name {suite!r}; there are {', '.join(KERNELS)}")
-    made = cache() / "kernels" / suite
-    with locked(f"kernel-{suite}"):
+
+    def make(packages: Path, taken: Path) -> None:
+        debian(suite, packages, "extract", ("linux-image-amd64",), _ANY_AGE)
+        taken.write_bytes(_find(packages, IMAGE))
+
+    return _kept(suite, f"kernel-{suite}", f"fetching the kernel of {suite}", make)
+
+
+def _kept(name: str, lock: str, saying: str, make: Callable[[Path, Path], None]) -> Path:
+    """A file of the cache. Where it is not there `make` is told where packages may be put, and where to make it."""
+    made = cache() / "kernels" / name
+    with locked(lock):
         if not made.exists():
-            say(f"fetching the kernel of {suite}")
+            say(saying)
             made.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
-                archive = Path(temporary) / "packages.tar"
-                # An old snapshot of a mirror is as good: the signature counts, not its age.
-                options = ("--aptopt=Acquire::Check-Valid-Until false",)
-                debian(suite, archive, "extract", ("linux-image-amd64",), options)
-                taken = Path(temporary) / "kernel"
-                taken.write_bytes(_find(archive, IMAGE))
+                taken = Path(temporary) / "taken"
+                make(Path(temporary) / "packages.tar", taken)
                 taken.rename(made)
     return made
 
@@ -90,37 +98,25 @@ def userland() -> Path:
     digest = hashlib.sha256()
     for part in (USERLAND, *PACKAGES, SKIPPED.pattern, init()):
         digest.update(part.encode() + b"\0")
-    made = cache() / "kernels" / f"userland-{digest.hexdigest()[:12]}"
-    with locked("userland"):
-        if not made.exists():
-            say("making a file system for virtual machines")
-            made.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
-                archive = Path(temporary) / "packages.tar"
-                debian(USERLAND, archive, "minbase", PACKAGES)
-                taken = Path(temporary) / "userland"
-                with taken.open("wb") as file, tarfile.open(archive) as tar:
-                    _convert(tar, Archive(file))
-                taken.rename(made)
-    return made
+
+    def make(packages: Path, taken: Path) -> None:
+        debian(USERLAND, packages, "minbase", PACKAGES)
+        with taken.open("wb") as file, tarfile.open(packages) as tar:
+            _convert(tar, Archive(file))
+
+    name = f"userland-{digest.hexdigest()[:12]}"
+    return _kept(name, "userland", "making a file system for virtual machines", make)
 
 
 def tools() -> Path:
     """The compilers of policies, as a cpio archive that puts them in /opt/modules. Raises PlaceError."""
-    made = cache() / "kernels" / "tools"
-    with locked("kernel-tools"):
-        if not made.exists():
-            say("fetching the compilers of AppArmor and SELinux")
-            made.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as temporary:
-                archive = Path(temporary) / "packages.tar"
-                options = ("--aptopt=Acquire::Check-Valid-Until false",)
-                debian(TOOLS, archive, "extract", ("apparmor", "secilc"), options)
-                taken = Path(temporary) / "tools"
-                with taken.open("wb") as file, tarfile.open(archive) as tar:
-                    _take_tools(tar, Archive(file))
-                taken.rename(made)
-    return made
+
+    def make(packages: Path, taken: Path) -> None:
+        debian(TOOLS, packages, "extract", ("apparmor", "secilc"), _ANY_AGE)
+        with taken.open("wb") as file, tarfile.open(packages) as tar:
+            _take_tools(tar, Archive(file))
+
+    return _kept("tools", "kernel-tools", "fetching the compilers of AppArmor and SELinux", make)
 
 
 def _take_tools(tar: tarfile.TarFile, archive: Archive) -> None:
