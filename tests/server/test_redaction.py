@@ -50,7 +50,7 @@ LAST = "the-last-session"
 def plant(server: ObservatoryServer) -> int:
     """Send events with secrets in all places of one; how many."""
     texts = [*PLANTED.values(), *(around.format(secret) for around, secret in AROUND.values()), KEY]
-    more = 0
+    sent: list[tuple[str, bytes]] = []
     for number, text in enumerate(texts):
         asked = {"questions": [{"question": f"Is it {text}?"}]}
         for event, said in (
@@ -60,21 +60,19 @@ def plant(server: ObservatoryServer) -> int:
             ("MessageDisplay", {"delta": text}),
             ("StopFailure", {"error": text, "last_assistant_message": text}),
         ):
-            assert (
-                server.send(json.dumps({"session_id": f"t{number}", "cwd": f"/p/{text}", **said}).encode(), event)
-                == 200
-            )
-            more += 1
+            sent.append((event, json.dumps({"session_id": f"t{number}", "cwd": f"/p/{text}", **said}).encode()))
     for number, text in enumerate(texts):
         said = {"session_id": f"s{number}", "tool_name": "Bash", "tool_input": {"command": f"x {text}"}}
-        assert server.send(json.dumps(said).encode(), "PreToolUse") == 200
-        assert server.send(json.dumps({**said, "tool_response": {"stdout": [text]}}).encode(), "PostToolUse") == 200
-        assert server.send(f"no JSON: {text}".encode(), "Odd") == 200
+        sent.append(("PreToolUse", json.dumps(said).encode()))
+        sent.append(("PostToolUse", json.dumps({**said, "tool_response": {"stdout": [text]}}).encode()))
+        sent.append(("Odd", f"no JSON: {text}".encode()))
     for secret in PLANTED.values():
         named = {"session_id": secret, "tool_name": secret, "hook_event_name": secret, "cwd": secret}
-        assert server.send(json.dumps(named).encode(), secret) == 200
-    assert server.send({"session_id": LAST}, "Stop") == 200
-    return 3 * len(texts) + len(PLANTED) + more + 1
+        sent.append((secret, json.dumps(named).encode()))
+    sent.append(("Stop", json.dumps({"session_id": LAST}).encode()))
+    for event, body in sent:
+        assert server.send(body, event) == 200
+    return len(sent)
 
 
 def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
