@@ -134,6 +134,19 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextlib.contextmanager
+def plain_server(nats_server: str, store: Path) -> Iterator[int]:
+    """One that takes anybody's clients, without TLS and without a stream: its port."""
+    port = free_port()
+    words = [nats_server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(store)]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until_it_listens(process, port)
+            yield port
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
 def running(folder: Path, nats_server: str, openssl: str) -> Iterator[Bus]:
     """Such a server, with its stream."""
     make_certificate(folder, openssl)

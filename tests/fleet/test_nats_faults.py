@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import nats
 import pytest
 
-from tests.fleet.bus import at, events, forwarded, free_port, wait_until_it_listens
+from tests.fleet.bus import at, events, forwarded, plain_server
 from tests.fleet.command import environment, run
 from tests.fleet.proxy import (
     LIES,
@@ -104,19 +104,11 @@ class Forwarding:
 
 @pytest.fixture
 def plain(folder: Path, nats_server: str) -> Iterator[Plain]:
-    port = free_port()
-    process = subprocess.Popen(
-        [nats_server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "js")], stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_until_it_listens(process, port)
+    with plain_server(nats_server, folder / "js") as port:
         done = run("forward", "--to", f"nats://127.0.0.1:{port}", "--make-stream", "1", state=folder)
         assert done.returncode == 0, done.stderr
         with proxy(port) as between:
             yield Plain(folder, port, between)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def say(server: ObservatoryServer, numbers: range) -> None:

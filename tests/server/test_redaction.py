@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fleet.bus import free_port, wait_until_it_listens
+from tests.fleet.bus import plain_server
 from tests.fleet.collector import Collector
 from tests.helpers.deadline import until
 from tests.helpers.observatory_command import command, environment, started
@@ -112,7 +112,8 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
         collector.shutdown()
         thread.join()
         found["forward"] = b"".join(each.SerializeToString() for each in collector.requests)
-    with nats(directory) as url:
+    with plain_server("nats-server", directory / "jetstream") as port:
+        url = f"nats://127.0.0.1:{port}"
         said("forward", "--to", url, "--make-stream", "1")
         found["forward's words to NATS"] = said("forward", "--to", url, "--once")
         words = command("events", "--json", "--from", url)
@@ -130,19 +131,6 @@ def rows_of_parquet(data: bytes) -> bytes:
     """What is in a Parquet file, whose bytes are compressed."""
     parquet = pytest.importorskip("pyarrow.parquet")
     return repr(parquet.read_table(BytesIO(data)).to_pylist()).encode()
-
-
-@contextlib.contextmanager
-def nats(directory: Path) -> Iterator[str]:
-    """The address of a NATS server, whose files are among those that are looked at."""
-    port = free_port()
-    words = ["nats-server", "-js", "-sd", str(directory / "jetstream"), "-a", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until_it_listens(process, port)
-            yield f"nats://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 def screens_of_watch(server: ObservatoryServer, directory: Path) -> bytes:
