@@ -7,7 +7,6 @@ has a kernel confirm each of them.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ OPEN = Node("/w", "directory", mode=0o777)
 
 @dataclass(frozen=True)
 class Step:
-    """An attempt with its outcome; `shows` is what a stat is told, `at` what refuses."""
+    """An attempt with its outcome; `shows` is what a stat is told."""
 
     attempt: Attempt
     shows: str | None = None
@@ -123,7 +122,8 @@ EVERY_KIND = (
     link("dangling", "nothing"),
 )
 
-_OPENING: tuple[Operation, ...] = ("read", "write", "execute", "truncate", "create")
+_BITS: tuple[tuple[Operation, int], ...] = (("read", 4), ("write", 2), ("execute", 1), ("truncate", 2), ("create", 2))
+"""Operations that open a file, each with the bit that it asks for."""
 _WITH: dict[Operation, dict[str, Any]] = {
     "chmod": {"mode": 0o600},
     "chown": {"owner": "ann"},
@@ -131,10 +131,9 @@ _WITH: dict[Operation, dict[str, Any]] = {
     "unlink": {},
     "list": {},
     "mkdir": {},
-    **{operation: {} for operation in _OPENING},
+    **{operation: {} for operation, _ in _BITS},
 }
 """Operations with what each takes beside its path."""
-_BITS: tuple[tuple[Operation, int], ...] = (("read", 4), ("write", 2), ("execute", 1), ("truncate", 2), ("create", 2))
 
 CASES: dict[str, Case] = {
     # --- the way there, for each operation ---------------------------------------------------------------------------
@@ -733,9 +732,3 @@ PROTECTED: dict[str, tuple[Mapping[str, int], Case]] = {
     for setting in (0, 1, 2)
 }
 """What turns on the machine's settings: each with those that it holds for."""
-
-
-def without_at(world: World) -> World:
-    """The world without claims on what refuses."""
-    attempts = tuple(dataclasses.replace(attempt, at=None) for attempt in world.attempts)
-    return dataclasses.replace(world, attempts=attempts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from harness.oracle import predict, rules_of
 from harness.trials.verdict import judge
 from tests.helpers.operation_cases import CASES, PROTECTED, THROUGH_FUSE, Case
 from tests.mutants.operations import WRONG_OF_OPERATIONS
+from tests.platforms.kernels.expectations import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,15 +26,10 @@ def tried(place: Place, case: Case) -> list[Observation]:
         pytest.skip(
             "flags of inodes take CAP_LINUX_IMMUTABLE of the machine's own, and a tmpfs that has them (Linux 6.6)"
         )
-    if release(place) < case.since:
+    if version(place.facts.kernel) < case.since:
         pytest.skip("Linux {}.{} and later do so".format(*case.since))
     place.build(case.world)
     return place.attempt(case.world.attempts)
-
-
-def release(place: Place) -> tuple[int, ...]:
-    """The first two numbers of the kernel's release."""
-    return tuple(int(number) for number in re.findall(r"\d+", place.facts.kernel)[:2])
 
 
 def confirm(place: Place, case: Case) -> None:
@@ -75,7 +70,7 @@ def test_the_kernel_confirms_its_settings(place: Place, name: str) -> None:
 def seen(place: Place) -> list[tuple[Case, list[Observation]]]:
     """What the kernel did in each case that the place can have."""
     possible = (case for case in CASES.values() if place.facts.flags or not case.flagged)
-    return [(case, tried(place, case)) for case in possible if release(place) >= case.since]
+    return [(case, tried(place, case)) for case in possible if version(place.facts.kernel) >= case.since]
 
 
 @pytest.mark.parametrize("wrong", WRONG_OF_OPERATIONS, ids=lambda wrong: wrong.name.replace(" ", "-"))
