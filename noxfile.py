@@ -305,23 +305,33 @@ PROGRAMS = {
     "chromium": ["chromium"],
     "curl": ["curl"],
     "dbus-daemon": ["dbus-daemon"],
+    "dbus-send": ["dbus-bin"],
+    "docker": ["?exact-name(docker-cli)"],  # from trixie on; before, docker.io has it
     "dockerd": ["docker.io", "iptables"],
     "explain": ["explain"],
     "fish": ["fish"],
+    "gpg": ["gpg"],
+    "gpg-agent": ["gpg-agent"],
     "ip": ["iproute2"],
     "mandoc": ["mandoc"],
+    "mariadb": ["mariadb-client"],
     "mmdebstrap": ["mmdebstrap"],
     "mount": ["mount"],
     "nats-server": ["nats-server"],
     "newuidmap": ["uidmap"],
+    "nginx": ["nginx-light"],
     "notify-send": ["libnotify-bin"],
     "npm": ["npm"],
     "openssl": ["openssl"],
     "podman": ["podman", "runc"],
+    "psql": ["postgresql-client"],
     "qemu-s390x-static": ["qemu-user-static"],
     "qemu-system-x86_64": ["qemu-system-x86"],
+    "redis-cli": ["redis-tools"],
     "rsyslogd": ["rsyslog"],
     "setfacl": ["acl"],
+    "socat": ["socat"],
+    "ssh-add": ["openssh-client"],
     "sshfs": ["sshfs", "openssh-sftp-server"],
     "strace": ["strace"],
     "systemd-analyze": ["systemd"],
@@ -337,6 +347,7 @@ def machine(session: nox.Session) -> None:
     if lacking:
         apt = ["apt-get"] if os.geteuid() == 0 else ["sudo", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
         session.env["DEBIAN_FRONTEND"] = "noninteractive"
+        apt += ["-o", "DPkg::Lock::Timeout=300"]  # a new machine often upgrades itself at this moment
         session.run(*apt, "update", "-qq", external=True)
         session.run(*apt, "install", "-y", "-qq", "--no-install-recommends", *lacking, external=True, silent=True)
 
