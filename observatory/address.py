@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 DEFAULT_SOCKET: Final = "/tmp/claude-observatory.sock"
 SYSTEM_SOCKET: Final = "/run/claude-observatory/observatory.sock"
@@ -34,6 +34,9 @@ PRIVATE_DIRECTORY: Final = ".d"
 """What the name of a socket's private directory has at its end."""
 PRIVATE_NAME: Final = "s"
 """The name of the socket in there."""
+
+OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+"""An access control list that lets others write shows as the group's bit, which is then its mask (acl(5))."""
 
 LONGEST_PATH: Final = 103 if sys.platform == "darwin" or "bsd" in sys.platform else 107
 """Bytes of a Unix socket's path, without the zero byte that ends it (unix(7), unix(4))."""
@@ -62,14 +65,20 @@ def system_uids() -> frozenset[int]:
     """Whose the system's socket is; empty if it is not there, or if anybody but root could have put it there."""
     with suppress(OSError):
         found = os.lstat(SYSTEM_SOCKET)
-        above = SYSTEM_SOCKET
-        while above != "/" and stat.S_ISSOCK(found.st_mode):
-            above = os.path.dirname(above)
-            directory = os.lstat(above)
-            if not stat.S_ISDIR(directory.st_mode) or directory.st_uid != 0 or directory.st_mode & 0o022:
-                return frozenset()
-        return frozenset({found.st_uid}) if above == "/" else frozenset()
+        if stat.S_ISSOCK(found.st_mode) and is_shut(os.path.dirname(SYSTEM_SOCKET), {0}):
+            return frozenset({found.st_uid})
     return frozenset()
+
+
+def is_shut(directory: str, uids: Container[int]) -> bool:
+    """Whether only these users may make a name in this directory, or in one above it. Raises OSError."""
+    while True:
+        found = os.lstat(directory)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in uids or found.st_mode & OTHERS_WRITE:
+            return False
+        if directory == "/":
+            return True
+        directory = os.path.dirname(directory)
 
 
 def private_socket(path: str) -> str:

@@ -92,8 +92,7 @@ def _outdated(own: Sequence[tuple[str, str]], server_uids: frozenset[int]) -> st
     """Why hooks are to be installed anew: they are not what this version installs, or the socket's directory is not
     what it was.
     """
-    recipients = {recipient_of(event, command) for event, command in own}
-    for recipient in recipients:
+    for recipient in dict.fromkeys(recipient_of(event, command) for event, command in own):
         if recipient is None:
             return "of another version, which may be less sure of whose server they speak to"
         if recipient.socket is None or recipient.place == "unknown" or not Path(recipient.socket).parent.exists():

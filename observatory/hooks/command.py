@@ -23,8 +23,8 @@ then takes less than a second."""
 CLIENT_SECONDS: Final = 2
 """After this the client itself ends the hook, whatever it hangs on (a dead network file system, say)."""
 
-_MARKS: Final = ("observatory=", "observatory_socket=")
-"""How such a command begins; the second, those of earlier versions."""
+_MARK: Final = "observatory="
+"""How such a command begins."""
 
 Place = Literal["own", "sure", "shared", "unknown"]
 """What was seen of a socket's directory when the hook was installed (`observatory.hooks.place`).
@@ -70,7 +70,7 @@ def hook_command(event: str, recipient: Recipient) -> str:
     the wait for a `100 Continue` with large bodies.
     """
     return (
-        f"{_MARKS[0]}{_socket_words(recipient.socket)}; {{ {_look(recipient)} && "
+        f"{_MARK}{_socket_words(recipient.socket)}; {{ {_look(recipient)} && "
         f"curl -qs --noproxy '*' --connect-timeout {CONNECT_SECONDS} -m {TOTAL_SECONDS} --unix-socket \"$s\" "
         "-H 'Content-Type: application/json' -H Expect: --data-binary @- "
         f"'http://localhost/hook?event={event}' || cat; }} >/dev/null 2>&1 || :"
@@ -105,7 +105,7 @@ def _socket_words(socket: str | None) -> str:
 
 def is_hook_command(command: object) -> bool:
     """Whether a command of a settings file is one of these, of whatever version, socket or event."""
-    return isinstance(command, str) and command.startswith(_MARKS)
+    return isinstance(command, str) and command.startswith(_MARK)
 
 
 def recipient_of(event: str, command: str) -> Recipient | None:

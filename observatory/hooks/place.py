@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from observatory.address import OTHERS_WRITE, is_shut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from observatory.hooks.command import Place
-
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-"""An access control list that lets others write shows as the group's bit, which is then its mask (acl(5))."""
 
 
 def place_of(socket: str, server_uids: Iterable[int] = ()) -> Place:
@@ -35,12 +34,12 @@ def place_of(socket: str, server_uids: Iterable[int] = ()) -> Place:
             return "unknown"
         owners = {found.st_uid} | _owner_of_socket(socket)
         if found.st_uid == own:
-            shut = not found.st_mode & (_OTHERS_WRITE | stat.S_ISVTX)
+            shut = not found.st_mode & (OTHERS_WRITE | stat.S_ISVTX)
             return "own" if shut and owners == {own} else "unknown"
         trusted = {0, own, *server_uids}
         if own == 0 or not owners <= trusted:
             return "unknown"
-        return "sure" if _is_shut(directory, trusted) else "unknown"
+        return "sure" if is_shut(directory, trusted) else "unknown"
     except OSError:
         return "unknown"
 
@@ -54,14 +53,3 @@ def _owner_of_socket(path: str) -> set[int]:
     if not stat.S_ISSOCK(found.st_mode):
         raise FileExistsError(path)
     return {found.st_uid}
-
-
-def _is_shut(directory: str, trusted: set[int]) -> bool:
-    """Whether only these users may make a name in this directory, or in one above it."""
-    while True:
-        found = os.stat(directory)
-        if found.st_uid not in trusted or found.st_mode & _OTHERS_WRITE:
-            return False
-        if directory == "/":
-            return True
-        directory = os.path.dirname(directory)

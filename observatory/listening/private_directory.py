@@ -7,20 +7,17 @@ import os
 import stat
 from typing import Final
 
+from observatory.address import OTHERS_WRITE
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.ownership import make_own_directory
 
 MODE: Final = 0o755
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def others_may_bind(directory: str) -> bool:
-    """Whether others than root and this user may make sockets in a directory.
-
-    Mode bits only: an ACL that gives more is seen as the group bits, which are then its mask. Raises OSError.
-    """
+    """Whether others than root and this user may make sockets in a directory. Raises OSError."""
     found = os.stat(directory)
-    return found.st_uid not in {0, os.geteuid()} or bool(found.st_mode & _OTHERS_WRITE)
+    return found.st_uid not in {0, os.geteuid()} or bool(found.st_mode & OTHERS_WRITE)
 
 
 def make_private_directory(path: str) -> None:
@@ -41,7 +38,7 @@ def make_private_directory(path: str) -> None:
                 f"{path} belongs to uid {found.st_uid}, not to uid {os.geteuid()}, and stays as it is",
                 ExitStatus.NOT_PERMITTED,
             )
-        mode = MODE if made else stat.S_IMODE(found.st_mode) & ~_OTHERS_WRITE
+        mode = MODE if made else stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE
         if mode != stat.S_IMODE(found.st_mode):
             os.fchmod(descriptor, mode)
     finally:

@@ -34,7 +34,7 @@ BEFORE = (
     "-H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
     "'http://localhost/hook?event=Stop' || cat; } >/dev/null 2>&1 || true"
 )
-"""What earlier versions installed, which asks for the owner of a name and then connects to that name."""
+"""A command that asks for the owner of a name and then connects to that name."""
 
 STEPS = """
 exec 8>&1 9<&0 </home/alice/event.json

@@ -127,7 +127,7 @@ def test_without_the_look_these_are_held_up(
 
 def test_settings_made_to_take_long_do_not(people: dict[str, Person], mallory: Callable[[str], None]) -> None:
     """Each a megabyte: of hooks to be taken out, of names to be looked up, of lines to be compared, of nesting."""
-    ours = '{"hooks":[{"command":"observatory_socket=/a;"}]}'
+    ours = '{"hooks":[{"command":"observatory=/a;"}]}'
     events = ",".join(f'"{number}":[{ours}]' for number in range(14_000))
     lines = ",\n".join(f'"{number}":[{ours},\n{{"hooks":[]}}]' for number in range(12_000))
     texts = [

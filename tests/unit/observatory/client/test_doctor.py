@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ from observatory.client.diagnosis import Diagnosis
 from observatory.client.doctor import examine, exit_status
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, files, layers, settings
-from observatory.hooks.command import Recipient
+from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.place import place_of
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer, start
@@ -453,6 +456,48 @@ def test_hooks_that_rely_on_a_place_do_so_by_the_word_of_who_is_trusted(
     (directory / ".claude" / "settings.json").write_text(settings.install("{}", hooks))
     assert look(path, directory / ".claude", trusted=frozenset({4001}))["hooks"].ok
     assert "or which is another user's" in look(path, directory / ".claude")["hooks"].sentence
+
+
+def test_of_several_hooks_for_another_place_or_version_the_first_of_the_file_is_told(directory: Path) -> None:
+    inner = directory.resolve() / "inner"
+    inner.mkdir(0o1777)
+    inner.chmod(0o1777)
+    socket = f"{inner}/o.sock"
+    changed, other = hook_command("Stop", Recipient(socket, (), "own")), f"observatory={socket}; : another"
+    for first, second, told in ((changed, other, "own, and"), (other, changed, "of another version")):
+        hooks = {name: [{"type": "command", "command": each}] for name, each in (("Stop", first), ("Setup", second))}
+        (directory / ".claude").mkdir(exist_ok=True)
+        text = json.dumps({"hooks": {name: [{"hooks": each}] for name, each in hooks.items()}})
+        (directory / ".claude" / "settings.json").write_text(text)
+        assert told in look(Path(socket), directory / ".claude")["hooks"].sentence
+
+
+@root_only
+@pytest.mark.skipif(sys.platform != "linux", reason="/run is Linux's")
+def test_hooks_of_user_and_project_for_a_directory_of_roots_are_told_as_two(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user's rely on that directory, and the project's, which are for other machines too, look again each time."""
+    home, project = directory / "home", directory / "project"
+    for made in (home, project):
+        made.mkdir()
+        os.chown(made, 4001, 4001)
+    directory.chmod(0o755)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    monkeypatch.chdir(project)
+    with tempfile.TemporaryDirectory(dir="/run") as name:
+        path = f"{name}/o.sock"
+        Path(name).chmod(0o755)
+        with effective_user(4001):
+            for scope in ("--global", "--project"):
+                assert main(["install-hooks", scope, "--socket", path]) == 0
+            found = look(Path(path), home / ".claude", project / ".claude")["hooks"]
+    capsys.readouterr()
+    assert found.sentence.startswith(
+        f"each event comes 2 times: by hooks in {project}/.claude/settings.json and by hooks in "
+        f"{home}/.claude/settings.json; take all but one out"
+    )
 
 
 def test_an_owner_without_a_number_here_is_never_advised_to_be_trusted(

@@ -299,21 +299,21 @@ def test_root_is_not_taken_in_by_a_directory_of_its_own_that_all_may_write_in(pa
         assert server.connections == 1
 
 
-BEFORE = (
-    "observatory_socket=/tmp/claude-observatory.sock; "
-    r'{ [ -n "$(find "$observatory_socket" -prune -type s \( -user "$(id -u)" -o -user 0 \))" ] && '
+OTHER = (
+    "observatory=/tmp/claude-observatory.sock; "
+    r'{ [ -n "$(find "$observatory" -prune -type s \( -user "$(id -u)" -o -user 0 \))" ] && '
     "curl -q -s --noproxy '*' --connect-timeout 0.3 --max-time 0.7 "
-    '--unix-socket "$observatory_socket" -X POST '
+    '--unix-socket "$observatory" -X POST '
     "-H 'Content-Type: application/json' -H 'Expect:' --data-binary @- "
     "'http://localhost/hook?event=Stop' || cat; } >/dev/null 2>&1 || true"
 )
-"""What earlier versions installed."""
+"""What this version does not install."""
 
 
 def test_a_command_is_known_again_whatever_version_it_is_of() -> None:
-    assert is_hook_command(BEFORE)
-    assert socket_of(BEFORE) == "/tmp/claude-observatory.sock"
-    assert recipient_of("Stop", BEFORE) is None
+    assert is_hook_command(OTHER)
+    assert socket_of(OTHER) == "/tmp/claude-observatory.sock"
+    assert recipient_of("Stop", OTHER) is None
     recipients = [Recipient("/run/o's.sock"), Recipient("/run/o.sock", (12, 4001)), Recipient(None)]
     recipients += [Recipient("/run/o.sock", place=place) for place in get_args(Place)]
     for recipient in recipients:
