@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
-import socket
 import subprocess
-import time
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from tests.fleet.command import run
 from tests.fleet.keys import Operator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import IO
 
     from tests.helpers.observatory_server import ObservatoryServer
 
@@ -43,7 +44,8 @@ class Bus:
     folder: Path
     program: str
     operator: Operator
-    port: int
+    port: int = -1
+    """The one that it chose when it was first started, and keeps."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,8 +63,7 @@ class Bus:
             f"tls {{ cert_file: {self.ca}, key_file: {self.folder / 'key.pem'} }}\n"
             f"jetstream {{ store_dir: {self.folder / 'js'} }}\n{self.operator.config()}"
         )
-        self.process = subprocess.Popen([self.program, "-c", str(config)], stderr=subprocess.DEVNULL)
-        wait_until_it_listens(self.process, self.port)
+        self.process, self.port = started([self.program, "-c", str(config)])
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         if self.process is not None:
@@ -119,38 +120,44 @@ def make_certificate(folder: Path, openssl: str) -> None:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def started(words: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """A NATS server that listens, and on which port: it says both."""
+    process = subprocess.Popen(words, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = b""
+    for line in process.stderr:
+        said += line
+        if b"Server is ready" in line:
+            break
+    port = re.search(rb"Listening for client connections on \S+:(\d+)", said)
+    assert port, f"nats-server did not start: {said.decode()}"
+    threading.Thread(target=_read_to_its_end, args=(process.stderr,), daemon=True).start()
+    return process, int(port[1])
 
 
-def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
-            return
-        assert process.poll() is None, "nats-server did not start"
-        time.sleep(0.05)  # nothing tells when it listens
+def _read_to_its_end(log: IO[bytes]) -> None:
+    """So that a server can always write what it has to say."""
+    with log:
+        for _ in log:
+            pass
 
 
 @contextlib.contextmanager
 def plain_server(nats_server: str, store: Path) -> Iterator[int]:
     """One that takes anybody's clients, without TLS and without a stream: its port."""
-    port = free_port()
-    words = [nats_server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(store)]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_until_it_listens(process, port)
-            yield port
-        finally:
-            process.kill()
+    process, port = started([nats_server, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(store)])
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
 def running(folder: Path, nats_server: str, openssl: str) -> Iterator[Bus]:
     """Such a server, with its stream."""
     make_certificate(folder, openssl)
-    made = Bus(folder, nats_server, Operator(folder), free_port())
+    made = Bus(folder, nats_server, Operator(folder))
     made.start()
     try:
         done = run("forward", "--to", made.url, *made.access(made.admin()), "--make-stream", "1", state=folder)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import nats
 import pytest
 
-from tests.fleet.bus import free_port, make_certificate, wait_until_it_listens
+from tests.fleet.bus import make_certificate, started
 from tests.fleet.command import environment, run
 from tests.fleet.proxy import (
     LIES,
@@ -239,15 +239,13 @@ def nats_port(folder: Path, nats_server: str, need: Callable[[str, str], str]) -
     if os.geteuid() != 0:
         pytest.skip("only root can give processes hostnames of their own")
     make_certificate(folder, need("openssl", "openssl"))
-    port = free_port()
     config = folder / "nats.conf"
     config.write_text(
-        f"listen: 127.0.0.1:{port}\njetstream {{ store_dir: {folder / 'js'} }}\n"
+        f"listen: 127.0.0.1:-1\njetstream {{ store_dir: {folder / 'js'} }}\n"
         f"tls {{ cert_file: {folder / 'cert.pem'}, key_file: {folder / 'key.pem'} }}\nallow_non_tls: true\n"
     )
-    process = subprocess.Popen([nats_server, "-c", str(config)], stderr=subprocess.DEVNULL)
+    process, port = started([nats_server, "-c", str(config)])
     try:
-        wait_until_it_listens(process, port)
         done = run("forward", "--to", f"nats://127.0.0.1:{port}", "--make-stream", "1", state=folder)
         assert done.returncode == 0, done.stderr
         yield port
