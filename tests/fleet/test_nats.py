@@ -141,7 +141,7 @@ def test_a_forwarder_outlives_both_ends(server: ObservatoryServer, bus: Bus) -> 
         bus.start()
         wait_for(bus, 2)
         server.end(signal.SIGKILL)
-        wait_for_words(bus, " ended")
+        wait_for_words(bus, "closed the connection")
         server.start()
         server.hooks().say("Stop", session_id="s", n=3)
         wait_for(bus, 3)
