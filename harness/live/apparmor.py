@@ -7,7 +7,6 @@ and read back as masks (`query_label` in security/apparmor/apparmorfs.c).
 from __future__ import annotations
 
 import os
-import posixpath
 from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
@@ -35,15 +34,35 @@ MASKS: Final[Mapping[Operation, int]] = {
     "bind": CREATE,
     "unlink": 0x20,
     "chmod": 0x1000,
+    "chown": 0x2000,
     "stat": 0x200,
     "rename": 0x326,
+    "read": 0x4,
+    "list": 0x4,
+    "write": 0x2,
+    "truncate": 0x102,
+    "create": CREATE | 0x2,
+    "mkdir": CREATE,
+    "execute": 0x1,
 }
 """What each operation asks of what the path names (security/apparmor/lsm.c), in the bits of include/perms.h:
 
-read, write and connect; create; delete; chmod; getattr; for a rename's first path read, write, delete and both attr.
+execute; write; read; read, write and connect; create; delete; write and setattr; chmod; chown; getattr; for a rename's
+first path read, write, delete and both attr. Of a symlink's text nothing is asked.
 """
 RENAMED: Final = 0x112
 """What rename asks of its second path: write, create and setattr."""
+_LETTERS: Final[Mapping[Operation, str]] = {
+    "connect": "rw",
+    "rename": "rw",
+    "stat": "r",
+    "read": "r",
+    "list": "r",
+    "execute": "ix",
+}
+"""What a rule has to give (apparmor.d(5)); for all else it is to be w."""
+_LATE: Final[frozenset[Operation]] = frozenset({"connect", "read", "list", "write", "truncate", "execute"})
+"""What is asked about after all permissions (`security_file_open`, `security_path_truncate` in fs/open.c, ...)."""
 _TYPES: Final = {"stream": 1, "dgram": 2, "seqpacket": 5}
 _SECONDS: Final = 2.0
 _LOOK: Final = "look for a denial: journalctl -k --grep 'apparmor=\"DENIED\"'"
@@ -60,6 +79,8 @@ def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer
     if mode not in {"enforce", "kill"}:
         why = f"the profiles {name} hold it, of which not all are enforced ({mode})"
         return Answer(LayerState("AppArmor", "not looked at", why, _LOOK))
+    if scene.attempt.operation == "readlink":
+        return Answer(LayerState("AppArmor", "passed", "no profile is asked about what a symlink says"))
     try:
         refusals = tuple(_refusals(actor, scene, name))
     except UnansweredError as error:
@@ -103,37 +124,39 @@ def _refusals(actor: Actor, scene: Scene, label: str) -> Iterator[Obstacle]:
         return
     if operation == "connect" and not peers:
         return
-    if operation not in MASKS:
-        return
-    if scene.hidden is not None:
-        raise UnansweredError(f"what it says of the path is not asked for, since {scene.hidden} can't be looked at")
+    allowed = True
     top = "" if actor.root == "/" else os.readlink(actor.root).rstrip("/")
-    asked = [(_object(scene), MASKS[operation])]
-    if attempt.to is not None:
-        asked.append((posixpath.normpath(posixpath.join(attempt.cwd or "/", attempt.to)), RENAMED))
-    for at, mask in asked:
-        seen = scene.components.get(at)
-        owned = seen is None or seen.status.st_uid == actor.principal.uid
-        named = f"{top}{at}" + ("/" if seen is not None and seen.kind == "directory" else "")
+    letters = _LETTERS.get(operation, "w")
+    for at, mask, owned, directory in _objects(actor, scene):
+        named = f"{top}{at}" + ("/" if directory else "")
         if not allows(label, named, mask, owned=owned):
-            letters = "rw" if operation in {"connect", "rename"} else "r" if operation == "stat" else "w"
             why = f"the AppArmor profile {label} of {actor.name} does not let it {operation} {at} ({letters})"
             change = _change(label, f"{named} {letters},")
-            yield Obstacle(at, "EACCES", why, change, last=operation == "connect", layer="AppArmor")
+            late = operation in _LATE or (operation == "create" and at in scene.components)
+            yield Obstacle(at, "EACCES", why, change, last=late, layer="AppArmor")
+            allowed = False
+    if operation == "execute" and allowed:
+        raise UnansweredError("under which profile the program would run, and whether it may, is not asked for")
 
 
-def _object(scene: Scene) -> str:
-    """What the path names, with symlinks resolved."""
-    attempt = scene.attempt
-    ways = [path for path in scene.way if path in scene.components]
-    name = posixpath.basename(attempt.path.rstrip("/"))
-    last = ways[-1] if ways else "/"
-    if attempt.to is None and posixpath.basename(last) == name:
-        return last
-    whole = posixpath.normpath(posixpath.join(attempt.cwd or "/", attempt.path))
-    if attempt.to is not None or attempt.operation != "bind":
-        return whole if whole in scene.components or not ways else last
-    return posixpath.join(last, name)
+def _objects(actor: Actor, scene: Scene) -> Iterator[tuple[str, int, bool, bool]]:
+    """What the kernel asks about: a path, what for, whether it is the actor's, and whether it is a directory's.
+
+    Of a rename's second path it takes the owner and the kind of what is moved (`apparmor_path_rename`). Raises
+    UnansweredError.
+    """
+    operation = scene.attempt.operation
+    if scene.hidden is not None:
+        raise UnansweredError(f"what it says of the path is not asked for, since {scene.hidden} can't be looked at")
+    ends = [end for end in scene.ends if end is not None]
+    thing = scene.components.get(ends[0]) if ends else None
+    makes = operation in {"bind", "create", "mkdir"}
+    if not ends or len(ends) < len(scene.ends) or ((thing is None) != makes and operation != "create"):
+        raise UnansweredError("the kernel's lookup ends before it is asked about what is wanted")
+    owned = thing is None or thing.status.st_uid == actor.principal.uid
+    directory = operation == "mkdir" if thing is None else thing.kind == "directory"
+    for end, mask in zip(ends, (MASKS[operation], RENAMED), strict=False):
+        yield end, mask, owned, directory
 
 
 def _change(label: str, rule: str) -> tuple[Change, ...]:

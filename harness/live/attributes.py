@@ -6,6 +6,7 @@ A socket can have them since Linux 6.17 (file_setattr(2)), a directory since eve
 from __future__ import annotations
 
 import ctypes
+import posixpath
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -41,14 +42,14 @@ def attributes_of(descriptor: int) -> int:
     return int(struct.unpack_from("=Q", held, _ATTRIBUTES_AT)[0])
 
 
-def obstacles(operation: Operation, way: Mapping[str, Component], path: str, parent: str) -> Iterator[Obstacle]:
-    """What attributes refuse on a path and in its directory.
+def obstacles(operation: Operation, way: Mapping[str, Component], path: str) -> Iterator[Obstacle]:
+    """What attributes refuse on what a path names, and in its directory.
 
     Writing to what is immutable is refused before anybody's permission is asked (inode_permission in fs/namei.c); of an
     append-only directory names may not be taken, of such a thing neither its name nor its mode changed (may_delete
     there, may_setattr in fs/attr.c).
     """
-    thing, directory = way.get(path), way.get(parent)
+    thing, directory = way.get(path), way.get(posixpath.dirname(path))
     if operation in {"connect", "write", "truncate"} or (operation == "create" and thing is not None):
         yield from _refusing(thing, IMMUTABLE, _WRITING.get(operation, "it can't be written to"))
         if operation != "connect":

@@ -79,11 +79,22 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What could be seen, and what not. `missing` is the path at which there is nothing, None where all was there."""
+    """What could be seen, and what not. `missing` is the path at which there is nothing, None where all was there.
+
+    `end` is what the path names, there or not, with symlinks resolved; None where the lookup ends before.
+    """
 
     components: tuple[Component, ...]
     hidden: Hidden | None
     missing: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where a walk ended that came to the path's last name."""
+
+    path: str
 
 
 def look(path: str, *, root: str = "/", follow: bool = True, pid: int | None = None) -> Sight:
@@ -94,17 +105,20 @@ def look(path: str, *, root: str = "/", follow: bool = True, pid: int | None = N
     """
     seen: dict[str, Component] = {}
     reached = "/"
+    end: str | None = None
     try:
         for item in items_of_child(lambda: _Walk(root, pid).to(path, follow=follow), SECONDS):
             if isinstance(item, Component):
                 seen.setdefault(item.path, item)
             elif isinstance(item, Hidden):
                 return Sight(tuple(seen.values()), item)
+            elif isinstance(item, _End):
+                end = item.path
             else:
                 reached = item
     except TimeoutError:
         return Sight(tuple(seen.values()), Hidden(reached, errno.ETIMEDOUT))
-    return Sight(tuple(seen.values()), None, None if reached in seen else reached)
+    return Sight(tuple(seen.values()), None, None if reached in seen else reached, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,7 @@ class _Name:
 
 
 class _Walk:
-    """Yields the path of each component before it is looked at, then the component; at last what is hidden, if any."""
+    """Yields the path of each component before it is looked at, then the component; last its end or what is hidden."""
 
     def __init__(self, root: str, pid: int | None) -> None:
         self._root = root
@@ -126,7 +140,7 @@ class _Walk:
         self._proc: frozenset[int] | None = None
         self._directory = os.open(root, PATH_ONLY | os.O_DIRECTORY)
 
-    def to(self, path: str, *, follow: bool) -> Iterator[str | Component | Hidden]:
+    def to(self, path: str, *, follow: bool) -> Iterator[str | Component | Hidden | _End]:
         with contextlib.suppress(OSError):
             yield self._look("/", self._directory)
         names = [name for name in path.split("/") if name not in {"", "."}][::-1]
@@ -163,12 +177,17 @@ class _Walk:
                 elif component.kind == "directory":
                     self._enter(_Name(name, magic=process is not None))
                 else:
+                    if not names:
+                        yield _End(here)
                     return
             except OSError as error:
                 number = error.errno or errno.EIO
                 if number not in _ENDS:
                     yield Hidden(here, number, self._mount, process)
+                elif number == errno.ENOENT and not names:
+                    yield _End(here)
                 return
+        yield _End(posixpath.join("/", *(one.text for one in self._here)))
 
     def _enter(self, name: _Name) -> None:
         flags = PATH_ONLY | os.O_DIRECTORY | (0 if name.magic else os.O_NOFOLLOW)

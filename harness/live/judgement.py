@@ -70,7 +70,7 @@ class Judgement:
 def find(actor: Actor, scene: Scene) -> Judgement:
     """Judge a scene by this kernel's rules and settings."""
     rules = linux(scene.world.sysctls)
-    boxed = sandbox.obstacles(actor, scene.attempt.operation, scene.attempt.path, scene.way)
+    boxed = sandbox.obstacles(actor, scene)
     answers = ask(actor, scene)
     asked = (obstacle for answer in answers for obstacle in answer.obstacles)
     scene = replace(scene, obstacles=(*scene.obstacles, *boxed, *asked))

@@ -14,9 +14,10 @@ from harness.live.obstacle import Obstacle
 from harness.oracle import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
+    from harness.live.scene import Scene
     from harness.live.unit_files import UnitFiles
     from harness.world import Operation
 
@@ -36,27 +37,33 @@ _DIRECTORIES: Final = {
     "CacheDirectory": "/var/cache",
     "LogsDirectory": "/var/log",
 }
-_CHANGING: Final = frozenset({"bind", "unlink", "rename", "chmod"})
+_MAKING: Final = frozenset({"bind", "create", "mkdir"})
+_MOVING: Final = frozenset({"unlink", "rename"})
+_USES: Final[Mapping[Operation, str]] = {
+    **dict.fromkeys(("read", "list"), "r"),
+    **dict.fromkeys(("connect", "write", "truncate", "create"), "w"),
+    "execute": "x",
+}
+"""The permission that each operation takes on what is there; the others take none."""
 _YES: Final = frozenset({"yes", "true", "1", "on"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One option that says what is at a path and below it."""
+    """One option that says what is at a path and below it. `frozen`: nothing can be changed there."""
 
     path: str
     kind: Kind
     option: str
+    frozen: bool = False
 
 
-def obstacles(actor: Actor, operation: Operation, path: str, way: Sequence[str]) -> Iterator[Obstacle]:
-    """What would refuse a service that does not run, or is not known, on its way to a path.
-
-    `way` are the components as they are outside of it, the path as it is asked for among them or not.
-    """
+def obstacles(actor: Actor, scene: Scene) -> Iterator[Obstacle]:
+    """What would refuse a service that does not run, or is not known. The scene is what is outside of it."""
     files = None if actor.stopped_unit is None else actor.stopped_unit.files
     if files is None:
         return
+    path = scene.attempt.path
     if path.startswith("@"):
         if files.yes("PrivateNetwork"):
             why = f"{files.name} would have a network namespace of its own (PrivateNetwork=), where nobody has {path}"
@@ -67,11 +74,10 @@ def obstacles(actor: Actor, operation: Operation, path: str, way: Sequence[str])
             why = f"{files.name} would have a root directory of its own ({option}=), which is not looked at: start it"
             yield Obstacle("/", None, why)
             return
-    held = list(rules(files))
-    for component in dict.fromkeys((*way, posixpath.normpath(path))):
-        found = _decisive(held, component)
-        if found is not None:
-            yield from _at(actor, files, found, component, operation, path)
+    box = _Sandbox(actor, files, scene, tuple(rules(files)))
+    for component in dict.fromkeys((*scene.way, *(end or posixpath.normpath(path) for end in scene.ends))):
+        yield from box.on_the_way(component)
+    yield from box.of_the_ends()
 
 
 def rules(files: UnitFiles) -> Iterator[Rule]:
@@ -79,10 +85,10 @@ def rules(files: UnitFiles) -> Iterator[Rule]:
     homes = (files.last("ProtectHome") or "").lower()
     kinds: dict[str, Kind] = {**dict.fromkeys(_YES, "inaccessible"), "read-only": "read-only", "tmpfs": "empty"}
     if homes in kinds:
-        yield from (Rule(path, kinds[homes], f"ProtectHome={homes}") for path in HOMES)
+        yield from (Rule(path, kinds[homes], f"ProtectHome={homes}", frozen=True) for path in HOMES)
     system = (files.last("ProtectSystem") or "").lower()
     system = "yes" if system in _YES else system
-    yield from (Rule(path, "read-only", f"ProtectSystem={system}") for path in SYSTEM.get(system, ()))
+    yield from (Rule(path, "read-only", f"ProtectSystem={system}", frozen=True) for path in SYSTEM.get(system, ()))
     if system == "strict":
         yield from (Rule(path, "writable", "ProtectSystem=strict") for path in ("/dev", "/proc", "/sys"))
     if (files.last("PrivateTmp") or "").lower() in _YES | {"disconnected"}:
@@ -110,7 +116,8 @@ def _listed(option: str, kind: Kind, word: str) -> Rule:
     target = (rest.partition(":")[0] or source) if option.startswith("Bind") else source
     same = kind == "another" and target == source
     shown: Kind = ("read-only" if option == "BindReadOnlyPaths" else "writable") if same else kind
-    return Rule(posixpath.normpath(target), shown, f"{option}=")
+    frozen = shown in {"read-only", "inaccessible"} or (kind == "empty" and "ro" in rest.split(","))
+    return Rule(posixpath.normpath(target), shown, f"{option}=", frozen)
 
 
 def _decisive(held: Sequence[Rule], component: str) -> Rule | None:
@@ -122,44 +129,123 @@ def _decisive(held: Sequence[Rule], component: str) -> Rule | None:
     return max(covering, key=lambda rule: len(rule.path), default=None)
 
 
-def _at(
-    actor: Actor, files: UnitFiles, rule: Rule, component: str, operation: Operation, path: str
-) -> Iterator[Obstacle]:
-    told = f"{files.name} ({rule.option})"
-    below = component != rule.path
-    if rule.kind == "inaccessible":
-        passes = actor.capabilities & (1 << CAPABILITIES["CAP_DAC_OVERRIDE"] | 1 << CAPABILITIES["CAP_DAC_READ_SEARCH"])
-        if not passes and not below:
-            yield Obstacle(component, "EACCES", f"{component} is closed to {told}", _mend(files, _without(rule)))
-        elif passes and component == path and operation == "connect" and not below:
-            why = f"{component} is a dead socket for {told}"
-            yield Obstacle(component, "ECONNREFUSED", why, _mend(files, _without(rule)), layer="socket")
-        elif passes and below:
-            why = f"{component} is not there for {told}, to which {rule.path} is empty"
-            yield Obstacle(component, "ENOENT", why, _mend(files, _without(rule)))
-    elif rule.kind in {"empty", "own"} and below:
-        if operation == "bind" and rule.kind == "own" and posixpath.dirname(component) == rule.path:
+@dataclass(frozen=True, slots=True)
+class _Sandbox:
+    """What a service's options make of the paths of one attempt."""
+
+    actor: Actor
+    files: UnitFiles
+    scene: Scene
+    held: tuple[Rule, ...]
+
+    def on_the_way(self, component: str) -> Iterator[Obstacle]:
+        """What is in the place of a component, or refuses to lead on."""
+        rule = _decisive(self.held, component)
+        if rule is None:
             return
-        why = f"{component} is not there for {told}, which has a {rule.path} of its own"
-        mended = _without(rule) if rule.kind == "own" else f"BindPaths={component}"
-        yield Obstacle(component, "ENOENT", why, _mend(files, mended))
-    elif rule.kind == "another" and below:
-        yield Obstacle(component, None, f"what {told} would have at {component} is not known: start it, and ask again")
-    elif rule.kind == "read-only" and operation in _CHANGING and component == _changed(operation, path):
-        why = f"{component} is on a mount that is read-only for {told}"
-        yield Obstacle(component, "EROFS", why, _mend(files, f"ReadWritePaths={component}"), last=True)
+        told, below, end = f"{self.files.name} ({rule.option})", component != rule.path, component in self.scene.ends
+        makes = component == self._made
+        if rule.kind == "inaccessible" and not below:
+            yield from self._closed(rule, told, end=end)
+        elif rule.kind == "inaccessible" and self._has("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"):
+            why = f"{component} is not there for {told}, to which {rule.path} is empty"
+            yield Obstacle(component, "ENOENT", why, self._mended(_without(rule)))
+        elif rule.kind in {"empty", "own"} and below:
+            if makes and posixpath.dirname(component) == rule.path:
+                if not rule.frozen and (rule.kind == "empty" or component in self._kinds):
+                    why = f"whether {told} may make {component} in a {rule.path} of its own is not known: start it"
+                    yield Obstacle(component, None, why)
+                return
+            why = f"{component} is not there for {told}, which has a {rule.path} of its own"
+            mended = _without(rule) if rule.kind == "own" else f"BindPaths={component}"
+            yield Obstacle(component, "ENOENT", why, self._mended(mended))
+        elif rule.kind == "another" and below:
+            why = f"what {told} would have at {component} is not known: start it, and ask again"
+            yield Obstacle(component, None, why)
+
+    def _closed(self, rule: Rule, told: str, *, end: bool) -> Iterator[Obstacle]:
+        """A path that is closed: who has no capability for it gets no further, and does not use it."""
+        operation = self.scene.attempt.operation
+        asked = _USES.get(operation) if end else "r"
+        passes = ("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH") if asked == "r" else ("CAP_DAC_OVERRIDE",)
+        if asked is None:
+            return
+        mended = self._mended(_without(rule))
+        if not self._has(*passes) or asked == "x":
+            yield Obstacle(rule.path, "EACCES", f"{rule.path} is closed to {told}", mended)
+        elif end and operation == "connect":
+            yield Obstacle(
+                rule.path, "ECONNREFUSED", f"{rule.path} is a dead socket for {told}", mended, layer="socket"
+            )
+
+    def of_the_ends(self) -> Iterator[Obstacle]:
+        """What the mounts refuse: changes where they are read-only, and moving what is mounted or from one to another.
+
+        In the kernel's order: another mount before a read-only one, and that before the directory's permission; what is
+        written to is asked for its permission first (`do_open`, `vfs_truncate`).
+        """
+        attempt = self.scene.attempt
+        ends = [end for end in self.scene.ends if end is not None]
+        if len(ends) < len(self.scene.ends):
+            return
+        if attempt.operation in _MOVING:
+            for end in ends:
+                if any(rule.path == end and rule.kind != "writable" for rule in self.held):
+                    yield Obstacle(end, "EBUSY", f"{end} is mounted for {self.files.name}", last=True)
+            if len({self._mount(posixpath.dirname(end)) for end in ends}) > 1:
+                why = f"{ends[0]} and {ends[1]} are on different mounts for {self.files.name}"
+                yield Obstacle(ends[0], "EXDEV", why)
+                return
+        for at, last in self._changed(ends):
+            rule = _decisive(self.held, at)
+            if rule is not None and rule.frozen:
+                why = f"{at} is on a mount that is read-only for {self.files.name} ({rule.option})"
+                mended = self._mended(f"ReadWritePaths={at}" if rule.kind == "read-only" else _without(rule))
+                yield Obstacle(at, "EROFS", why, mended, last=last, behind_search=True)
+
+    def _changed(self, ends: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """A directory that gets or loses a name, or the thing; and whether its permission is asked for before."""
+        operation = self.scene.attempt.operation
+        for end in ends:
+            if operation in _MOVING or (operation in _MAKING and not self._is_there(end)):
+                yield posixpath.dirname(end), False
+            elif operation in {"chmod", "chown"} and self._is_there(end):
+                yield end, False
+            elif operation in {"write", "truncate", "create"} and self._kinds.get(end) == "file":
+                yield end, True
+
+    def _is_there(self, path: str) -> bool:
+        rule = _decisive(self.held, path)
+        hidden = rule is not None and rule.kind not in {"read-only", "writable"} and rule.path != path
+        return path in self._kinds and not hidden
+
+    @property
+    def _kinds(self) -> dict[str, str]:
+        return {node.path: node.kind for node in self.scene.world.nodes}
+
+    @property
+    def _made(self) -> str | None:
+        """The name that is to be made."""
+        operation = self.scene.attempt.operation
+        return self.scene.ends[-1] if operation in _MAKING or operation == "rename" else None
+
+    def _mount(self, path: str) -> Rule | None:
+        """The rule whose mount a path is on: one below another of its kind makes none (`drop_nop` in namespace.c)."""
+        rule = _decisive(self.held, path)
+        above = None if rule is None or rule.path == "/" else self._mount(posixpath.dirname(rule.path))
+        return above if rule is not None and above is not None and above.kind == rule.kind else rule
+
+    def _has(self, *capabilities: str) -> bool:
+        return any(self.actor.capabilities & 1 << CAPABILITIES[name] for name in capabilities)
+
+    def _mended(self, assignment: str) -> tuple[Change, ...]:
+        return _mend(self.files, assignment)
 
 
 def _without(rule: Rule) -> str:
     """The option, set such that it does nothing to the path."""
     option = rule.option.partition("=")[0]
     return f"{option}=no" if option.startswith(("Protect", "Private")) else f"{option}= without {rule.path}"
-
-
-def _changed(operation: Operation, path: str) -> str:
-    """The component that a read-only mount refuses: the directory of the name, or what has the mode."""
-    path = posixpath.normpath(path)
-    return path if operation == "chmod" else posixpath.dirname(path)
 
 
 def _mend(files: UnitFiles, assignment: str) -> tuple[Change, ...]:

@@ -47,7 +47,8 @@ class Scene:
     did not say who holds the socket; the world has a listener there then, so that everything else can be judged.
     `way` are the paths in the order in which a lookup passes them, `obstacles` what may refuse beside permission bits,
     and `modeless` the paths whose modes are not the kernel's. `titles` say what is mounted upon a path. `components`,
-    `mounts` (of each component) and `listener` are what was seen.
+    `mounts` (of each component) and `listener` are what was seen. `ends` are what the path names, and rename's second,
+    there or not, with symlinks resolved; None where a lookup ends before.
     """
 
     world: World
@@ -64,11 +65,12 @@ class Scene:
     components: Mapping[str, Component] = field(default_factory=dict[str, "Component"])
     mounts: Mapping[str, MountPoint] = field(default_factory=dict[str, "MountPoint"])
     listener: FoundSocket | None = None
+    ends: tuple[str | None, ...] = ()
 
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:
     """Look at everything that decides what an actor wants. Raises OSError where the root directory is closed."""
-    components, hidden, missing = _seen(actor, wanted)
+    components, hidden, missing, ends = _seen(actor, wanted)
     root = components.pop("/", None)
     doubts: list[str] = []
     known = _known_mounts(actor, components.values(), doubts)
@@ -130,19 +132,23 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         unmapped,
         unknown,
         tuple(dict.fromkeys(one.path for one in way)),
-        (*_obstacles(actor, wanted, way, known, listener), *beyond),
+        (*_obstacles(actor, wanted, way, known, listener, ends), *beyond),
         frozenset(path for path, mount in on.items() if not filesystems.modes_count(mount)),
         _titles(points, hidden, known, actor),
         components,
         on,
         listener,
+        ends,
     )
 
 
-def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | None, list[str]]:
-    """The components of the path, and of rename's second, in the order of a lookup; and at which nothing is."""
+def _seen(
+    actor: Actor, wanted: Wanted
+) -> tuple[dict[str, Component], Hidden | None, list[str], tuple[str | None, ...]]:
+    """The components of the path, and of rename's second, in the order of a lookup; at which nothing is; the ends."""
     components: dict[str, Component] = {}
     missing: list[str] = []
+    ends: list[str | None] = []
     hidden: Hidden | None = None
     paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
     for path in paths if not wanted.path.startswith("@") else []:
@@ -156,7 +162,8 @@ def _seen(actor: Actor, wanted: Wanted) -> tuple[dict[str, Component], Hidden | 
             components.setdefault(component.path, component)
         hidden = hidden or sight.hidden
         missing += [] if sight.missing is None else [sight.missing]
-    return components, hidden, missing
+        ends.append(sight.end)
+    return components, hidden, missing, tuple(ends)
 
 
 def _known_mounts(actor: Actor, components: Iterable[Component], doubts: list[str]) -> dict[int, MountPoint]:
@@ -212,27 +219,19 @@ def _obstacles(
     way: Sequence[Component | Hidden],
     known: Mapping[int, MountPoint],
     listener: FoundSocket | None,
+    ends: Sequence[str | None],
 ) -> Iterator[Obstacle]:
     yield from _links(actor, way)
     yield from filesystems.obstacles(way, known, actor)
     seen = {one.path: one for one in way if isinstance(one, Component)}
-    path = _reached(wanted, seen)
-    yield from attributes.obstacles(wanted.operation, seen, path, posixpath.dirname(path))
+    if ends and ends[0] is not None:
+        yield from attributes.obstacles(wanted.operation, seen, ends[0])
     last = way[-1] if way else None
     if isinstance(last, Component) and wanted.operation == "bind" and last.kind == "directory":
         yield from filesystems.obstacles_to_bind(last, None if last.mount is None else known.get(last.mount))
     if wanted.operation == "connect" and listener is not None and listener.full:
         at = last.path if last is not None else wanted.path
         yield _queue(at, listener)
-
-
-def _reached(wanted: Wanted, seen: Mapping[str, Component]) -> str:
-    """What the path names: the last component that was seen, or a name beside it that is not there."""
-    last = list(seen)[-1] if seen else "/"
-    name = posixpath.basename(wanted.path.rstrip("/"))
-    if wanted.operation in {"bind", "create", "mkdir"} and seen and seen[last].kind == "directory":
-        return posixpath.join(last, name)
-    return last
 
 
 def _queue(at: str, listener: FoundSocket) -> Obstacle:

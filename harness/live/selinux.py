@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
 
 from harness.live.layer_state import Answer, LayerState, inactive
 from harness.live.limits import in_child
@@ -24,28 +26,51 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from harness.live.actor import Actor
+    from harness.live.components import Component
     from harness.live.scene import Scene
     from harness.world import Operation
 
 FOLDER: Final = Path("/sys/fs/selinux")
+OPEN: Final = "open"
+"""A permission that only policies with the capability `open_perms` have asked for."""
 PERMISSIVE: Final = 1
 """AVD_FLAGS_PERMISSIVE (security/selinux/include/security.h): this domain alone is permissive."""
-_CLASSES: Final = {"directory": "dir", "socket": "sock_file", "symlink": "lnk_file", "file": "file"}
+_CLASSES: Final[Mapping[int, str]] = {
+    stat.S_IFDIR: "dir",
+    stat.S_IFSOCK: "sock_file",
+    stat.S_IFLNK: "lnk_file",
+    stat.S_IFIFO: "fifo_file",
+    stat.S_IFCHR: "chr_file",
+    stat.S_IFBLK: "blk_file",
+}
+"""The class of what is there (`inode_mode_to_security_class` in security/selinux/hooks.c); all else is a file."""
 _THINGS: Final[Mapping[Operation, tuple[str, ...]]] = {
     "connect": ("write",),
     "unlink": ("unlink",),
     "rename": ("rename",),
     "chmod": ("setattr",),
+    "chown": ("setattr",),
     "stat": ("getattr",),
     "readlink": ("read",),
+    "read": ("read", OPEN),
+    "list": ("read", OPEN),
+    "write": ("write", OPEN),
+    "truncate": ("write", OPEN),
+    "create": ("write", OPEN),
+    "execute": ("execute", "read", OPEN),
 }
-"""What each operation asks of what the path names (security/selinux/hooks.c, `may_link`, `may_rename`, ...)."""
-_DIRECTORIES: Final[Mapping[Operation, tuple[str, ...]]] = {
-    "bind": ("search", "write", "add_name"),
-    "unlink": ("search", "write", "remove_name"),
-    "rename": ("search", "write", "remove_name", "add_name"),
+"""What each operation asks of what is there (security/selinux/hooks.c: `may_link`, `may_rename`, `file_mask_to_av`,
+`open_file_to_av`, `selinux_inode_setattr`, ...)."""
+_MADE: Final[Mapping[Operation, tuple[str, tuple[str, ...]]]] = {
+    "bind": ("sock_file", ("create",)),
+    "create": ("file", ("create", "write", OPEN)),
+    "mkdir": ("dir", ("create",)),
 }
-"""What each asks of the directory (`may_create`, `may_link`, `may_rename`)."""
+"""The class of what each makes, and what it asks of that (`may_create`)."""
+_ON_THE_WAY: Final = {"symlink": ("read",), "directory": ("search",)}
+_ADDED: Final = ("search", "write", "add_name")
+_TAKEN: Final = ("search", "write", "remove_name")
+"""What making and taking a name ask of the directory (`may_create`, `may_link`, `may_rename`)."""
 _SOCKETS: Final = {"stream": "unix_stream_socket", "seqpacket": "unix_stream_socket", "dgram": "unix_dgram_socket"}
 _SECONDS: Final = 2.0
 LOOK: Final = "look for a denial: ausearch -m AVC -ts recent | audit2why"
@@ -107,65 +132,106 @@ def _context_of(pid: int, what: str) -> str:
 
 
 def _refusals(actor: Actor, scene: Scene, context: str) -> Iterator[Obstacle]:
-    """What is refused; where something is, what can't be asked behind it is no matter."""
+    """What is refused; where something is, what can't be asked behind it is no matter. Raises UnansweredError."""
     refused = False
-    for question in _questions(actor, scene, context):
-        if isinstance(question, UnansweredError):
-            if refused:
-                return
-            raise question
-        missing = missing_permissions(context, question.context, question.kind, question.permissions)
-        if missing:
-            refused = True
-            why = (
-                f"SELinux does not let {context} {', '.join(missing)} ({question.kind}) {question.what}, which is "
-                f"{question.context}"
-            )
-            change = Change("elsewhere", None, LOOK, 0)
-            at, last, first = question.at, question.last, question.first
-            behind = not last and not first
-            yield Obstacle(at, "EACCES", why, (change,), last, first=first, behind=behind, layer="SELinux")
+    try:
+        for at, what, target, kind, permissions, last, first in _questions(actor, scene, context):
+            missing = missing_permissions(context, target, kind, permissions)
+            if missing:
+                refused = True
+                why = f"SELinux does not let {context} {', '.join(missing)} ({kind}) {what}, which is {target}"
+                change = Change("elsewhere", None, LOOK, 0)
+                behind = not last and not first
+                yield Obstacle(at, "EACCES", why, (change,), last, first=first, behind=behind, layer="SELinux")
+    except UnansweredError:
+        if not refused:
+            raise
 
 
-def _questions(actor: Actor, scene: Scene, context: str) -> Iterator[Question | UnansweredError]:
-    """In the kernel's order: the socket itself, each component, the thing, the listener."""
+def _questions(actor: Actor, scene: Scene, context: str) -> Iterator[Question]:
+    """Of the socket itself, each component, what is made, the listener. Raises UnansweredError."""
     attempt, path = scene.attempt, scene.attempt.path
-    kind = _SOCKETS[attempt.type]
-    if attempt.operation in {"connect", "bind"}:
-        yield Question(path, "a socket of its own", context, kind, ("create", attempt.operation), first=True)
     abstract = path.startswith("@")
-    seen = [] if abstract else [one for one in (scene.root, *scene.components.values()) if one is not None]
-    last = seen[-1] if seen else None
-    parent = posixpath.dirname(last.path) if last is not None else ""
-    absent = last is not None and attempt.operation == "bind" and last.kind == "directory"
-    for one in seen:
-        mine = _file_context(actor, one.path)
-        if one is last and not absent:
-            wanted = _THINGS.get(attempt.operation, ())
-        elif one.kind == "symlink":
-            wanted = ("read",)
-        elif absent and one is last:
-            wanted = _DIRECTORIES["bind"]
-        elif one.path == parent and attempt.operation in _DIRECTORIES and attempt.operation != "bind":
-            wanted = _DIRECTORIES[attempt.operation]
-        else:
-            wanted = ("search",)
-        if wanted:
-            yield Question(one.path, one.path, mine, _CLASSES[one.kind], wanted)
-        if absent and one is last:
-            at = posixpath.join(one.path, posixpath.basename(path))
-            yield Question(at, at, _new_context(context, mine), "sock_file", ("create",))
-    listener = scene.listener
-    reached = abstract or (last is not None and last.kind == "socket")
-    if attempt.operation == "connect" and reached and (listener is None or listener.state != "stale"):
-        held = () if listener is None or listener.inode is None else holders(listener.inode)
-        if not held:
-            yield UnansweredError("the context of the listener is not known: its process can't be seen from here")
-            return
-        theirs = _context_of(held[0].pid, f"the context of the listener, process {held[0].pid},")
-        asked = ("sendto",) if attempt.type == "dgram" else ("connectto",)
-        at = last.path if last is not None else path
-        yield Question(at, f"the listener, process {held[0].pid}", theirs, kind, asked, last=True)
+    if attempt.operation in {"connect", "bind"}:
+        asked = ("create", attempt.operation)
+        yield Question(path, "a socket of its own", context, _SOCKETS[attempt.type], asked, first=True)
+    if not abstract:
+        yield from _of_paths(actor, scene, context)
+    reached = scene.components.get(scene.ends[0] or "") if scene.ends else None
+    if attempt.operation == "connect" and (abstract or (reached is not None and reached.kind == "socket")):
+        yield from _of_the_listener(scene)
+    if attempt.operation == "execute":
+        raise UnansweredError("in which domain the program would run, and whether it may, is not asked for")
+
+
+def _of_paths(actor: Actor, scene: Scene, context: str) -> Iterator[Question]:
+    """Each component, and what is made; or why that is not asked about."""
+    seen = {one.path: one for one in (scene.root, *scene.components.values()) if one is not None}
+    at_the_end = _of_the_ends(scene, seen)
+    for path, permissions in {
+        **{path: _ON_THE_WAY.get(one.kind, ()) for path, one in seen.items()},
+        **at_the_end,
+    }.items():
+        if permissions:
+            yield Question(path, path, _file_context(actor, path), _class_of(seen[path]), _known(permissions))
+    if not at_the_end:
+        raise UnansweredError("the kernel's lookup ends before its policy is asked about what is wanted")
+    end = scene.ends[0]
+    if end is not None and end not in seen:
+        kind, permissions = _MADE[scene.attempt.operation]
+        new = _new_context(context, _file_context(actor, posixpath.dirname(end)), kind, posixpath.basename(end))
+        yield Question(end, end, new, kind, _known(permissions))
+
+
+def _of_the_ends(scene: Scene, seen: Mapping[str, Component]) -> dict[str, tuple[str, ...]]:
+    """What is asked of what the paths name, and of the directories of names that change; nothing if not reached."""
+    operation = scene.attempt.operation
+    ends = [end for end in scene.ends if end is not None]
+    if scene.hidden is not None or not ends or len(ends) < len(scene.ends):
+        return {}
+    end, parent = ends[0], posixpath.dirname(ends[0])
+    if end not in seen:
+        return {parent: _ADDED} if operation in _MADE else {}
+    if operation not in _THINGS:
+        return {}
+    asked: dict[str, tuple[str, ...]] = {end: _THINGS[operation]}
+    if operation in {"unlink", "rename"}:
+        asked[parent] = _TAKEN
+    for target in ends[1:]:
+        above = posixpath.dirname(target)
+        taken = _TAKEN if target in seen else ()
+        asked[above] = tuple(dict.fromkeys((*asked.get(above, ()), *_ADDED, *taken)))
+        if target in seen:
+            asked[target] = ("rmdir" if seen[target].kind == "directory" else "unlink",)
+        if seen[end].kind == "directory" and above != parent:
+            asked[end] = (*asked[end], "reparent")
+    return asked
+
+
+def _of_the_listener(scene: Scene) -> Iterator[Question]:
+    attempt, listener = scene.attempt, scene.listener
+    if listener is not None and listener.state == "stale":
+        return
+    held = () if listener is None or listener.inode is None else holders(listener.inode)
+    if not held:
+        raise UnansweredError("the context of the listener is not known: its process can't be seen from here")
+    theirs = _context_of(held[0].pid, f"the context of the listener, process {held[0].pid},")
+    asked = ("sendto",) if attempt.type == "dgram" else ("connectto",)
+    at = next(filter(None, scene.ends), attempt.path)
+    yield Question(at, f"the listener, process {held[0].pid}", theirs, _SOCKETS[attempt.type], asked, last=True)
+
+
+def _class_of(component: Component) -> str:
+    return _CLASSES.get(stat.S_IFMT(component.status.st_mode), "file")
+
+
+def _known(permissions: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that this policy has asked for (`selinux_policycap_openperm`)."""
+    try:
+        opens = (FOLDER / "policy_capabilities" / "open_perms").read_text("ascii").strip() == "1"
+    except OSError:
+        opens = False
+    return permissions if opens else tuple(name for name in permissions if name != OPEN)
 
 
 def _file_context(actor: Actor, path: str) -> str:
@@ -182,9 +248,9 @@ def _getxattr(path: str) -> str:
     return os.getxattr(path, "security.selinux", follow_symlinks=False).decode("utf-8", "replace").strip("\0")
 
 
-def _new_context(process: str, directory: str) -> str:
-    """The context that a new socket in a directory would get (`sel_write_create`)."""
-    return _exchange("create", f"{process} {directory} {_number('sock_file')}")
+def _new_context(process: str, directory: str, kind: str, name: str) -> str:
+    """The context that what is new in a directory would get; some policies go by its name (`sel_write_create`)."""
+    return _exchange("create", f"{process} {directory} {_number(kind)} {quote(name, safe='')}")
 
 
 def missing_permissions(source: str, target: str, kind: str, permissions: Collection[str]) -> list[str]:

@@ -24,13 +24,28 @@ if TYPE_CHECKING:
 
     from harness.live.components import ComponentKind
     from harness.live.layer_state import Answer
+    from harness.world import Operation
 
+NAMES: Final = ("create", "unlink", "rename", "setattr", "getattr", "read", "write", "open")
 POLICY: Final = {
-    "dir": ("search", "write", "add_name", "remove_name"),
-    "sock_file": ("write", "create", "unlink", "rename", "setattr", "getattr"),
+    "dir": ("search", "add_name", "remove_name", "reparent", "rmdir", *NAMES),
+    "sock_file": NAMES,
     "unix_stream_socket": ("create", "connect", "bind", "connectto"),
+    "file": ("execute", *NAMES),
+    "lnk_file": NAMES,
+    "fifo_file": NAMES,
 }
-CONTEXTS: Final = {"/": "root", "/run": "run", "/run/s": "var"}
+CONTEXTS: Final = {
+    "/": "root",
+    "/run": "run",
+    "/run/s": "var",
+    "/run/d": "sub",
+    "/run/f": "var",
+    "/run/l": "var",
+    "/run/p": "var",
+    "/srv": "srv",
+}
+"""What is there, a path each; what is new gets the context `new`."""
 WEB, SERVER = 2**22 + 8, 2**22 + 9
 """No process has such a pid."""
 
@@ -51,6 +66,7 @@ class Policy:
             for number, permission in enumerate(permissions, 1):
                 (perms / permission).write_text(f"{number}", encoding="ascii")
         self.enforce("1")
+        self.asks_to_open("1")
         monkeypatch.setattr(selinux, "FOLDER", folder)
         monkeypatch.setattr(selinux, "_exchange", self._exchange)
         monkeypatch.setattr(selinux, "_getxattr", CONTEXTS.__getitem__)
@@ -60,11 +76,16 @@ class Policy:
     def enforce(self, value: str) -> None:
         (self._folder / "enforce").write_text(value, encoding="ascii")
 
+    def asks_to_open(self, value: str) -> None:
+        """Whether the policy has the capability `open_perms`."""
+        (self._folder / "policy_capabilities").mkdir(exist_ok=True)
+        (self._folder / "policy_capabilities" / "open_perms").write_text(value, encoding="ascii")
+
     def allow(self, source: str, target: str, kind: str, *permissions: str) -> None:
         self._allowed.setdefault((source, target, kind), set()).update(permissions)
 
     def allow_all(self, source: str) -> None:
-        for target in ("root", "run", "var", "server", source):
+        for target in (*CONTEXTS.values(), "new", "server", source):
             for kind, permissions in POLICY.items():
                 self.allow(source, target, kind, *permissions)
 
@@ -72,8 +93,10 @@ class Policy:
         self._allowed.get((source, target, kind), set()).discard(permission)
 
     def _exchange(self, name: str, text: str) -> str:
+        if name == "create":
+            return "new"
         source, target, number = text.split()
-        if not self.answers or name != "access":
+        if not self.answers:
             raise UnansweredError("the kernel does not answer what its policy allows: nothing")
         kind = [*POLICY][int(number) - 1]
         allowed = self._allowed.get((source, target, kind), set())
@@ -88,23 +111,39 @@ def confined_actor(*, process: bool = True) -> Actor:
     return Actor("web", Principal(33, 33), FileAccounts((), {}), None, running if process else None)
 
 
-def _component(path: str, kind: ComponentKind) -> Component:
-    mode = stat.S_IFSOCK if kind == "socket" else stat.S_IFDIR
+def _component(path: str) -> Component:
+    kinds: dict[str, tuple[ComponentKind, int]] = {
+        "s": ("socket", stat.S_IFSOCK),
+        "f": ("file", stat.S_IFREG),
+        "l": ("symlink", stat.S_IFLNK),
+        "p": ("file", stat.S_IFIFO),
+    }
+    kind, mode = kinds.get(path.rpartition("/")[2], ("directory", stat.S_IFDIR))
     return Component(path, kind, os.stat_result((mode | 0o755, 2, 1, 1, 0, 0, 0, 0, 0, 0)), (), None)
 
 
-def asked(policy: Policy, who: Actor | None = None, listener: FoundSocket | None = None) -> Answer:
-    """What SELinux says of web's connection to /run/s."""
+def asked(
+    policy: Policy,
+    who: Actor | None = None,
+    listener: FoundSocket | None = None,
+    operation: Operation = "connect",
+    path: str = "/run/s",
+    to: str | None = None,
+    hidden: str | None = None,
+) -> Answer:
+    """What SELinux says of what web wants, among the paths of `CONTEXTS`."""
     del policy
-    world = complete(World("w", users=(User("web", 33, 33),)))
+    ends = tuple(end for end in (path, to) if end is not None)
+    passed = [each for each in CONTEXTS if any(end == each or end.startswith(f"{each}/") for end in ends)]
     scene = Scene(
-        world,
-        Attempt("web", "connect", "/run/s"),
-        None,
-        _component("/", "directory"),
+        complete(World("w", users=(User("web", 33, 33),))),
+        Attempt("web", operation, path, to),
+        hidden,
+        _component("/"),
         (),
         frozenset(),
-        components={"/run": _component("/run", "directory"), "/run/s": _component("/run/s", "socket")},
+        components={each: _component(each) for each in passed},
         listener=listener or FoundSocket("stream", "listening", inode=7),
+        ends=ends if hidden is None else (None,),
     )
     return selinux.answer(who or confined_actor(), scene, {"selinux"})

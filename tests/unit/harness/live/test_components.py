@@ -68,6 +68,33 @@ def test_a_symlink_at_the_end_is_left_alone_where_it_is_not_followed(folder: Pat
     assert kinds(look(f"{folder}/link"), folder) == [("link", "symlink"), ("target", "file")]
 
 
+@pytest.mark.parametrize(
+    ("path", "follow", "end"),
+    [
+        ("d", True, "d"),
+        ("d/new", True, "d/new"),
+        ("d/new/", True, "d/new"),
+        ("d/../file", True, "file"),
+        ("d/..", True, ""),
+        ("d/.", True, "d"),
+        ("link", True, "d/target"),
+        ("link", False, "link"),
+        ("link/", False, "d/target"),
+        ("d/none/new", True, None),
+        ("file/new", True, None),
+        ("loop", True, None),
+        ("d/" + "x" * 300, True, None),
+    ],
+)
+def test_the_end_is_what_the_path_names_there_or_not(folder: Path, path: str, follow: bool, end: str | None) -> None:
+    (folder / "d").mkdir()
+    (folder / "file").touch()
+    (folder / "link").symlink_to("d/target")
+    (folder / "loop").symlink_to("loop")
+    found = look(f"{folder}/{path}", follow=follow).end
+    assert found == (None if end is None else f"{folder}/{end}".rstrip("/"))
+
+
 def test_dots_never_lead_out_of_a_root(folder: Path) -> None:
     (folder / "root" / "in").mkdir(parents=True)
     (folder / "outside").touch()

@@ -11,10 +11,12 @@ from harness.live.layer_state import LayerState
 from harness.live.query import UnansweredError
 from harness.live.selinux import missing_permissions
 from harness.live.sockets import FoundSocket
-from tests.helpers.selinux_policy import POLICY, Policy, asked, confined_actor
+from tests.helpers.selinux_policy import Policy, asked, confined_actor
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.world import Operation
 
 
 @pytest.fixture
@@ -84,5 +86,100 @@ def test_permissive_is_told_apart(policy: Policy) -> None:
     assert asked(policy).obstacles == ()
 
 
-def test_the_policy_here_has_what_is_asked_for() -> None:
-    assert set(POLICY) == {"dir", "sock_file", "unix_stream_socket"}
+SEARCHED = "root:dir search, run:dir search"
+MADE = "root:dir search, run:dir search write add_name, new:"
+TAKEN = "root:dir search, run:dir search write remove_name, var:"
+ASKED: dict[tuple[Operation, str, str | None], str] = {
+    ("bind", "/run/n", None): f"web:unix_stream_socket create bind, {MADE}sock_file create",
+    ("create", "/run/n", None): f"{MADE}file create write open",
+    ("create", "/run/f", None): f"{SEARCHED}, var:file write open",
+    ("mkdir", "/run/n", None): f"{MADE}dir create",
+    ("unlink", "/run/s", None): f"{TAKEN}sock_file unlink",
+    ("rename", "/run/s", "/run/n"): "root:dir search, run:dir search write remove_name add_name, var:sock_file rename",
+    ("rename", "/run/s", "/run/f"): (
+        "root:dir search, run:dir search write remove_name add_name, var:sock_file rename, var:file unlink"
+    ),
+    ("rename", "/run/s", "/srv/n"): f"{TAKEN}sock_file rename, srv:dir search write add_name",
+    ("rename", "/run/d", "/srv/n"): (
+        "root:dir search, run:dir search write remove_name, sub:dir rename reparent, srv:dir search write add_name"
+    ),
+    ("rename", "/run/d", "/srv"): (
+        "root:dir search write add_name remove_name, run:dir search write remove_name, sub:dir rename reparent, "
+        "srv:dir rmdir"
+    ),
+    ("chmod", "/run/s", None): f"{SEARCHED}, var:sock_file setattr",
+    ("chown", "/run/f", None): f"{SEARCHED}, var:file setattr",
+    ("stat", "/run/d", None): f"{SEARCHED}, sub:dir getattr",
+    ("readlink", "/run/l", None): f"{SEARCHED}, var:lnk_file read",
+    ("read", "/run/f", None): f"{SEARCHED}, var:file read open",
+    ("write", "/run/p", None): f"{SEARCHED}, var:fifo_file write open",
+    ("truncate", "/run/f", None): f"{SEARCHED}, var:file write open",
+    ("list", "/run/d", None): f"{SEARCHED}, sub:dir read open",
+    ("execute", "/run/f", None): f"{SEARCHED}, var:file execute read open",
+}
+"""What the kernel asks for by security/selinux/hooks.c: contexts, classes and permissions."""
+EACH = [
+    (attempt, target, permission)
+    for attempt, line in ASKED.items()
+    for target, _, permissions in (part.partition(" ") for part in line.split(", "))
+    for permission in permissions.split()
+]
+
+
+@pytest.mark.parametrize("attempt", ASKED, ids=lambda attempt: attempt[0])
+def test_what_an_operation_asks_for_is_enough(policy: Policy, attempt: tuple[Operation, str, str | None]) -> None:
+    operation, path, to = attempt
+    for part in ASKED[attempt].split(", "):
+        target, _, permissions = part.partition(" ")
+        policy.allow("web", *target.split(":"), *permissions.split())
+    state = asked(policy, operation=operation, path=path, to=to).state
+    assert state is not None
+    assert asked(policy, operation=operation, path=path, to=to).obstacles == ()
+    # Which domain a program would run in is another question.
+    assert state.state == ("not looked at" if operation == "execute" else "passed")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "target", "permission"), EACH, ids=["-".join((each[0][0], *each[1:])) for each in EACH]
+)
+def test_nothing_passes_without_each_permission_that_it_asks_for(
+    policy: Policy, attempt: tuple[Operation, str, str | None], target: str, permission: str
+) -> None:
+    operation, path, to = attempt
+    context, kind = target.split(":")
+    policy.allow_all("web")
+    policy.deny("web", context, kind, permission)
+    (refusal,) = asked(policy, operation=operation, path=path, to=to).obstacles
+    assert f"SELinux does not let web {permission} ({kind})" in refusal.why
+
+
+def test_opening_is_asked_for_by_policies_that_say_so(policy: Policy) -> None:
+    policy.allow_all("web")
+    policy.deny("web", "var", "file", "open")
+    assert asked(policy, operation="read", path="/run/f").obstacles
+    policy.asks_to_open("0")
+    assert asked(policy, operation="read", path="/run/f").obstacles == ()
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "to", "hidden"),
+    [
+        ("bind", "/run/s", None, None),
+        ("mkdir", "/run/d", None, None),
+        ("unlink", "/run/n", None, None),
+        ("read", "/run/n", None, None),
+        ("rename", "/run/n", "/srv/n", None),
+        ("read", "/run/d/f", None, "/run/d"),
+    ],
+)
+def test_what_it_is_not_asked_about_has_not_passed(
+    policy: Policy, operation: Operation, path: str, to: str | None, hidden: str | None
+) -> None:
+    policy.allow_all("web")
+    found = asked(policy, operation=operation, path=path, to=to, hidden=hidden)
+    assert found.obstacles == ()
+    assert found.state is not None
+    assert (found.state.state, bool(found.state.why)) == ("not looked at", True)
+    policy.deny("web", "run", "dir", "search")
+    (refusal,) = asked(policy, operation=operation, path=path, to=to, hidden=hidden).obstacles
+    assert refusal.at == "/run"

@@ -28,7 +28,7 @@ from harness.world import Attempt, Node, Principal, User, World, complete
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.world import Operation
+    from harness.world import NodeKind, Operation
 
 ACCOUNTS = FileAccounts((Account("web", 33, 33, (1200,)), Account("app", 1002, 1002, ())), {"web": 33, "sock": 999})
 ETC, RUN, LIB = "etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system"
@@ -180,19 +180,34 @@ def test_which_calls_its_filter_refuses(text: str, refused: dict[str, str]) -> N
     assert ({} if found is None else dict(found.seccomp)) == refused
 
 
-def judged(text: str, path: str, operation: Operation = "connect", user: str = "web") -> Judgement:
+KINDS: dict[Operation, NodeKind] = dict.fromkeys(("read", "write", "truncate", "execute", "create"), "file")
+"""Of what each operation is asked of here, which else is a socket."""
+MAKING = frozenset({"bind", "create", "mkdir"})
+
+
+def judged(
+    text: str,
+    path: str,
+    operation: Operation = "connect",
+    user: str = "web",
+    to: str | None = None,
+    there: bool | None = None,
+) -> Judgement:
     """What is said of a service that does not run, on a machine where every path is open to it."""
     who = from_files(service(f"User={user}\n{text}"), ACCOUNTS)
-    parents = [str(parent) for parent in reversed(Path(path).parents)] if path.startswith("/") else []
-    folders = [Node(parent, "directory", mode=0o777) for parent in parents[1:]]
-    target = Node(path, "socket", who.principal.uid, mode=0o777)
-    nodes = [*folders, *([target] if operation != "bind" else [])]
+    ends = [end for end in (path, to) if end is not None and end.startswith("/")]
+    parents = dict.fromkeys(str(parent) for end in ends for parent in reversed(Path(end).parents))
+    folders = [Node(parent, "directory", mode=0o777) for parent in parents if parent != "/"]
+    target = Node(path, KINDS.get(operation, "socket"), who.principal.uid, mode=0o777)
+    nodes = [*folders, *([target] if there or (there is None and operation not in MAKING) else [])]
     confined = who.filtered.refused
     subject = User(who.name, who.principal.uid, who.principal.gid, who.principal.groups, confined=confined)
     others = () if who.name == "root" else (User("root", 0, 0),)
     world = complete(World("w", users=(*others, subject), nodes=tuple(nodes)))
-    attempt = Attempt(who.name, operation, path, mode=0o700 if operation == "chmod" else None)
-    seen = Scene(world, attempt, None, None, (), frozenset(), way=("/", *(node.path for node in nodes)))
+    mode, group = (0o700 if operation == "chmod" else None), (33 if operation == "chown" else None)
+    attempt = Attempt(who.name, operation, path, to, mode, group=group)
+    way = ("/", *(node.path for node in nodes))
+    seen = Scene(world, attempt, None, None, (), frozenset(), way=way, ends=tuple(ends))
     return find(who, seen)
 
 
@@ -222,6 +237,25 @@ def judged(text: str, path: str, operation: Operation = "connect", user: str = "
         ("RestrictAddressFamilies=AF_INET", "/run/app/s", "connect", "web", "EAFNOSUPPORT", "/run/app/s"),
         ("PrivateNetwork=yes", "@name", "connect", "web", "ECONNREFUSED", "@name"),
         ("PrivateNetwork=yes", "/run/app/s", "connect", "web", "ok", "/run/app/s"),
+        ("ProtectHome=tmpfs", "/home/s", "bind", "web", "EROFS", "/home"),
+        ("ProtectHome=tmpfs", "/home/s", "unlink", "web", "EROFS", "/home"),
+        ("TemporaryFileSystem=/srv:ro", "/srv/d", "mkdir", "web", "EROFS", "/srv"),
+        ("PrivateTmp=yes\nProtectSystem=strict", "/tmp/d", "mkdir", "web", "ok", "/tmp/d"),
+        ("PrivateTmp=yes\nProtectSystem=strict", "/tmp/f", "create", "web", "ok", "/tmp/f"),
+        ("InaccessiblePaths=/srv/x", "/srv/x/d", "mkdir", "web", "EACCES", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x/d", "mkdir", "root", "EROFS", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x/s", "unlink", "root", "EROFS", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x/s", "chmod", "root", "ENOENT", "/srv/x/s"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "chmod", "web", "EROFS", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "chown", "root", "EROFS", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "stat", "web", "ok", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "read", "web", "EACCES", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "read", "root", "ok", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "write", "web", "EACCES", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "write", "root", "EROFS", "/srv/x"),
+        ("InaccessiblePaths=/srv/x", "/srv/x", "execute", "root", "EACCES", "/srv/x"),
+        ("CapabilityBoundingSet=CAP_DAC_READ_SEARCH\nInaccessiblePaths=/srv/x", "/srv/x", "connect", "root", "EACCES",
+         "/srv/x"),
     ],
 )  # fmt: skip
 def test_what_its_sandbox_refuses(text: str, path: str, operation: Operation, user: str, outcome: str, at: str) -> None:
@@ -229,6 +263,76 @@ def test_what_its_sandbox_refuses(text: str, path: str, operation: Operation, us
     assert (found.decision.outcome, found.decision.at, found.conclusive) == (outcome, at, True)
     if outcome not in {"ok", "EAFNOSUPPORT"}:
         assert found.advice.changes[0].text.startswith("systemctl edit app.service  # ")
+
+
+READ_ONLY = ("ProtectSystem=strict", "ReadOnlyPaths=/home", "ProtectHome=read-only", "BindReadOnlyPaths=/home:/home")
+
+
+@pytest.mark.parametrize("text", READ_ONLY)
+@pytest.mark.parametrize(
+    ("operation", "outcome", "at"),
+    [
+        ("bind", "EROFS", "/home/a"),
+        ("create", "EROFS", "/home/a"),
+        ("mkdir", "EROFS", "/home/a"),
+        ("unlink", "EROFS", "/home/a"),
+        ("rename", "EROFS", "/home/a"),
+        ("chmod", "EROFS", "/home/a/x"),
+        ("chown", "EROFS", "/home/a/x"),
+        ("truncate", "EROFS", "/home/a/x"),
+        ("write", "EROFS", "/home/a/x"),
+        ("connect", "ok", "/home/a/x"),
+        ("read", "ok", "/home/a/x"),
+        ("execute", "ok", "/home/a/x"),
+        ("stat", "ok", "/home/a/x"),
+    ],
+)
+@pytest.mark.parametrize("user", ["web", "root"])
+def test_a_read_only_path_refuses_every_change_and_nothing_else(
+    text: str, operation: Operation, outcome: str, at: str, user: str
+) -> None:
+    found = judged(text, "/home/a/x", operation, user, "/home/a/y" if operation == "rename" else None)
+    assert (found.decision.outcome, found.decision.at, found.conclusive) == (outcome, at, True)
+    if outcome == "EROFS":
+        assert found.advice.changes[0].text.startswith("systemctl edit app.service  # ReadWritePaths=")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "to", "outcome", "at"),
+    [
+        ("ProtectSystem=strict\nReadWritePaths=/srv/a", "/srv/a/x", "/srv/a/y", "ok", "/srv/a/x"),
+        ("ProtectSystem=strict\nReadWritePaths=/srv/a", "/srv/a/x", "/srv/b/x", "EXDEV", "/srv/a/x"),
+        ("ProtectSystem=strict\nReadOnlyPaths=/srv/a", "/srv/a/x", "/srv/b/x", "EROFS", "/srv/a"),
+        ("ReadOnlyPaths=/srv/a /srv/b", "/srv/a/x", "/srv/b/x", "EXDEV", "/srv/a/x"),
+        ("ReadOnlyPaths=/srv/a/x", "/srv/a/x", "/srv/a/y", "EBUSY", "/srv/a/x"),
+        ("InaccessiblePaths=/srv/a/x", "/srv/a/x", None, "EBUSY", "/srv/a/x"),
+    ],
+)
+def test_a_name_stays_on_its_mount_and_a_mount_keeps_its_name(
+    text: str, path: str, to: str | None, outcome: str, at: str
+) -> None:
+    found = judged(text, path, "unlink" if to is None else "rename", to=to)
+    assert (found.decision.outcome, found.decision.at, found.conclusive) == (outcome, at, True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "there", "outcome"),
+    [
+        ("unlink", False, "EROFS"),
+        ("chmod", False, "ENOENT"),
+        ("write", False, "ENOENT"),
+        ("bind", True, "EADDRINUSE"),
+        ("mkdir", True, "EEXIST"),
+        ("create", True, "EROFS"),
+    ],
+)
+def test_a_read_only_mount_comes_in_the_kernels_order(operation: Operation, there: bool, outcome: str) -> None:
+    assert judged("ProtectSystem=strict", "/srv/a/x", operation, there=there).decision.outcome == outcome
+
+
+@pytest.mark.parametrize("text", ["TemporaryFileSystem=/srv", "TemporaryFileSystem=/srv:mode=0700"])
+def test_who_may_make_a_name_in_an_empty_directory_is_not_claimed(text: str) -> None:
+    assert not judged(text, "/srv/new", "mkdir").conclusive
 
 
 @pytest.mark.parametrize("text", ["RootDirectory=/srv/root", "RootImage=/x.raw", "BindPaths=/other:/run/app"])
@@ -240,7 +344,9 @@ def test_what_its_sandbox_makes_unknown_is_not_claimed(text: str) -> None:
 
 def test_a_service_without_a_sandbox_is_refused_nothing_by_it() -> None:
     who = from_files(service("User=web"), ACCOUNTS)
-    assert list(obstacles(who, "connect", "/home/x/s", ("/", "/home"))) == []
+    world = complete(World("w", users=(User("web", 33, 33),)))
+    seen = Scene(world, Attempt("web", "mkdir", "/home/x"), None, None, (), frozenset(), ends=("/home/x",))
+    assert list(obstacles(who, seen)) == []
 
 
 _DAC_NAMES = "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_IPC_OWNER"
