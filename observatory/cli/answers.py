@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from observatory.cli.events import parameters
 from observatory.cli.origin import origin_of
+from observatory.cli.remarks import remark
 
 if TYPE_CHECKING:
     import argparse
@@ -35,13 +35,12 @@ def _counted(options: argparse.Namespace, events: Iterator[T]) -> Iterator[T]:
         count += 1
         yield event
     if options.limit is None and count == options.newest:
-        sentence = f"looked at the newest {count} events only; --limit N looks at more"
-        print(f"observatory {options.command}: {sentence}", file=sys.stderr)
+        remark(options.command, f"looked at the newest {count} events only; --limit N looks at more")
 
 
 def who(event: dict[str, Any], utc: bool) -> tuple[str, str, str, str]:
     """When it was, and of whom: the user, the session and the agent."""
-    from observatory.cli.times import shown
+    from observatory.feed.times import shown
     from observatory.identity.names import user_of_row
 
     uid, host = event.get("_peer_uid"), event.get("_host")

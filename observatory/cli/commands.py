@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.answers import QUESTION, about, asked, who
 from observatory.cli.events import add_query_options
+from observatory.cli.remarks import remark_if_none
 from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -35,14 +36,15 @@ def run(options: argparse.Namespace) -> int:
     from observatory.cli.table import print_table
     from observatory.feed.row import duration, took
 
+    events = remark_if_none("commands", asked(options))
     if options.json:
-        for event in asked(options):
+        for event in events:
             said = {"duration_ms": duration(event), "result": _result(event), "command": _command(event)}
             print(json.dumps({**about(event), **said}))
         return ExitStatus.DONE
     rows = [
         (*who(event, options.utc), took(duration(event)), _result(event), " ".join(_command(event).split()))
-        for event in asked(options)
+        for event in events
     ]
     print_table(HEADINGS, rows)
     return ExitStatus.DONE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from observatory.cli.remarks import remark
 from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import TIMES, printable
@@ -110,7 +110,7 @@ def _own() -> Iterator[Transcript]:
         yield from in_directory(CLIENTS["claude"].path(everywhere=True))
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
-            _say(f"{error.filename} can't be read: {error.strerror}")
+            remark("cost", f"{error.filename} can't be read: {error.strerror}")
 
 
 def _named(options: argparse.Namespace) -> Iterator[Transcript]:
@@ -126,7 +126,7 @@ def _named(options: argparse.Namespace) -> Iterator[Transcript]:
     except ObservatoryError as error:
         if options.socket is not None:
             raise
-        _say(f"only your own transcripts are read: {error}")
+        remark("cost", f"only your own transcripts are read: {error}")
     for path, owner in sorted(seen):
         yield from of_session(path, owner)
 
@@ -134,15 +134,11 @@ def _named(options: argparse.Namespace) -> Iterator[Transcript]:
 def _tell(read: Reader, refused: list[tuple[Transcript, OSError]]) -> None:
     """What is missing in the totals."""
     for transcript, error in refused[:_SHOWN]:
-        _say(f"{transcript.path} is not counted: {error.strerror or error}")
+        remark("cost", f"{transcript.path} is not counted: {error.strerror or error}")
     if len(refused) > _SHOWN:
-        _say(f"{len(refused) - _SHOWN} more transcripts are not counted")
+        remark("cost", f"{len(refused) - _SHOWN} more transcripts are not counted")
     if read.unread:
-        _say(f"{read.unread} lines are not counted: they are too long, or have another form than is known")
-
-
-def _say(sentence: str) -> None:
-    print(f"observatory cost: {printable(sentence)}", file=sys.stderr, flush=True)
+        remark("cost", f"{read.unread} lines are not counted: they are too long, or have another form than is known")
 
 
 def _print_json(rows: list[Total], by: str) -> None:
@@ -184,7 +180,7 @@ def _print_table(rows: list[Total], options: argparse.Namespace) -> None:
 
 
 def _cells(row: Total, by: str, width: int, utc: bool) -> list[str]:
-    from observatory.cli.times import shown
+    from observatory.feed.times import shown
     from observatory.identity.names import user_name
 
     names = [str(name) for name in row.key[1:]]

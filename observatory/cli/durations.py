@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from observatory.cli.answers import lines
 from observatory.cli.events import add_query_options
+from observatory.cli.remarks import remark_if_none
 from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     from observatory.feed.row import took
     from observatory.questions.durations import bar, durations
 
-    found = durations(lines(options))
+    none = "no such event that you may see says how long a tool took"
+    found = list(remark_if_none("durations", durations(lines(options)), none))
     if options.json:
         for each in found:
             print(json.dumps(dataclasses.asdict(each)))

@@ -10,7 +10,9 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from observatory.cli.origin import add_origin_options, origin_of
+from observatory.cli.remarks import remark, remark_if_none
 from observatory.cli.server_options import add_server_options
+from observatory.cli.times import add_utc_option
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import TIMES, printable, printable_json
 
@@ -78,9 +80,7 @@ def add_query_options(
     parser.add_argument("--user", metavar="USER", help="only events that this user (name or uid) sent")
     parser.add_argument("--since", metavar="TIME", help=f"only events of this time and later: {TIMES}")
     parser.add_argument("--until", metavar="TIME", help="only events before this time")
-    parser.add_argument(
-        "--utc", action="store_true", help="times in UTC, those that are given and those that are shown"
-    )
+    add_utc_option(parser)
     parser.add_argument("--after", metavar="ID", type=_number, help="only events after this one")
     few = "" if newest is None else f" (default: the newest {newest})"
     parser.add_argument("--limit", metavar="N", type=_number, help=f"at most so many{few}")
@@ -132,14 +132,15 @@ def parameters(options: argparse.Namespace, asked: Events) -> dict[str, str | li
 def run(options: argparse.Namespace) -> int:
     """Fetch and print."""
     from observatory.feed.find import read_filter
+    from observatory.feed.times import now
 
-    wanted = read_filter(" ".join(options.words), datetime.now(UTC) if options.utc else datetime.now().astimezone())
+    wanted = read_filter(" ".join(options.words), now(options.utc))
     if wanted.is_impossible:
         raise ObservatoryError(str(wanted.trouble), ExitStatus.USAGE)
     origin = origin_of(options)
     lines = _lines(options, origin, wanted)
-    if wanted and not options.follow:
-        lines = _some(lines, wanted)
+    if not options.follow:
+        lines = _some(lines, wanted) if wanted else remark_if_none("events", lines)
     if options.json:
         _print_lines(lines, options)
     else:
@@ -166,7 +167,11 @@ def _lines(options: argparse.Namespace, origin: Client | NatsSource, wanted: Fil
     from observatory.client.following import follow
 
     query = parameters(options, origin)
-    get = partial(follow, origin, say=_say) if options.follow and isinstance(origin, Client) else origin.lines
+    get = (
+        partial(follow, origin, say=partial(remark, "events"))
+        if options.follow and isinstance(origin, Client)
+        else origin.lines
+    )
     if not wanted:
         return get(query)
     from observatory.client.query import rfc3339
@@ -192,10 +197,6 @@ def _lines(options: argparse.Namespace, origin: Client | NatsSource, wanted: Fil
     return chain(found, filter(matches, get({**query, "after": str(last)}))) if options.follow else found
 
 
-def _say(sentence: str) -> None:
-    print(f"observatory events: {printable(sentence)}", file=sys.stderr, flush=True)
-
-
 def _print_lines(lines: Iterable[bytes], options: argparse.Namespace) -> None:
     """JSON as it came; on a terminal with escapes for what a terminal would take for a command, or not show."""
     out, is_terminal = sys.stdout.buffer, sys.stdout.isatty()
@@ -216,9 +217,9 @@ def _print_rows(events: Iterable[dict[str, Any]], options: argparse.Namespace) -
 
 
 def _rows(events: Iterable[dict[str, Any]], utc: bool) -> Iterator[tuple[str, ...]]:
-    from observatory.cli.times import shown
     from observatory.feed.row import duration, took
     from observatory.feed.summary import what
+    from observatory.feed.times import shown
     from observatory.identity.names import user_of_row
 
     for event in events:

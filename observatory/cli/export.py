@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from observatory.cli.events import add_query_options, parameters
 from observatory.cli.origin import lacking, origin_of
+from observatory.cli.remarks import remark_if_none
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.text import printable
 
@@ -39,13 +40,14 @@ def run(options: argparse.Namespace) -> int:
     """Fetch and write."""
     origin = origin_of(options)
     query = parameters(options, origin)
+    lines = remark_if_none("export", origin.lines(query))
     if options.format == "csv":
-        _write_csv(origin.events(query), options.utc)
+        _write_csv(origin.read(lines), options.utc)
         return ExitStatus.DONE
     if options.format == "parquet":
-        _write_parquet(origin.lines(query))
+        _write_parquet(lines)
         return ExitStatus.DONE
-    for line in origin.lines(query):
+    for line in lines:
         sys.stdout.buffer.write(line + b"\n")
     return ExitStatus.DONE
 
@@ -63,9 +65,9 @@ def _write_parquet(lines: Iterable[bytes]) -> None:
 def _write_csv(events: Iterable[dict[str, Any]], utc: bool) -> None:
     import csv
 
-    from observatory.cli.times import shown
     from observatory.feed.row import duration
     from observatory.feed.summary import what
+    from observatory.feed.times import shown
 
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)

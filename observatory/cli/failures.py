@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from observatory.cli.answers import QUESTION, about, asked, who
 from observatory.cli.events import add_query_options
+from observatory.cli.remarks import remark_if_none
 from observatory.errors import ExitStatus
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def run(options: argparse.Namespace) -> int:
     from observatory.feed.row import duration, took
     from observatory.feed.summary import what
 
+    events = remark_if_none("failures", asked(options))
     if options.json:
-        for event in asked(options):
+        for event in events:
             print(
                 json.dumps(
                     {**about(event), "event": event.get("_event"), "duration_ms": duration(event), "why": what(event)}
@@ -47,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         HEADINGS,
         [
             (*who(event, options.utc), str(event.get("tool_name") or ""), took(duration(event)), what(event))
-            for event in asked(options)
+            for event in events
         ],
     )
     return ExitStatus.DONE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli.answers import QUESTION, about, asked, who
 from observatory.cli.events import add_query_options
+from observatory.cli.remarks import remark_if_none
 from observatory.errors import ExitStatus
 from observatory.questions import changes
 from observatory.text import printable
@@ -41,14 +42,13 @@ def run(options: argparse.Namespace) -> int:
     wanted = [os.path.abspath(path) for path in options.path]
     if wanted:
         options.newest = None  # of all changes the newest hundred are not those of this file
-    found = [
+    told = ((event, change) for event in asked(options) if (change := changes.change(event)) is not None)
+    within = (
         (event, change)
-        for event in asked(options)
-        if (change := changes.change(event)) is not None
-        and (
-            not wanted or any(change.path == path or change.path.startswith(f"{path.rstrip('/')}/") for path in wanted)
-        )
-    ]
+        for event, change in told
+        if not wanted or any(change.path == path or change.path.startswith(f"{path.rstrip('/')}/") for path in wanted)
+    )
+    found = list(remark_if_none("files", within, "there is no such change of a file that you may see"))
     if options.json:
         for event, change in found:
             print(json.dumps({**about(event), "path": change.path, "diff": "\n".join(change.lines)}))

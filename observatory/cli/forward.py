@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from observatory.address import DEFAULT_SOCKET, SOCKET_VARIABLE
 from observatory.cli.origin import lacking, nats_access
+from observatory.cli.remarks import remark
 from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -175,4 +174,4 @@ def _forward(options: argparse.Namespace, host: str, make: Callable[[DatabaseSou
 
 
 def _log(sentence: str) -> None:
-    print(f"observatory forward: {printable(sentence)}", file=sys.stderr, flush=True)
+    remark("forward", sentence)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from observatory.cli.origin import add_origin_options, source
+from observatory.cli.remarks import remark
 from observatory.cli.server_options import add_server_options
 from observatory.errors import ExitStatus
-from observatory.text import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -148,4 +147,4 @@ def _show(message: Message) -> None:
 
 
 def _say(sentence: str) -> None:
-    print(f"observatory notify: {printable(sentence)}", file=sys.stderr, flush=True)
+    remark("notify", sentence)

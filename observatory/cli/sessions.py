@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from observatory.cli.remarks import remark
 from observatory.cli.server_options import add_server_options, client
 from observatory.errors import ExitStatus
 from observatory.text import printable
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     events = relevant(client(options))
     transcripts = _transcripts(events)
     known, now = sessions(events), time.time_ns() // 1_000_000
+    if not known:
+        remark("sessions", "no session is recorded that you may see")
     recent = [each for each in known if options.all or not is_old(each.state, milliseconds(each.last), now)]
     found = [_as_its_transcript_says(session, transcripts) for session in recent]
     if options.json:

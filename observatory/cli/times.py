@@ -1,45 +1,32 @@
-"""Times as the commands show them."""
+"""The options that are about times."""
 
 from __future__ import annotations
 
-import functools
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
 
-_OF_A_SERVER: Final = len("2026-01-31T13:00:00.000000Z")
-
-
-def shown(time: object, utc: bool) -> str:
-    """A time in RFC 3339, to the second: local with its offset, or in UTC; as it came if it is no time."""
-    text = str(time or "")
-    if len(text) == _OF_A_SERVER and text[-1] == "Z":  # all of a second look alike, and are many
-        return _shown(f"{text[:19]}Z", utc) or text
-    return _shown(text, utc) or text
-
-
-@functools.lru_cache(maxsize=1024)
-def _shown(text: str, utc: bool) -> str | None:
-    try:
-        found = datetime.fromisoformat(text).astimezone(UTC if utc else None)
-    except (ValueError, OverflowError):
-        return None
-    return found.isoformat(" ", "seconds").replace("+00:00", "Z" if utc else "+00:00")
+def add_utc_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--utc`."""
+    parser.add_argument(
+        "--utc", action="store_true", help="times in UTC, those that are given and those that are shown"
+    )
 
 
 def asked(options: argparse.Namespace, name: str) -> datetime | None:
     """The time that `--since` or `--until` means, `None` if it was not given. Raises ObservatoryError."""
     from observatory.client.query import instant
+    from observatory.feed.times import now
 
     text: str | None = getattr(options, name)
     if text is None:
         return None
     try:
-        return instant(text, datetime.now(UTC) if options.utc else datetime.now().astimezone())
+        return instant(text, now(options.utc))
     except ValueError as error:
         raise ObservatoryError(f"--{name}: {error}", ExitStatus.USAGE) from None

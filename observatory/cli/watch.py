@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli.origin import add_origin_options, lacking, source
 from observatory.cli.server_options import add_server_options
+from observatory.cli.times import add_utc_option
 from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_server_options(parser)
     add_origin_options(parser)
+    add_utc_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     feed = Feed(source(options))
     feed.start()
     try:
-        WatchApp(feed).run()
+        WatchApp(feed, options.utc).run()
     finally:
         feed.stop()
     return ExitStatus.DONE

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from observatory.cli.origin import add_origin_options, lacking, source
 from observatory.cli.server_options import add_server_options
+from observatory.cli.times import add_utc_option
 from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add_server_options(parser)
     add_origin_options(parser)
+    add_utc_option(parser)
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: one that is free)")
     parser.set_defaults(run=run)
 
@@ -52,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ObservatoryError(f"can't listen on 127.0.0.1 port {options.port}: {error.strerror}") from error
     feed = Feed(shown)
-    gate = Gate(application(feed), sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
+    page = application(feed, options.utc)
+    gate = Gate(page, sock.getsockname()[1], lambda: _print("A browser came in. For another one:", gate))
     serve = ready(gate, sock, feed.stop)
     feed.start()
     try:

@@ -164,7 +164,7 @@ class NatsSource:
             state = (await nc.jetstream(timeout=CONNECT_PATIENCE).stream_info(STREAM)).state
         except NotFoundError:
             raise SourceError(
-                f"{self.name} has no stream {STREAM}: `observatory forward --make-stream` makes it"
+                f"{self.name} has no stream {STREAM}: `observatory forward --make-stream 1` makes it"
             ) from None
         except (nats.errors.Error, TimeoutError) as error:
             raise SourceError(f"{self.name} does not describe the stream {STREAM}: {nc.reason(error)}") from error

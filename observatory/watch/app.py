@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import set_cell_size
@@ -19,6 +18,7 @@ from textual.widgets.option_list import Option
 from observatory.feed.find import read_filter
 from observatory.feed.search import steps
 from observatory.feed.source import SourceError
+from observatory.feed.times import now as time_now
 from observatory.sessions.state import is_old
 from observatory.text import printable
 from observatory.watch.details import Details
@@ -78,9 +78,10 @@ class WatchApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, utc: bool = False) -> None:
         super().__init__()
         self.feed = feed
+        self.utc = utc
         self.window = Window()
         self.cards: dict[tuple[str | None, int | None, str], Card] = {}
         self._point = (0, 0, 0)
@@ -103,7 +104,7 @@ class WatchApp(App[None]):
             with Vertical(id="right"):
                 yield Sparkline([0.0], id="pulse")
                 yield Input(placeholder="Find: npm test tool=Bash event=Stop session=4f2a since=1h", id="find")
-                yield EventList(self.window)
+                yield EventList(self.window, self.utc)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -201,7 +202,7 @@ class WatchApp(App[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is written."""
-        self.window.choose(read_filter(event.value, datetime.now().astimezone()))
+        self.window.choose(read_filter(event.value, time_now(self.utc)))
         self._typed, self._searched = self._beats, 0
         self.query_one(EventList).scroll_to(y=0, animate=False)
         self._draw_events()
@@ -212,8 +213,8 @@ class WatchApp(App[None]):
         after = max(after, self._searched)
         if self._searching or self._beats - self._typed < PAUSE or not self.window.filter.words:
             return
-        if through > after:
-            self._searched, self._searching = through, True
+        if through > after and self.feed.state.live:
+            self._searching = True
             self.search(self.window.filter, after, through)
 
     @work(thread=True)
@@ -226,16 +227,18 @@ class WatchApp(App[None]):
                 if places:
                     self.call_from_thread(self._show_found, wanted, places)
         except SourceError:
-            pass  # the head of the screen says what is wrong
-        self.call_from_thread(self._end_search)
+            through = after  # what is wrong is said at the head of the screen; once it is well, this is looked at again
+        self.call_from_thread(self._end_search, wanted, through)
 
     def _show_found(self, wanted: Filter, places: list[int]) -> None:
         if self.window.filter is wanted:
             self.window.found(places)
             self._draw_events()
 
-    def _end_search(self) -> None:
+    def _end_search(self, wanted: Filter, through: int) -> None:
         self._searching = False
+        if self.window.filter is wanted:
+            self._searched = through
 
     def on_input_submitted(self) -> None:
         """To the list."""
@@ -249,7 +252,7 @@ class WatchApp(App[None]):
 
     def on_event_list_opened(self, event: EventList.Opened) -> None:
         """Show one event whole."""
-        self.push_screen(Details(event.row, self.feed.source))
+        self.push_screen(Details(event.row, self.feed.source, self.utc))
 
     def action_find(self) -> None:
         """To the filter."""

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from observatory.feed.source import SourceError
+from observatory.feed.times import shown
 from observatory.identity.names import group_name, user_name
 from observatory.text import printable
 
@@ -31,10 +32,11 @@ class Details(ModalScreen[None]):
 
     BINDINGS: ClassVar = [Binding("escape,q,enter", "dismiss(None)", "Close")]
 
-    def __init__(self, row: Row, source: Source) -> None:
+    def __init__(self, row: Row, source: Source, utc: bool) -> None:
         super().__init__()
         self.row = row
         self.source = source
+        self.utc = utc
 
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
@@ -68,7 +70,7 @@ class Details(ModalScreen[None]):
         if event is None:
             self.query_one("#proved-text", Static).update(Text(trouble))
             return
-        self.query_one("#proved-text", Static).update(Text("\n".join(proved_lines(event))))
+        self.query_one("#proved-text", Static).update(Text("\n".join(proved_lines(event, self.utc))))
         claims = {key: value for key, value in event.items() if not key.startswith("_") or key in {"_value", "_raw"}}
         said = json.dumps(claims, indent=2, ensure_ascii=False)
         shown = "\n".join(map(printable, said[:LONGEST].split("\n")))
@@ -77,7 +79,7 @@ class Details(ModalScreen[None]):
         self.query_one("#claimed-text", Static).update(Text(shown))
 
 
-def proved_lines(event: dict[str, Any]) -> list[str]:
+def proved_lines(event: dict[str, Any], utc: bool) -> list[str]:
     """What the kernel says of who sent an event, a line for each fact."""
     host = event.get("_host")
     uid, gid, pid, groups = (event.get(f"_peer_{name}") for name in ("uid", "gid", "pid", "groups"))
@@ -94,5 +96,5 @@ def proved_lines(event: dict[str, Any]) -> list[str]:
         lines.append(f"group   {group(gid)}")
     if groups is not None:
         lines.append(f"also in {', '.join(map(group, groups[:40])) or 'no other group'}")
-    lines.append(f"time    {event.get('_ts')}, event {event.get('_id')}")
+    lines.append(f"time    {shown(event.get('_ts'), utc)}, event {event.get('_id')}")
     return [printable(line) for line in lines]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import set_cell_size
@@ -57,9 +57,10 @@ class EventList(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, utc: bool) -> None:
         super().__init__(id="events")
         self.window = window
+        self._zone = UTC if utc else None
         self.selected: int | None = None
         """The place of the selected row."""
         self.several_users = False
@@ -85,7 +86,7 @@ class EventList(ScrollView, can_focus=True):
         base = self.rich_style + (Style(reverse=True) if chosen and self.has_focus else Style(bold=chosen))
         colour = Style(color=COLOURS[row.kind])
         cells = [
-            Segment(f" {_when(row.time)} ", base + Style(dim=not chosen)),
+            Segment(f" {_when(row.time, self._zone)} ", base + Style(dim=not chosen)),
             Segment("\u25cf ", base + colour),
             Segment(_cell(row.event, 19), base),
             Segment(_cell(row.tool, 10), base + Style(dim=not chosen)),
@@ -149,9 +150,9 @@ class EventList(ScrollView, can_focus=True):
         self.refresh()
 
 
-def _when(milliseconds: int) -> str:
+def _when(milliseconds: int, zone: tzinfo | None) -> str:
     """The time of day of an event, and of one of long ago the day."""
-    then = datetime.fromtimestamp(milliseconds / 1000)
+    then = datetime.fromtimestamp(milliseconds / 1000, zone)
     return f"{then:%H:%M:%S}" if time.time() - milliseconds / 1000 < RECENT else f"{then:%y-%m-%d}"
 
 

@@ -52,10 +52,13 @@ _TYPES: Final = {
 _encode = msgspec.json.Encoder().encode
 
 
-def application(feed: Feed) -> Starlette:
-    """The page's application. Whom it serves is not its business: see `observatory.web.gate`."""
+def application(feed: Feed, utc: bool = False) -> Starlette:
+    """The page's application, which shows times in UTC or as the browser's clock has them.
+
+    Whom it serves is not its business: see `observatory.web.gate`.
+    """
     files = _files()
-    looks = _Looks(feed)
+    looks = _Looks(feed, utc)
 
     async def file(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
@@ -89,8 +92,9 @@ def _files() -> dict[str, tuple[bytes, str]]:
 class _Looks:
     """The data of one feed, as a page wants it."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, utc: bool) -> None:
         self._feed = feed
+        self._utc = utc
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events: what there is, then what comes, a batch in each."""
@@ -116,6 +120,8 @@ class _Looks:
                 "machine": socket.gethostname(),
                 "kept": KEPT,
                 "known": KNOWN,
+                "stretch": SEARCHED,
+                "utc": self._utc,
             }
             yield _said("hello", hello)
             while not feed.stopped:

@@ -98,6 +98,10 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
         self.chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
+    def zone(self, name: str) -> None:
+        """What the browser takes for its machine's time zone; that machine's own if it is empty."""
+        self.chromium.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": name})
+
     def run(self, script: str, *arguments: Any) -> Any:
         return self.chromium.execute_script(script, *arguments)
 
@@ -171,6 +175,7 @@ def page(chromium: Chrome) -> Iterator[Page]:
     seen = Page(chromium)
     seen.size(1440, 900)
     seen.dark(False)
+    seen.zone("")
     chromium.get_log("browser")
     yield seen
     complaints = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from observatory.client.query import KNOWN
 from observatory.feed.find import NEVER, Filter, read_filter
+from observatory.feed.times import now as time_now
 
 if TYPE_CHECKING:
     from tests.web.conftest import Page, Web
@@ -46,9 +48,9 @@ TEXTS = (
     "since=1h until=2h",
 )
 READ = """
-const [texts, now, known, done] = arguments;
+const [texts, now, known, utc, done] = arguments;
 import('/page/query.js').then(({ readQuery }) => done(texts.map((text) => {
-  const query = readQuery(text, now, known);
+  const query = readQuery(text, now, known, utc);
   const time = (value) => (value === null || Number.isFinite(value) ? value : String(value));
   return { ...query, since: time(query.since), until: time(query.until) };
 })));
@@ -66,10 +68,12 @@ def shown(found: Filter) -> dict[str, Any]:
     }
 
 
-def test_it_is_one_language(web: Web, page: Page) -> None:
+@pytest.mark.parametrize("utc", [False, True])
+def test_it_is_one_language(web: Web, page: Page, utc: bool) -> None:
+    page.zone("Asia/Tokyo" if utc else "")
     page.open(web.link)
-    now = datetime.now().astimezone().replace(microsecond=0)
-    read = page.chromium.execute_async_script(READ, list(TEXTS), round(now.timestamp() * 1000), KNOWN)
+    now = time_now(utc).replace(microsecond=0)
+    read = page.chromium.execute_async_script(READ, list(TEXTS), round(now.timestamp() * 1000), KNOWN, utc)
     for text, there in zip(TEXTS, read, strict=True):
         trouble = there.pop("trouble")
         here = read_filter(text, now)

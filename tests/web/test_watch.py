@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import subprocess
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 
 from observatory.client.client import Client
 from observatory.feed.feed import Feed
-from observatory.feed.source import ServerSource
+from observatory.feed.source import ServerSource, SourceError
 from observatory.watch import app as app_module
 from observatory.watch.app import WatchApp
 from observatory.watch.details import Details
@@ -24,7 +25,7 @@ from tests.web import story
 from tests.web.conftest import ARTIFACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pytest
     from textual.pilot import Pilot
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
     from tests.helpers.observatory_server import ObservatoryServer
 
 
-def watching(server: ObservatoryServer, look: Any, size: tuple[int, int] = (140, 40)) -> None:
+def watching(server: ObservatoryServer, look: Any, size: tuple[int, int] = (140, 40), *, utc: bool = False) -> None:
     """Run the screen without a terminal, and look at it."""
 
     async def run() -> None:
         feed = Feed(ServerSource(Client(server.path)))
         feed.start()
-        app = WatchApp(feed)
+        app = WatchApp(feed, utc)
         try:
             async with app.run_test(size=size) as pilot:
                 await look(app, pilot)
@@ -125,7 +126,7 @@ def test_an_event_of_another_day_says_its_day() -> None:
     now = datetime.now()
     for before, shown in ((timedelta(hours=1), "%H:%M:%S"), (timedelta(days=1), "%y-%m-%d")):
         then = now - before
-        assert _when(int(then.timestamp() * 1000)) == f"{then:{shown}}"
+        assert _when(int(then.timestamp() * 1000), None) == f"{then:{shown}}"
 
 
 def test_old_sessions_are_shown_by_a_key(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +158,61 @@ def test_a_text_is_found_anywhere_in_an_event_and_in_those_that_come(server: Obs
         await until(pilot, lambda: len(app.window) == 2)
         app.query_one("#find", Input).value = "since=soon"
         await until(pilot, lambda: "'soon' is not a time" in str(app.query_one(EventList).border_title))
+
+    watching(server, look)
+
+
+def test_times_are_of_the_zone_that_is_asked_for(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    server.hooks().say("Stop", session_id="s")
+    when = datetime.fromisoformat(server.events()[0]["_ts"])
+
+    def shown(hours: int, offset: str, *, utc: bool) -> None:
+        async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+            await until(pilot, lambda: len(app.window) == 1)
+            local = when + timedelta(hours=hours)
+            assert f"{local:%H:%M:%S}" in lines(app)[0]
+            await pilot.press("j", "enter")
+            await until(pilot, lambda: isinstance(app.screen, Details))
+            proved = app.screen.query_one("#proved-text", Static)
+            await until(pilot, lambda: f"{local:%Y-%m-%d %H:%M:%S}{offset}, event 1" in str(proved.render()))
+            await pilot.press("escape")
+            app.query_one("#find", Input).value = f"since={local - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
+            await until(pilot, lambda: app.window.filter.since is not None and len(app.window) == 1)
+            app.query_one("#find", Input).value = f"since={local + timedelta(minutes=1):%Y-%m-%dT%H:%M}"
+            await until(pilot, lambda: len(app.window) == 0)
+
+        watching(server, look, utc=utc)
+
+    try:
+        shown(9, "+09:00", utc=False)
+        shown(0, "Z", utc=True)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_could_not_be_looked_through_is_once_the_server_is_back(server: ObservatoryServer) -> None:
+    hooks = server.hooks()
+    hooks.say("Stop", session_id="a", deep=[{"note": "needle"}])
+    hooks.say("Stop", session_id="b")
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 2)
+        failed = asyncio.Event()
+        between, loop = app.feed.source.between, asyncio.get_running_loop()
+
+        def broken(after: int, through: int) -> Iterator[tuple[int, bytes]]:
+            loop.call_soon_threadsafe(failed.set)
+            raise SourceError("the server is gone")
+
+        app.feed.source.between = broken  # type: ignore[method-assign]
+        app.query_one("#find", Input).value = "needle"
+        await until(pilot, failed.is_set)
+        assert len(app.window) == 0
+        app.feed.source.between = between  # type: ignore[method-assign]
+        await until(pilot, lambda: len(app.window) == 1)
 
     watching(server, look)
 

@@ -339,6 +339,7 @@ _shtab_observatory_watch_options=(
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
   "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
   "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
+  "--utc[times in UTC, those that are given and those that are shown]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -351,6 +352,7 @@ _shtab_observatory_web_options=(
   "--from[read the events of many hosts from nats\:\/\/HOST\:PORT or tls\:\/\/HOST\:PORT in place of a server\'s socket]:URL:"
   "--creds[NATS credentials, with --from\: a file that nsc made, or the seed of a key]:FILE:"
   "--ca[the authorities that may sign the certificate of NATS (PEM), with --from]:FILE:"
+  "--utc[times in UTC, those that are given and those that are shown]"
   "--port[the port (default\: one that is free)]:N:"
 )
 

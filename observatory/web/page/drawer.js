@@ -4,7 +4,7 @@ import { $, el, svg } from "./dom.js";
 import { copyButton, resumeCommand } from "./resume.js";
 import { EVENT, KIND, PLACE, SESSION, TIME } from "./store.js";
 import { ask, AnswerError } from "./stream.js";
-import { ago, dateAndTime, milliseconds, number } from "./words.js";
+import { ago, dateAndTime, number } from "./words.js";
 
 const LONGEST = 200_000;
 const SEAL = "M12 3l7 2.6v5.6c0 4.4-2.9 8-7 9.8-4.1-1.8-7-5.4-7-9.8V5.6zM8.8 12.1l2.3 2.3 4.3-4.6";
@@ -33,7 +33,7 @@ export class Drawer {
     const body = el("div.body", { tabindex: "0", role: "region", "aria-label": "Details" }, el("p.none", { role: "status" }, "Reading…"));
     const close = el("button", { type: "button", "aria-label": "Close", title: "Close (Esc)" }, "✕");
     close.addEventListener("click", () => this.close());
-    const when = `${dateAndTime(row[TIME])}${milliseconds(row[TIME])} · ${ago(row[TIME], Date.now())}`;
+    const when = `${dateAndTime(row[TIME])} · ${ago(row[TIME], Date.now())}`;
     this.element.replaceChildren(
       el("header", {}, el("div", {}, el(`h2.k${row[KIND]}`, { id: "drawer-title" }, el("i.dot", { "aria-hidden": "true" }), row[EVENT] || "(no name)"), el("p", {}, when)), close), body);
     if (opening) close.focus({ preventScroll: true });

@@ -8,8 +8,6 @@ import { readQuery } from "./query.js";
 import { number, pathParts, stateWords } from "./words.js";
 
 const PATIENCE = 200;
-/** Places of which the server looks through whole events in one answer. */
-const STRETCH = 20_000;
 const FIELDS = { event: EVENT, tool: TOOL, session: SESSION, user: USER, host: HOST };
 
 /** The same function, which looks only once at each value: few values are shared by many rows. */
@@ -30,12 +28,16 @@ export class Filters {
     this.changed = changed;
     this.session = null;
     this.written = "";
-    this.query = readQuery("", 0, {});
+    this.query = readQuery("", 0, {}, false);
     this.found = new Set();
     /** Between which places whole events were looked through. */
     this.searched = null;
     /** The names of events and of tools that are known before they are recorded. */
     this.known = {};
+    /** Places of which the server looks through whole events in one answer. */
+    this.stretch = 0;
+    /** Whether times without an offset are meant in UTC. */
+    this.utc = false;
     this.trouble = "";
     this.inputs = { event: $("by-event"), tool: $("by-tool"), session: $("by-session"), user: $("by-user") };
     $("filters").addEventListener("submit", (event) => {
@@ -111,8 +113,8 @@ export class Filters {
         if (!this.searched) this.searched = { from: last, to: last };
         const { searched } = this;
         const newer = searched.to < last;
-        const through = newer ? Math.min(last, searched.to + STRETCH) : searched.from;
-        const after = newer ? searched.to : Math.max(first - 1, searched.from - STRETCH);
+        const through = newer ? Math.min(last, searched.to + this.stretch) : searched.from;
+        const after = newer ? searched.to : Math.max(first - 1, searched.from - this.stretch);
         if (through <= after) break;
         const places = await ask("search", { text, after, through });
         if (this.searched !== searched) return;
@@ -143,7 +145,7 @@ export class Filters {
     const written = text.trim();
     if (written === this.written) return;
     this.written = written;
-    this.query = readQuery(written, Date.now(), this.known);
+    this.query = readQuery(written, Date.now(), this.known, this.utc);
     this.trouble = this.query.trouble;
     this.found = new Set();
     this.searched = null;

@@ -11,7 +11,7 @@ import { Notices } from "./notices.js";
 import { Pulse } from "./pulse.js";
 import { after, HOST, PLACE, SESSION, Store, TIME, UID } from "./store.js";
 import { ask, AnswerError, follow } from "./stream.js";
-import { number, plural } from "./words.js";
+import { number, plural, showUtc } from "./words.js";
 
 const store = new Store(100_000);
 const conversation = new Conversation();
@@ -118,6 +118,9 @@ function connect() {
       $("link").title = `What ${hello.viewer} may see of ${hello.source}`;
       store.kept = hello.kept;
       filters.known = hello.known;
+      filters.stretch = hello.stretch;
+      filters.utc = hello.utc;
+      showUtc(hello.utc);
     },
     batch(batch) {
       if (batch.fresh) {
@@ -132,6 +135,7 @@ function connect() {
         status();
         draw();
         drawCards();
+        filters.searchOn();
       }
       if (batch.rows) {
         const early = store.rows.length === 0;

@@ -4,19 +4,22 @@ export const NAMES = ["event", "tool", "session", "user", "host"];
 const UNITS = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 7 * 86400e3 };
 const EXAMPLES = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00";
 
-/** The time that is meant, in milliseconds; null for what is none. Without an offset it is local. */
-export function instant(text, now) {
+/** The time that is meant, in milliseconds; null for what is none. Without an offset it is local, or UTC. */
+export function instant(text, now, utc) {
   const ago = /^([0-9]{1,9})([smhdw])$/.exec(text);
   if (ago) return now - Number(ago[1]) * UNITS[ago[2]];
   if (text === "today" || text === "yesterday") {
-    const day = new Date(now);
-    return new Date(day.getFullYear(), day.getMonth(), day.getDate() - (text === "yesterday")).getTime();
+    const day = new Date(now), before = text === "yesterday";
+    return utc
+      ? Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate() - before)
+      : new Date(day.getFullYear(), day.getMonth(), day.getDate() - before).getTime();
   }
   const date = /^(\d{4})-(\d{2})-(\d{2})(t([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(z|[+-]\d{2}:\d{2})?)?$/.exec(text);
   // Date takes the 31st of each month.
   if (!date || new Date(Date.UTC(date[1], date[2] - 1, date[3])).getUTCDate() !== Number(date[3])) return null;
   // A date alone is UTC to Date, where with a time of day it is local.
-  const time = new Date((text.length === 10 ? `${text}T00:00` : text).toUpperCase()).getTime();
+  const whole = (text.length === 10 ? `${text}T00:00` : text) + (utc && !date[8] ? "Z" : "");
+  const time = new Date(whole.toUpperCase()).getTime();
   return Number.isNaN(time) ? null : time;
 }
 
@@ -42,7 +45,7 @@ function unknown(kind, name, names) {
  *
  * `known` are names of events and of tools that are known before they are recorded. `trouble` says what nobody can have
  * meant; no row is of a time that is none. */
-export function readQuery(text, now, known) {
+export function readQuery(text, now, known, utc) {
   const query = { wanted: {}, since: null, until: null, words: "", trouble: "" };
   const words = [];
   for (const word of text.trim().toLowerCase().split(/\s+/)) {
@@ -54,7 +57,7 @@ export function readQuery(text, now, known) {
       query.trouble ||= unknown(name, value, known[name]);
     } else if (name === "since" || name === "until") {
       if (!value) continue;
-      query[name] = instant(value, now);
+      query[name] = instant(value, now, utc);
       if (query[name] !== null) continue;
       query[name] = name === "since" ? Infinity : -Infinity;
       query.trouble ||= `“${value}” is not a time such as ${EXAMPLES}.`;

@@ -1,12 +1,19 @@
 // How times, numbers and states are put into words.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false });
 const grouped = new Intl.NumberFormat(undefined);
 
-let second = -1;
-let secondText = "";
+let clock, day, full, second, secondText;
+
+/** Show times in UTC, or as this machine's clock has them. */
+export function showUtc(on) {
+  const format = (options) => new Intl.DateTimeFormat(undefined, { ...options, ...(on ? { timeZone: "UTC" } : {}) });
+  const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  clock = format(time);
+  day = format({ weekday: "short", day: "numeric", month: "short" });
+  full = format({ year: "numeric", month: "short", day: "numeric", ...time, fractionalSecondDigits: 3, timeZoneName: "short" });
+  second = -1;
+}
+showUtc(false);
 
 /** A time of day to the second. Most events of a batch share one. */
 export function timeOfDay(time) {

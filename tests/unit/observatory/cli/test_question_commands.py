@@ -73,7 +73,6 @@ def test_files_tells_who_has_changed_what(server: ObservatoryServer) -> None:
     assert all("0a1b2c3d  reviewer" in line for line in lines)
     assert run(server, "files", "--diff", "/p").splitlines()[1:] == ["  @@ -1 +1 @@", "  -a", "  +b", ""]
     assert [each["path"] for each in told(server, "files", "/q/b.py")] == ["/q/b.py"]
-    assert told(server, "files", "/p/a") == []
     assert told(server, "files")[0]["session"] == SESSION
 
 
@@ -93,6 +92,22 @@ def test_failures_tells_why(server: ObservatoryServer) -> None:
         "not allowed \u00b7 /etc/shadow",
     ]
     assert [each["why"] for each in told(server, "failures", "--tool", "Read")] == ["not allowed \u00b7 /etc/shadow"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["files", "/nowhere"], "files: there is no such change of a file that you may see"),
+        (["files", "--until", "1d"], "files: there is no such change of a file that you may see"),
+        (["commands", "--until", "1d"], "commands: there is no such event that you may see"),
+        (["failures", "--tool", "Grep"], "failures: there is no such event that you may see"),
+        (["durations", "--tool", "Edit"], "durations: no such event that you may see says how long a tool took"),
+        (["events", "--until", "1d"], "events: there is no such event that you may see"),
+        (["export", "--format", "csv", "--until", "1d"], "export: there is no such event that you may see"),
+    ],
+)
+def test_an_empty_answer_says_that_it_is_empty(server: ObservatoryServer, words: list[str], said: str) -> None:
+    assert run(server, *words).splitlines()[1:] == [f"observatory {said}"]
 
 
 def test_durations_tells_how_long_tools_take(server: ObservatoryServer) -> None:
