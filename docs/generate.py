@@ -253,8 +253,8 @@ def explained_by_themselves() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every page that is made, with its text."""
-    made = {DOCS / "messages.md": explained_by_themselves()}
+    """Every page that is made of parsers and types, with its text."""
+    made = {}
     for name, schema in {"world": schemas.world(), "subject": schemas.subject(), **outputs.schemas()}.items():
         made[DOCS / "schemas" / f"{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     for program in PROGRAMS:
@@ -275,7 +275,7 @@ def completions() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    for path, text in {**pages(), **completions()}.items():
+    for path, text in {DOCS / "messages.md": explained_by_themselves(), **pages(), **completions()}.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))

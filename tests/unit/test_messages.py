@@ -13,24 +13,28 @@ from tests.helpers.program import program
 ROOT = Path(__file__).parents[2]
 MESSAGES = program(ROOT / "docs" / "messages.py")
 EXPLAINED = MESSAGES.headings((ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8"))
-SAID = {name: {said for found in MESSAGES.messages(ROOT, name).values() for said in found} for name in MESSAGES.SOURCES}
+
+
+@pytest.fixture(scope="module")
+def said() -> set[str]:
+    """Each sentence of both products."""
+    return {each for name in MESSAGES.SOURCES for found in MESSAGES.messages(ROOT, name).values() for each in found}
 
 
 @pytest.mark.parametrize("heading", EXPLAINED)
-def test_what_is_explained_is_said(heading: str) -> None:
-    assert heading in {*SAID["observatory"], *SAID["harness"]}
+def test_what_is_explained_is_said(heading: str, said: set[str]) -> None:
+    assert heading in said
 
 
 def test_no_sentence_is_explained_twice() -> None:
     assert len(set(EXPLAINED)) == len(EXPLAINED) > 30
 
 
-def test_every_sentence_is_explained_or_listed() -> None:
+def test_every_sentence_is_explained_or_listed(said: set[str]) -> None:
     listed = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
     reference = "".join((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("commands", "harness-commands"))
-    missing = {said for package in SAID.values() for said in package if said not in EXPLAINED}
-    missing = {said for said in missing if f"\n- `{said}`\n" not in listed}
-    assert {said for said in missing if not MESSAGES.in_the_reference(said, reference)} == set(), (
+    missing = {each for each in said if each not in EXPLAINED and f"\n- `{each}`\n" not in listed}
+    assert {each for each in missing if not MESSAGES.in_the_reference(each, reference)} == set(), (
         "python docs/generate.py lists it"
     )
 
@@ -87,9 +91,9 @@ def test_what_argparse_says_of_a_command_line_is_listed(
 ) -> None:
     with pytest.raises(SystemExit):
         {"harness": harness, "observatory": observatory}[words[0]].cli.main.main(words[1:])
-    said = capsys.readouterr().err.splitlines()[-1].partition(": error: ")[2]
+    printed = capsys.readouterr().err.splitlines()[-1].partition(": error: ")[2]
     place = 0
     assert expected in MESSAGES.USAGE_ERRORS
     for part in expected.split(MESSAGES.PART):
-        assert part in said[place:]
-        place = said.index(part, place) + len(part)
+        assert part in printed[place:]
+        place = printed.index(part, place) + len(part)
