@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from observatory.cli.main import main
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -36,3 +43,33 @@ def environment(directory: Path, **more: str) -> dict[str, str]:
     """Nothing of the tester's own: no state directory, no socket, no service manager. `directory` is the home."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "COVERAGE_PROCESS_START") if name in os.environ}
     return {**kept, "HOME": str(directory), "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def bytes_here(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """The command with that environment, run by this process, which has imported it already, and what it wrote: for
+    what it says. How it starts and ends as a process, others test.
+    """
+    output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with _environment(variables), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            status = main(arguments)
+        except SystemExit as left:  # argparse's
+            status = int(left.code or 0)
+    return subprocess.CompletedProcess(arguments, status, output.buffer.getvalue(), errors.buffer.getvalue())
+
+
+def here(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same, where what it wrote is text."""
+    done = bytes_here(variables, *arguments)
+    return subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables and no others; the time zone is among them."""
+    try:
+        with mock.patch.dict(os.environ, variables, clear=True):
+            time.tzset()
+            yield
+    finally:
+        time.tzset()

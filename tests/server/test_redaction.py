@@ -24,7 +24,7 @@ import pytest
 from tests.fleet.bus import plain_server
 from tests.fleet.collector import Collector
 from tests.helpers.deadline import until
-from tests.helpers.observatory_command import command, environment, started
+from tests.helpers.observatory_command import bytes_here, command, environment, started
 from tests.helpers.secrets import AROUND, PLANTED, private_key
 from tests.web.conftest import Web
 
@@ -79,12 +79,8 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
     """All that is kept, printed, shown and handed on of the server's events, by its place."""
 
     def said(*arguments: str) -> bytes:
-        done = subprocess.run(
-            command(*arguments, "--socket", server.path),
-            env=environment(directory, XDG_STATE_HOME=str(directory / "state")),
-            capture_output=True,
-            check=False,
-        )
+        variables = environment(directory, XDG_STATE_HOME=str(directory / "state"))
+        done = bytes_here(variables, *arguments, "--socket", server.path)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -116,8 +112,7 @@ def everywhere(server: ObservatoryServer, directory: Path) -> dict[str, bytes]:
         url = f"nats://127.0.0.1:{port}"
         said("forward", "--to", url, "--make-stream", "1")
         found["forward's words to NATS"] = said("forward", "--to", url, "--once")
-        words = command("events", "--json", "--from", url)
-        found["NATS"] = subprocess.run(words, env=environment(directory), capture_output=True, check=True).stdout
+        found["NATS"] = bytes_here(environment(directory), "events", "--json", "--from", url).stdout
     page = Web(server)
     try:
         found["page"] = page_of(page)

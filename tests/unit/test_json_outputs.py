@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +24,7 @@ from observatory.notify.message import compose
 from observatory.notify.occasions import Occasion
 from observatory.service.requests import _described
 from observatory.sessions.lifetimes import Ended
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_command import environment, here
 from tests.helpers.observatory_server import serving
 from tests.helpers.outputs import SCHEMAS, schema, unseen, wrong
 from tests.helpers.runs import admitted, refused, run_of
@@ -63,8 +62,7 @@ def server() -> Iterator[ObservatoryServer]:
 @pytest.fixture
 def printed(server: ObservatoryServer) -> Callable[..., list[dict[str, Any]]]:
     def run(*words: str, home: Path = Path(server.path).parent) -> list[dict[str, Any]]:
-        whole = command(*words, "--json", "--socket", server.path)
-        done = subprocess.run(whole, env=environment(home), capture_output=True, text=True, check=False)
+        done = here(environment(home), *words, "--json", "--socket", server.path)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 

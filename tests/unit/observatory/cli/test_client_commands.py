@@ -21,7 +21,8 @@ from observatory.cli.main import main
 from observatory.cli.sessions import _words, since
 from observatory.hooks.command import Recipient, hook_command
 from observatory.sessions.state import sessions
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.deadline import until
+from tests.helpers.observatory_command import command, environment, here
 from tests.helpers.observatory_server import ObservatoryServer, serving
 
 if TYPE_CHECKING:
@@ -48,13 +49,7 @@ class Commands:
         return subprocess.Popen(words, text=True, env=self.environment, **options)
 
     def run(self, *arguments: str, status: int = 0) -> str:
-        done = subprocess.run(
-            command(*arguments, "--socket", self.server.path),
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            check=False,
-        )
+        done = here(self.environment, *arguments, "--socket", self.server.path)
         assert done.returncode == status, done.stderr
         assert (done.stderr in {"", NONE}) == (status == 0)
         return done.stdout + done.stderr
@@ -70,10 +65,17 @@ def commands(curl: str) -> Iterator[Commands]:
         yield Commands(server)
 
 
-def test_whoami_tells_the_credentials_that_the_kernel_gave_the_server(commands: Commands) -> None:
-    said = json.loads(commands.run("whoami", "--json"))
+@pytest.fixture(scope="module")
+def shared(curl: str) -> Iterator[Commands]:
+    """Of a server that several tests ask, whatever the others have told it."""
+    with serving() as server:
+        yield Commands(server)
+
+
+def test_whoami_tells_the_credentials_that_the_kernel_gave_the_server(shared: Commands) -> None:
+    said = json.loads(shared.run("whoami", "--json"))
     assert (said["uid"], said["gid"]) == (os.geteuid(), os.getegid())
-    text = commands.run("whoami")
+    text = shared.run("whoami")
     assert f" uid={os.geteuid()}(" in text
     assert f" gid={os.getegid()}(" in text
 
@@ -135,9 +137,9 @@ def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
     ],
 )
 def test_what_nobody_can_have_meant_is_refused_with_the_nearest(
-    commands: Commands, arguments: list[str], says: str
+    shared: Commands, arguments: list[str], says: str
 ) -> None:
-    assert says in commands.run("events", *arguments, status=2)
+    assert says in shared.run("events", *arguments, status=2)
 
 
 def test_a_name_of_a_client_to_come_is_taken_once_it_is_recorded(commands: Commands) -> None:
@@ -235,10 +237,10 @@ def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 @pytest.mark.parametrize("arguments", [["events"], ["events", "--json"], ["events", "--follow"], ["sessions"]])
-def test_an_output_that_takes_nothing_is_said(commands: Commands, arguments: list[str]) -> None:
-    commands.say("Stop", session_id="a")
+def test_an_output_that_takes_nothing_is_said(shared: Commands, arguments: list[str]) -> None:
+    shared.say("Stop", session_id="a")
     with Path("/dev/full").open("wb") as full:
-        process = commands.start(*arguments, stdout=full, stderr=subprocess.PIPE)
+        process = shared.start(*arguments, stdout=full, stderr=subprocess.PIPE)
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (
         74,
@@ -246,9 +248,9 @@ def test_an_output_that_takes_nothing_is_said(commands: Commands, arguments: lis
     )
 
 
-def test_no_output_at_all_is_said(commands: Commands) -> None:
-    commands.say("Stop", session_id="a")
-    process = commands.start("events", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
+def test_no_output_at_all_is_said(shared: Commands) -> None:
+    shared.say("Stop", session_id="a")
+    process = shared.start("events", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
     assert process.communicate(timeout=60)[1] == (
         "observatory: standard output can't be written: Bad file descriptor\n"
     )
@@ -347,18 +349,18 @@ def test_events_take_what_is_written_into_a_find_field(commands: Commands) -> No
 @pytest.mark.parametrize(
     "arguments", [["--after", "-1"], ["--tool", ""], ["--limit", "x"], ["--limit", "\u0663"], ["--nonsense"]]
 )
-def test_a_mistaken_option_is_named(commands: Commands, arguments: list[str]) -> None:
-    said = commands.run("events", *arguments, status=2)
+def test_a_mistaken_option_is_named(shared: Commands, arguments: list[str]) -> None:
+    said = shared.run("events", *arguments, status=2)
     assert "observatory events: error:" in said or "unrecognized arguments" in said
 
 
-def test_times_between_which_nothing_can_be_are_refused(commands: Commands) -> None:
+def test_times_between_which_nothing_can_be_are_refused(shared: Commands) -> None:
     for words in (["--since", "1h", "--until", "2h"], ["since=1h", "until=2h"]):
-        assert "is not after" in commands.run("events", *words, status=2)
+        assert "is not after" in shared.run("events", *words, status=2)
 
 
-def test_an_unknown_user_is_named(commands: Commands) -> None:
-    said = commands.run("events", "--user", "nobody-of-that-name", status=2)
+def test_an_unknown_user_is_named(shared: Commands) -> None:
+    said = shared.run("events", "--user", "nobody-of-that-name", status=2)
     assert said == "observatory events: there is no user named 'nobody-of-that-name' on this machine\n"
 
 
@@ -432,6 +434,7 @@ def test_a_session_that_dies_while_no_server_runs_is_dead_to_the_next(commands: 
         commands.server.end()
         session.kill()
     commands.server.start()
+    until(lambda: commands.events("--event", "SessionDead"), "the death is recorded")
     (dead,) = commands.events("--event", "SessionDead")
     assert (dead["session_id"], dead["_session_pid"], dead["_peer_uid"]) == ("s", session.pid, os.geteuid())
     commands.server.restart()

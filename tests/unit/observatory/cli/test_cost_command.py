@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_command import environment, here
 from tests.helpers.observatory_server import serving
 from tests.unit.observatory.transcripts.conftest import USAGE
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -42,8 +42,7 @@ def write(path: Path, *answers: tuple[str, str, str]) -> None:
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = command("cost", *arguments)
-    return subprocess.run(words, capture_output=True, text=True, env=environment(home), check=False)
+    return here(environment(home), "cost", *arguments)
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.deadline import until
-from tests.helpers.observatory_command import command, started
+from tests.helpers.observatory_command import here, started
 from tests.helpers.observatory_server import serving
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def test_a_burst_is_one_message_and_history_none(server: ObservatoryServer, tmp_
     assert [occasion["kind"] for occasion in second["occasions"]] == ["finished"]
 
 
-def run(*arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command("notify", *arguments), capture_output=True, text=True, check=False)
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return here(os.environ, "notify", *arguments)
 
 
 def test_a_trial_says_whether_each_channel_works(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from observatory.cli import durations
 from observatory.cli.main import main
-from tests.helpers.observatory_command import command, environment
+from tests.helpers.observatory_command import command, environment, here
 from tests.helpers.observatory_server import serving
 from tests.helpers.own_process import effective_user
 
@@ -48,13 +48,7 @@ def server() -> Iterator[ObservatoryServer]:
 
 
 def run(server: ObservatoryServer, *words: str, status: int = 0) -> str:
-    done = subprocess.run(
-        command(*words, "--socket", server.path),
-        env=environment(Path(server.path).parent),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = here(environment(Path(server.path).parent), *words, "--socket", server.path)
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
 
