@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.helpers.deadline import until
+from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.directories import short_directory
 from tests.helpers.hook_client import HookClient
 from tests.helpers.observatory_command import command, environment, with_deadline
-from tests.helpers.unix_http import PATIENCE, connected, post, read_answer
+from tests.helpers.unix_http import connected, post, read_answer
 
 if TYPE_CHECKING:
     import socket
@@ -98,7 +98,7 @@ class ObservatoryServer:
                 assert self.process.poll() is None
                 return False
 
-        until(answers, "it answers", PATIENCE, 0.02)
+        until(answers, "it answers")
 
     def log_text(self) -> str:
         return "".join(self.log)
@@ -138,7 +138,7 @@ class ObservatoryServer:
 
     def wait_for(self, line: str) -> None:
         """Until the log has a line with this in it."""
-        until(lambda: line in self.log_text(), lambda: f"{line!r} is logged:\n{self.log_text()}", PATIENCE, 0.02)
+        until(lambda: line in self.log_text(), lambda: f"{line!r} is logged:\n{self.log_text()}")
 
     def restart(self) -> None:
         self.end()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from observatory.identity import PeerCredentials, peer_credentials
 from observatory.sessions.lifetimes import Ended, Lifetimes
 from observatory.sessions.memory import Memory
+from tests.helpers.deadline import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +58,7 @@ class Loop:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(self.path))
         self.listener.listen()
-        self.listener.settimeout(10)
+        self.listener.settimeout(PATIENCE)
 
     def begin(self) -> Lifetimes:
         made = Lifetimes(self.watch, self.unwatch, self.ended.append, self.account_of)
@@ -90,7 +91,7 @@ class Loop:
         """Accept one hook, note its event while it waits, and answer it."""
         connection, _ = self.listener.accept()
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE)
             connection.recv(1)
             peer = peer_credentials(connection)
             assert peer is not None
@@ -135,7 +136,7 @@ class Process:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

@@ -7,8 +7,7 @@ import io
 import socket
 from typing import cast
 
-PATIENCE = 20.0
-"""Seconds after which a test gives up, on a machine that may be busy."""
+from tests.helpers.deadline import PATIENCE
 
 
 class Connection(http.client.HTTPConnection):

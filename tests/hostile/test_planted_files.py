@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.sessions.memory import here
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.observatory_server import ObservatoryServer, stored
-from tests.helpers.unix_http import PATIENCE
 from tests.hostile.guards import Guard, without
 from tests.hostile.stranger import STRANGER, does, keeps
 

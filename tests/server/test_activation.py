@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.observatory_command import command, environment
 from tests.helpers.observatory_server import ObservatoryServer, start, stored
 from tests.helpers.unix_http import connected, post, read_answer
@@ -103,7 +104,7 @@ def test_systemd_s_own_activator_starts_it_with_the_first_connection(
 def test_the_manager_is_told_when_it_listens_and_when_it_ends(directory: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"{directory}/notify")
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         server = ObservatoryServer(directory, variables={"NOTIFY_SOCKET": f"{directory}/notify"})
         server.launch()
         assert manager.recv(100) == b"READY=1"

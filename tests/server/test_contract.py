@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.unix_http import Connection, post, read_answer, read_to_end
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def test_the_output_socket_replaces_standard_output_unless_it_is_to_be_both(
         server = serve("--output-socket", f"{directory}/out", "--mode", "0640", *(["--tee"] if tee else []))
         assert stat.S_IMODE((directory / "out").stat().st_mode) == 0o640
         with socket.socket(socket.AF_UNIX) as reader:
-            reader.settimeout(20)
+            reader.settimeout(PATIENCE)
             reader.connect(f"{directory}/out")
             got = b""
             while not got:  # a reader gets what comes once it was accepted, and events need not wait for that

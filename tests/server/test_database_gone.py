@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.observatory_server import ObservatoryServer
-from tests.helpers.unix_http import PATIENCE, post, read_answer
+from tests.helpers.unix_http import post, read_answer
 from tests.hostile.guards import Guard, without
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def test_events_are_refused_within_a_second_and_it_is_said_why(
 ) -> None:
     assert server.send() == 200
     change(Path(server.database + suffix))
-    begun = time.monotonic()
+    begun = sent = time.monotonic()
     while (answer := said(server))[0] == 200:
-        assert time.monotonic() - begun < 3
+        assert sent - begun < 1.1, "one that is sent later is refused, however long the answer takes"
         time.sleep(0.05)
+        sent = time.monotonic()
     name = Path(server.database + suffix).name
     assert answer == (
         503,

@@ -21,6 +21,7 @@ from observatory.service import limits, log
 from observatory.service.outputs import output_socket, pretty, standard_output
 from observatory.service.routes import Action
 from observatory.store import database
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.documents import code_blocks, console_commands
 from tests.helpers.observatory_command import environment
 
@@ -69,7 +70,7 @@ def test_every_example_does_what_it_shows(document: str, directory: Path, need: 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     found = done.stdout.split("----\n")

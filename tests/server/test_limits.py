@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.deadline import until
+from tests.helpers.deadline import QUICK, until
 from tests.helpers.own_process import effective_user
 from tests.helpers.unix_http import connected, post, read_answer
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.helpers.observatory_server import ObservatoryServer
-
-QUICK = 3.0
 
 
 def descriptors(limit: str) -> list[str]:

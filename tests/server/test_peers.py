@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.unix_http import PATIENCE, post, read_answer, read_to_end
+from tests.helpers.deadline import PATIENCE, QUICK
+from tests.helpers.unix_http import post, read_answer, read_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 DEADLINE = 1.0
 """Seconds that a peer gets where it does not matter how many they are."""
-QUICK = 2.0
-"""Seconds in which one who behaves is served, on a busy machine; all deadlines of the server are longer."""
 
 
 def served_quickly(server: ObservatoryServer, event: str = "Stop") -> None:
@@ -325,7 +324,5 @@ def test_the_end_does_not_wait_for_ever(serve: Callable[..., ObservatoryServer])
     with server.connect() as half:
         half.sendall(post()[:-1])
         served_quickly(server)
-        begun = time.monotonic()
         assert server.end() == 0
-        assert time.monotonic() - begun < 8
-        assert read_to_end(half) == b""
+        assert read_to_end(half) == b"", "the deadline, at which it would be told so, was not waited for"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.deadline import QUICK
 from tests.helpers.own_process import effective_user
 from tests.helpers.unix_http import Connection, connected, post, read_answer, read_to_end
 
@@ -166,7 +167,7 @@ def test_a_follower_that_does_not_read_is_dropped_and_holds_up_nobody(server: Ob
         server.wait_for("too slow and has been dropped")
         rest = read_to_end(slow)
     assert not rest.endswith(b"\r\n0\r\n\r\n"), "what was cut off must not look whole"
-    assert slowest < 2
+    assert slowest < QUICK
 
 
 def test_one_who_asks_for_much_and_does_not_read_is_closed_after_a_while_and_holds_up_nobody(
@@ -222,7 +223,7 @@ def test_many_who_read_everything_leave_the_rest_of_the_time_to_those_who_send(s
         for _ in range(20):
             begun = time.monotonic()
             assert server.send() == 200
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - begun < QUICK
     finally:
         stop.set()
         for reader in readers:

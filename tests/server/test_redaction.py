@@ -23,7 +23,7 @@ import pytest
 
 from tests.fleet.bus import plain_server
 from tests.fleet.collector import Collector
-from tests.helpers.deadline import until
+from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.observatory_command import bytes_here, command, environment, started
 from tests.helpers.secrets import AROUND, PLANTED, private_key
 from tests.web.conftest import Web
@@ -199,7 +199,7 @@ def test_no_secret_is_in_anything_that_is_kept_or_handed_on(
         reader.connect(f"{directory}/out")
         count = plant(server)
         told = b""
-        reader.settimeout(10)
+        reader.settimeout(PATIENCE)
         while told.count(b"\n") < count:
             told += reader.recv(1 << 20)
     places = everywhere(server, directory) | told_of

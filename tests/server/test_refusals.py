@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.observatory_command import command, environment
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def refused(directory: Path, *arguments: str, **options: object) -> tuple[int, s
         env=environment(directory),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
         **options,  # type: ignore[call-overload]
     )
@@ -196,7 +197,7 @@ def refused_as(
         env={**environment(directory), "HOME": home},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
         cwd="/",
     )

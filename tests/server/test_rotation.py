@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.deadline import until
+from tests.helpers.deadline import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def numbers(path: Path) -> list[int]:
 def hang_up(server: ObservatoryServer) -> None:
     before = server.log_text().count("SIGHUP")
     server.process.send_signal(signal.SIGHUP)
-    until(lambda: server.log_text().count("SIGHUP") > before, server.log_text, pause=0.01)
+    until(lambda: server.log_text().count("SIGHUP") > before, server.log_text)
 
 
 def test_after_a_rotation_events_go_to_the_new_file(server: ObservatoryServer, directory: Path) -> None:
@@ -126,6 +126,6 @@ def test_when_its_terminal_goes_it_ends_and_takes_its_socket_away(
     os.close(terminal)
     os.close(hand)  # of a session's leader, the kernel would send the signal
     server.process.send_signal(signal.SIGHUP)
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     assert not (directory / "s").exists()
     assert "ending: SIGHUP" in server.log_text() or server.end() == 0

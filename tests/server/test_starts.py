@@ -15,6 +15,7 @@ import pytest
 
 from observatory.listening import Specification, listen
 from tests.helpers.dead_socket import leave_dead_socket
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_command import environment
 from tests.helpers.observatory_server import start
@@ -78,14 +79,14 @@ def test_of_two_servers_that_start_at_the_same_moment_one_serves(directory: Path
         serving = [line.startswith(b"listening on ") for line in lines]
         assert sorted(serving) == [False, True], (round_, lines)
         winner, loser = processes if serving[0] else reversed(processes)
-        assert loser.wait(20) == 1
+        assert loser.wait(PATIENCE) == 1
         refusal = lines[serving.index(False)]
         assert refusal == f"a server already listens on {path}\n".encode(), refusal
         with connected(path) as sock:
             sock.sendall(post())
             assert read_answer(sock)[0] == 200
         winner.terminate()
-        assert winner.wait(20) == 0
+        assert winner.wait(PATIENCE) == 0
         assert not Path(path).exists()
         for process in processes:
             with process:
@@ -188,7 +189,7 @@ def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory:
     with umask(0), socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{open_directory}/s")
         server.listen()
-        server.settimeout(60)
+        server.settimeout(PATIENCE)
         server.accept()[0].close()  # a moment long enough for a try to fall into it, on a machine however busy
         os.chmod(f"{open_directory}/s", 0o600)
     tried, got_in = stranger.end()

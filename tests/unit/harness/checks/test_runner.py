@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier, Event, Lock, main_thread
-from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from harness.checks import CHECKS, runner
 from harness.checks.check import Check, Finding, held
 from harness.checks.runner import Configuration, check
+from tests.helpers.deadline import PATIENCE, until
 
 BESIDE = 3
 
@@ -74,7 +75,7 @@ def test_side_by_side_as_many_are_made_at_a_time_as_there_are_places(
     def attack(name: str) -> Any:
         def tried(bench: Bench) -> Finding:
             if name in runner.LONGEST[:BESIDE]:
-                meeting.wait(20)  # nobody gets on before all of them are here
+                meeting.wait(PATIENCE)  # nobody gets on before all of them are here
             return held(bench.place)
 
         return tried
@@ -88,20 +89,25 @@ def test_who_interrupts_it_gets_what_was_found_by_then(
     monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, str]]
 ) -> None:
     released = Event()
+    submitted: list[Future[Any]] = []
+    submit = ThreadPoolExecutor.submit
+
+    def noting(pool: ThreadPoolExecutor, *work: Any) -> Future[Any]:
+        submitted.append(submit(pool, *work))
+        return submitted[-1]
 
     def attack(name: str) -> Any:
         def tried(bench: Bench) -> Finding:
             if name == "traversal":
-                while len(made) < len(CHECKS) - 1:
-                    sleep(0.01)
-                sleep(0.1)  # the last of them has yet to be handed over
+                until(lambda: sum(each.done() for each in submitted) == len(CHECKS) - 1, "all others are done")
                 signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
-                released.wait(20)
+                released.wait(PATIENCE)
             made.append((name, bench.place))
             return held(name)
 
         return tried
 
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", noting)
     checks(monkeypatch, attack)
     seen: list[str] = []
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.inside.dialects import ask_on, dialect
 from harness.inside.dialects.answer import Claims
+from tests.helpers.deadline import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,8 @@ def asked(speaks: str, peer: Callable[[socket.socket], None], claims: Claims = A
     """One question to a peer that says what it is told to say."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.settimeout(5)
-        theirs.settimeout(5)
+        ours.settimeout(PATIENCE)
+        theirs.settimeout(PATIENCE)
         thread = threading.Thread(target=peer, args=(theirs,))
         thread.start()
         answer = ask_on(ours, speaks, "token-1", claims)

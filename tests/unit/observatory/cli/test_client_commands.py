@@ -21,7 +21,7 @@ from observatory.cli.main import main
 from observatory.cli.sessions import _words, since
 from observatory.hooks.command import Recipient, hook_command
 from observatory.sessions.state import sessions
-from tests.helpers.deadline import until
+from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.observatory_command import command, environment, here
 from tests.helpers.observatory_server import ObservatoryServer, serving
 
@@ -219,7 +219,7 @@ def test_a_follower_of_so_many_events_ends_with_the_last(commands: Commands) -> 
         for _ in range(3):
             commands.say("Stop", session_id="a")
         assert [json.loads(line)["_id"] for line in process.stdout] == [2, 3]
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
@@ -231,7 +231,7 @@ def test_whoever_stops_reading_hears_no_complaint(commands: Commands) -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == ""
-    assert process.wait(10) == 141
+    assert process.wait(PATIENCE) == 141
     process.stderr.close()
 
 
@@ -241,7 +241,7 @@ def test_an_output_that_takes_nothing_is_said(shared: Commands, arguments: list[
     shared.say("Stop", session_id="a")
     with Path("/dev/full").open("wb") as full:
         process = shared.start(*arguments, stdout=full, stderr=subprocess.PIPE)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=PATIENCE)[1]
     assert (process.returncode, said) == (
         74,
         "observatory: standard output can't be written: No space left on device\n",
@@ -251,7 +251,7 @@ def test_an_output_that_takes_nothing_is_said(shared: Commands, arguments: list[
 def test_no_output_at_all_is_said(shared: Commands) -> None:
     shared.say("Stop", session_id="a")
     process = shared.start("events", stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
-    assert process.communicate(timeout=60)[1] == (
+    assert process.communicate(timeout=PATIENCE)[1] == (
         "observatory: standard output can't be written: Bad file descriptor\n"
     )
     assert process.returncode == 74

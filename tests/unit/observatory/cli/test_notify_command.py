@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.deadline import until
+from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.observatory_command import here, started
 from tests.helpers.observatory_server import serving
 
@@ -47,7 +47,7 @@ def test_a_burst_is_one_message_and_history_none(server: ObservatoryServer, tmp_
             until(lambda: got.exists() and len(got.read_text().splitlines()) == 2, "two messages")
         finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr.read() == ""
     assert line.startswith("2 \u00d7 waits for you | session one, ")
     first, second = [json.loads(said) for said in got.read_text().splitlines()]

@@ -16,6 +16,7 @@ from observatory.feed.cards import Cards
 from observatory.feed.feed import Feed
 from observatory.feed.row import Kind, row
 from observatory.feed.source import SourceError, is_of_session, place_of
+from tests.helpers.deadline import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Feed]]:
         sources.append(source)
         feed = Feed(source, kept)
         feed.start()
-        assert source.over.wait(20)
+        assert source.over.wait(PATIENCE)
         return feed
 
     yield play

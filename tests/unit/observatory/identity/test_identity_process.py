@@ -17,6 +17,7 @@ import pytest
 
 from observatory.identity import process
 from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.presence import present
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def test_an_ancestors_descriptor_reports_its_end_and_no_one_elses() -> None:
             os.kill(pids[1], signal.SIGSTOP)
             assert select.select([found.descriptor], [], [], 0)[0] == []
             os.kill(pids[0], signal.SIGKILL)
-            assert select.select([found.descriptor], [], [], 10)[0] == [found.descriptor]
+            assert select.select([found.descriptor], [], [], PATIENCE)[0] == [found.descriptor]
         finally:
             os.close(found.descriptor)
             for pid in pids[1:]:
@@ -245,7 +246,7 @@ def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch: pytest.
             if pid == parent:
                 with held(parent) as gone:
                     os.kill(parent, signal.SIGKILL)
-                    assert select.select([gone], [], [], 10)[0]
+                    assert select.select([gone], [], [], PATIENCE)[0]
             return details
 
         monkeypatch.setattr(process, "_read", end_the_parent)
@@ -285,7 +286,7 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
             if asked == pidfd:
                 with held(grandparent) as gone:
                     os.kill(grandparent, signal.SIGKILL)
-                    assert select.select([gone], [], [], 10)[0]
+                    assert select.select([gone], [], [], PATIENCE)[0]
             return alive(asked)
 
         monkeypatch.setattr(process, "alive", end_the_grandparent)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from observatory.listening.systemd import notify
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.directories import short_directory
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_the_manager_is_told(directory: Path, abstract: bool) -> None:
     name = f"@observatory-test-{directory.name}" if abstract else str(directory / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0") if abstract else name)
-        manager.settimeout(5)
+        manager.settimeout(PATIENCE)
         notify("READY=1", {"NOTIFY_SOCKET": name})
         assert manager.recv(100) == b"READY=1"
 

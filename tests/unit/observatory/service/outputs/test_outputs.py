@@ -18,6 +18,7 @@ from observatory.service.outputs import output_socket
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, json_lines, leads_nowhere
 from observatory.service.quota import Accounts
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.directories import short_directory
 from tests.helpers.events import event
 
@@ -273,7 +274,7 @@ def readers(loop: Loop, path: str, audience: Audience, log: list[str]) -> Iterat
 def connected(loop: Loop, path: str) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     client.connect(path)
-    client.settimeout(5)
+    client.settimeout(PATIENCE)
     loop.turn(5)
     return client
 
