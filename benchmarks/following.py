@@ -1,4 +1,5 @@
-"""What `harness explain -- COMMAND` costs a command that makes ten thousand connections, and strace beside it.
+"""What `harness explain -- COMMAND` costs a command that makes ten thousand connections, and strace beside it; and
+what `harness watch` costs every command meanwhile.
 
 Counted is processor time, of the command and of all that follows it, less what it takes to start: on a busy machine a
 clock says little. Two stops for each call is what ptrace(2) can do; so many are made by strace too, which is C.
@@ -14,8 +15,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.inside.libc import prctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PR_SET_CHILD_SUBREAPER = 36
 """linux/prctl.h."""
@@ -76,6 +81,23 @@ def cost(way: tuple[str, ...], path: str) -> float:
     )
 
 
+@contextlib.contextmanager
+def watched(path: str) -> Iterator[bool]:
+    """`harness watch` of a path meanwhile; whether this machine lets us."""
+    command = [sys.executable, "-m", "harness", "watch", path]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        try:
+            yield process.stderr.readline().startswith(b"harness: watching ")
+        finally:
+            process.terminate()
+
+
+def say(name: str, took: float, alone: float) -> None:
+    """A row of the table."""
+    print(f"{name:50} {took / CONNECTS * 1e6:6.1f} us a connect {took / alone:5.1f} x")
+
+
 def main() -> None:
     """Print the table."""
     if sys.platform != "linux":
@@ -93,7 +115,14 @@ def main() -> None:
                     continue
                 took = cost(way, path)
                 alone = alone or took
-                print(f"{name:50} {took / CONNECTS * 1e6:6.1f} us a connect {took / alone:5.1f} x")
+                say(name, took, alone)
+            name = "the command alone, while harness watch runs"
+            with watched(path) as possible:
+                took = cost((), path) if possible else 0.0
+            if not possible or alone is None:
+                print(f"{name:50} not possible here")
+            else:
+                say(name, took, alone)
         finally:
             server.kill()
             server.wait()

@@ -69,7 +69,7 @@ SOURCES = {
         Source(
             "Answers of explain and capture",
             "What decides on this machine, what is not known, and what helps. [Explain](explain.md) has more.",
-            ("live", "trace"),
+            ("live", "trace", "audit"),
         ),
         Source(
             "Reasons of the oracle",

@@ -6,23 +6,18 @@ All of it goes to standard error: standard output is the command's.
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE, DISAGREE, UNAVAILABLE, USAGE
+from harness.cli.refusals import Refusals
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from harness.live.refused_call import RefusedCall
-    from harness.report.text import Line
     from harness.trace.failed_call import FailedCall
 
-PATIENCE = 1.0
-"""Seconds for which the reason of a failure counts for others like it."""
 _WHO = ("user", "unit", "uid", "gid", "groups", "as_container", "to", "mode", "type")
 
 
@@ -73,51 +68,22 @@ def _process(options: argparse.Namespace) -> int:
     return DISAGREE if told.any else AGREE
 
 
-class _Told:
-    """What is printed of failed calls. The model is imported when the first has come: most commands have none."""
+class _Told(Refusals):
+    """What is printed of failed calls of processes that stand still meanwhile; `ours` of their filters are our own."""
 
     def __init__(self, ours: int) -> None:
+        super().__init__(sys.stderr)
         self._ours = ours
-        self._rows: list[_Row] = []
-        self.any = False
 
     def failed(self, call: FailedCall) -> None:
-        """Print a call with its reason, unless one like it has been; after a second its reason is looked for anew."""
-        from harness.report.refused_calls import refused_call, usual
-
-        now = time.monotonic()
+        """Explain a call."""
         kind = (call.operation, call.path, call.to, call.base, call.outcome, *_caller(call.thread))
-        alike = [row for row in self._rows if row.kind == kind]
-        if alike and now - alike[-1].looked < PATIENCE:
-            alike[-1].times += 1
-            return
+        self.came(kind, lambda: self._explained(call))
+
+    def _explained(self, call: FailedCall) -> RefusedCall:
         from harness.live.refused_call import explained
 
-        refused = explained(call, self._ours)
-        for row in alike:
-            if row.refused.reason == refused.reason:
-                row.times, row.looked = row.times + 1, now
-                return
-        self._rows.append(_Row(kind, refused, now))
-        if not usual(call.path, call.outcome):
-            self.any = True
-            _print(refused_call(refused))
-
-    def ended(self, shorn: Mapping[str, str]) -> None:
-        """Print the table."""
-        from harness.report.refused_calls import table
-
-        _print(table([(row.refused, row.times) for row in self._rows], shorn))
-
-
-@dataclass(slots=True)
-class _Row:
-    """Calls that failed alike: what they have in common, the first one's explanation, when that was looked for."""
-
-    kind: tuple[object, ...]
-    refused: RefusedCall
-    looked: float
-    times: int = 1
+        return explained(call, self._ours)
 
 
 def _caller(thread: int) -> tuple[object, ...]:
@@ -126,10 +92,3 @@ def _caller(thread: int) -> tuple[object, ...]:
         return Path(f"/proc/{thread}/comm").read_bytes(), Path(f"/proc/{thread}").stat().st_uid
     except OSError:
         return ()
-
-
-def _print(lines: list[Line]) -> None:
-    from harness.report.text import coloured, plain, wants_colour
-
-    sys.stderr.write(coloured(lines) if wants_colour(sys.stderr) else plain(lines))
-    sys.stderr.flush()

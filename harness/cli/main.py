@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "attack a server, and say what holds and what is broken",
     "scenarios": "list the scenarios that `harness run NAME` takes",
     "explain": "say why somebody may or may not use a path on this machine",
+    "watch": "say who is refused at a socket, as it happens",
     "capture": "write what decides over a path on this machine as a world file",
     "shell": "open a shell in a world, as one of its users",
     "sweep": "compare the oracle with the kernel in every mode, then in random worlds",

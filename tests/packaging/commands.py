@@ -91,6 +91,7 @@ COMMANDS = (
     harness("scenarios", "rich"),
     harness("explain", nothing=(2,), wrong=("/", "--uid", "x"), right=("{home}/s", "--user", "root"), asks=True),
     harness("explain", nothing=(2,), wrong=("--", "/no/such/program"), right=("--", "true")),
+    harness("watch", nothing=(2,), wrong=("@",), right=("{home}/s",), stays="watching"),
     harness("capture", "tomlkit", nothing=(2,), wrong=("/",), right=("{home}/s", "-o", "{home}/world.toml"), asks=True),
     harness("shell", nothing=(2,), wrong=("home-0750",), right=("home-0750", "--as", "ali", *NAMESPACE)),
     # All of a sweep takes a minute.

@@ -5,12 +5,13 @@
 #    source ~/.local/share/bash_completion/harness
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_harness_subparsers=(run check scenarios explain capture shell sweep merge images completion)
+_shtab_harness_subparsers=(run check scenarios explain watch capture shell sweep merge images completion)
 
 _shtab_harness_run_option_strings=(-h --help --engine --image --throwaway --json --html --junit --keep)
 _shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --at-most --as --socket-owner --group --speaks --socket --chdir --ready --stop --patience --starts --setup --spawn --door --account --config --data --mount --env --own-check --activated --only --init --baseline --json --html --junit --sarif --markdown)
 _shtab_harness_scenarios_option_strings=(-h --help)
 _shtab_harness_explain_option_strings=(-h --help --user --uid --unit --pid --as-container --gid --groups --operation --to --mode --owner --type --try --json)
+_shtab_harness_watch_option_strings=(-h --help)
 _shtab_harness_capture_option_strings=(-h --help --user --uid --unit --pid --as-container --gid --groups --operation --to --mode --owner --type -o --output)
 _shtab_harness_shell_option_strings=(-h --help --as --engine --image --throwaway)
 _shtab_harness_sweep_option_strings=(-h --help --engine --image --throwaway --worlds --minutes --seed --shard --json)
@@ -27,7 +28,7 @@ _shtab_harness_capture___operation_choices=(connect bind unlink rename stat read
 _shtab_harness_capture___type_choices=(stream dgram seqpacket)
 _shtab_harness_images___engine_choices=(docker)
 _shtab_harness_completion_pos_0_choices=(bash zsh fish)
-_shtab_harness_pos_0_choices=(run check scenarios explain capture shell sweep merge images completion)
+_shtab_harness_pos_0_choices=(run check scenarios explain watch capture shell sweep merge images completion)
 
 _shtab_harness_run__h_nargs=0
 _shtab_harness_run___help_nargs=0
@@ -49,6 +50,8 @@ _shtab_harness_explain___help_nargs=0
 _shtab_harness_explain___groups_nargs=+
 _shtab_harness_explain___try_nargs=0
 _shtab_harness_explain___json_nargs=0
+_shtab_harness_watch__h_nargs=0
+_shtab_harness_watch___help_nargs=0
 _shtab_harness_capture__h_nargs=0
 _shtab_harness_capture___help_nargs=0
 _shtab_harness_capture___groups_nargs=+

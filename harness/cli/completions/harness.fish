@@ -50,7 +50,7 @@ function _shtab_harness_using
   test "$_shtab_harness_cmdpath" = "$argv"
 end
 
-set -g _shtab_harness_commands run check scenarios explain capture shell sweep merge images completion
+set -g _shtab_harness_commands run check scenarios explain watch capture shell sweep merge images completion
 set -g _shtab_harness_opts_with_value --account --as --as-container --at-most --baseline --chdir --config --data --door --engine --env --gid --group --groups --html --image --junit --markdown --minutes --mode --mount --only --operation --output --own-check --owner --patience --pid --ready --sarif --seed --setup --shard --socket --socket-owner --spawn --speaks --starts --stop --to --type --uid --unit --user --worlds -o
 
 complete -c harness -e
@@ -120,6 +120,8 @@ complete -c harness -n '_shtab_harness_using explain' -l owner -x -d 'the owner,
 complete -c harness -n '_shtab_harness_using explain' -l type -xka "stream dgram seqpacket" -d 'the type of the socket that connects (default: the listener'"'"'s)'
 complete -c harness -n '_shtab_harness_using explain' -l try -d 'connect as them too (root; connect alone)'
 complete -c harness -n '_shtab_harness_using explain' -l json -d 'one JSON object, with each layer'"'"'s answer'
+complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a watch -d 'Say who is refused at a socket, as it happens.'
+complete -c harness -n '_shtab_harness_using watch' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a capture -d 'Write what decides over a path on this machine as a world file.'
 complete -c harness -n '_shtab_harness_using capture' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using capture' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'

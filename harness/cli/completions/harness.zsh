@@ -20,6 +20,7 @@ _shtab_harness_commands() {
     scenarios:'List the scenarios that `harness run NAME` takes.'
     shell:'Open a shell in a world, as one of its users.'
     sweep:'Compare the oracle with the kernel in every mode, then in random worlds.'
+    watch:'Say who is refused at a socket, as it happens.'
   )
   _describe 'harness commands' _commands
 }
@@ -192,6 +193,14 @@ _shtab_harness_sweep_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_harness_sweep_defaults_added=0
 
+_shtab_harness_watch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  ":the socket\'s path, or \@ and its abstract name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_harness_watch_defaults_added=0
+
 
 _shtab_harness() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->harness'
@@ -221,6 +230,7 @@ _shtab_harness() {
         scenarios) _arguments -C -s $_shtab_harness_scenarios_options ;;
         shell) _arguments -C -s $_shtab_harness_shell_options ;;
         sweep) _arguments -C -s $_shtab_harness_sweep_options ;;
+        watch) _arguments -C -s $_shtab_harness_watch_options ;;
       esac
   esac
 }

@@ -1,0 +1,1 @@
+"""Calls on Unix sockets that fail anywhere on this machine, as the kernel's audit system records them."""

@@ -1,0 +1,67 @@
+"""Failed calls as they come, each like another told once; and a table of them at the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+    from harness.live.refused_call import RefusedCall
+    from harness.report.text import Line
+
+PATIENCE = 1.0
+"""Seconds for which the reason of a failure counts for others like it."""
+
+
+class Refusals:
+    """What is printed of failed calls. The model is imported when the first has come: most commands have none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rows: list[_Row] = []
+        self.any = False
+
+    def came(self, kind: tuple[object, ...], explain: Callable[[], RefusedCall]) -> None:
+        """Print a call with its reason, unless one like it has been; after a second its reason is looked for anew."""
+        from harness.report.refused_calls import refused_call, usual
+
+        now = time.monotonic()
+        alike = [row for row in self._rows if row.kind == kind]
+        if alike and now - alike[-1].looked < PATIENCE:
+            alike[-1].times += 1
+            return
+        refused = explain()
+        for row in alike:
+            if row.refused.reason == refused.reason:
+                row.times, row.looked = row.times + 1, now
+                return
+        self._rows.append(_Row(kind, refused, now))
+        if not usual(refused.call.path, refused.call.outcome):
+            self.any = True
+            self._print(refused_call(refused))
+
+    def ended(self, shorn: Mapping[str, str]) -> None:
+        """Print the table. `shorn` are programs that ran without rights that their files give, and why."""
+        from harness.report.refused_calls import table
+
+        self._print(table([(row.refused, row.times) for row in self._rows], shorn))
+
+    def _print(self, lines: list[Line]) -> None:
+        from harness.report.text import coloured, plain, wants_colour
+
+        self._stream.write(coloured(lines) if wants_colour(self._stream) else plain(lines))
+        self._stream.flush()
+
+
+@dataclass(slots=True)
+class _Row:
+    """Calls that failed alike: what they have in common, the first one's explanation, when that was looked for."""
+
+    kind: tuple[object, ...]
+    refused: RefusedCall
+    looked: float
+    times: int = 1
