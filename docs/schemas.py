@@ -52,13 +52,8 @@ def _confinement() -> dict[str, Any]:
     refusals = {"enum": sorted(validation.REFUSALS)}
     calls = _object(dict.fromkeys(get_args(model.FilteredCall), refusals), [])
     rights = {"type": "array", "items": {"enum": list(get_args(model.LandlockRight))}}
-    rules = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{_named_by_number(profile.RULE.pattern)})$"}}
+    rules = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{profile.RULE.pattern})$"}}
     return _object({"seccomp": calls, "landlock": rights, "apparmor": rules}, [])
-
-
-def _named_by_number(pattern: str) -> str:
-    """A pattern as JSON Schemas have them (ECMA 262): without Python's names for groups."""
-    return re.sub(r"\?P<\w+>", "?:", pattern)
 
 
 def subject() -> dict[str, Any]:

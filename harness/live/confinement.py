@@ -30,6 +30,10 @@ CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
     "unlink": ("unlink",),
     "rename": ("rename",),
     "chmod": ("chmod",),
+    "chown": ("chown",),
+    "mkdir": ("mkdir",),
+    "truncate": ("truncate",),
+    "execute": ("execute",),
 }
 """The calls that an operation makes."""
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
@@ -37,6 +41,9 @@ FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
     "unlink": ("unlink", "unlinkat"),
     "rename": ("rename", "renameat", "renameat2"),
     "chmod": ("chmod", "fchmodat"),
+    "chown": ("chown", "fchownat"),
+    "mkdir": ("mkdir", "mkdirat"),
+    "execute": ("execve",),
 }
 """The calls of the C library by which an operation may be made, the first that a machine has."""
 _SOCKETS: Final = tuple((1, kind | flags) for kind in (1, 2, 5) for flags in (0, 0o2000000))

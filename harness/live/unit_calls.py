@@ -13,13 +13,24 @@ if TYPE_CHECKING:
 
     from harness.live.unit_files import UnitFiles
 
-OF_NAMES: Final = frozenset({"unlink", "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmodat"})
+OF_NAMES: Final = frozenset(
+    {
+        *("unlink", "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmodat"),
+        *("mkdir", "mkdirat", "truncate"),
+    }
+)
+OF_OWNERS: Final = frozenset({"chown", "fchownat"})
+ALWAYS: Final = frozenset({"execve"})
+"""A list that allows has this without saying so (`@default`), until it takes it away."""
 OF_SOCKETS: Final = frozenset({"socket", "connect", "bind"})
 SETS: Final[Mapping[str, frozenset[str]]] = {
     "@file-system": OF_NAMES,
     "@network-io": OF_SOCKETS,
-    "@system-service": OF_NAMES | OF_SOCKETS,
-    "@known": OF_NAMES | OF_SOCKETS,
+    "@chown": OF_OWNERS,
+    "@privileged": OF_OWNERS,
+    "@default": ALWAYS,
+    "@system-service": OF_NAMES | OF_OWNERS | OF_SOCKETS | ALWAYS,
+    "@known": OF_NAMES | OF_OWNERS | OF_SOCKETS | ALWAYS,
 }
 """Of systemd's sets those with calls that matter here (syscall_filter_sets in src/shared/seccomp-util.c)."""
 KILLED: Final = "SIGSYS"
@@ -64,7 +75,9 @@ class _Lists:
         self._usual = files.last("SystemCallErrorNumber")
         for value in files.assignments.get("SystemCallFilter", ()):
             inverted = value.startswith("~")
-            self._allows = not inverted if self._allows is None else self._allows
+            if self._allows is None:
+                self._allows = not inverted
+                self._listed = dict.fromkeys(ALWAYS) if self._allows else {}
             for word in value.lstrip("~").split():
                 name, _, answer = word.partition(":")
                 for each in SETS.get(name, frozenset({name})):

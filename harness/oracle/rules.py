@@ -37,6 +37,9 @@ StepName = Literal[
     "profile_takes",
     "profile_moves",
     "profile_changes",
+    "profile_writes",
+    "profile_reads",
+    "profile_executes",
     "address",
     "length",
     "follow",
@@ -126,6 +129,9 @@ LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
         "profile_takes": "AppArmor",
         "profile_moves": "AppArmor",
         "profile_changes": "AppArmor",
+        "profile_writes": "AppArmor",
+        "profile_reads": "AppArmor",
+        "profile_executes": "AppArmor",
         "is_socket": "socket",
         "is_open": "socket",
         "same_type": "socket",
@@ -303,9 +309,19 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "change_mode",
         ),
         # fs/open.c, `do_fchownat` and `chown_common`; fs/attr.c, `may_setattr` and `setattr_prepare`
-        "chown": ("length", "follow", "writable_mount_of_it", "let_in", "unflagged", "may_give_away", "change_owner"),
-        # fs/namei.c, `do_open` and `may_open`; fs/open.c, `do_dentry_open`
-        "read": ("length", "follow", "may_read", "opens", "no_directory"),
+        "chown": (
+            "allowed_call",
+            "length",
+            "follow",
+            "writable_mount_of_it",
+            "let_in",
+            "profile_changes",  # `chown_common`: security_path_chown() before notify_change()
+            "unflagged",
+            "may_give_away",
+            "change_owner",
+        ),
+        # fs/namei.c, `do_open` and `may_open`; fs/open.c, `do_dentry_open`: security_file_open() before f_op->open()
+        "read": ("length", "follow", "may_read", "profile_reads", "opens", "no_directory"),
         "write": (
             "length",
             "follow",
@@ -313,10 +329,12 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "write",
             "not_only_to_append",
             "writable_mount_of_file",
+            "profile_writes",
             "opens",
         ),
-        "execute": ("length", "follow", "runs", "may_execute"),  # fs/exec.c, `do_open_execat`
-        "list": ("length", "follow", "is_directory", "may_read"),
+        # fs/exec.c, `do_open_execat`; `bprm_execve`: security_bprm_creds_for_exec()
+        "execute": ("allowed_call", "length", "follow", "runs", "may_execute", "profile_executes"),
+        "list": ("length", "follow", "is_directory", "may_read", "profile_reads"),
         # fs/namei.c, `open_last_lookups`, `lookup_open`, `may_o_create`
         "create": (
             "length",
@@ -326,6 +344,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "entry_length",
             "unless_there",
             "writable_mount",
+            "profile_makes",  # `may_o_create`: security_path_mknod() before inode_permission()
             "may_create",
             "create_file",
         ),
@@ -335,10 +354,12 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "write",
             "not_only_to_append",
             "writable_mount_of_file",
+            "profile_writes",
             "opens",
         ),
         # fs/namei.c, `filename_create`, `vfs_mkdir`
         "mkdir": (
+            "allowed_call",
             "length",
             "parent",
             "free_name",
@@ -346,10 +367,12 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "entry_length",
             "absent",
             "writable_mount",
+            "profile_makes",  # `do_mkdirat`: security_path_mkdir() before vfs_mkdir()
             "may_create",
             "make_directory",
         ),
-        "truncate": (  # fs/open.c, `vfs_truncate`
+        "truncate": (  # fs/open.c, `vfs_truncate`: security_path_truncate() before do_truncate()
+            "allowed_call",
             "length",
             "follow",
             "no_directory",
@@ -357,6 +380,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "write",
             "writable_mount_of_it",
             "not_only_to_append",
+            "profile_writes",
             "cut_off",
         ),
     }
@@ -427,6 +451,7 @@ _STEPS_BEFORE_6_14: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingPro
         **LINUX_STEPS,
         # fs/open.c, `vfs_truncate`: the mount was asked before the permission
         "truncate": (
+            "allowed_call",
             "length",
             "follow",
             "no_directory",
@@ -434,6 +459,7 @@ _STEPS_BEFORE_6_14: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingPro
             "writable_mount_of_it",
             "write",
             "not_only_to_append",
+            "profile_writes",
             "cut_off",
         ),
     }

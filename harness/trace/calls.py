@@ -63,8 +63,8 @@ CALLS: Final[Mapping[str, Call]] = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine's AUDIT_ARCH (linux/audit.h), and its numbers of these calls and of those that take a filter
-    (asm/unistd.h).
+    """A machine's AUDIT_ARCH (linux/audit.h), and its numbers (asm/unistd.h) of these calls, of those that take a
+    filter, and of others that a filter may refuse.
     """
 
     architecture: int
@@ -92,6 +92,9 @@ MACHINES: Final[Mapping[str, Machine]] = {
             "sendmmsg": 307,
             "renameat2": 316,
             "fchmodat2": 452,
+            "execve": 59,
+            "truncate": 76,
+            "mkdir": 83,
             "prctl": 157,
             "seccomp": 317,
         },
@@ -111,7 +114,10 @@ MACHINES: Final[Mapping[str, Machine]] = {
             "sendmmsg": 269,
             "renameat2": 276,
             "fchmodat2": 452,
+            "mkdirat": 34,
+            "truncate": 45,
             "prctl": 167,
+            "execve": 221,
             "seccomp": 277,
         },
     ),

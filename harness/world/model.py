@@ -26,7 +26,9 @@ Operation = Literal[
     "mkdir",
     "truncate",
 ]
-FilteredCall = Literal["socket", "connect", "bind", "unlink", "rename", "chmod"]
+FilteredCall = Literal[
+    "socket", "connect", "bind", "unlink", "rename", "chmod", "chown", "mkdir", "truncate", "execute"
+]
 LandlockRight = Literal["abstract", "bind", "resolve"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
 SocketState = Literal["listening", "full", "bound", "stale"]

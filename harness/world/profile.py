@@ -1,20 +1,22 @@
-"""Rules of an AppArmor profile, as a world says them: three kinds of the language of apparmor.d(5).
+"""Rules of an AppArmor profile, as a world says them: four kinds of the language of apparmor.d(5).
 
-`network unix`: Unix sockets may be made. `PATH w`: what has that path may be written, made, renamed, removed and
-changed, and connected to where the kernel asks about that. `deny PATH w`: that may not, whatever another rule says.
-A path may end in `/*`, any one name below, or `/**`, whatever is below. Reading is always allowed.
+`network unix`: Unix sockets may be made. `PATH w`: what has that path may be written, made, renamed, removed, cut off
+and changed, and connected to where the kernel asks about that. `deny PATH w`: that may not, whatever another rule says.
+`deny PATH r` and `deny PATH x`: that may not be read or listed, or not be executed, which all else may. A path may end
+in `/*`, any one name below, or `/**`, whatever is below.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NETWORK: Final = "network unix"
-RULE: Final = re.compile(rf"{NETWORK}|(?P<deny>deny )?(?P<path>/(?:[A-Za-z0-9._-]+/)*(?:\*\*?|[A-Za-z0-9._-]*)) w")
+_PATH: Final = r"/(?:[A-Za-z0-9._-]+/)*(?:\*\*?|[A-Za-z0-9._-]*)"
+RULE: Final = re.compile(rf"{NETWORK}|{_PATH} w|deny {_PATH} [rwx]")
 """What a rule looks like."""
 
 
@@ -23,12 +25,17 @@ def makes_sockets(rules: Iterable[str]) -> bool:
     return NETWORK in rules
 
 
-def may_write(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
-    """Whether a profile lets a process write to a path; that of a directory ends in a slash (apparmor.d(5))."""
+def allows(rules: Iterable[str], path: str, access: Literal["r", "w", "x"], *, directory: bool = False) -> bool:
+    """Whether a profile lets a process read, write or execute a path; a directory's ends in a slash (apparmor.d(5))."""
     named = f"{path.rstrip('/')}/" if directory else path
-    found = [match for match in map(RULE.fullmatch, rules) if match is not None and match["path"] is not None]
-    matching = [match for match in found if _matches(match["path"], named)]
-    return any(match["deny"] is None for match in matching) and all(match["deny"] is None for match in matching)
+    given = access != "w"
+    for rule in rules:
+        pattern, _, letter = rule.removeprefix("deny ").rpartition(" ")
+        if letter == access and _matches(pattern, named):
+            if rule.startswith("deny "):
+                return False
+            given = True
+    return given
 
 
 def _matches(pattern: str, path: str) -> bool:

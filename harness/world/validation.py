@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from harness.world.model import AclEntry, Attempt, Node
 
-PROFILED: Final = frozenset({"connect", "bind", "unlink", "rename", "chmod", "stat", "readlink"})
-"""What a user with an AppArmor profile may try in a world."""
 KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
 
@@ -188,11 +186,6 @@ def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[
             "path",
             f"{attempt.operation} can't reach an abstract name (@...); a file of that name is ./{attempt.path}",
         )
-    profiled = any(
-        user.name == attempt.user and user.confined and user.confined.apparmor is not None for user in world.users
-    )
-    if profiled and attempt.operation not in PROFILED:
-        yield "operation", f"of an AppArmor profile is known what it says of {', '.join(sorted(PROFILED))} alone"
     yield from _keys(attempt)
     if attempt.to is not None:
         yield from (("to", sentence) for sentence in no_path(attempt.to))

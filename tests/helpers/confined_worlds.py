@@ -32,6 +32,9 @@ NODES = (
     Node("/open/gone", "file", owner="web"),
     Node("/shut/live", "socket", owner="web", mode=0o777),
     Node("/shut/file", "file", owner="web"),
+    Node("/open/secret", "file", mode=0o600),
+    Node("/open/program", "file", mode=0o755),
+    Node("/frozen/file", "file", owner="web"),
     Node("@name", "socket"),
     Node("@bound", "socket", state="bound"),
 )
@@ -44,7 +47,8 @@ def confined(confinement: Confinement, *attempts: Attempt) -> World:
 
 
 def asks(operation: Operation, path: str, expect: str, to: str | None = None, at: str | None = None) -> Attempt:
-    return Attempt("web", operation, path, to, 0o600 if operation == "chmod" else None, expect=expect, at=at)
+    mode, group = (0o600 if operation == "chmod" else None), (33 if operation == "chown" else None)
+    return Attempt("web", operation, path, to, mode, expect=expect, at=at, group=group)
 
 
 SECCOMP: dict[str, tuple[dict[FilteredCall, str], Attempt, str | None]] = {
@@ -74,6 +78,16 @@ SECCOMP: dict[str, tuple[dict[FilteredCall, str], Attempt, str | None]] = {
     "no-rename-across-mounts": ({"rename": "EACCES"}, asks("rename", "/open/mine", "EACCES", "/frozen/a"), "seccomp"),
     "no-chmod": ({"chmod": "EPERM"}, asks("chmod", "/open/mine", "EPERM"), "seccomp"),
     "no-chmod-of-another's": ({"chmod": "ENOSYS"}, asks("chmod", "/open/theirs", "ENOSYS"), "seccomp"),
+    "no-chown": ({"chown": "EPERM"}, asks("chown", "/open/mine", "EPERM", at="/open/mine"), "seccomp"),
+    "no-chown-of-what-is-not-there": ({"chown": "EACCES"}, asks("chown", "/open/none", "EACCES"), "seccomp"),
+    "no-mkdir": ({"mkdir": "EPERM"}, asks("mkdir", "/open/new", "EPERM", at="/open/new"), "seccomp"),
+    "no-mkdir-where-something-is": ({"mkdir": "ENOSYS"}, asks("mkdir", "/open/other", "ENOSYS"), "seccomp"),
+    "no-mkdir-behind-a-closed-one": ({"mkdir": "ENOSYS"}, asks("mkdir", "/closed/new", "ENOSYS"), "seccomp"),
+    "no-truncate": ({"truncate": "EPERM"}, asks("truncate", "/open/file", "EPERM", at="/open/file"), "seccomp"),
+    "no-truncate-of-a-directory": ({"truncate": "ENOSYS"}, asks("truncate", "/open/other", "ENOSYS"), "seccomp"),
+    "no-execve": ({"execute": "EPERM"}, asks("execute", "/open/program", "EPERM", at="/open/program"), "seccomp"),
+    "no-execve-of-what-is-no-program": ({"execute": "ENOSYS"}, asks("execute", "/open/secret", "ENOSYS"), "seccomp"),
+    "no-truncate-but-a-write": ({"truncate": "EPERM"}, asks("write", "/open/file", "ok"), None),
     "no-unlink-but-a-connect": ({"unlink": "EPERM"}, asks("connect", "/open/live", "ok"), None),
 }
 BIND, ABSTRACT = frozenset[LandlockRight]({"bind"}), frozenset[LandlockRight]({"abstract"})
@@ -165,6 +179,63 @@ PROFILES: dict[str, tuple[tuple[str, ...], Attempt, Layer | None]] = {
     "a-mode-that-is-listed": (OPEN, asks("chmod", "/open/mine", "ok"), None),
     "a-mode-of-another's": (NONE, asks("chmod", "/open/theirs", "EACCES", at="/open/theirs"), "AppArmor"),
     "a-mode-of-another's-that-is-listed": (OPEN, asks("chmod", "/open/theirs", "EPERM"), "path"),
+    "a-new-file": (NONE, asks("create", "/open/new", "EACCES", at="/open/new"), "AppArmor"),
+    "a-new-file-that-is-listed": (OPEN, asks("create", "/open/new", "ok"), None),
+    "a-new-file-in-a-closed-directory": (NONE, asks("create", "/shut/new", "EACCES", at="/shut/new"), "AppArmor"),
+    "a-new-file-on-a-read-only-mount": (NONE, asks("create", "/frozen/new", "EROFS"), "path"),
+    "a-file-that-is-there": (NONE, asks("create", "/open/file", "EACCES", at="/open/file"), "AppArmor"),
+    "a-file-that-is-there-and-listed": (OPEN, asks("create", "/open/file", "ok"), None),
+    "a-file-that-is-there-on-a-read-only-mount": (NONE, asks("create", "/frozen/file", "EROFS"), "path"),
+    "a-socket-that-is-there": (NONE, asks("create", "/open/mine", "EACCES", at="/open/mine"), "AppArmor"),
+    "a-socket-that-is-there-and-listed": (OPEN, asks("create", "/open/mine", "ENXIO"), "path"),
+    "a-new-directory": (NONE, asks("mkdir", "/open/new", "EACCES", at="/open/new"), "AppArmor"),
+    "a-new-directory-that-is-listed": (OPEN, asks("mkdir", "/open/new", "ok"), None),
+    "a-new-directory-ends-in-a-slash": (("/open/* w",), asks("mkdir", "/open/new", "EACCES"), "AppArmor"),
+    "a-new-directory-listed-with-its-slash": (("/open/new/ w",), asks("mkdir", "/open/new", "ok"), None),
+    "a-new-directory-in-a-closed-one": (NONE, asks("mkdir", "/shut/new", "EACCES", at="/shut/new"), "AppArmor"),
+    "a-new-directory-where-one-is": (NONE, asks("mkdir", "/open/other", "EEXIST"), "path"),
+    "a-new-directory-on-a-read-only-mount": (NONE, asks("mkdir", "/frozen/new", "EROFS"), "path"),
+    "a-file-to-write": (NONE, asks("write", "/open/file", "EACCES", at="/open/file"), "AppArmor"),
+    "a-file-to-write-that-is-listed": (OPEN, asks("write", "/open/file", "ok"), None),
+    "a-file-to-write-that-is-denied": ((*OPEN, "deny /open/file w"), asks("write", "/open/file", "EACCES"), "AppArmor"),
+    "a-file-to-write-without-permission": (NONE, asks("write", "/open/secret", "EACCES", at="/open/secret"), "path"),
+    "a-file-to-write-on-a-read-only-mount": (NONE, asks("write", "/frozen/file", "EROFS"), "path"),
+    "a-socket-to-write": (NONE, asks("write", "/open/mine", "EACCES"), "AppArmor"),
+    "a-socket-to-write-that-is-listed": (OPEN, asks("write", "/open/mine", "ENXIO"), "path"),
+    "a-file-to-cut-off": (NONE, asks("truncate", "/open/file", "EACCES", at="/open/file"), "AppArmor"),
+    "a-file-to-cut-off-that-is-listed": (OPEN, asks("truncate", "/open/file", "ok"), None),
+    "a-file-to-cut-off-on-a-read-only-mount": (NONE, asks("truncate", "/frozen/file", "EROFS"), "path"),
+    "a-socket-to-cut-off": (NONE, asks("truncate", "/open/mine", "EINVAL"), "path"),
+    "a-group-to-change": (NONE, asks("chown", "/open/mine", "EACCES", at="/open/mine"), "AppArmor"),
+    "a-group-to-change-that-is-listed": (OPEN, asks("chown", "/open/mine", "ok"), None),
+    "a-group-to-change-of-another's": (NONE, asks("chown", "/open/theirs", "EACCES"), "AppArmor"),
+    "a-group-to-change-of-another's-that-is-listed": (OPEN, asks("chown", "/open/theirs", "EPERM"), "path"),
+    "a-group-to-change-on-a-read-only-mount": (NONE, asks("chown", "/frozen/file", "EROFS"), "path"),
+    "a-file-to-read": (NONE, asks("read", "/open/file", "ok"), None),
+    "a-file-to-read-that-is-denied": (("deny /open/file r",), asks("read", "/open/file", "EACCES"), "AppArmor"),
+    "a-file-to-read-that-is-denied-to-be-written": (("deny /open/file w",), asks("read", "/open/file", "ok"), None),
+    "a-file-to-write-that-is-denied-to-be-read": (
+        ("/open/file w", "deny /open/file r"),
+        asks("write", "/open/file", "ok"),
+        None,
+    ),
+    "a-file-to-read-without-permission": (
+        ("deny /open/** r",),
+        asks("read", "/open/secret", "EACCES", at="/open/secret"),
+        "path",
+    ),
+    "a-socket-to-read": (("deny /open/mine r",), asks("read", "/open/mine", "EACCES"), "AppArmor"),
+    "a-socket-to-read-that-is-not-denied": (NONE, asks("read", "/open/mine", "ENXIO"), "path"),
+    "a-directory-to-read": (("deny /open/other/ r",), asks("read", "/open/other", "EACCES"), "AppArmor"),
+    "a-directory-to-read-that-is-not-denied": (("deny /open/* r",), asks("read", "/open/other", "EISDIR"), "path"),
+    "a-directory-to-list": (("deny /open/other/ r",), asks("list", "/open/other", "EACCES"), "AppArmor"),
+    "a-directory-to-list-that-is-not-denied": (("deny /open/other r",), asks("list", "/open/other", "ok"), None),
+    "a-file-to-list": (("deny /open/** r",), asks("list", "/open/file", "ENOTDIR"), "path"),
+    "a-program": (NONE, asks("execute", "/open/program", "ok"), None),
+    "a-program-that-is-denied": (("deny /open/program x",), asks("execute", "/open/program", "EACCES"), "AppArmor"),
+    "a-program-that-is-denied-to-be-read": (("deny /open/program r",), asks("execute", "/open/program", "ok"), None),
+    "what-nobody-may-execute": (("deny /open/** x",), asks("execute", "/open/secret", "EACCES"), "path"),
+    "a-file-to-look-at-that-is-denied": (("deny /open/file r",), asks("stat", "/open/file", "ok"), None),
 }
 """On every kernel that asks AppArmor."""
 PEERS: dict[str, tuple[tuple[str, ...], Attempt, Layer | None]] = {

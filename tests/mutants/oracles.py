@@ -22,12 +22,15 @@ from harness.world import profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Literal
 
     from harness.oracle import Decision, Rules
     from harness.oracle.filesystem import Inode
     from harness.oracle.rules import Procedure, StepName
     from harness.oracle.steps import Trial
     from harness.world import Attempt, Principal, SocketState, World
+
+    Access = Literal["r", "w", "x"]
 
 
 @dataclass(frozen=True)
@@ -266,17 +269,26 @@ def _sockets_alone(trial: Trial) -> None:
         raise Refused("EACCES", trial.target.directory.path, "wrong")
 
 
-def _denying_nothing(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
-    return profile.may_write([rule for rule in rules if not rule.startswith("deny")], path, directory=directory)
+def _denying_nothing(rules: Iterable[str], path: str, access: Access, *, directory: bool = False) -> bool:
+    return profile.allows([rule for rule in rules if not rule.startswith("deny")], path, access, directory=directory)
 
 
-def _many_for_one(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
-    return profile.may_write([rule.replace("/* ", "/** ") for rule in rules], path, directory=directory)
+def _many_for_one(rules: Iterable[str], path: str, access: Access, *, directory: bool = False) -> bool:
+    return profile.allows([rule.replace("/* ", "/** ") for rule in rules], path, access, directory=directory)
 
 
-def _without_a_slash(rules: Iterable[str], path: str, *, directory: bool = False) -> bool:
+def _without_a_slash(rules: Iterable[str], path: str, access: Access, *, directory: bool = False) -> bool:
     del directory
-    return profile.may_write(rules, path)
+    return profile.allows(rules, path, access)
+
+
+def _all_that_is_denied(rules: Iterable[str], path: str, access: Access, *, directory: bool = False) -> bool:
+    whole = [f"{rule[:-1]}{access}" if rule.startswith("deny ") else rule for rule in rules]
+    return profile.allows(whole, path, access, directory=directory)
+
+
+def _a_new_file(trial: Trial) -> None:
+    profiles._expect(trial, "w", trial.last.path, "make")
 
 
 def _first_path_alone(trial: Trial) -> None:
@@ -291,6 +303,11 @@ WRONG_OF_CONFINEMENT = (
     WrongOracle("a filter of calls stops no unlink", without_step("unlink", "allowed_call")),
     WrongOracle("a filter of calls stops no rename", without_step("rename", "allowed_call")),
     WrongOracle("a filter of calls stops no chmod", without_step("chmod", "allowed_call")),
+    WrongOracle("a filter of calls stops no chown", without_step("chown", "allowed_call")),
+    WrongOracle("a filter of calls stops no mkdir", without_step("mkdir", "allowed_call")),
+    WrongOracle("a filter of calls stops no truncate", without_step("truncate", "allowed_call")),
+    WrongOracle("a filter of calls stops no execve", without_step("execute", "allowed_call")),
+    WrongOracle("a filter of calls is asked after mkdir's path", with_step_before("mkdir", "allowed_call", "absent")),
     WrongOracle("a filter of calls is asked after the path", with_step_before("connect", "allowed_call", "is_socket")),
     WrongOracle(
         "a filter of calls is asked after unlink's path", with_step_before("unlink", "allowed_call", "present")
@@ -353,9 +370,78 @@ WRONG_OF_PROFILES = (
     WrongOracle(
         "a profile is asked for a mode after the owner", with_step_before("chmod", "ownership", "profile_changes")
     ),
-    WrongOracle("what is denied may be written", patches=((profiles, "may_write", _denying_nothing),)),
-    WrongOracle("one star stands for many names", patches=((profiles, "may_write", _many_for_one),)),
-    WrongOracle("a directory's path has no slash", patches=((profiles, "may_write", _without_a_slash),)),
+    WrongOracle("what is denied may be written", patches=((profiles, "allows", _denying_nothing),)),
+    WrongOracle("one star stands for many names", patches=((profiles, "allows", _many_for_one),)),
+    WrongOracle("a directory's path has no slash", patches=((profiles, "allows", _without_a_slash),)),
+    WrongOracle("what is denied is denied altogether", patches=((profiles, "allows", _all_that_is_denied),)),
+    WrongOracle("a new directory's path has no slash", patches=((steps.STEPS, "profile_makes", _a_new_file),)),
+    WrongOracle("a profile lets files be made", without_step("create", "profile_makes")),
+    WrongOracle(
+        "a profile is asked for a file before the mount",
+        with_step_before("create", "profile_makes", "writable_mount"),
+    ),
+    WrongOracle(
+        "a profile is asked for a file after the directory", with_step_before("create", "may_create", "profile_makes")
+    ),
+    WrongOracle("a profile lets files be opened by O_CREAT", without_step("create existing", "profile_writes")),
+    WrongOracle(
+        "a profile is asked for what is there before the mount",
+        with_step_before("create existing", "profile_writes", "writable_mount_of_file"),
+    ),
+    WrongOracle(
+        "a profile is asked for what is there after O_CREAT opened it",
+        with_step_before("create existing", "opens", "profile_writes"),
+    ),
+    WrongOracle("a profile lets directories be made", without_step("mkdir", "profile_makes")),
+    WrongOracle(
+        "a profile is asked for a directory before its name is free",
+        with_step_before("mkdir", "profile_makes", "absent"),
+    ),
+    WrongOracle(
+        "a profile is asked for a directory before the mount",
+        with_step_before("mkdir", "profile_makes", "writable_mount"),
+    ),
+    WrongOracle(
+        "a profile is asked for a directory after the one above it",
+        with_step_before("mkdir", "may_create", "profile_makes"),
+    ),
+    WrongOracle("a profile lets files be written", without_step("write", "profile_writes")),
+    WrongOracle(
+        "a profile is asked for writing before the mount",
+        with_step_before("write", "profile_writes", "writable_mount_of_file"),
+    ),
+    WrongOracle(
+        "a profile is asked for writing after what can be opened", with_step_before("write", "opens", "profile_writes")
+    ),
+    WrongOracle("a profile lets files be cut off", without_step("truncate", "profile_writes")),
+    WrongOracle(
+        "a profile is asked for truncation before the mount",
+        with_step_before("truncate", "profile_writes", "writable_mount_of_it"),
+    ),
+    WrongOracle(
+        "a profile is asked for truncation before what it is", with_step_before("truncate", "profile_writes", "is_file")
+    ),
+    WrongOracle("a profile lets owners be changed", without_step("chown", "profile_changes")),
+    WrongOracle(
+        "a profile is asked for an owner before the mount",
+        with_step_before("chown", "profile_changes", "writable_mount_of_it"),
+    ),
+    WrongOracle(
+        "a profile is asked for an owner after the owner", with_step_before("chown", "may_give_away", "profile_changes")
+    ),
+    WrongOracle("a profile lets files be read", without_step("read", "profile_reads")),
+    WrongOracle(
+        "a profile is asked for reading after what can be opened", with_step_before("read", "opens", "profile_reads")
+    ),
+    WrongOracle(
+        "a profile is asked for reading after what can be read",
+        with_step_before("read", "no_directory", "profile_reads"),
+    ),
+    WrongOracle("a profile lets directories be listed", without_step("list", "profile_reads")),
+    WrongOracle(
+        "a profile is asked for a list before what it is", with_step_before("list", "profile_reads", "is_directory")
+    ),
+    WrongOracle("a profile lets programs be run", without_step("execute", "profile_executes")),
     WrongOracle("a rename asks for its first path alone", patches=((steps.STEPS, "profile_moves", _first_path_alone),)),
 )
 """Those about users who are held by an AppArmor profile."""

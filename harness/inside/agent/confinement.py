@@ -40,6 +40,10 @@ MACHINES: dict[str, tuple[int, dict[str, tuple[int, ...]]]] = {
             "unlink": (87, 263),
             "rename": (82, 264, 316),
             "chmod": (90, 268, 452),
+            "chown": (92, 94, 260),
+            "mkdir": (83, 258),
+            "truncate": (76,),
+            "execute": (59, 322),
         },
     ),
     "aarch64": (
@@ -51,6 +55,10 @@ MACHINES: dict[str, tuple[int, dict[str, tuple[int, ...]]]] = {
             "unlink": (35,),
             "rename": (38, 276),
             "chmod": (53, 452),
+            "chown": (54,),
+            "mkdir": (34,),
+            "truncate": (45,),
+            "execute": (221, 281),
         },
     ),
 }
@@ -98,6 +106,10 @@ def refuses(operation: str, outcome: str) -> bool:
         "unlink": (lambda: int(LIBC.unlink(None)),),
         "rename": (lambda: int(LIBC.rename(None, None)),),
         "chmod": (lambda: int(LIBC.chmod(None, 0)),),
+        "chown": (lambda: int(LIBC.chown(None, -1, -1)),),
+        "mkdir": (lambda: int(LIBC.mkdir(None, 0)),),
+        "truncate": (lambda: int(LIBC.truncate(None, 0)),),
+        "execute": (lambda: int(LIBC.execve(None, None, None)),),
     }
     if outcome == "EACCES" and operation in ("connect", "bind") and has_profile() and not _makes_sockets():
         return True

@@ -168,6 +168,8 @@ def _component(
     operation: str, path: str, to: str | None, outcome: str, cwd: str, protected_symlinks: bool
 ) -> str | None:
     if operation == "create":
+        if outcome == "EACCES" and confinement.has_profile():
+            return None
         return _refusing_file(TriedPath(path, cwd, True), path, outcome)
     entry = TriedName(path, cwd) if operation in ("bind", "mkdir", "unlink", "rename") else None
     walk = TriedPath(path, cwd, operation != "readlink") if entry is None else entry.directory

@@ -20,6 +20,10 @@ CALLS: Mapping[Operation, tuple[FilteredCall, ...]] = {
     "unlink": ("unlink",),
     "rename": ("rename",),
     "chmod": ("chmod",),
+    "chown": ("chown",),
+    "mkdir": ("mkdir",),
+    "truncate": ("truncate",),
+    "execute": ("execute",),
 }
 """The calls that an operation makes, in their order."""
 

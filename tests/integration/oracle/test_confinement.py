@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -12,7 +12,7 @@ from harness.engines.protocol import PlaceError
 from harness.oracle import predict, rules_of
 from harness.trials.random_sweep import draw
 from harness.trials.verdict import judge
-from harness.world import Confinement, LandlockRight, dumps
+from harness.world import Confinement, FilteredCall, LandlockRight, dumps
 from harness.world.validation import REFUSALS
 from tests.helpers.confined_worlds import ABSTRACT, LANDLOCK, SECCOMP, agree, asks, confined
 from tests.mutants.oracles import WRONG_OF_CONFINEMENT, WrongOracle
@@ -20,10 +20,9 @@ from tests.mutants.oracles import WRONG_OF_CONFINEMENT, WrongOracle
 if TYPE_CHECKING:
     from harness.engines.protocol import Place
     from harness.pytest_plugin.fixtures import Tally
-    from harness.world import FilteredCall
 
 WORLDS = 100
-CALLS: list[FilteredCall] = ["socket", "connect", "bind", "unlink", "rename", "chmod"]
+CALLS: list[FilteredCall] = [*get_args(FilteredCall)]
 RIGHTS: list[LandlockRight] = ["abstract", "bind"]
 
 

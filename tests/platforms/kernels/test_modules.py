@@ -15,6 +15,7 @@ from harness.world import Attempt, Confinement, Principal
 from tests.helpers.confined_worlds import (
     LANDLOCK,
     NONE,
+    OPEN,
     PEERS,
     PROFILES,
     RESOLVING,
@@ -138,16 +139,22 @@ def test_a_world_finds_each_wrong_oracle(held_place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "operation", "said"),
+    ("held", "operation", "path", "said"),
     [
-        (Confinement(apparmor=NONE), "bind", "EACCES at /open/new"),
-        (Confinement(apparmor=("/open/** w", "network unix")), "bind", "ok"),
-        (Confinement(apparmor=()), "connect", "EACCES at /open/live"),
-        (None, "bind", "ok"),
+        (Confinement(apparmor=NONE), "bind", "/open/new", "EACCES at /open/new"),
+        (Confinement(apparmor=OPEN), "bind", "/open/new", "ok"),
+        (Confinement(apparmor=()), "connect", "/open/live", "EACCES at /open/live"),
+        (None, "bind", "/open/new", "ok"),
+        (Confinement(apparmor=("/open/* w",)), "mkdir", "/open/new", "EACCES at /open/new"),
+        (Confinement(apparmor=OPEN), "create", "/open/new", "ok"),
+        (Confinement(apparmor=NONE), "truncate", "/open/file", "EACCES at /open/file"),
+        (Confinement(apparmor=("deny /open/other/ r",)), "list", "/open/other", "EACCES at /open/other"),
+        (Confinement(apparmor=("deny /open/program x",)), "execute", "/open/program", "EACCES at /open/program"),
     ],
 )
-def test_explain_has_the_kernels_answer(held_place: Place, held: Confinement | None, operation: str, said: str) -> None:
-    path = "/open/new" if operation == "bind" else "/open/live"
+def test_explain_has_the_kernels_answer(
+    held_place: Place, held: Confinement | None, operation: str, path: str, said: str
+) -> None:
     world = confined(held or Confinement(), Attempt("web", "connect", "/open/live"))
     held_place.build(world)
     process = held_place.start(["sleep", "600"], Principal(33, 33, confined=held))
