@@ -14,6 +14,7 @@ from harness.live.confinement import enforced_label
 from harness.live.layer_state import Answer, LayerState, inactive
 from harness.live.limits import in_child
 from harness.live.obstacle import Obstacle
+from harness.live.privileges import refusal_without
 from harness.live.query import UnansweredError, exchange
 from harness.oracle import Change, quoted
 
@@ -83,6 +84,8 @@ def answer(actor: Actor, scene: Scene, active: Collection[str] | None) -> Answer
         return Answer(LayerState("AppArmor", "passed", "no profile is asked about what a symlink says"))
     try:
         refusals = tuple(_refusals(actor, scene, name))
+        if not refusals and refusal_without(scene) is not None:
+            raise UnansweredError("whether it may use its capabilities, without which it is refused, is not told")
     except UnansweredError as error:
         return Answer(LayerState("AppArmor", "not looked at", f"the profile {name} holds it: {error}", _LOOK))
     return Answer(LayerState("AppArmor", "passed", f"the profile {name} allows it, says the kernel"), refusals)

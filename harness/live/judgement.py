@@ -14,14 +14,13 @@ from harness.oracle import decide, linux
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from harness.live.actor import Actor
     from harness.live.layer_state import LayerState
     from harness.live.obstacle import Obstacle
     from harness.live.scene import Scene
     from harness.oracle import Decision, Layer, Rules
-    from harness.world import User
 
 DEPTH: Final = 3
 """How many refusals behind the first are told of."""
@@ -116,7 +115,7 @@ def find(actor: Actor, scene: Scene) -> Judgement:
         who = f"process {actor.process.pid} ({actor.process.name})" if actor.process else "this process"
         groups = ", ".join(lacking(actor, fresh))
         notes.append(f"{who} does not have all the groups that the user database gives {actor.name}: {groups}")
-        renewed = _with_subject(scene, lambda user: replace(user, groups=fresh))
+        renewed = scene.with_subject(lambda user: replace(user, groups=fresh))
         if decision.outcome != "ok" and _first(actor, renewed, rules)[0].outcome == "ok":
             remedies = renewals(actor, fresh)
     if conclusive and decision.outcome != "ok":
@@ -218,7 +217,7 @@ def _chain(
         if obstacle is not None:
             scene = replace(scene, obstacles=tuple(one for one in scene.obstacles if one != obstacle))
         elif refusal.layer == "seccomp":
-            scene = _with_subject(scene, lambda user: replace(user, confined=None))
+            scene = scene.with_subject(lambda user: replace(user, confined=None))
         elif refusal.needs and refusal.at != "/":
             scene = _opened(scene, frozenset({refusal.at}))
         else:
@@ -253,7 +252,7 @@ def _decide(actor: Actor, scene: Scene, rules: Rules) -> Decision:
         return decision
     # Capabilities count only where owner and group are mapped (privileged_wrt_inode_uidgid): without them, open what
     # they would have opened, until something unmapped refuses.
-    bare = _with_subject(scene, lambda user: replace(user, capabilities=frozenset[str]())).world
+    bare = scene.with_subject(lambda user: replace(user, capabilities=frozenset[str]())).world
     for _ in range(len(scene.world.nodes) + 1):
         strict = decide(bare, scene.attempt, rules)
         if strict.outcome == "ok" or not strict.needs:
@@ -280,9 +279,3 @@ def _root_decision(scene: Scene, rules: Rules) -> Decision | None:
     if decision.outcome == "ok":
         return None
     return replace(decision, at="/", why=decision.why.replace("/root-directory", "/"), changes=())
-
-
-def _with_subject(scene: Scene, change: Callable[[User], User]) -> Scene:
-    """The scene with a change to who asks."""
-    users = tuple(change(user) if user.name == scene.attempt.user else user for user in scene.world.users)
-    return replace(scene, world=replace(scene.world, users=users))

@@ -17,11 +17,11 @@ from harness.oracle import Change
 from harness.world import OPERATIONS, Attempt, Node, World, complete
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.live.actor import Actor
     from harness.live.mounts import MountPoint
-    from harness.world import Operation, SocketType
+    from harness.world import Operation, SocketType, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class Scene:
     mounts: Mapping[str, MountPoint] = field(default_factory=dict[str, "MountPoint"])
     listener: FoundSocket | None = None
     ends: tuple[str | None, ...] = ()
+
+    def with_subject(self, change: Callable[[User], User]) -> Scene:
+        """The scene with a change to who asks."""
+        users = tuple(change(user) if user.name == self.attempt.user else user for user in self.world.users)
+        return replace(self, world=replace(self.world, users=users))
 
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:

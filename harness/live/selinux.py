@@ -19,6 +19,7 @@ from harness.live.layer_state import Answer, LayerState, inactive
 from harness.live.limits import in_child
 from harness.live.listener import holders
 from harness.live.obstacle import Obstacle
+from harness.live.privileges import COUNTING, refusal_without
 from harness.live.query import UnansweredError, exchange
 from harness.oracle import Change
 
@@ -73,6 +74,8 @@ _TAKEN: Final = ("search", "write", "remove_name")
 """What making and taking a name ask of the directory (`may_create`, `may_link`, `may_rename`)."""
 _SOCKETS: Final = {"stream": "unix_stream_socket", "seqpacket": "unix_stream_socket", "dgram": "unix_dgram_socket"}
 _SECONDS: Final = 2.0
+INITIAL_NAMESPACE: Final = "user:[4026531837]"
+"""The machine's own user namespace (PROC_USER_INIT_INO, include/linux/proc_ns.h)."""
 LOOK: Final = "look for a denial: ausearch -m AVC -ts recent | audit2why"
 """It names the boolean or the rule, if there is one."""
 
@@ -135,6 +138,9 @@ def _refusals(actor: Actor, scene: Scene, context: str) -> Iterator[Obstacle]:
     """What is refused; where something is, what can't be asked behind it is no matter. Raises UnansweredError."""
     refused = False
     try:
+        for obstacle in _withheld(actor, scene, context):
+            refused = True
+            yield obstacle
         for at, what, target, kind, permissions, last, first in _questions(actor, scene, context):
             missing = missing_permissions(context, target, kind, permissions)
             if missing:
@@ -146,6 +152,23 @@ def _refusals(actor: Actor, scene: Scene, context: str) -> Iterator[Obstacle]:
     except UnansweredError:
         if not refused:
             raise
+
+
+def _withheld(actor: Actor, scene: Scene, context: str) -> Iterator[Obstacle]:
+    """What is permitted by capabilities alone that the policy withholds. Raises UnansweredError."""
+    if refusal_without(scene) is None:
+        return
+    kind = "capability" if actor.namespace in {None, INITIAL_NAMESPACE} else "cap_userns"
+    withheld = [
+        name
+        for name in sorted(COUNTING)
+        if missing_permissions(context, context, kind, (name.removeprefix("CAP_").lower(),))
+    ]
+    refusal = refusal_without(scene, withheld)
+    if refusal is not None:
+        why = f"SELinux does not let {context} use {', '.join(withheld)}, without which it is refused {refusal.at}"
+        change = Change("elsewhere", None, LOOK, 0)
+        yield Obstacle(refusal.at, refusal.outcome, why, (change,), layer="SELinux")
 
 
 def _questions(actor: Actor, scene: Scene, context: str) -> Iterator[Question]:

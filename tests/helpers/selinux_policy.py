@@ -34,6 +34,7 @@ POLICY: Final = {
     "file": ("execute", *NAMES),
     "lnk_file": NAMES,
     "fifo_file": NAMES,
+    "capability": ("dac_override", "dac_read_search", "fowner", "chown"),
 }
 CONTEXTS: Final = {
     "/": "root",
@@ -130,13 +131,14 @@ def asked(
     path: str = "/run/s",
     to: str | None = None,
     hidden: str | None = None,
+    world: World | None = None,
 ) -> Answer:
     """What SELinux says of what web wants, among the paths of `CONTEXTS`."""
     del policy
     ends = tuple(end for end in (path, to) if end is not None)
     passed = [each for each in CONTEXTS if any(end == each or end.startswith(f"{each}/") for end in ends)]
     scene = Scene(
-        complete(World("w", users=(User("web", 33, 33),))),
+        complete(world or World("w", users=(User("web", 33, 33),))),
         Attempt("web", operation, path, to),
         hidden,
         _component("/"),

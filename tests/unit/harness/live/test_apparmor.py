@@ -11,7 +11,7 @@ import pytest
 from harness.live import apparmor
 from harness.live.components import Component
 from harness.live.scene import Scene
-from harness.world import Attempt, User, World, complete
+from harness.world import Attempt, Node, User, World, complete
 from tests.helpers.selinux_policy import confined_actor
 
 if TYPE_CHECKING:
@@ -80,16 +80,22 @@ class Profile:
         assert (label, query[0]) == ("app", apparmor.FILES)
         return self.allowed.get(os.fsdecode(query[1:]), 0)
 
-    def answers(self, operation: Operation, path: str, to: str | None = None, hidden: str | None = None) -> Answer:
+    def answers(
+        self,
+        operation: Operation,
+        path: str,
+        to: str | None = None,
+        hidden: str | None = None,
+        world: World | None = None,
+    ) -> Answer:
         """What AppArmor says of what web wants."""
         components = {
             each: Component(each, kind, os.stat_result((mode | 0o755, 2, 1, 1, 33, 33, 0, 0, 0, 0)), (), None)
             for each, (kind, mode) in KINDS.items()
         }
         ends = tuple(end for end in (path, to) if end is not None)
-        world = complete(World("w", users=(User("web", 33, 33),)))
         scene = Scene(
-            world,
+            complete(world or World("w", users=(User("web", 33, 33),))),
             Attempt("web", operation, path, to),
             hidden,
             components["/"],
@@ -146,3 +152,17 @@ def test_what_it_is_not_asked_about_has_not_passed(
     assert answer.obstacles == ()
     assert answer.state is not None
     assert (answer.state.state, bool(answer.state.why)) == ("not looked at", True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "state"), [(0o600, 0, "not looked at"), (0o666, 0, "passed"), (0o600, 33, "passed")]
+)
+def test_whether_capabilities_may_be_used_is_left_open_where_the_answer_turns_on_them(
+    profile: Profile, mode: int, uid: int, state: str
+) -> None:
+    profile.allowed = {"/run/f": READ}
+    users = (User("web", uid, uid),)
+    world = World("w", users=users, nodes=(Node("/run/f", "file", 1000, 1000, mode),))
+    answer = profile.answers("read", "/run/f", world=world)
+    assert answer.state is not None
+    assert answer.state.state == state

@@ -11,6 +11,7 @@ from harness.live.layer_state import LayerState
 from harness.live.query import UnansweredError
 from harness.live.selinux import missing_permissions
 from harness.live.sockets import FoundSocket
+from harness.world import Node, User, World
 from tests.helpers.selinux_policy import Policy, asked, confined_actor
 
 if TYPE_CHECKING:
@@ -151,6 +152,26 @@ def test_nothing_passes_without_each_permission_that_it_asks_for(
     policy.deny("web", context, kind, permission)
     (refusal,) = asked(policy, operation=operation, path=path, to=to).obstacles
     assert f"SELinux does not let web {permission} ({kind})" in refusal.why
+
+
+def test_capabilities_that_a_policy_withholds_do_not_help(policy: Policy) -> None:
+    def refused(mode: int, capability: str | None, *held: str) -> list[tuple[str, str | None, str]]:
+        policy.allow_all("web")
+        if capability is not None:
+            policy.deny("web", "web", "capability", capability)
+        users = (User("web", 33, 33, capabilities=frozenset(held)),)
+        nodes = (Node("/run", "directory", mode=mode), Node("/run/s", "socket", mode=mode | 0o666))
+        found = asked(policy, world=World("w", users=users, nodes=nodes)).obstacles
+        return [(one.at, one.outcome, one.why) for one in found]
+
+    assert refused(0o700, None, "CAP_DAC_OVERRIDE") == []
+    ((at, outcome, why),) = refused(0o700, "dac_override", "CAP_DAC_OVERRIDE")
+    assert (at, outcome) == ("/run", "EACCES")
+    assert "SELinux does not let web use CAP_DAC_OVERRIDE, without which" in why
+    assert refused(0o755, "dac_override", "CAP_DAC_OVERRIDE") == []
+    assert refused(0o700, "fowner", "CAP_DAC_OVERRIDE", "CAP_FOWNER") == []
+    assert refused(0o700, "dac_override", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH") == []
+    assert refused(0o700, "dac_override") == []
 
 
 def test_opening_is_asked_for_by_policies_that_say_so(policy: Policy) -> None:
