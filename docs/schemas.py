@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from harness.subjects import description
-from harness.world import model, profile, validation
+from harness.world import model, policy, profile, validation
 
 DOCS = Path(__file__).parent
 MODE = {"type": "string", "pattern": "^[0-7]{1,4}$"}
@@ -53,7 +53,8 @@ def _confinement() -> dict[str, Any]:
     calls = _object(dict.fromkeys(get_args(model.FilteredCall), refusals), [])
     rights = {"type": "array", "items": {"enum": list(get_args(model.LandlockRight))}}
     rules = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{profile.RULE.pattern})$"}}
-    return _object({"seccomp": calls, "landlock": rights, "apparmor": rules}, [])
+    allowed = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{policy.RULE.pattern})$"}}
+    return _object({"seccomp": calls, "landlock": rights, "apparmor": rules, "selinux": allowed}, [])
 
 
 def subject() -> dict[str, Any]:

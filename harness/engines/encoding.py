@@ -37,8 +37,14 @@ def encode_world(world: World) -> EncodedWorld:
         "users": list(users.values()),
         "groups": groups,
         "networks": list(world.networks),
+        "domains": [list(rules) for rules in _domains(world)],
         "nodes": [_node(world, node) for node in world.nodes],
     }
+
+
+def _domains(world: World) -> list[tuple[str, ...]]:
+    held = (user.confined.selinux for user in world.users if user.confined is not None)
+    return list(dict.fromkeys(rules for rules in held if rules is not None))
 
 
 def _user(world: World, name: str) -> EncodedUser:
@@ -63,6 +69,8 @@ def _node(world: World, node: Node) -> EncodedNode:
         "root": node.root,
         "default_acl": acl(world, node.mode, node.default_acl),
         "flags": list(node.flags),
+        "label": node.label,
+        "domain": node.domain,
     }
 
 
@@ -104,6 +112,7 @@ def encode_principal(principal: Principal) -> EncodedPrincipal:
             "seccomp": {**dict(confined.seccomp)},
             "landlock": sorted(confined.landlock),
             "apparmor": None if confined.apparmor is None else list(confined.apparmor),
+            "selinux": None if confined.selinux is None else list(confined.selinux),
         },
     }
 

@@ -56,10 +56,11 @@ class _Confinement(TypedDict):
 
 class EncodedConfinement(_Confinement, total=False):
     """Calls that a filter refuses, each with the name of an errno; what a Landlock domain takes away; and the rules of
-    an AppArmor profile, None without one.
+    an AppArmor profile and of an SELinux domain, None without one.
     """
 
     apparmor: list[str] | None
+    selinux: list[str] | None
 
 
 class EncodedPrincipal(_Ids, total=False):
@@ -126,12 +127,15 @@ class EncodedNode(TypedDict):
     root: str | None
     default_acl: list[AclRow]
     flags: list[str]
+    label: str | None
+    domain: str | None
 
 
 class EncodedWorld(TypedDict):
     """A world, with the directories (and their modes) and the symlinks that every place has before it.
 
-    `networks` are the names of its network namespaces beside the place's own.
+    `networks` are the names of its network namespaces beside the place's own, `domains` the rules of each SELinux
+    domain of its users.
     """
 
     directories: dict[str, int]
@@ -139,6 +143,7 @@ class EncodedWorld(TypedDict):
     users: list[EncodedUser]
     groups: dict[str, int]
     networks: list[str]
+    domains: list[list[str]]
     nodes: list[EncodedNode]
 
 

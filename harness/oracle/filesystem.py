@@ -37,7 +37,7 @@ class DefaultAcl:
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """A thing itself, whatever names lead to it. `deleted`: none does any more."""
+    """A thing itself, whatever names lead to it. `deleted`: none does any more. `label`, `domain`: as of a node."""
 
     kind: Literal["directory", "socket", "file", "fifo", "symlink"]
     uid: int
@@ -50,6 +50,8 @@ class Inode:
     deleted: bool = False
     default: DefaultAcl | None = None
     flags: tuple[InodeFlag, ...] = ()
+    label: str | None = None
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class FileSystem:
     `names` holds each directory's entries; `mounted` says which mount covers an inode seen through a mount;
     `abstract` the open sockets with abstract names, by name, type and network namespace; `through` the open sockets
     that were bound through a FUSE mount, by the mount and the path below it: another way to the same inode leads to
-    another file of theirs.
+    another file of theirs. `domains` are those of abstract names' makers.
     """
 
     inodes: Mapping[int, Inode]
@@ -125,6 +127,9 @@ class FileSystem:
     mounted: Mapping[tuple[int, int], int]
     abstract: Mapping[tuple[str, SocketType, str | None], SocketState]
     through: Mapping[tuple[int, str], SocketState] = field(default_factory=dict[tuple[int, str], "SocketState"])
+    domains: Mapping[tuple[str, SocketType, str | None], str | None] = field(
+        default_factory=dict[tuple[str, "SocketType", "str | None"], "str | None"]
+    )
 
     def root(self) -> Spot:
         """The root directory."""
@@ -252,6 +257,7 @@ class _Builder:
         self.mounted: dict[tuple[int, int], int] = {}
         self.abstract: dict[tuple[str, SocketType, str | None], SocketState] = {}
         self.through: dict[tuple[int, str], SocketState] = {}
+        self.domains: dict[tuple[str, SocketType, str | None], str | None] = {}
         for path, mode in STANDARD_DIRECTORIES.items():
             self.put(*self.parent(path)[1:], None, Inode("directory", 0, 0, mode))
         for path, target in STANDARD_LINKS.items():
@@ -265,11 +271,13 @@ class _Builder:
             self.mounted,
             self.abstract,
             self.through,
+            self.domains,
         )
 
     def add(self, world: World, node: Node) -> None:
         if node.path.startswith("@"):
             self.abstract[node.path, node.type, node.network] = node.state
+            self.domains[node.path, node.type, node.network] = node.domain
         elif node.kind == "mount":
             self.mount(world, node)
         else:
@@ -327,6 +335,8 @@ class _Builder:
             state=node.state,
             default=None if default[1] is None else DefaultAcl(default[0], default[1]),
             flags=node.flags,
+            label=node.label,
+            domain=node.domain,
         )
 
     def parent(self, path: str) -> tuple[int, int, str]:

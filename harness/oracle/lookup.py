@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.oracle.permission import SEARCH, Permission, permission
-from harness.oracle.reasons import closed_to_others
+from harness.oracle.reasons import closed_to_others, not_allowed
+from harness.world import policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.oracle.filesystem import FileSystem, Spot
     from harness.oracle.rules import Layer, Rules
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 STICKY, OTHERS_WRITE = 0o1000, 0o002
 
 Sort = Literal["name", "dot", "dotdot", "root"]
+_CLASSES: Mapping[str, str] = {
+    "directory": "dir",
+    "socket": "sock_file",
+    "file": "file",
+    "fifo": "fifo_file",
+    "symlink": "lnk_file",
+}
+"""What SELinux calls the kinds of inodes (`inode_mode_to_security_class` in security/selinux/hooks.c)."""
 _SORTS: Mapping[str, Sort] = {".": "dot", "..": "dotdot"}
 
 
@@ -147,6 +156,23 @@ class Lookup:
         answer = permission(self.principal, self.system.shown(directory), SEARCH, self.rules)
         if not answer.granted:
             raise Refused("EACCES", directory.path, "", answer, directory)
+        self.allow(directory, "search")
+
+    def allow(self, spot: Spot, *permissions: str) -> None:
+        """SELinux lets the process do this to what is here, after the kernel has (`inode_permission` in fs/namei.c)."""
+        if self.principal.confined is None:
+            return
+        inode = self.system.inodes[spot.inode]
+        self.ask(inode.label, _CLASSES[inode.kind], permissions, spot.path)
+
+    def ask(self, label: str | None, kind: str, permissions: Iterable[str], at: str, what: str = "") -> None:
+        """SELinux gives the process's domain these permissions to a type; what has none is open to all."""
+        rules = None if self.principal.confined is None else self.principal.confined.selinux
+        if rules is None or label is None:
+            return
+        lacking = policy.missing(rules, label, kind, permissions)
+        if lacking:
+            raise Refused("EACCES", at, not_allowed(lacking, label, kind, what or at), layer="SELinux")
 
     def enter(self, spot: Spot) -> None:
         """A FUSE mount lets in who has mounted it, and others only with allow_other: no capability counts.
@@ -183,6 +209,7 @@ class Lookup:
             )
         if last and self.rules.protected_symlinks:
             self.protected(directory, link)
+        self.allow(link, "read")
         return self.begin(self.system.inodes[link.inode].target, directory)
 
     def protected(self, directory: Spot, link: Spot) -> None:

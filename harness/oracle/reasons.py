@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from harness.oracle.filesystem import Inode
     from harness.oracle.permission import Permission
@@ -137,3 +137,9 @@ def mounted_again(path: str) -> str:
 def mounted_anew(path: str) -> str:
     """What makes a file that was mounted the one that is there now."""
     return f"mount {quoted(path)} again (restart the container), and its directory rather than the file"
+
+
+def not_allowed(permissions: Iterable[str], label: str, kind: str, what: str) -> str:
+    """What SELinux's policy does not give: permissions of a class to a type."""
+    which = "" if label == "self" else f", which is {label}"
+    return f"the process's SELinux domain may not {', '.join(permissions)} ({kind}) {what}{which}"

@@ -174,6 +174,7 @@ _RELEASES: Mapping[Layer, str] = {
     "seccomp": "without that filter, or let it allow the call (RestrictAddressFamilies=, SystemCallFilter= of a unit)",
     "Landlock": "outside of that domain",
     "AppArmor": "without that profile, or let it have the rule",
+    "SELinux": "outside of that domain, or have the policy allow it",
 }
 """How somebody comes out of what holds them."""
 

@@ -40,6 +40,15 @@ StepName = Literal[
     "profile_writes",
     "profile_reads",
     "profile_executes",
+    "policy_makes_sockets",
+    "policy_lets_call",
+    "policy_connects",
+    "policy_makes",
+    "policy_takes",
+    "policy_moves",
+    "policy_changes",
+    "policy_shows",
+    "policy_reads_link",
     "address",
     "length",
     "follow",
@@ -132,6 +141,15 @@ LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
         "profile_writes": "AppArmor",
         "profile_reads": "AppArmor",
         "profile_executes": "AppArmor",
+        "policy_makes_sockets": "SELinux",
+        "policy_lets_call": "SELinux",
+        "policy_connects": "SELinux",
+        "policy_makes": "SELinux",
+        "policy_takes": "SELinux",
+        "policy_moves": "SELinux",
+        "policy_changes": "SELinux",
+        "policy_shows": "SELinux",
+        "policy_reads_link": "SELinux",
         "is_socket": "socket",
         "is_open": "socket",
         "same_type": "socket",
@@ -204,12 +222,14 @@ _OVERRIDES: Final = (
 )
 """fs/namei.c, `generic_permission`; capabilities(7)."""
 
-_MODULES: Final = frozenset({"Landlock", "AppArmor"})
+_MODULES: Final = frozenset({"Landlock", "AppArmor", "SELinux"})
 LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {
         "connect": (
             "allowed_call",
             "profile_makes_sockets",  # net/socket.c, `__sock_create`: security_socket_create()
+            "policy_makes_sockets",
+            "policy_lets_call",  # net/socket.c, `__sys_connect`: security_socket_connect()
             "address",
             "follow",
             "write",
@@ -220,19 +240,25 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "is_listening",
             "has_room",
             "profile_connects",  # `unix_stream_connect`, `unix_dgram_connect`: the modules' hooks on both ends
+            "policy_connects",
         ),
         "connect abstract": (
             "allowed_call",
             "profile_makes_sockets",
+            "policy_makes_sockets",
+            "policy_lets_call",
             "address",
             "known",
             "is_listening",
             "has_room",
             "within_domain",
+            "policy_connects",
         ),
         "bind": (
             "allowed_call",
             "profile_makes_sockets",
+            "policy_makes_sockets",
+            "policy_lets_call",  # net/socket.c, `__sys_bind`: security_socket_bind()
             "address",
             "parent",
             "free_name",
@@ -244,9 +270,17 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "may_make_sockets",  # net/unix/af_unix.c, `unix_bind_bsd`: security_path_mknod() before vfs_mknod()
             "profile_makes",
             "may_create",
+            "policy_makes",  # fs/namei.c, `vfs_mknod`: security_inode_mknod() after may_create()
             "create",
         ),
-        "bind abstract": ("allowed_call", "profile_makes_sockets", "address", "unclaimed"),
+        "bind abstract": (
+            "allowed_call",
+            "profile_makes_sockets",
+            "policy_makes_sockets",
+            "policy_lets_call",
+            "address",
+            "unclaimed",
+        ),
         "unlink": (
             "allowed_call",
             "length",
@@ -264,6 +298,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "keeps_no_name",
             "not_a_directory",
             "not_mounted_upon",
+            "policy_takes",  # fs/namei.c, `vfs_unlink`: security_inode_unlink()
             "remove",
         ),
         "rename": (
@@ -291,12 +326,13 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "keeps_no_name",
             "may_create_or_replace",
             "may_move_a_directory",
+            "policy_moves",  # fs/namei.c, `vfs_rename`: security_inode_rename()
             "neither_mounted_upon",
             "empty_target",
             "move",
         ),
-        "stat": ("length", "follow", "let_in"),
-        "readlink": ("length", "no_follow", "is_symlink"),
+        "stat": ("length", "follow", "policy_shows", "let_in"),  # fs/stat.c, `vfs_getattr`: security_inode_getattr()
+        "readlink": ("length", "no_follow", "is_symlink", "policy_reads_link"),
         "chmod": (
             "allowed_call",
             "length",
@@ -305,6 +341,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "let_in",
             "profile_changes",  # fs/open.c, `chmod_common`: security_path_chmod() before notify_change()
             "unflagged",
+            "policy_changes",  # fs/attr.c, `notify_change`: security_inode_setattr() before the file system's setattr
             "ownership",
             "change_mode",
         ),

@@ -74,12 +74,14 @@ class Confinement:
     Landlock domain takes away: `abstract` connections to sockets of processes outside of the domain (ABI 6, Linux
     6.12), `bind`, new sockets in the file system (LANDLOCK_ACCESS_FS_MAKE_SOCK, ABI 1), and `resolve`, connections to
     sockets in the file system that processes outside have made (LANDLOCK_ACCESS_FS_RESOLVE_UNIX, ABI 9, Linux 7.1).
-    `apparmor`: the rules of its AppArmor profile (`harness.world.profile`), sorted; None without one.
+    `apparmor`: the rules of its AppArmor profile (`harness.world.profile`), sorted; None without one. `selinux`: those
+    of its SELinux domain (`harness.world.policy`), likewise.
     """
 
     seccomp: tuple[tuple[FilteredCall, str], ...] = ()
     landlock: frozenset[LandlockRight] = frozenset()
     apparmor: tuple[str, ...] | None = None
+    selinux: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Node:
     shows a directory by a server of root's; `owner` and `group` are who mounted it, and nobody else is let in without
     the option `allow_other`. `absent` takes away what an earlier node made there: its sockets stay open. An abstract
     socket's path begins with `@`; it has no owner or mode. `network` names the network namespace in which a socket was
-    made, `None` is the place's own; `root` is the root directory of the server that binds it.
+    made, `None` is the place's own; `root` is the root directory of the server that binds it. `label` is the type that
+    SELinux knows it by, and `domain` the one of who made a socket; None where a world says nothing.
     """
 
     path: str
@@ -151,6 +154,8 @@ class Node:
     root: str | None = None
     default_acl: tuple[AclEntry, ...] = ()
     flags: tuple[InodeFlag, ...] = ()
+    label: str | None = None
+    domain: str | None = None
 
     @property
     def source(self) -> str | None:

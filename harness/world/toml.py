@@ -251,7 +251,8 @@ def _confinement(table: _Table, key: str, value: object) -> Confinement:
     confinement = Confinement(
         seccomp=tuple(sorted((call, calls.take(call, _text)) for call in _CALLS if call in calls.items)),
         landlock=frozenset(confined.take("landlock", _list_of(_one_of(LandlockRight)), ())),
-        apparmor=confined.take("apparmor", _profile, None),
+        apparmor=confined.take("apparmor", _rules, None),
+        selinux=confined.take("selinux", _rules, None),
     )
     calls.asked.update(_CALLS)
     calls.nothing_else()
@@ -259,7 +260,7 @@ def _confinement(table: _Table, key: str, value: object) -> Confinement:
     return confinement
 
 
-def _profile(table: _Table, key: str, value: object) -> tuple[str, ...] | None:
+def _rules(table: _Table, key: str, value: object) -> tuple[str, ...] | None:
     return tuple(sorted(_list_of(_text)(table, key, value)))
 
 
@@ -281,6 +282,8 @@ def _node(table: _Table) -> Node:
         root=table.take("root", _text, None),
         default_acl=table.take("default_acl", _list_of(_acl_entry), ()),
         flags=tuple(dict.fromkeys(table.take("flags", _list_of(_one_of(InodeFlag)), ()))),
+        label=table.take("label", _text, None),
+        domain=table.take("domain", _text, None),
     )
     table.nothing_else()
     without = (
@@ -387,8 +390,11 @@ def _user_items(user: User) -> dict[str, object]:
 
 def _confinement_items(confined: Confinement) -> dict[str, object]:
     items: dict[str, object] = {"seccomp": dict(confined.seccomp), "landlock": sorted(confined.landlock)}
-    items = {key: value for key, value in items.items() if value}
-    return items if confined.apparmor is None else {**items, "apparmor": list(confined.apparmor)}
+    rules = {"apparmor": confined.apparmor, "selinux": confined.selinux}
+    return {
+        **{key: value for key, value in items.items() if value},
+        **{key: list(value) for key, value in rules.items() if value is not None},
+    }
 
 
 def _node_items(node: Node) -> dict[str, object]:
@@ -409,6 +415,8 @@ def _node_items(node: Node) -> dict[str, object]:
         "root": node.root,
         "default_acl": [_acl_text(entry) for entry in node.default_acl] or None,
         "flags": list(node.flags) or None,
+        "label": node.label,
+        "domain": node.domain,
     }
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.world import policy
 from harness.world.model import ALLOW_OTHER, User, World
 from harness.world.operations import OPERATIONS
 from harness.world.placement import Tree, no_node_path, no_path, placed
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from harness.world.model import AclEntry, Attempt, Node
 
+POLICED: Final = frozenset({"connect", "bind", "unlink", "rename", "chmod", "stat", "readlink"})
+"""What a user in an SELinux domain may try in a world."""
 KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
 
@@ -159,6 +162,13 @@ def _users(world: World) -> Iterator[Problem]:
                     (*where, "confined", "apparmor"),
                     f"{rule!r} is no rule of a world: 'network unix', '/run/app/** w' or 'deny /run/app/s w'",
                 )
+        for rule in () if user.confined is None else user.confined.selinux or ():
+            if not policy.RULE.fullmatch(rule):
+                yield Problem(
+                    (*where, "confined", "selinux"),
+                    f"{rule!r} is no rule of a world: 'app_t:dir search write', 'self:unix_stream_socket create' or "
+                    "'permissive'",
+                )
 
 
 def _known_group(world: World, group: str | int) -> Iterator[str]:
@@ -186,6 +196,7 @@ def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[
             "path",
             f"{attempt.operation} can't reach an abstract name (@...); a file of that name is ./{attempt.path}",
         )
+    yield from _held(world, attempt)
     yield from _keys(attempt)
     if attempt.to is not None:
         yield from (("to", sentence) for sentence in no_path(attempt.to))
@@ -204,6 +215,20 @@ def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[
         yield "expect", f"{attempt.expect!r} is neither ok nor an errno's name such as EACCES"
     if attempt.at is not None and attempt.expect in {None, "ok"}:
         yield "at", "names what refuses, so it needs an expect = that is a refusal"
+
+
+def _held(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:
+    """What a user whom a module holds can't try in a world."""
+    confined = next((user.confined for user in world.users if user.name == attempt.user), None)
+    for what, rules in (
+        ("an AppArmor profile", None if confined is None else confined.apparmor),
+        ("an SELinux domain", None if confined is None else confined.selinux),
+    ):
+        if rules is not None and attempt.root is not None:
+            yield "root", f"below a root directory of its own nobody enters {what}"
+
+    if confined is not None and confined.selinux is not None and attempt.operation not in POLICED:
+        yield "operation", f"of an SELinux domain is known what it says of {', '.join(sorted(POLICED))} alone"
 
 
 def _keys(attempt: Attempt) -> Iterator[tuple[str, str]]:
@@ -234,6 +259,10 @@ def _nodes(world: World) -> Iterator[Problem]:
     for index, node in enumerate(world.nodes):
         if node.flags and shown:
             yield Problem(("nodes", index, "flags"), "a world with a FUSE mount has no flags: such a mount hides them")
+        if node.label is not None and shown:
+            yield Problem(
+                ("nodes", index, "label"), "a world with a FUSE mount has no labels: such a mount has its own"
+            )
         if MOUNT_OPTIONS.intersection(node.options) and tree.spot(node.path)[0] != index + 1:
             yield Problem(("nodes", index, "options"), "take effect at the end, and then another mount hides this one")
 
@@ -268,9 +297,20 @@ def _node(world: World, node: Node) -> Iterator[tuple[str, str]]:
         yield "root", f"{node.root!r} is not a directory above {node.path}"
     yield from _acl(world, node)
     yield from _inherited(world, node)
+    yield from _types(node)
     if node.flags and (node.kind not in {"directory", "file", "mount"} or node.fs in {"bind", "fuse"}):
         yield "flags", "only directories, files and tmpfs mounts have flags"
     yield from _mount(node)
+
+
+def _types(node: Node) -> Iterator[tuple[str, str]]:
+    for key, given in (("label", node.label), ("domain", node.domain)):
+        if given is not None and not policy.TYPE.fullmatch(given):
+            yield key, f"{given!r} can't be a type's name: small letters, digits and _, with _t at the end"
+    if node.label is not None and (node.kind == "absent" or node.fs in {"bind", "fuse"} or node.path.startswith("@")):
+        yield "label", "neither a bind or FUSE mount, an abstract socket nor what is absent has a label of its own"
+    if node.domain is not None and node.kind != "socket":
+        yield "domain", f"only a socket has the domain of its maker, not a {node.kind}"
 
 
 def _network(name: str | None) -> Iterator[str]:

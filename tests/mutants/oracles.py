@@ -17,8 +17,8 @@ from harness.oracle.filesystem import FileSystem, Spot
 from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
-from harness.oracle.steps import confinement, profiles
-from harness.world import profile
+from harness.oracle.steps import confinement, policies, profiles
+from harness.world import policy, profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -453,3 +453,136 @@ WRONG_OF_PEERS = (
     ),
 )
 """Those that show where the kernel asks about connections."""
+
+
+ASK, SEARCH, WANT = lookup.Lookup.ask, lookup.Lookup.search, steps.Trial.want
+
+
+def _without_asking(kind: str, permission: str) -> WrongOracle:
+    def ask(
+        self: lookup.Lookup, label: str | None, of: str, permissions: Iterable[str], at: str, what: str = ""
+    ) -> None:
+        ASK(self, label, of, [name for name in permissions if (of, name) != (kind, permission)], at, what)
+
+    return WrongOracle(f"a policy is not asked for {permission} of {kind}", patches=((lookup.Lookup, "ask", ask),))
+
+
+def _closed_without_a_type(
+    self: lookup.Lookup, label: str | None, kind: str, permissions: Iterable[str], at: str, what: str = ""
+) -> None:
+    ASK(self, label or "unknown_t", kind, permissions, at, what)
+
+
+def _never_permissive(rules: tuple[str, ...], target: str, kind: str, permissions: Iterable[str]) -> tuple[str, ...]:
+    return MISSING(tuple(rule for rule in rules if rule != policy.PERMISSIVE), target, kind, permissions)
+
+
+def _whatever_the_class(rules: tuple[str, ...], target: str, kind: str, permissions: Iterable[str]) -> tuple[str, ...]:
+    kinds = [other for other in policy.CLASSES if target == "self" or other == kind]
+    return min((MISSING(rules, target, other, permissions) for other in kinds), key=len)
+
+
+def _searched_by_the_policy_first(self: lookup.Lookup, directory: Spot) -> None:
+    self.allow(directory, "search")
+    SEARCH(self, directory)
+
+
+def _wanted_of_the_policy_first(trial: Trial, spot: Spot, wanted: int) -> None:
+    trial.lookup.allow(spot, *(name for bit, name in steps.trial.NAMES.items() if wanted & bit))
+    WANT(trial, spot, wanted)
+
+
+def _to_the_file(trial: Trial) -> None:
+    if trial.found is not None:
+        trial.lookup.ask(trial.inode.label, "unix_stream_socket", ("connectto",), trial.at)
+
+
+def _made_with_no_type(trial: Trial) -> None:
+    CREATE(trial)
+    spot = trial.system.look(trial.last.directory, trial.last.name)
+    assert spot is not None
+    bare = dataclasses.replace(trial.system.inodes[spot.inode], label=None)
+    trial.system = trial.system.with_inode(spot.inode, bare)
+
+
+MISSING, CREATE = policy.missing, steps.STEPS["create"]
+WRONG_OF_POLICIES = (
+    *(_without_asking(kind, permission) for kind, names in policy.CLASSES.items() for permission in names),
+    WrongOracle("what has no type is closed", patches=((lookup.Lookup, "ask", _closed_without_a_type),)),
+    WrongOracle("a permissive domain is held", patches=((policy, "missing", _never_permissive),)),
+    WrongOracle(
+        "sockets of one class are of any",
+        patches=((policies, "missing", _whatever_the_class), (policy, "missing", _whatever_the_class)),
+    ),
+    WrongOracle(
+        "a policy is asked before a directory's mode",
+        patches=((lookup.Lookup, "search", _searched_by_the_policy_first),),
+    ),
+    WrongOracle("a policy is asked before permission", patches=((steps.Trial, "want", _wanted_of_the_policy_first),)),
+    WrongOracle("the file's type is connected to", patches=((steps.STEPS, "policy_connects", _to_the_file),)),
+    WrongOracle("what is made has no type", patches=((steps.STEPS, "create", _made_with_no_type),)),
+    WrongOracle("a policy lets names be connected to", without_step("connect abstract", "policy_connects")),
+    WrongOracle("a policy lets sockets be made for a name", without_step("connect abstract", "policy_makes_sockets")),
+    WrongOracle("a policy lets sockets connect to a name", without_step("connect abstract", "policy_lets_call")),
+    WrongOracle("a policy lets sockets be made for a new name", without_step("bind abstract", "policy_makes_sockets")),
+    WrongOracle("a policy lets names be bound", without_step("bind abstract", "policy_lets_call")),
+    WrongOracle("a policy lets sockets be made to bind", without_step("bind", "policy_makes_sockets")),
+    WrongOracle(
+        "a policy is asked for sockets after the path", with_step_before("connect", "policy_makes_sockets", "write")
+    ),
+    WrongOracle(
+        "a policy is asked for the call before the socket",
+        with_step_before("connect", "policy_lets_call", "policy_makes_sockets"),
+    ),
+    WrongOracle(
+        "a policy is asked for the call after the address", with_step_before("connect", "address", "policy_lets_call")
+    ),
+    WrongOracle("a policy is asked for the call whatever its address", patches=((policies, "ADDRESS", 4096),)),
+    WrongOracle("a policy is asked before a filter", with_step_before("connect", "policy_lets_call", "allowed_call")),
+    WrongOracle(
+        "a filter is asked before a policy of sockets", patches=((policies, "may_have_sockets", lambda trial: True),)
+    ),
+    WrongOracle(
+        "a policy is asked before the listener", with_step_before("connect", "policy_connects", "is_listening")
+    ),
+    WrongOracle("a policy is asked before the queue", with_step_before("connect", "policy_connects", "has_room")),
+    WrongOracle(
+        "a policy is asked for a name before the listener",
+        with_step_before("connect abstract", "policy_connects", "is_listening"),
+    ),
+    WrongOracle("a policy is asked before the name is free", with_step_before("bind", "policy_makes", "absent")),
+    WrongOracle("a policy is asked before bind's mount", with_step_before("bind", "policy_makes", "writable_mount")),
+    WrongOracle("a policy is asked before bind's directory", with_step_before("bind", "policy_makes", "may_create")),
+    WrongOracle(
+        "a policy is asked before unlink's directory", with_step_before("unlink", "policy_takes", "may_delete")
+    ),
+    WrongOracle("a policy is asked before the sticky bit", with_step_before("unlink", "policy_takes", "not_sticky")),
+    WrongOracle(
+        "a policy is asked before what is a directory", with_step_before("unlink", "policy_takes", "not_a_directory")
+    ),
+    WrongOracle(
+        "a policy is asked before what is mounted upon", with_step_before("unlink", "policy_takes", "not_mounted_upon")
+    ),
+    WrongOracle("a policy is asked of what stays", with_step_before("rename", "policy_moves", "unless_the_same")),
+    WrongOracle(
+        "a policy is asked before rename's directory", with_step_before("rename", "policy_moves", "may_delete")
+    ),
+    WrongOracle(
+        "a policy is asked before the second directory",
+        with_step_before("rename", "policy_moves", "may_create_or_replace"),
+    ),
+    WrongOracle(
+        "a policy is asked before a moved directory", with_step_before("rename", "policy_moves", "may_move_a_directory")
+    ),
+    WrongOracle(
+        "a policy is asked after a moved mount", with_step_before("rename", "neither_mounted_upon", "policy_moves")
+    ),
+    WrongOracle(
+        "a policy is asked for a mode after the owner", with_step_before("chmod", "ownership", "policy_changes")
+    ),
+    WrongOracle(
+        "a policy is asked for a mode before the mount",
+        with_step_before("chmod", "policy_changes", "writable_mount_of_it"),
+    ),
+)
+"""Those about users who are in an SELinux domain."""

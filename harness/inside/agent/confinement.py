@@ -1,6 +1,7 @@
-"""What a principal is held to beside ids and capabilities: a filter of system calls, a Landlock domain, a profile.
+"""What a principal is held to beside ids and capabilities: a filter, a domain of Landlock, a profile, a policy.
 
-Each is entered once, by the process that makes the attempts, and holds for good (seccomp(2), landlock(7), apparmor(7)).
+Each is entered once, by the process that makes the attempts, and holds for good (seccomp(2), landlock(7),
+apparmor(7), selinux(8)).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
-from harness.inside.agent import profiles
+from harness.inside.agent import policies, profiles
 from harness.inside.agent.errors import RefusalError
 from harness.inside.libc import LIBC, prctl
 
@@ -88,6 +89,9 @@ def enter(confined: EncodedConfinement) -> None:
         rules = confined.get("apparmor")
         if rules is not None:
             profiles.enter(rules)
+        rules = confined.get("selinux")
+        if rules is not None:
+            policies.enter(rules)
         prctl(NO_NEW_PRIVS, 1)
         if confined["landlock"]:
             _enter_domain(confined["landlock"])
@@ -111,7 +115,7 @@ def refuses(operation: str, outcome: str) -> bool:
         "truncate": (lambda: int(LIBC.truncate(None, 0)),),
         "execute": (lambda: int(LIBC.execve(None, None, None)),),
     }
-    if outcome == "EACCES" and operation in ("connect", "bind") and has_profile() and not _makes_sockets():
+    if outcome == "EACCES" and operation in ("connect", "bind") and _makes_no_sockets():
         return True
     if not any(confined["seccomp"] for confined in entered):
         return False
@@ -133,12 +137,19 @@ def has_profile() -> bool:
     return any(confined.get("apparmor") is not None for confined in entered)
 
 
-def _makes_sockets() -> bool:
+def has_policy() -> bool:
+    """Whether SELinux holds this process: it may refuse a trial of the way, and not what was tried."""
+    return any(confined.get("selinux") is not None for confined in entered)
+
+
+def _makes_no_sockets() -> bool:
+    if not has_profile() and not has_policy():
+        return False
     try:
         socket.socket(socket.AF_UNIX).close()
     except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _socket() -> int:

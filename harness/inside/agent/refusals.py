@@ -147,6 +147,8 @@ def refusing_component(
     """
     if confinement.entered and confinement.refuses(operation, outcome):
         return path
+    if confinement.entered and confinement.has_policy():
+        return None
     if path.startswith("@") or (outcome == "EINVAL" and operation in ("connect", "bind")):
         return path
     if outcome == "ENAMETOOLONG":

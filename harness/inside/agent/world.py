@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from harness.inside.agent import acl, mounts
+from harness.inside.agent import acl, mounts, policies
 from harness.inside.agent.accounts import AccountFiles
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.flags import InodeFlags
@@ -48,12 +48,14 @@ class Builder:
         Raises RefusalError.
         """
         self.clean()
+        policies.hold(world)
         for path, mode in world["directories"].items():
             if not os.path.isdir(path) or os.path.islink(path):  # an image without it, or a world that moved it away
                 remove(path)
                 os.mkdir(path)
             for name in (acl.ACCESS, acl.DEFAULT):
                 acl.give(path, None, name)  # a user of the world before may have moved another directory here
+            policies.give(path, None)
             os.chown(path, 0, 0)
             os.chmod(path, mode)
         for path, target in world["links"].items():
@@ -154,6 +156,7 @@ class Builder:
             if not os.path.lexists(here):
                 self._forget_later(here)
                 os.mkdir(here)
+                policies.give(here, None)
                 os.chown(here, 0, 0)
                 os.chmod(here, 0o755)
 
@@ -182,6 +185,7 @@ class Builder:
             self._forget_later(path)
             if kind == "symlink":
                 os.symlink(node["target"] or "", path)
+                policies.give(path, node["label"])
                 os.lchown(path, node["owner"], node["group"])
                 return
             if kind == "directory":
@@ -199,6 +203,7 @@ class Builder:
         if node["default_acl"]:
             inherited = acl.encoded(map(AclRow._make, node["default_acl"]))
             self._inherited.append((os.open(path, os.O_RDONLY | os.O_CLOEXEC), inherited))
+        policies.give(path, node["label"])
         self._flags.expect(path, node["flags"])
 
     def _mount(self, node: EncodedNode) -> None:
@@ -212,6 +217,7 @@ class Builder:
                 os.mkdir(path, 0o755)
             else:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+            policies.give(path, None)
             os.chown(path, 0, 0)
             os.chmod(path, 0o755 if os.path.isdir(path) else 0o644)  # what it is in may be setgid
         if node["fs"] == "fuse":
@@ -236,7 +242,7 @@ class Builder:
         if root is not None:
             path = path[len(root) :]
         network = None if node["network"] is None else self.networks.descriptor(node["network"])
-        with in_network(self.networks.own, network), below(root):
+        with policies.sockets_of(node["domain"]), in_network(self.networks.own, network), below(root):
             held = hold(path, node["type"], node["state"], f".{len(self.sockets)}")
         if held is not None:
             self.sockets.append(held)

@@ -7,7 +7,18 @@ has an effect, which is another file system.
 from typing import get_args
 
 from harness.oracle.rules import StepName
-from harness.oracle.steps import confinement, making, moving, opening, profiles, removing, sockets, things, way
+from harness.oracle.steps import (
+    confinement,
+    making,
+    moving,
+    opening,
+    policies,
+    profiles,
+    removing,
+    sockets,
+    things,
+    way,
+)
 from harness.oracle.steps.trial import STEPS, Trial
 
 __all__ = [
@@ -17,6 +28,7 @@ __all__ = [
     "making",
     "moving",
     "opening",
+    "policies",
     "profiles",
     "removing",
     "sockets",

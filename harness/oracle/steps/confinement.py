@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.oracle.lookup import Refused
-from harness.oracle.steps.profiles import may_have_sockets
+from harness.oracle.steps import policies, profiles
 from harness.oracle.steps.trial import step
 
 if TYPE_CHECKING:
@@ -34,13 +34,17 @@ def allowed_call(trial: Trial) -> None:
     trial.at = trial.attempt.path
     refused = {} if trial.principal.confined is None else dict(trial.principal.confined.seccomp)
     for call in CALLS.get(trial.attempt.operation, ()):
-        if call != "socket" and "socket" in CALLS[trial.attempt.operation] and not may_have_sockets(trial):
+        if call != "socket" and "socket" in CALLS[trial.attempt.operation] and not _makes_sockets(trial):
             return  # the socket itself is refused first
         if call in refused:
             what = "the making of Unix sockets" if call == "socket" else f"the system call {call}"
             raise Refused(
                 refused[call], trial.at, f"a filter of system calls (seccomp) refuses {what} with {refused[call]}"
             )
+
+
+def _makes_sockets(trial: Trial) -> bool:
+    return profiles.may_have_sockets(trial) and policies.may_have_sockets(trial)
 
 
 def domain(trial: Trial) -> frozenset[str]:

@@ -176,6 +176,7 @@ def make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) 
         type=trial.attempt.type,
         state="stale",
         default=default if kind == "directory" else None,
+        label=directory.label,
     )
     trial.system = trial.system.with_entry(trial.last.directory.inode, trial.last.name, made)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, cast
 
 from harness.oracle.filesystem import Spot
 from harness.oracle.lookup import Ending, Lookup, Refused
-from harness.oracle.permission import WRITE, Permission, permission
+from harness.oracle.permission import READ, SEARCH, WRITE, Permission, permission
 from harness.oracle.reasons import flagged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.oracle.filesystem import FileSystem, Inode
     from harness.oracle.rules import Rules, StepName
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 
 SETUID, SETGID = 0o4000, 0o2000
+NAMES: Final[Mapping[int, str]] = MappingProxyType({READ: "read", WRITE: "write", SEARCH: "search"})
+"""What SELinux calls permissions (`file_mask_to_av` in security/selinux/hooks.c), but that to execute files."""
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class Trial:
         self.answer, self.asked = answer, spot
         if not answer.granted:
             raise Refused("EACCES", spot.path, "", answer, spot)
+        self.lookup.allow(spot, *(name for bit, name in NAMES.items() if wanted & bit))
 
     def refuse(self, usual: str, at: str, why: str, spot: Spot | None = None) -> Refused:
         """A refusal with this kernel's errno for what POSIX calls `usual`, about what is at `spot`."""

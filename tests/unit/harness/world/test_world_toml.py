@@ -145,7 +145,7 @@ def wrong(old: str, new: str) -> str:
         (
             'mode = "0660"',
             'colour = "red"',
-            "w.toml:18: nodes[0].colour: no such key; known are acl, default_acl, flags,",
+            "w.toml:18: nodes[0].colour: no such key; known are acl, default_acl, domain, flags,",
         ),
         ("uid = 1500", 'uid = "1500"', "w.toml:9: users.ci.uid: must be a number, not a text"),
         ("uid = 1500\n", "", "w.toml:8: users.ci: uid = is missing"),

@@ -1,0 +1,104 @@
+"""Worlds with users in SELinux domains, on each kernel: outcome and deciding layer, held against its own records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from harness.engines.registry import choose
+from harness.oracle import predict, rules_of
+from harness.world import Confinement, Principal
+from tests.helpers.harness_command import ENVIRONMENT, MOUNTS
+from tests.helpers.policy_worlds import NAMES, OWN, PERMISSIVE, WAY, Seen, look, policed, unheld, worlds
+from tests.mutants.oracles import WRONG_OF_POLICIES
+from tests.platforms.kernels.test_modules import PATIENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.engines.protocol import Place
+    from harness.oracle import Rules
+
+ROOT = Principal(0, 0)
+HELD, MUTE, BINDING, LAX = (
+    Confinement(selinux=tuple(sorted(rules)))
+    for rules in ((OWN, WAY), (), (OWN, NAMES, "open_t:sock_file create"), ("permissive",))
+)
+"""As some of the worlds have them."""
+EXPLAINED = (
+    (HELD, "connect", "/open/live", "EACCES at /open/live"),
+    (HELD, "connect", "/held/live", "EACCES at /held"),
+    (HELD, "bind", "/open/new", "EACCES at /open"),
+    (MUTE, "connect", "/closed/live", "EACCES at /closed/live"),
+    (BINDING, "bind", "/open/new", "ok"),
+    (LAX, "connect", "/held/live", "ok"),
+    (None, "bind", "/held/new", "ok"),
+)
+"""Who asks, for what, and the first line of the answer."""
+
+
+class Kernel(NamedTuple):
+    """What a kernel has done, by its rules."""
+
+    place: Place
+    rules: Rules
+    seen: dict[str, Seen]
+
+
+@pytest.fixture(scope="session")
+def policed_kernel(kernel: str) -> Iterator[Kernel]:
+    """A machine whose kernel is told to ask SELinux, when it has been asked for all of the worlds."""
+    with choose("vm").open(image=f"{kernel}:landlock,selinux", mounts=MOUNTS) as place:
+        yield Kernel(place, rules_of(place.facts), look(place))
+
+
+@pytest.mark.parametrize("name", worlds())
+def test_a_domain(policed_kernel: Kernel, name: str) -> None:
+    seen = policed_kernel.seen[name]
+    decisions = predict(seen.world, seen.world.attempts, policed_kernel.rules)
+    assert seen.differences(decisions) == ()
+    assert decisions[-1].layer == seen.layer
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (world, layer) in worlds().items() if layer == "SELinux" and len(world.attempts) == 1]
+)
+def test_without_the_domain_something_else_decides(policed_kernel: Kernel, name: str) -> None:
+    assert unheld(policed_kernel.place, policed_kernel.seen[name].world).layer != "SELinux"
+
+
+def test_what_a_permissive_domain_may_not_is_recorded(policed_kernel: Kernel) -> None:
+    for name, (_, _, layer) in PERMISSIVE.items():
+        denials = policed_kernel.seen[name].denials
+        assert all(denial.permissive for denial in denials)
+        assert denials or layer == "path"
+
+
+def test_a_world_finds_each_wrong_oracle(policed_kernel: Kernel) -> None:
+    _, rules, seen = policed_kernel
+    unfound = [
+        wrong.name
+        for wrong in WRONG_OF_POLICIES
+        if not any(one.differences(wrong(one.world, one.world.attempts, rules)) for one in seen.values())
+    ]
+    assert unfound == []
+
+
+@pytest.mark.parametrize(("held", "operation", "path", "said"), EXPLAINED)
+def test_explain_has_the_kernels_answer(
+    policed_kernel: Kernel, held: Confinement | None, operation: str, path: str, said: str
+) -> None:
+    place = policed_kernel.place
+    place.build(policed([HELD if held is None else held]))
+    process = place.start(["sleep", "600"], Principal(33, 33, confined=held))
+    try:
+        words = ["explain", path, "--operation", operation, "--pid", str(process.pid)]
+        done = place.run(["python3", "-c", PATIENT, *words], ROOT, environment=ENVIRONMENT, timeout=300)
+    finally:
+        process.signal(9)
+        process.wait()
+    first = done.stdout.splitlines()[0].rpartition(": ")[2]
+    assert first in {said, f"{said} but for Landlock, not looked at"}, done.stdout + done.stderr
+    row = next(line for line in done.stdout.splitlines() if line.startswith("  layer  SELinux"))
+    assert ("refused" if said != "ok" else "passed") in row
