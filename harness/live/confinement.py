@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
     "mkdir": ("mkdir",),
     "truncate": ("truncate",),
     "execute": ("execute",),
+    "read": ("open",),
+    "list": ("open",),
+    "write": ("open",),
+    "create": ("open",),
 }
 """The calls that an operation makes."""
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
@@ -44,12 +49,21 @@ FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
     "chown": ("chown", "fchownat"),
     "mkdir": ("mkdir", "mkdirat"),
     "execute": ("execve",),
+    "open": ("openat",),
 }
 """The calls of the C library by which an operation may be made, the first that a machine has."""
 _SOCKETS: Final = tuple((1, kind | flags) for kind in (1, 2, 5) for flags in (0, 0o2000000))
 """AF_UNIX, each type, with and without SOCK_CLOEXEC."""
+_OPENINGS: Final = tuple(
+    (-100 & 2**64 - 1, 1 << 46, flags | more, 0o666)
+    for flags in (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY | os.O_CREAT, os.O_RDONLY | os.O_DIRECTORY)
+    for more in (0, os.O_CLOEXEC)
+)
+"""The working directory (AT_FDCWD), a path in memory, and the flags with which operations open."""
 _ANYTHING: Final = ((3, 1 << 46, 110, 0, 0, 0),)
 """A descriptor, an address in memory, a size: a filter can't look behind these."""
+_ARGUMENTS: Final[Mapping[FilteredCall, tuple[tuple[int, ...], ...]]] = {"socket": _SOCKETS, "open": _OPENINGS}
+"""What a filter may tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +120,7 @@ def _evaluated(programs: Sequence[Sequence[Instruction]], machine: Machine, pid:
         name = next((name for name in FORMS.get(call, (call,)) if name in machine.numbers), None)
         if name is None:
             continue
-        found = {
-            seccomp.outcome(programs, machine, name, arguments)
-            for arguments in (_SOCKETS if call == "socket" else _ANYTHING)
-        }
+        found = {seccomp.outcome(programs, machine, name, arguments) for arguments in _ARGUMENTS.get(call, _ANYTHING)}
         if found == {"ok"}:
             continue
         (first,) = found if len(found) == 1 else (None,)

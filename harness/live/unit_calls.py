@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OF_NAMES: Final = frozenset(
     {
         *("unlink", "unlinkat", "rename", "renameat", "renameat2", "chmod", "fchmodat"),
-        *("mkdir", "mkdirat", "truncate"),
+        *("mkdir", "mkdirat", "truncate", "openat"),
     }
 )
 OF_OWNERS: Final = frozenset({"chown", "fchownat"})

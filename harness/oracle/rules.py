@@ -358,8 +358,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "change_owner",
         ),
         # fs/namei.c, `do_open` and `may_open`; fs/open.c, `do_dentry_open`: security_file_open() before f_op->open()
-        "read": ("length", "follow", "may_read", "profile_reads", "opens", "no_directory"),
+        "read": ("allowed_call", "length", "follow", "may_read", "profile_reads", "opens", "no_directory"),
         "write": (
+            "allowed_call",
             "length",
             "follow",
             "no_directory",
@@ -371,9 +372,10 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
         ),
         # fs/exec.c, `do_open_execat`; `bprm_execve`: security_bprm_creds_for_exec()
         "execute": ("allowed_call", "length", "follow", "runs", "may_execute", "profile_executes"),
-        "list": ("length", "follow", "is_directory", "may_read", "profile_reads"),
+        "list": ("allowed_call", "length", "follow", "is_directory", "may_read", "profile_reads"),
         # fs/namei.c, `open_last_lookups`, `lookup_open`, `may_o_create`
         "create": (
+            "allowed_call",
             "length",
             "ending_behind_links",
             "names_a_file",

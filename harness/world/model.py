@@ -27,7 +27,7 @@ Operation = Literal[
     "truncate",
 ]
 FilteredCall = Literal[
-    "socket", "connect", "bind", "unlink", "rename", "chmod", "chown", "mkdir", "truncate", "execute"
+    "socket", "connect", "bind", "unlink", "rename", "chmod", "chown", "mkdir", "truncate", "execute", "open"
 ]
 LandlockRight = Literal["abstract", "bind", "resolve"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
@@ -70,7 +70,8 @@ class Confinement:
     """What a process is held to beside its ids and capabilities. Linux alone has these.
 
     `seccomp`: the calls that its filter of system calls refuses, each with an errno's name, sorted. A call is named by
-    the operation that it is for, in whatever form; `socket` is the making of a Unix socket. `landlock`: what its
+    the operation that it is for, in whatever form; `socket` is the making of a Unix socket, and `open` is for reading,
+    lists, writing and new files. `landlock`: what its
     Landlock domain takes away: `abstract` connections to sockets of processes outside of the domain (ABI 6, Linux
     6.12), `bind`, new sockets in the file system (LANDLOCK_ACCESS_FS_MAKE_SOCK, ABI 1), and `resolve`, connections to
     sockets in the file system that processes outside have made (LANDLOCK_ACCESS_FS_RESOLVE_UNIX, ABI 9, Linux 7.1).

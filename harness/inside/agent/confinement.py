@@ -45,6 +45,7 @@ MACHINES: dict[str, tuple[int, dict[str, tuple[int, ...]]]] = {
             "mkdir": (83, 258),
             "truncate": (76,),
             "execute": (59, 322),
+            "open": (2, 85, 257, 437),
         },
     ),
     "aarch64": (
@@ -60,6 +61,7 @@ MACHINES: dict[str, tuple[int, dict[str, tuple[int, ...]]]] = {
             "mkdir": (34,),
             "truncate": (45,),
             "execute": (221, 281),
+            "open": (56, 437),
         },
     ),
 }
@@ -114,6 +116,7 @@ def refuses(operation: str, outcome: str) -> bool:
         "mkdir": (lambda: int(LIBC.mkdir(None, 0)),),
         "truncate": (lambda: int(LIBC.truncate(None, 0)),),
         "execute": (lambda: int(LIBC.execve(None, None, None)),),
+        **dict.fromkeys(("read", "list", "write", "create"), (lambda: int(LIBC.open(None, 0)),)),
     }
     if outcome == "EACCES" and operation in ("connect", "bind") and _makes_no_sockets():
         return True
@@ -125,6 +128,11 @@ def refuses(operation: str, outcome: str) -> bool:
             if answer == outcome and answer not in ("EFAULT", "EINVAL", "ESOCKTNOSUPPORT"):
                 return True
     return False
+
+
+def opens_nothing() -> bool:
+    """Whether a filter lets this process open no files, and so find nothing out by opening them."""
+    return any("open" in confined["seccomp"] for confined in entered)
 
 
 def takes_sockets() -> bool:

@@ -125,7 +125,7 @@ class TriedName:
     def writing(self) -> str | None:
         """What refuses a new entry in the directory: found by making a file without a name, which leaves no trace."""
         nameless = getattr(os, "O_TMPFILE", None)
-        if nameless is None:
+        if nameless is None or confinement.opens_nothing():
             return UNKNOWN
         refusal = _refused(lambda: os.close(os.open(self.directory.route, nameless | os.O_WRONLY, 0o600)))
         return refusal if refusal in (None, "EACCES", "EPERM", "EROFS") else UNKNOWN

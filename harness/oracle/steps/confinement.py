@@ -24,6 +24,10 @@ CALLS: Mapping[Operation, tuple[FilteredCall, ...]] = {
     "mkdir": ("mkdir",),
     "truncate": ("truncate",),
     "execute": ("execute",),
+    "read": ("open",),
+    "list": ("open",),
+    "write": ("open",),
+    "create": ("open",),
 }
 """The calls that an operation makes, in their order."""
 

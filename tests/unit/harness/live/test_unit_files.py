@@ -169,7 +169,7 @@ def test_an_empty_set_of_capabilities_is_none() -> None:
          dict.fromkeys(("bind", "connect", "socket"), "EPERM")),
         ("SystemCallFilter=@basic-io @file-system", dict.fromkeys(("bind", "connect", "socket", "chown"), "SIGSYS")),
         ("SystemCallFilter=@network-io", dict.fromkeys(
-            ("unlink", "rename", "chmod", "chown", "mkdir", "truncate"), "SIGSYS")),
+            ("unlink", "rename", "chmod", "chown", "mkdir", "truncate", "open"), "SIGSYS")),
         ("SystemCallFilter=@system-service\nSystemCallFilter=~@privileged", {"chown": "SIGSYS"}),
         ("SystemCallFilter=@system-service\nSystemCallFilter=~execve mkdir mkdirat",
          {"execute": "SIGSYS", "mkdir": "SIGSYS"}),
