@@ -6,18 +6,20 @@ changed: all of it happens in the private mount namespace, on a tmpfs.
 The place has a user namespace of its own, with the numbers of users that there were. For its root the mounts that were
 made before are locked (mount_namespaces(7)): whatever runs there as root can neither make them writable nor take them
 away, and can make no device nodes. The place's other namespaces belong to that one, so that its root is root there.
-So there are three processes for a moment: this one goes into the user namespace, its first child stays outside of it
-and does there what only the machine's root may, and its second child is the place's first process.
+So there are three processes: this one goes into the user namespace, its first child stays outside of it and does there
+what only the machine's root may, flags of inodes to the end, and its second child is the place's first process.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 
 from harness.inside import delivery, loader
-from harness.inside.agent import furniture, mounts
+from harness.inside.agent import flag_setter, furniture, mounts
+from harness.inside.agent.inheritance import close_all_but
 from harness.inside.libc import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -64,13 +66,17 @@ def main(python: str, libraries: str, binds: list[list[str]], links: list[list[s
 def _divide(processes: int, root: str, brought: list[str]) -> int | None:
     """Make the other namespaces: the pid of the place's first process, and in that one `None`."""
     (made, tell_made), (mounted, tell_mounted) = os.pipe(), os.pipe()
-    outer = os.fork()
-    if outer == 0:
+    setting, asking = socket.socketpair()
+    if os.fork() == 0:
         os.close(tell_made)
+        asking.close()
         _stay_outside(processes, os.read(made, 1), root, brought)
         os.write(tell_mounted, DONE)
+        close_all_but(setting.fileno())
+        flag_setter.serve(setting)
         os._exit(0)
     os.close(tell_mounted)
+    setting.close()
     how = DONE
     try:
         unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC)
@@ -87,9 +93,11 @@ def _divide(processes: int, root: str, brought: list[str]) -> int | None:
             os._exit(1)  # who failed has said why
         os.chdir("/")
         unshare(CLONE_NEWNS)
+        os.dup2(asking.fileno(), flag_setter.DESCRIPTOR)
+        os.set_inheritable(flag_setter.DESCRIPTOR, True)  # if it had that number already
         return None
+    asking.close()
     os.write(tell_made, how)
-    os.waitpid(outer, 0)
     return first
 
 

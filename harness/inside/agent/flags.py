@@ -10,13 +10,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.inside.agent.errors import RefusalError
+from harness.inside.agent.flag_setter import FlagSetter
 from harness.inside.libc import AT_FDCWD, LIBC, MS_BIND, called, mount, unmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GET_FLAGS, SET_FLAGS = (request | ctypes.sizeof(ctypes.c_long) << 16 for request in (0x80006601, 0x40006602))
-"""FS_IOC_GETFLAGS and FS_IOC_SETFLAGS of linux/fs.h, which say that they move a long; what they move is an int."""
+GET_FLAGS = 0x80006601 | ctypes.sizeof(ctypes.c_long) << 16
+"""FS_IOC_GETFLAGS of linux/fs.h, which says that it moves a long; what it moves is an int."""
 FLAGS = {"immutable": 0x10, "append-only": 0x20}
 """FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h."""
 ATTRIBUTES_AT, STATX_SIZE = 8, 256
@@ -71,13 +72,13 @@ def change(descriptor: int, add: list[str] | None = None, take: list[str] | None
         flags |= FLAGS[flag]
     for flag in take or ():
         flags &= ~FLAGS[flag]
-    _ioctl(descriptor, SET_FLAGS, ctypes.c_int(flags))
+    FlagSetter.set(descriptor, flags)
 
 
 def held(descriptor: int) -> int:
     """The flags of what is open, as linux/fs.h numbers them. Raises OSError where the file system has none."""
     flags = ctypes.c_int()
-    _ioctl(descriptor, GET_FLAGS, flags)
+    called(LIBC.ioctl(descriptor, ctypes.c_ulong(GET_FLAGS), ctypes.byref(flags)))
     return flags.value
 
 
@@ -129,7 +130,3 @@ def _try(directory: str) -> None:
         change(descriptor, take=["immutable"])
     finally:
         os.close(descriptor)
-
-
-def _ioctl(descriptor: int, request: int, flags: ctypes.c_int) -> None:
-    called(LIBC.ioctl(descriptor, ctypes.c_ulong(request), ctypes.byref(flags)))

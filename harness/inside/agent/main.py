@@ -11,6 +11,7 @@ import time
 
 from harness.inside import libc
 from harness.inside.agent import mounts
+from harness.inside.agent.flag_setter import FlagSetter
 from harness.inside.agent.guard import NAME
 from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
@@ -18,17 +19,20 @@ from harness.inside.agent.outside import Outside
 from harness.inside.agent.scratch import SCRATCH, make_anew, remove
 
 
-def main(brought: list[str] | None = None, base: str | None = None) -> None:
+def main(brought: list[str] | None = None, base: str | None = None, setter: int | None = None) -> None:
     """Serve until the input ends.
 
     `brought`: in a container, beside its first process, which is the guard, with the machine's own at these paths.
     `base`: on a machine without namespaces, in this directory, which goes away in the end.
+    `setter`: in a user namespace, with the connection of this number to who sets flags of inodes outside of it.
     """
     os.umask(0)
     os.chdir("/")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if setter is not None:
+        FlagSetter.join(setter)
     if brought is not None:
         with _join_guard():
             for path in brought:  # of what is mounted below them the engine has left writable what was

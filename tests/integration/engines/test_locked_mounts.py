@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.engines.namespace import NamespaceEngine
+from harness.world import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +50,17 @@ os.write(tell_mapped, b".")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
 """Goes on as root of a user namespace in which there can be no other, and no device nodes can be made."""
+ASK = """
+import ctypes, os, socket, sys
+
+descriptor = ctypes.CDLL(None).syscall(438, os.pidfd_open(1), 3, 0)  # pidfd_getfd: the agent's connection
+with socket.socket(fileno=descriptor) as setter:
+    for path in sys.argv[1:]:
+        for flags in (0x10, 0):  # FS_IMMUTABLE_FL
+            socket.send_fds(setter, [flags.to_bytes(4, sys.byteorder)], [os.open(path, os.O_RDONLY)])
+            print(int.from_bytes(setter.recv(4), sys.byteorder))
+"""
+"""Asks who sets flags for the place, in the agent's stead."""
 REMOUNT = "mount -o remount,rw,bind /opt/brought && touch /opt/brought/out"
 HELD = (
     "touch /opt/brought/in",
@@ -82,3 +95,12 @@ def test_where_there_are_no_user_namespaces_the_other_walls_stand(brought: Path)
     # The last one is what a user namespace of the place's own is for.
     assert [status == 0 for status in done] == [False, False, False, False, True, True]
     assert [path.name for path in brought.iterdir()] == ["out"]
+
+
+def test_who_sets_flags_for_a_place_sets_none_on_what_is_brought_in_nor_on_devices(brought: Path) -> None:
+    with NamespaceEngine().open(mounts=[f"{brought}:/opt/brought"]) as place:
+        if not place.facts.flags:
+            pytest.skip("this root lacks CAP_LINUX_IMMUTABLE, or a tmpfs has no flags (Linux 6.6)")
+        asked = place.run(["python3", "-c", ASK, "/opt/brought", "/dev/null", "/srv"], ROOT)
+    assert asked.stderr == ""
+    assert list(map(int, asked.stdout.split())) == [errno.EROFS] * 2 + [errno.ENOTTY] * 2 + [0] * 2
