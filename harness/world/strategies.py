@@ -207,7 +207,7 @@ def _fit(
     world = complete(World("drawn", groups={**GROUPS, **own}, users=tuple(named), nodes=around))
     for dice in nodes:
         node = _node(world, top, dice, fuse=fuse)
-        if flags and dice.chance(6):
+        if flags and (node.kind in {"directory", "file"} or node.fs == "tmpfs") and dice.chance(3):
             node = dataclasses.replace(node, flags=dice.one(_FLAGS))
         # What is mounted may be taken away where it came from.
         gone = (Node(node.source, "absent", mode=0),) if node.source and node.fs == "bind" and dice.chance(3) else ()
