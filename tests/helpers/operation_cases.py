@@ -345,6 +345,7 @@ CASES: dict[str, Case] = {
         (
             tries("stranger", "create", "t/s", "EACCES", "t/s"),
             tries("root", "create", "t/s", "EACCES", "t/s"),
+            tries("overrider", "create", "t/s", "EACCES", "t/s"),
             tries("ann", "create", "t/s", "ENXIO"),
             tries("stranger", "create", "mine/s", "ENXIO"),
             tries("mate", "create", "group/s", "ENXIO"),
