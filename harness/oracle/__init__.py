@@ -3,6 +3,7 @@
 from harness.oracle.decide import decide, predict
 from harness.oracle.decision import Change, Decision
 from harness.oracle.grid import Grid, grid
+from harness.oracle.kernels import SYSTEMS, freebsd, linux, netbsd, openbsd, rules_of, xnu
 from harness.oracle.reasons import (
     closed_to_others,
     deleted,
@@ -12,7 +13,7 @@ from harness.oracle.reasons import (
     quoted,
     replaced,
 )
-from harness.oracle.rules import SYSTEMS, Layer, Rules, freebsd, linux, netbsd, openbsd, rules_of, xnu
+from harness.oracle.rules import Layer, Rules
 
 __all__ = [
     "SYSTEMS",

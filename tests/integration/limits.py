@@ -148,7 +148,7 @@ LIMITS = (
             f"{_PLACES}processes_of_an_earlier_world_end_with_it",
         ),
         "these worlds have what Linux alone has: capabilities, POSIX ACLs, mounts, abstract names, seqpacket sockets",
-        "harness/oracle/rules.py; bsd/kern/uipc_usrreq.c; acl(3)",
+        "harness/oracle/kernels.py; bsd/kern/uipc_usrreq.c; acl(3)",
         ("darwin", "freebsd"),
     ),
     Limit(
