@@ -107,7 +107,7 @@ def _with_umask(step: str, usual: int) -> Callable[[Trial], None]:
 
 
 def _without_umask_for_sockets(trial: Trial) -> None:
-    directory = trial.system.inodes[trial.last.directory.inode]
+    directory = trial.directory(trial.last)
     steps.making.make(trial, "socket", 0o777 if directory.default else 0o755)
 
 
@@ -124,7 +124,7 @@ def _inheriting(**changes: object) -> Callable[[Trial, Literal["socket", "file",
 
 
 def _default_mode_whole(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) -> None:
-    directory = trial.system.inodes[trial.last.directory.inode]
+    directory = trial.directory(trial.last)
     MAKE(trial, kind, mode if directory.default is None else mode & ~0o777 | directory.default.mode & 0o777)
 
 

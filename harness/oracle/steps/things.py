@@ -40,7 +40,7 @@ def ownership(trial: Trial) -> None:
         raise trial.refuse(
             "EPERM",
             trial.at,
-            f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and {trial.privileged} may chmod",
+            f"{trial.at} belongs to uid {trial.inode.uid}; only its owner and {trial.privileged} may change its mode",
         )
 
 
