@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,16 +70,24 @@ def _write_csv(events: Iterable[dict[str, Any]], utc: bool) -> None:
     from observatory.feed.summary import what
     from observatory.feed.times import shown
 
+    known = functools.lru_cache(maxsize=1024)(_cell)  # names are few, and said again and again
+
+    def named(value: object) -> object:
+        return value if value is None or type(value) is int else known(value if type(value) is str else str(value))
+
+    def row(event: dict[str, Any]) -> tuple[object, ...]:
+        said = event.get
+        return (
+            *(named(said("_id")), _cell(shown(said("_ts"), utc)), named(said("_host")), named(said("_peer_uid"))),
+            *(named(said("_event")), named(said("session_id")), named(said("agent_id")), named(said("tool_name"))),
+            *(duration(event), named(said("cwd")), _cell(what(event))),
+        )
+
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)
-    for event in events:
-        said = map(event.get, ("_host", "_peer_uid", "_event", "session_id", "agent_id", "tool_name"))
-        row = (event.get("_id"), shown(event.get("_ts"), utc), *said, duration(event), event.get("cwd"), what(event))
-        writer.writerow([_cell(value) for value in row])
+    writer.writerows(map(row, events))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = printable(str(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _cell(text: str) -> str:
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown

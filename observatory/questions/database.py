@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from observatory.questions.tables import OF_LINES
 from observatory.store.query import Query, every
+from observatory.store.schema import STAMP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _FROM: Final = {
     "id": "id",
-    "time": "strftime('%Y-%m-%dT%H:%M:%S',time/1000000,'unixepoch')||'.'||substr(1000000+time%1000000,2)||'Z'",
+    "time": "stamp",
     "host": "NULL",
     "uid": "uid",
     "event": "name",
@@ -75,9 +76,9 @@ def _show(connection: sqlite3.Connection, columns: Sequence[str], where: str) ->
     last, indexed = (connection.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()[0] for table in _TABLES)  # noqa: S608
     some = ",".join(("id", "time", "name", "uid", "session", "tool"))
     # A line is looked up only if something of it is asked for. What is not indexed yet is looked at itself.
-    source = f"SELECT {some},(SELECT line FROM main.event WHERE event.id=facet.id) AS line FROM main.facet"  # noqa: S608
+    source = f"SELECT {some},stamp,(SELECT line FROM main.event WHERE event.id=facet.id) AS line FROM main.facet"  # noqa: S608
     if last > indexed:
-        source += f" UNION ALL SELECT {some},line FROM main.event WHERE id>{indexed}"  # noqa: S608
+        source += f" UNION ALL SELECT {some},{STAMP},line FROM main.event WHERE id>{indexed}"  # noqa: S608
     shown = ",".join(f"{_FROM.get(name, f'observatory_{name}(line)')} AS {name}" for name in columns)
     connection.execute(f"CREATE TEMP VIEW events AS SELECT {shown} FROM ({source}){where}")  # noqa: S608 - see `_quoted`
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from observatory.store.schema import STAMP
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -65,7 +67,7 @@ _INCREMENTAL: Final = 2
 """What `PRAGMA auto_vacuum` says of a database whose free pages can be given back."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INDEX = "INSERT INTO facet SELECT id, time, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"
+_INDEX = f"INSERT INTO facet SELECT id, time, {STAMP}, name, uid, session, tool FROM event WHERE id > ? AND id <= ?"  # noqa: S608 - no values
 
 
 class NotStored(Exception):  # noqa: N818 - an outcome that the caller answers, not a fault
@@ -105,6 +107,8 @@ class Store:
         self._wait_for_locks(PATIENCE)
         self.last_id = self._number("SELECT max(id) FROM event")
         """The newest committed event; 0 if there was none."""
+        self._old = self.last_id
+        """The newest event that an earlier process committed."""
         self._indexed = self._number("SELECT max(id) FROM facet")
         self.identity: str = connection.execute("SELECT database FROM identity").fetchone()[0]
         """What tells this database from every other one: 16 random hexadecimal digits."""
@@ -157,6 +161,8 @@ class Store:
         except sqlite3.Error:
             self._undo()
             return
+        if self._indexed < self._old:  # the checkpoints have not heard of these
+            self._checkpoints.appended(PAGE * (through - self._indexed))
         self._indexed = through
 
     def forward(self, query: Query, after: int, through: int, limit: int) -> Rows:

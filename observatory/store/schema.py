@@ -25,11 +25,14 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE identity (database TEXT NOT NULL)",
         "INSERT INTO identity VALUES (lower(hex(randomblob(8))))",
     ),
-    # With the time. It is filled anew as it is after a crash: bit by bit, beside the work.
+    (),  # what it made is made anew by the next
+    # With the time, also as a text, of which SQL asks for parts. It is filled anew as it is after a crash: bit by bit,
+    # beside the work.
     (
         "DROP TABLE facet",
         """CREATE TABLE facet (
-            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, name TEXT NOT NULL, uid INTEGER, session TEXT, tool TEXT
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, stamp TEXT NOT NULL, name TEXT NOT NULL, uid INTEGER,
+            session TEXT, tool TEXT
         )""",
         "CREATE INDEX facet_by_name ON facet (name)",
         "CREATE INDEX facet_by_uid ON facet (uid)",
@@ -39,6 +42,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
 )
 """Statements that take a database from the version that is their place in this list to the next one."""
+
+STAMP: Final = "strftime('%Y-%m-%dT%H:%M:%S',time/1000000,'unixepoch')||'.'||substr(1000000+time%1000000,2)||'Z'"
+"""The time of an event as its line has it, in SQL."""
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from dataclasses import dataclass
@@ -93,9 +94,15 @@ class Prices:
         return total + usage.web_searches * price.web_search
 
     def _price(self, model: str) -> _Price | None:
-        found = _NAME.fullmatch(model.lower())
-        name = model if found is None else found[1]
+        name = _name(model)
         return self._by_model.get(model) or self._by_model.get(self._names.get(name, name))
+
+
+@functools.cache
+def _name(model: str) -> str:
+    """What is left of a model's name without a date, a region and a version."""
+    found = _NAME.fullmatch(model.lower())
+    return model if found is None else found[1]
 
 
 def _steps(price: _Price, usage: Usage) -> list[tuple[Tokens, int]]:
@@ -105,6 +112,8 @@ def _steps(price: _Price, usage: Usage) -> list[tuple[Tokens, int]]:
     up the whole.
     """
     steps = [step for step in usage.iterations or [] if step.type == "message"] if price.long_prompt else []
+    if not steps:
+        return [(usage, usage.cache_writes_1h)]
     sums = [
         (sum(step.input_tokens for step in steps), usage.input_tokens),
         (sum(step.output_tokens for step in steps), usage.output_tokens),
@@ -112,7 +121,7 @@ def _steps(price: _Price, usage: Usage) -> list[tuple[Tokens, int]]:
         (sum(step.cache_writes for step in steps), usage.cache_writes),
         (sum(step.cache_writes_1h for step in steps), usage.cache_writes_1h),
     ]
-    if not steps or any(one != other for one, other in sums):
+    if any(one != other for one, other in sums):
         return [(usage, usage.cache_writes_1h)]
     return [(step, step.cache_writes_1h) for step in steps]
 

@@ -43,8 +43,9 @@ class Total:
         self.answers += 1
         self.input += usage.input_tokens
         self.output += usage.output_tokens
-        self.cache_writes_1h += usage.cache_writes_1h
-        self.cache_writes_5m += usage.cache_writes - usage.cache_writes_1h
+        hour = usage.cache_writes_1h
+        self.cache_writes_1h += hour
+        self.cache_writes_5m += usage.cache_writes - hour
         self.cache_reads += usage.cache_reads
         self.web_searches += usage.web_searches
         cost = prices.cost(answer.model, usage)
@@ -88,7 +89,10 @@ def totals(answers: Iterable[Answer], by: str, prices: Prices, zone: tzinfo | No
     found: dict[tuple[int | str, ...], Total] = {}
     for answer in answers:
         key: tuple[int | str, ...] = (answer.owner, *KEYS[by](answer, zone))
-        found.setdefault(key, Total(key, answer.time)).add(answer, prices)
+        total = found.get(key)
+        if total is None:
+            total = found[key] = Total(key, answer.time)
+        total.add(answer, prices)
     return sorted(found.values(), key=lambda total: total.last, reverse=True)
 
 

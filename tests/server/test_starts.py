@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from observatory.events import compose, take_apart, timestamp
+from observatory.identity import PeerCredentials
 from observatory.listening import Specification, listen
+from observatory.store import open_store
 from tests.helpers.dead_socket import leave_dead_socket
-from tests.helpers.deadline import PATIENCE
+from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_command import environment
-from tests.helpers.observatory_server import start
+from tests.helpers.observatory_server import ObservatoryServer, start
 from tests.helpers.own_process import umask
 from tests.helpers.unix_http import connected, post, read_answer
 
@@ -194,3 +198,23 @@ def test_the_stranger_does_get_in_where_the_mode_is_set_too_late(open_directory:
         os.chmod(f"{open_directory}/s", 0o600)
     tried, got_in = stranger.end()
     assert got_in > 0, f"{tried} times tried"
+
+
+def test_what_an_ended_server_has_not_indexed_is_while_nothing_comes() -> None:
+    with short_directory() as directory:
+        store = open_store(ObservatoryServer(directory).database)
+        peer = PeerCredentials(1, 0, 0, ())
+        made = [
+            compose(number, number, timestamp(number), "Stop", peer, take_apart(b"{}")) for number in range(1, 2001)
+        ]
+        store.append(made)
+        assert store.unindexed == 2000
+        store.close()
+        server = start(directory)
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as connection:
+                count = "SELECT count(*), min(stamp) FROM facet"
+                until(lambda: connection.execute(count).fetchone()[0] == 2000, "all are indexed", pause=0.05)
+                assert connection.execute(count).fetchone()[1] == timestamp(1)
+        finally:
+            server.end()

@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import subprocess
-import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from observatory.watch.app import WatchApp
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList, _when
 from tests.helpers.observatory_command import started
+from tests.helpers.time_zone import time_zone
 from tests.web import story
 from tests.web.conftest import ARTIFACTS
 
@@ -162,9 +162,7 @@ def test_a_text_is_found_anywhere_in_an_event_and_in_those_that_come(server: Obs
     watching(server, look)
 
 
-def test_times_are_of_the_zone_that_is_asked_for(server: ObservatoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
+def test_times_are_of_the_zone_that_is_asked_for(server: ObservatoryServer) -> None:
     server.hooks().say("Stop", session_id="s")
     when = datetime.fromisoformat(server.events()[0]["_ts"])
 
@@ -185,12 +183,9 @@ def test_times_are_of_the_zone_that_is_asked_for(server: ObservatoryServer, monk
 
         watching(server, look, utc=utc)
 
-    try:
+    with time_zone("Asia/Tokyo"):
         shown(9, "+09:00", utc=False)
         shown(0, "Z", utc=True)
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 def test_what_could_not_be_looked_through_is_once_the_server_is_back(server: ObservatoryServer) -> None:

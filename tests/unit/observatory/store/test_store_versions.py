@@ -55,7 +55,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: str, monkeypa
 
 def test_a_database_without_times_in_its_index_is_indexed_anew(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:-1])
+        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:-2])
         open_store(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO event VALUES (1, 5, 'Stop', 0, 's', NULL, x'7b7d')")
