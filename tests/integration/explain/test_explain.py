@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import docker
 import pytest
 
 from harness.world import Attempt, Node, Principal, World, complete, loads
+from tests.helpers.containers import run
 from tests.helpers.harness_command import ENVIRONMENT, ROOT, explain, harness
 
 if TYPE_CHECKING:
@@ -338,8 +340,10 @@ def docker_exec(container: str, user: str, path: str) -> str:
         f"import socket\ntry: socket.socket(socket.AF_UNIX).connect({path!r}); print('ok')\n"
         "except OSError as error: print(type(error).__name__)"
     )
-    words = ["docker", "exec", "--user", user, container, "python3", "-c", program]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    with contextlib.closing(docker.from_env()) as client:
+        status, said = run(client.containers.get(container), ["python3", "-c", program], user=user)
+    assert status == 0, said
+    return said.strip()
 
 
 def whereabouts(place: Place) -> list[str]:
