@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from harness.live.process import status_fields
-from harness.trace import seccomp
-from harness.trace.calls import MACHINES
 from harness.world import Confinement, FilteredCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from harness.trace.bpf import Instruction
-    from harness.trace.calls import Machine
     from harness.world import Operation
 
 FILTERED: Final = b"2"
@@ -99,11 +94,7 @@ def has_filters(pid: int) -> bool:
 def filtered(pid: int, ours: int = 0) -> Filtered:
     """What the filters of a process do with each call; of these, the last `ours` are the harness's own, and none."""
     try:
-        if filters(pid) <= ours:
-            return Filtered()
-        machine = MACHINES[platform.machine()]
-        programs = seccomp.read_filters(pid)
-        return _evaluated(programs[: len(programs) - ours] if ours else programs, machine, pid)
+        return Filtered() if filters(pid) <= ours else _evaluated(pid, ours)
     except (OSError, KeyError, ValueError):
         why = (
             f"process {pid} has a filter of system calls (seccomp) of its own, which may refuse what all else allows; "
@@ -112,7 +103,13 @@ def filtered(pid: int, ours: int = 0) -> Filtered:
         return Filtered(unknown=tuple((call, why) for call in get_args(FilteredCall)))
 
 
-def _evaluated(programs: Sequence[Sequence[Instruction]], machine: Machine, pid: int) -> Filtered:
+def _evaluated(pid: int, ours: int) -> Filtered:
+    from harness.trace import seccomp  # noqa: PLC0415 - few processes have a filter: without, all is told sooner
+    from harness.trace.calls import MACHINES  # noqa: PLC0415 - likewise
+
+    machine = MACHINES[os.uname().machine]
+    programs = seccomp.read_filters(pid)
+    programs = programs[: len(programs) - ours]
     refused: list[tuple[FilteredCall, str]] = []
     unknown: list[tuple[FilteredCall, str]] = []
     calls: tuple[FilteredCall, ...] = get_args(FilteredCall)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import stat
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +22,7 @@ LARGEST: Final = 1 << 20
 """Bytes of a file of names; what is larger counts as not to be read."""
 SECONDS: Final = 1.0
 
-_OPENAT2: Final = 547 if platform.machine() == "alpha" else 437  # include/uapi/asm-generic/unistd.h
+_OPENAT2: Final = 547 if os.uname().machine == "alpha" else 437  # include/uapi/asm-generic/unistd.h
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10  # linux/openat2.h
 _UNAVAILABLE: Final = frozenset({errno.ENOSYS, errno.EPERM, errno.E2BIG, errno.EINVAL})
 """Before Linux 5.6, or where a filter of system calls does not know it."""

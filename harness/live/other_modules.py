@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -65,7 +64,7 @@ def _tomoyo(active: Collection[str]) -> bool:
 
 def lsm_programs() -> int | None:
     """How many BPF programs are attached to the hooks of security modules; None where that is not told."""
-    number = BPF_CALL.get(platform.machine())
+    number = BPF_CALL.get(os.uname().machine)
     if number is None:
         return None
     count = at = 0
@@ -83,7 +82,7 @@ def lsm_programs() -> int | None:
 
 def program_type(which: int) -> int | None:
     """The type of a BPF program by its id (linux/bpf.h); None where that is not told, 0 of one that has gone."""
-    number = BPF_CALL[platform.machine()]
+    number = BPF_CALL[os.uname().machine]
     descriptor = LIBC.syscall(number, BY_ID, ctypes.create_string_buffer(struct.pack("=III", which, 0, 0), 12), 12)
     if descriptor < 0:
         return 0 if ctypes.get_errno() == errno.ENOENT else None

@@ -32,6 +32,12 @@ def test_explain_imports_no_library_and_nothing_that_makes_or_follows() -> None:
     names = loaded("explain", "/", "--uid", "4711")
     assert "harness.live.judgement" in names
     assert not names & LIBRARIES
-    parts = ("harness.inside.agent", "harness.cli.following", "harness.engines.registry", "harness.trials")
+    parts = (
+        "harness.inside.agent",
+        "harness.cli.following",
+        "harness.engines.registry",
+        "harness.trials",
+        "harness.trace",
+    )
     assert not {name for name in names if name.startswith(parts)}
-    assert not names & {"asyncio", "subprocess", "http.client", "logging", "json", "tomllib"}
+    assert not names & {"asyncio", "subprocess", "http.client", "logging", "json", "platform", "tomllib"}
