@@ -43,7 +43,14 @@ def unix_sockets(namespace: int, until: float) -> tuple[UnixSocket, ...]:
         ours = os.path.samestat(os.fstat(own), os.fstat(namespace))
     finally:
         os.close(own)
-    with _open_socket() if ours else in_thread(lambda: _open_socket_in(namespace), until - time.monotonic()) as kernel:
+    if ours:
+        return _asked(_open_socket(), until)
+    return in_thread(lambda: _asked(_open_socket_in(namespace), until), until - time.monotonic())
+
+
+def _asked(kernel: socket.socket, until: float) -> tuple[UnixSocket, ...]:
+    """All that the kernel says by a socket, which is closed even where nobody waits for the answer any more."""
+    with kernel:
         return tuple(_dump(kernel, until))
 
 
