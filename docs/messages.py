@@ -46,7 +46,7 @@ SOURCES = {
         ),
         Source(
             "Findings of doctor",
-            "`observatory doctor` prints each with `ok`, `no` or `?`, and what helps.",
+            "`observatory doctor` prints each behind `ok`, or behind `LOOK` with what helps.",
             ("client/doctor.py", "client/installed_hooks.py"),
         ),
         Source("The page and the terminal", "What [`web` and `watch`](web.md) show.", ("web", "watch")),

@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """`harness scenarios`."""
+    parser.add_argument("--json", action="store_true", help="one JSON object for each scenario")
     parser.set_defaults(run=run)
 
 
-def run(_options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """List each with what somebody sees when it has struck."""
+    if options.json:
+        import json
+        from dataclasses import asdict
+
+        for scenario in library():
+            story = {} if scenario.story is None else asdict(scenario.story)
+            print(json.dumps({"name": scenario.source, "about": scenario.world.about, **story}))
+        return AGREE
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text

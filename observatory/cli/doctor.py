@@ -22,11 +22,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "with a hook's command. Each line is `ok`, or says what to do.",
     )
     add_server_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object for each diagnosis")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine, and print each diagnosis as it is made."""
+    import json
+
     from observatory.client.doctor import examine, exit_status
     from observatory.hooks.clients import CLIENTS
 
@@ -35,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
     path = str(Path(socket_path(options)).absolute())
     for diagnosis in examine(path, server_uids(options), places):
         diagnoses.append(diagnosis)
-        print(
-            f"{'ok' if diagnosis.ok else 'LOOK':<5} {diagnosis.about:<12} {printable(diagnosis.sentence)}", flush=True
-        )
+        about, ok, sentence = diagnosis.about, diagnosis.ok, printable(diagnosis.sentence)
+        if options.json:
+            print(json.dumps({"about": about, "ok": ok, "sentence": sentence}), flush=True)
+        else:
+            print(f"{'ok' if ok else 'LOOK':<5} {about:<12} {sentence}", flush=True)
     return exit_status(diagnoses)

@@ -79,7 +79,7 @@ COMMANDS = (
         "forward", "opentelemetry", nothing=(2,), right=("--to", "otlp+http://127.0.0.1:1", "--once"), asks=True
     ),
     observatory("whoami", right=("--json",), asks=True),
-    observatory("doctor", nothing=(0, 1), ends=(0, 1), asks=True),
+    observatory("doctor", nothing=(0, 1), right=("--json",), ends=(0, 1), asks=True),
     observatory("install-hooks", nothing=(2,), right=("--global", "--dry-run")),
     observatory("uninstall-hooks", nothing=(2,), right=("--global", "--dry-run")),
     observatory("compact", nothing=(1,), wrong=("--database", "/dev/null"), right=DATABASE, after=True),

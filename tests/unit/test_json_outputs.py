@@ -15,6 +15,7 @@ import harness.cli.main
 import observatory.cli.main
 from harness.checks.check import CheckResult, CheckVerdict
 from harness.report.jsonlines import json_lines
+from harness.scenarios import library
 from observatory import events
 from observatory.cli.answers import about
 from observatory.forward.nats_source import named
@@ -82,6 +83,22 @@ def test_the_caller_is_described_as_the_table_says(printed: Callable[..., list[d
     found = [*printed("whoami"), json.loads(_described(None)), json.loads(_described(MANY))]
     assert wrong("whoami", found) == []
     assert unseen("whoami", found) == set()
+
+
+def test_diagnoses_are_described_as_the_table_says(server: ObservatoryServer) -> None:
+    done = here(environment(Path(server.path).parent), "doctor", "--json", "--socket", server.path)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {each["ok"] for each in found} == {True, False}, done.stderr  # nobody has installed hooks there
+    assert wrong("doctor", found) == []
+    assert unseen("doctor", found) == set()
+
+
+def test_scenarios_are_described_as_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness.cli.main.main(["scenarios", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["name"] for each in found} == {scenario.source for scenario in library()}
+    assert wrong("scenarios", found) == []
+    assert unseen("scenarios", found) == set()
 
 
 def test_costs_are_described_as_the_table_says(printed: Callable[..., list[dict[str, Any]]], tmp_path: Path) -> None:

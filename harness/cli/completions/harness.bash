@@ -9,7 +9,7 @@ _shtab_harness_subparsers=(run check scenarios explain watch capture shell sweep
 
 _shtab_harness_run_option_strings=(-h --help --engine --image --throwaway --json --html --junit --keep)
 _shtab_harness_check_option_strings=(-h --help --engine --image --throwaway --mode --at-most --as --socket-owner --group --speaks --socket --chdir --ready --stop --patience --starts --setup --spawn --door --account --config --data --mount --env --own-check --activated --only --init --baseline --json --html --junit --sarif --markdown)
-_shtab_harness_scenarios_option_strings=(-h --help)
+_shtab_harness_scenarios_option_strings=(-h --help --json)
 _shtab_harness_explain_option_strings=(-h --help --user --uid --unit --pid --as-container --gid --groups --operation --to --mode --owner --type --try --json)
 _shtab_harness_watch_option_strings=(-h --help)
 _shtab_harness_capture_option_strings=(-h --help --user --uid --unit --pid --as-container --gid --groups --operation --to --mode --owner --type -o --output)
@@ -44,6 +44,7 @@ _shtab_harness_check___init_nargs=0
 _shtab_harness_check___json_nargs=0
 _shtab_harness_scenarios__h_nargs=0
 _shtab_harness_scenarios___help_nargs=0
+_shtab_harness_scenarios___json_nargs=0
 _shtab_harness_explain_pos_0_nargs='*'
 _shtab_harness_explain__h_nargs=0
 _shtab_harness_explain___help_nargs=0

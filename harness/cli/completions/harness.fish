@@ -104,6 +104,7 @@ complete -c harness -n '_shtab_harness_using check' -l sarif -x -d 'also write S
 complete -c harness -n '_shtab_harness_using check' -l markdown -x -d 'also write a Markdown table'
 complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a scenarios -d 'List the scenarios that `harness run NAME` takes.'
 complete -c harness -n '_shtab_harness_using scenarios' -s h -l help -d 'show this help message and exit'
+complete -c harness -n '_shtab_harness_using scenarios' -l json -d 'one JSON object for each scenario'
 complete -c harness -n '_shtab_harness_using; and test $_shtab_harness_npos -eq 0' -a explain -d 'Say why somebody may or may not use a path on this machine.'
 complete -c harness -n '_shtab_harness_using explain' -s h -l help -d 'show this help message and exit'
 complete -c harness -n '_shtab_harness_using explain' -l user -x -d 'a user of this machine, as after a new login; with --as-container of that'

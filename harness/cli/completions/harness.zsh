@@ -161,6 +161,7 @@ _shtab_harness_run_defaults_added=0
 
 _shtab_harness_scenarios_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[one JSON object for each scenario]"
 )
 
 # guard to ensure default positional specs are added only once per session

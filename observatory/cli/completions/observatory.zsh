@@ -99,6 +99,7 @@ _shtab_observatory_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--socket[the server\'s socket (default\: \$CLAUDE_UNIX_HOOK_WATCHER, else claude-observatory.sock in \$XDG_RUNTIME_DIR where that is the user\'s alone, else \/tmp\/claude-observatory.sock, else the system\'s, \/run\/claude-observatory\/observatory.sock)]:PATH:"
   "*--server-user[also trust a server of this user (name or uid)\; may be given again. Your own servers, root\'s, and the system-wide one at its own socket are always trusted\; another user\'s is refused]:USER:"
+  "--json[one JSON object for each diagnosis]"
 )
 
 # guard to ensure default positional specs are added only once per session
