@@ -1,7 +1,8 @@
 """The docker engine: one container for each place, through testcontainers.
 
-The container's first process is the guard (`harness.inside.agent.guard`), which ends with the agent; the agent is
-attached by the API and ends with its input. So a harness that is killed takes its containers along, with no reaper.
+The container's first process is the guard (`harness.inside.agent.guard`), which ends with the agent; the agent comes on
+the container's standard input and ends with that. So a harness that is killed takes its containers along, with no
+reaper.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import Mount
+from docker.types import LogConfig, Mount
 
 from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
@@ -94,8 +95,10 @@ class DockerEngine:
             "auto_remove": True,
             "cap_add": list(CAPABILITIES),
             "entrypoint": [],
+            "log_config": LogConfig(type="none"),  # what the agent says is for us alone
             "network_mode": "none",
             "security_opt": list(CONFINEMENT),
+            "stdin_open": True,
             "user": "0:0",
             "devices": [DEVICE] if os.path.exists(DEVICE) else [],
             **self.limits,
@@ -200,27 +203,21 @@ class DockerEngine:
 
 
 class Attachment:
-    """The streams of an agent that runs beside a container's first process: an `agent_connection.Transport`."""
+    """The streams of a container, in which its agent speaks: an `agent_connection.Transport`."""
 
     def __init__(self, container: DockerContainer) -> None:
         self._container = container
-        self._wrapped: Container = container.get_wrapped_container()
+        wrapped: Container = container.get_wrapped_container()
+        self.container = str(wrapped.id)
         api = container.get_docker_client().client.api
-        started = api.exec_create(
-            self._wrapped.id,
-            list(bundle.COMMAND),
-            stdin=True,
-            stdout=True,
-            stderr=True,
-            user="0:0",
-        )
+        # Whatever is read here was written after this: until something comes the guard is silent.
+        asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         # For a Unix socket docker's library wraps the socket in a file object, of which only the socket is of use.
-        file: Any = api.exec_start(started["Id"], socket=True)
+        file: Any = api.attach_socket(self.container, asked)
         self._file = file
         self._socket: socket.socket = file if isinstance(file, socket.socket) else file._sock
         self._socket.settimeout(None)
         self._said = b""
-        self.container = str(self._wrapped.id)
 
     def read(self) -> bytes:
         """What the agent wrote; what it wrote on standard error is kept for `diagnosis`.

@@ -1,7 +1,7 @@
-"""The first process of a container: it waits for the agent to come, and ends with it.
+"""The first process of a container: it has the agent for a child, and ends with it.
 
-The agent is started beside it and connects to it. If it doesn't come, or its connection ends as it does with the
-process that holds it, this process ends, and the kernel ends everything else in the container. Orphans are reaped
+The agent comes on the container's standard input, to which the harness is attached. If nothing comes, or the agent ends
+as it does with its input, this process ends, and the kernel ends everything else in the container. Orphans are reaped
 meanwhile.
 """
 
@@ -10,46 +10,23 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import sys
 
-from harness.inside import credentials
+from harness.inside import loader
 
-NAME = "\0harness-guard"
 PATIENCE = 8.0
-"""Seconds until the agent must have come."""
+"""Seconds until something must have come."""
 
 
 def main() -> None:
     """Wait for the agent, and for its end."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGCHLD, _reap)
-    try:
-        agent = _agent()
-    except socket.timeout:  # noqa: UP041 - before Python 3.10 it is no TimeoutError
+    if not select.select([0], [], [], PATIENCE)[0]:
         sys.exit("the agent did not come")
-    ended = select.poll()
-    ended.register(agent, select.POLLIN)
-    ended.poll()
-
-
-def _agent() -> socket.socket:
-    """The connection of the first process of root's that comes."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(NAME)
-        door.listen()
-        door.settimeout(PATIENCE)
-        while True:
-            agent, _ = door.accept()
-            if credentials.of_peer(agent)["uid"] == 0:
-                return agent
-            agent.close()
-
-
-def _reap(*_: object) -> None:
-    """Wait for every orphan that has ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
+    agent = os.fork()
+    if agent == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setsid()
+        loader.receive()
+    while os.wait()[0] != agent:
         pass

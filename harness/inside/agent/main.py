@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import socket
 import sys
-import time
 
 from harness.inside import libc
 from harness.inside.agent import mounts
 from harness.inside.agent.flag_setter import FlagSetter
-from harness.inside.agent.guard import NAME
 from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
 from harness.inside.agent.outside import Outside
@@ -22,7 +19,7 @@ from harness.inside.agent.scratch import SCRATCH, make_anew, remove
 def main(brought: list[str] | None = None, base: str | None = None, setter: int | None = None) -> None:
     """Serve until the input ends.
 
-    `brought`: in a container, beside its first process, which is the guard, with the machine's own at these paths.
+    `brought`: in a container, whose first process is the guard, with the machine's own at these paths.
     `base`: on a machine without namespaces, in this directory, which goes away in the end.
     `setter`: in a user namespace, with the connection of this number to who sets flags of inodes outside of it.
     """
@@ -34,14 +31,13 @@ def main(brought: list[str] | None = None, base: str | None = None, setter: int 
     if setter is not None:
         FlagSetter.join(setter)
     if brought is not None:
-        with _join_guard():
-            for path in brought:  # of what is mounted below them the engine has left writable what was
-                mounts.restrict(path, libc.MS_RDONLY, recursive=True)
-            mounts.protect_proc()
-            for path in SCRATCH:
-                if os.path.isdir(path) and not os.path.islink(path):
-                    make_anew(path)
-            Agent().serve()
+        for path in brought:  # of what is mounted below them the engine has left writable what was
+            mounts.restrict(path, libc.MS_RDONLY, recursive=True)
+        mounts.protect_proc()
+        for path in SCRATCH:
+            if os.path.isdir(path) and not os.path.islink(path):
+                make_anew(path)
+        Agent().serve()
     elif base is not None:
         _leave_mounts()
         Outside.leave(base)
@@ -61,16 +57,3 @@ def _leave_mounts() -> None:
         with contextlib.suppress(PermissionError):
             libc.unshare(libc.CLONE_NEWNS)
             libc.mount(None, "/", None, libc.MS_REC | libc.MS_PRIVATE)
-
-
-def _join_guard() -> socket.socket:
-    """Connect to the guard, which is the first process of the place and ends with this connection."""
-    while True:
-        guard = socket.socket(socket.AF_UNIX)
-        try:
-            guard.connect(NAME)
-        except ConnectionRefusedError:
-            guard.close()
-            time.sleep(0.005)  # the guard is only just being started, and nothing tells when it listens
-        else:
-            return guard
