@@ -54,9 +54,13 @@ class ObservatoryServer:
         self._clients: list[HookClient] = []
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start it and wait until it listens; one that does not is ended."""
         self.launch()
-        self.wait_until_listening()
+        try:
+            self.wait_until_listening()
+        except BaseException:
+            self.kill()
+            raise
 
     def launch(self) -> None:
         """Start it."""

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.helpers.deadline import until
 from tests.helpers.documents import code_blocks
 
 if TYPE_CHECKING:
@@ -57,7 +58,16 @@ def test_the_server_part_works_as_it_is_written(need: Callable[[str, str], str],
             text=True,
             check=False,
         )
-        doctor = subprocess.run(["observatory", "doctor"], env=environment, capture_output=True, text=True, check=False)
+        doctor: list[subprocess.CompletedProcess[str]] = []
+
+        def finds_that_no_hooks_are_installed() -> bool:
+            words = ["observatory", "doctor"]
+            doctor.append(subprocess.run(words, env=environment, capture_output=True, text=True, check=False))
+            wrong = [line.split()[1] for line in doctor[-1].stdout.splitlines() if not line.startswith("ok")]
+            return (doctor[-1].returncode, wrong) == (1, ["hooks"])
+
+        # On a busy machine it may find too that a hook takes too long.
+        until(finds_that_no_hooks_are_installed, lambda: str(doctor[-1]))
         event = json.loads(server.stdout.readline())
         server.terminate()
     assert visited.returncode == 0, visited.stdout + visited.stderr
@@ -65,6 +75,3 @@ def test_the_server_part_works_as_it_is_written(need: Callable[[str, str], str],
     assert "Greeting" in visited.stdout
     assert f"uid={os.geteuid()}(" in visited.stdout
     assert not (tmp_path / ".claude").exists(), "a dry run changed something"
-    assert doctor.returncode == 1, doctor.stderr
-    wrong = [line.split()[1] for line in doctor.stdout.splitlines() if not line.startswith("ok")]
-    assert wrong == ["hooks"], doctor.stdout

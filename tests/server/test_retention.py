@@ -32,8 +32,15 @@ CLOCK = Guard(
     ),
 )
 """The clock is set by a file."""
-AHEAD = "unguarded/observatory/service/retention.py.ahead"
 BY_THE_CLOCK = Guard("service/retention.py", (("min(clock, due) - ", "clock - "),))
+
+
+def set_ahead(directory: Path, seconds: int) -> None:
+    """Set that clock at once: it is read at any moment."""
+    file = directory / "unguarded/observatory/service/retention.py.ahead"
+    new = file.with_suffix(".new")
+    new.write_text(str(seconds))
+    new.rename(file)
 
 
 @pytest.mark.parametrize("guarded", [True, False])
@@ -41,12 +48,11 @@ def test_a_clock_that_jumps_ahead_deletes_nothing(
     serve: Callable[..., ObservatoryServer], directory: Path, guarded: bool
 ) -> None:
     program = without(directory, OFTEN, CLOCK, *([] if guarded else [BY_THE_CLOCK]))
-    ahead = directory / AHEAD
-    ahead.write_text("0")
+    set_ahead(directory, 0)
     server = serve("--retain", "90d", **program)
     for number in range(5):
         server.send({"n": number})
-    ahead.write_text(str(400 * DAY))
+    set_ahead(directory, 400 * DAY)
     server.wait_for("warning: the clock is 400 days ahead")
     if guarded:
         for _ in range(3):
@@ -60,17 +66,16 @@ def test_a_clock_that_is_ahead_at_the_start_deletes_nothing(
     serve: Callable[..., ObservatoryServer], directory: Path
 ) -> None:
     program = without(directory, OFTEN, CLOCK)
-    ahead = directory / AHEAD
-    ahead.write_text("0")
+    set_ahead(directory, 0)
     server = serve("--retain", "90d", **program)
     for number in range(5):
         server.send({"n": number})
     server.end()
-    ahead.write_text(str(400 * DAY))
+    set_ahead(directory, 400 * DAY)
     again = serve("--retain", "90d", **program)
     again.wait_for("warning: the clock is 400 days ahead")
     assert len(again.events()) == 5
-    ahead.write_text("0")
+    set_ahead(directory, 0)
     again.restart()
     assert [event["n"] for event in again.events()] == [0, 1, 2, 3, 4]
 

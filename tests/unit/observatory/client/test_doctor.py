@@ -19,9 +19,11 @@ from observatory.client.client import Client
 from observatory.client.diagnosis import Diagnosis
 from observatory.client.doctor import examine, exit_status
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.hooks import command as hook
 from observatory.hooks import event_names, files, layers, settings
 from observatory.hooks.command import Recipient, hook_command
 from observatory.hooks.place import place_of
+from tests.helpers.deadline import PATIENCE
 from tests.helpers.directories import short_directory
 from tests.helpers.observatory_server import ObservatoryServer, start
 from tests.helpers.own_process import effective_user
@@ -36,6 +38,13 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make ano
 def _no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is installed on this machine, no client's version is known, so that all events count."""
     monkeypatch.setattr(doctor, "client_version", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How busy this machine is, and so how long a hook takes, is nothing that is tested here."""
+    monkeypatch.setattr(doctor, "HOOK_SECONDS", PATIENCE)
+    monkeypatch.setattr(hook, "TOTAL_SECONDS", str(PATIENCE))
 
 
 @pytest.fixture
