@@ -34,7 +34,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Containe
         yield container
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("machine", "python"), RELEASES.items(), ids=RELEASES, indirect=["machine"])
 def test_the_main_suite_passes(machine: Container, python: str) -> None:
     assert run(machine, ["python3", "--version"])[1].startswith(f"Python {python}.")

@@ -30,7 +30,6 @@ def unshare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return write
 
 
-@pytest.mark.timeout(30)
 def test_a_child_that_unshare_leaves_behind_holds_nobody_up_and_is_ended(
     unshare: Callable[[str], None], tmp_path: Path
 ) -> None:

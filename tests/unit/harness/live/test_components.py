@@ -16,6 +16,7 @@ from harness.live.scene import Wanted, scene
 from harness.report.explanation import explain
 from harness.report.text import plain
 from harness.world import Principal
+from tests.helpers.descriptors import none_left_open
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,9 +129,8 @@ def test_what_may_not_be_looked_at_is_named(folder: Path) -> None:
 
 
 def test_no_descriptor_is_left_open(folder: Path) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
-    look(f"{folder}/../{folder.name}/x")
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    with none_left_open():
+        look(f"{folder}/../{folder.name}/x")
 
 
 def test_what_is_not_there_is_named_and_nothing_is_where_all_is_there(folder: Path) -> None:

@@ -14,6 +14,7 @@ from harness.live.foreign_root import LARGEST, may_read, read_file
 from harness.live.limits import in_thread, read_up_to
 from harness.world import Principal
 from tests.helpers.deadline import PATIENCE
+from tests.helpers.descriptors import none_left_open
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +29,6 @@ def opened_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """As new kernels have it, and as it is done before Linux 5.6."""
     if request.param == "walk":
         monkeypatch.setattr(foreign_root, "_OPENAT2", 9999)
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a child may begin late; nothing here is about the time that it has."""
-    monkeypatch.setattr(foreign_root, "SECONDS", 30.0)
 
 
 @pytest.fixture
@@ -125,13 +120,12 @@ def test_one_class_applies(mode: int, reader: Principal, may: bool) -> None:
 
 
 def test_no_descriptor_is_left_open(root: Path) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
     (root / "etc" / "passwd").write_text("x")
     os.mkfifo(root / "etc" / "group")
-    read_file(str(root), "etc/../etc/passwd", ROOT)
-    number(root)
-    number(root, "etc/none/x")
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    with none_left_open():
+        read_file(str(root), "etc/../etc/passwd", ROOT)
+        number(root)
+        number(root, "etc/none/x")
 
 
 def test_work_that_takes_too_long_is_given_up() -> None:

@@ -19,6 +19,7 @@ import pytest
 from observatory.identity import PeerCredentials, Unavailable, linux, peer_credentials, peer_label, peer_pidfd
 from observatory.identity.credentials import KEPT_GROUPS, UNKNOWN
 from tests.helpers.answering_socket import answering
+from tests.helpers.descriptors import none_left_open
 from tests.helpers.presence import present
 
 if TYPE_CHECKING:
@@ -240,10 +241,8 @@ def test_the_handle_becomes_readable_when_the_peer_ends(listener: socket.socket)
 def test_of_a_reaped_peer_there_is_no_handle_and_none_is_left_open(listener: socket.socket) -> None:
     with peer(listener) as (accepted, process):
         process.communicate()
-        before = os.listdir("/proc/self/fd")
-
-        assert peer_pidfd(accepted) is Unavailable.REAPED
-        assert os.listdir("/proc/self/fd") == before
+        with none_left_open():
+            assert peer_pidfd(accepted) is Unavailable.REAPED
 
 
 @since_6_5
@@ -326,8 +325,6 @@ def test_the_tables_agree_with_this_interpreters_own_numbers() -> None:
 def test_no_question_leaves_a_descriptor_open(listener: socket.socket) -> None:
     with peer(listener) as (accepted, _):
         peer_credentials(accepted)
-        before = os.listdir("/proc/self/fd")
-        for ask in (peer_credentials, peer_label, linux.peer_groups):
-            ask(accepted)
-
-        assert os.listdir("/proc/self/fd") == before
+        with none_left_open():
+            for ask in (peer_credentials, peer_label, linux.peer_groups):
+                ask(accepted)

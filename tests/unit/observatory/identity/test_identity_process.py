@@ -18,6 +18,7 @@ import pytest
 from observatory.identity import process
 from observatory.identity.process import LONGEST_CHAIN, ancestors, describe, open_ancestor
 from tests.helpers.deadline import PATIENCE
+from tests.helpers.descriptors import none_left_open, open_descriptors
 from tests.helpers.presence import present
 
 if TYPE_CHECKING:
@@ -88,10 +89,6 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as started:
         yield started
         started.kill()
-
-
-def open_descriptors() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))
 
 
 def test_a_living_process_is_described(child: subprocess.Popen[bytes]) -> None:
@@ -203,12 +200,12 @@ def test_the_chain_stops_at_its_longest() -> None:
 
 def test_no_descriptor_is_left_open_but_the_one_that_was_asked_for() -> None:
     with nest(3) as pids, held(pids[-1]) as pidfd:
+        with none_left_open():
+            ancestors(pidfd)
+            assert present(open_ancestor(pidfd, lambda details: False))[1] is None
+            with pytest.raises(ZeroDivisionError):
+                open_ancestor(pidfd, lambda details: bool(1 // 0))
         before = open_descriptors()
-        ancestors(pidfd)
-        assert present(open_ancestor(pidfd, lambda details: False))[1] is None
-        with pytest.raises(ZeroDivisionError):
-            open_ancestor(pidfd, lambda details: bool(1 // 0))
-        assert open_descriptors() == before
         _, opened = present(open_ancestor(pidfd, lambda details: details.pid == pids[1]))
         found = present(opened)
         try:
@@ -250,10 +247,8 @@ def test_a_parent_that_ends_while_it_is_read_ends_the_chain(monkeypatch: pytest.
             return details
 
         monkeypatch.setattr(process, "_read", end_the_parent)
-        before = open_descriptors()
-
-        assert ancestors(pidfd) == ()
-        assert open_descriptors() == before
+        with none_left_open():
+            assert ancestors(pidfd) == ()
         monkeypatch.undo()
         assert present(describe(pidfd)).pid == pids[-1]
 
@@ -290,10 +285,8 @@ def test_an_ancestor_that_ends_after_it_was_read_ends_the_chain_below_it(monkeyp
             return alive(asked)
 
         monkeypatch.setattr(process, "alive", end_the_grandparent)
-        before = open_descriptors()
-
-        assert [link.pid for link in present(ancestors(pidfd))] == [pids[2]]
-        assert open_descriptors() == before
+        with none_left_open():
+            assert [link.pid for link in present(ancestors(pidfd))] == [pids[2]]
 
 
 def test_where_python_cannot_open_pidfds_no_chain_is_claimed(

@@ -16,6 +16,7 @@ from observatory.identity import PeerCredentials, Unavailable, peer_credentials
 from observatory.identity.sender import CAN_HOLD
 from observatory.sessions import lifetimes
 from observatory.sessions.lifetimes import AT_ONCE, LATE, SESSIONS_A_USER, Ended
+from tests.helpers.descriptors import none_left_open
 from tests.helpers.presence import present
 from tests.helpers.session_processes import HOOK, Loop, session
 
@@ -246,23 +247,20 @@ def test_a_peer_of_which_nothing_is_known_is_not_watched(
 @linux
 def test_where_proc_has_other_numbers_than_the_kernel_gives_nothing_is_said(loop: Loop) -> None:
     """As in a pid namespace of its own below a /proc that shows the outer one: the pid of a peer outside is unknown."""
-    before = len(os.listdir("/dev/fd"))
     a, b = socket.socketpair()
-    with a, b:
+    with a, b, none_left_open():
         peer = PeerCredentials(None, os.geteuid(), os.getegid(), ())
         assert loop.lifetimes.introduce(a, peer, "SessionStart", "s") is None
     assert loop.callbacks == {}
-    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_no_descriptor_is_left_behind(loop: Loop) -> None:
-    before = len(os.listdir("/dev/fd"))
-    for _ in range(3):
-        with session(loop) as process:
-            process.hook("SessionStart", "s")
-            process.hook("Stop", "s")
-        loop.turn(10)
-    assert len(os.listdir("/dev/fd")) == before
+    with none_left_open():
+        for _ in range(3):
+            with session(loop) as process:
+                process.hook("SessionStart", "s")
+                process.hook("Stop", "s")
+            loop.turn(10)
 
 
 def test_the_event_says_whose_session_it_was_in_fields_that_no_client_can_send() -> None:
