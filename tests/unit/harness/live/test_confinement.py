@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import struct
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -30,7 +30,7 @@ def found(monkeypatch: pytest.MonkeyPatch, machine: str, code: bytes) -> Filtere
     """What is said of a process with this one filter."""
     monkeypatch.setattr(confinement, "filters", lambda _pid: 1)
     monkeypatch.setattr(seccomp, "read_filters", lambda _pid: (bpf.instructions(code),))
-    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
     return filtered(1)
 
 
