@@ -85,8 +85,9 @@ def test_the_caller_is_described_as_the_table_says(printed: Callable[..., list[d
     assert unseen("whoami", found) == set()
 
 
-def test_diagnoses_are_described_as_the_table_says(server: ObservatoryServer) -> None:
-    done = here(environment(Path(server.path).parent), "doctor", "--json", "--socket", server.path)
+def test_diagnoses_are_described_as_the_table_says() -> None:
+    with serving() as server:  # of its own, since it sends an event
+        done = here(environment(Path(server.path).parent), "doctor", "--json", "--socket", server.path)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert {each["ok"] for each in found} == {True, False}, done.stderr  # nobody has installed hooks there
     assert wrong("doctor", found) == []
