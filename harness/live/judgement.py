@@ -143,7 +143,8 @@ def _first(actor: Actor, scene: Scene, rules: Rules) -> tuple[Decision, Obstacle
     decision = _decide(actor, _modeless(scene), rules)
     places = {path: place for place, path in enumerate(scene.way)}
     place = places.get(decision.at, len(places))
-    if decision.outcome == "EINVAL" or decision.layer == "seccomp" or len(scene.attempt.path) >= rules.path_max:
+    too_long = decision.outcome == "EINVAL" and scene.attempt.operation in {"connect", "bind"}
+    if too_long or decision.layer == "seccomp" or len(scene.attempt.path) >= rules.path_max:
         place = -1  # the path itself, before anything is looked up
     for obstacle in scene.obstacles:
         if obstacle.first and decision.layer != "seccomp":

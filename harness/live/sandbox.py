@@ -75,9 +75,10 @@ def obstacles(actor: Actor, scene: Scene) -> Iterator[Obstacle]:
             yield Obstacle("/", None, why)
             return
     box = _Sandbox(actor, files, scene, tuple(rules(files)))
+    yield from box.of_moving()
     for component in dict.fromkeys((*scene.way, *(end or posixpath.normpath(path) for end in scene.ends))):
         yield from box.on_the_way(component)
-    yield from box.of_the_ends()
+    yield from box.of_changes()
 
 
 def rules(files: UnitFiles) -> Iterator[Rule]:
@@ -178,35 +179,46 @@ class _Sandbox:
                 rule.path, "ECONNREFUSED", f"{rule.path} is a dead socket for {told}", mended, layer="socket"
             )
 
-    def of_the_ends(self) -> Iterator[Obstacle]:
-        """What the mounts refuse: changes where they are read-only, and moving what is mounted or from one to another.
-
-        In the kernel's order: another mount before a read-only one, and that before the directory's permission; what is
-        written to is asked for its permission first (`do_open`, `vfs_truncate`).
-        """
-        attempt = self.scene.attempt
-        ends = [end for end in self.scene.ends if end is not None]
-        if len(ends) < len(self.scene.ends):
+    def of_moving(self) -> Iterator[Obstacle]:
+        """What keeps a name: that it is mounted, last of all; and another mount, before any name is looked up."""
+        if self.scene.attempt.operation not in _MOVING:
             return
-        if attempt.operation in _MOVING:
-            for end in ends:
-                if any(rule.path == end and rule.kind != "writable" for rule in self.held):
-                    yield Obstacle(end, "EBUSY", f"{end} is mounted for {self.files.name}", last=True)
-            if len({self._mount(posixpath.dirname(end)) for end in ends}) > 1:
-                why = f"{ends[0]} and {ends[1]} are on different mounts for {self.files.name}"
-                yield Obstacle(ends[0], "EXDEV", why)
-                return
-        for at, last in self._changed(ends):
+        ends = self._ends
+        for end in ends:
+            if any(rule.path == end and rule.kind != "writable" for rule in self.held):
+                yield Obstacle(end, "EBUSY", f"{end} is mounted for {self.files.name}", last=True)
+        if self._leaves_its_mount:
+            why = f"{ends[0]} and {ends[1]} are on different mounts for {self.files.name}"
+            yield Obstacle(ends[0], "EXDEV", why)
+
+    def of_changes(self) -> Iterator[Obstacle]:
+        """What read-only mounts refuse, in the kernel's order: names before the directory's permission is asked for,
+        and what is written to after its own (`do_open`, `vfs_truncate`).
+        """
+        for at, last in () if self._leaves_its_mount else self._changed():
             rule = _decisive(self.held, at)
             if rule is not None and rule.frozen:
                 why = f"{at} is on a mount that is read-only for {self.files.name} ({rule.option})"
                 mended = self._mended(f"ReadWritePaths={at}" if rule.kind == "read-only" else _without(rule))
                 yield Obstacle(at, "EROFS", why, mended, last=last, behind_search=True)
 
-    def _changed(self, ends: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    @property
+    def _ends(self) -> tuple[str, ...]:
+        """What the paths name, if all lookups come so far."""
+        ends = tuple(end for end in self.scene.ends if end is not None)
+        return ends if len(ends) == len(self.scene.ends) else ()
+
+    @property
+    def _leaves_its_mount(self) -> bool:
+        """Whether a name is to be moved from one mount to another."""
+        if self.scene.attempt.operation != "rename":
+            return False
+        return len({self._mount(posixpath.dirname(end)) for end in self._ends}) > 1
+
+    def _changed(self) -> Iterator[tuple[str, bool]]:
         """A directory that gets or loses a name, or the thing; and whether its permission is asked for before."""
         operation = self.scene.attempt.operation
-        for end in ends:
+        for end in self._ends:
             if operation in _MOVING or (operation in _MAKING and not self._is_there(end)):
                 yield posixpath.dirname(end), False
             elif operation in {"chmod", "chown"} and self._is_there(end):

@@ -44,6 +44,57 @@ SANDBOXES = {
 """A service's option, what systemd does for it, a path, and what is tried."""
 
 
+READ_ONLY = "mount --bind /srv /srv; mount -o remount,bind,ro /srv"
+CLOSED = "mkdir -m 0 /mnt/closed; mount --bind /mnt/closed /srv/open; mount -o remount,bind,ro /srv/open"
+OPEN, FILE, LIVE, NEW = "/srv/open", "/srv/open/f", "/srv/open/s", "/srv/open/new"
+EVERYTHING = (
+    *(f"{operation} {NEW}" for operation in ("bind", "create", "mkdir", "unlink", "chmod", "read")),
+    *(f"{operation} {FILE}" for operation in ("chmod", "chown", "truncate", "write", "create", "unlink", "stat")),
+    *(f"{operation} {FILE}" for operation in ("read", "execute", "mkdir")),
+    *(f"{operation} {LIVE}" for operation in ("bind", "connect", "chmod", "unlink", "write", "truncate", "mkdir")),
+    *(f"{operation} {OPEN}" for operation in ("list", "stat", "chmod", "chown")),
+    f"rename {LIVE} {NEW}",
+    f"rename {LIVE} /srv/other",
+    "connect /srv/open/none",
+)
+MOUNTED = {
+    "read-only": ("ProtectSystem=strict", READ_ONLY, EVERYTHING),
+    "closed": ("InaccessiblePaths=/srv/open", CLOSED, EVERYTHING),
+    "writable-in-read-only": (
+        "ProtectSystem=strict\nReadWritePaths=/srv/open",
+        "mount --bind /srv /srv; mount --bind /srv/open /srv/open; mount -o remount,bind,ro /srv",
+        (f"rename {LIVE} /srv/other", "rename /srv/other /srv/open/new", "mkdir /srv/new", f"mkdir {NEW}"),
+    ),
+    "read-only-file": (
+        "ReadOnlyPaths=/srv/open/f",
+        "mount --bind /srv/open/f /srv/open/f; mount -o remount,bind,ro /srv/open/f",
+        (f"unlink {FILE}", f"rename {FILE} {NEW}", f"write {FILE}", f"chmod {FILE}", f"read {FILE}"),
+    ),
+}
+"""A service's options, what systemd does for them, and what is tried as a user and as root."""
+TRY = """
+import errno, os, socket, sys
+def at(call):
+    with socket.socket(socket.AF_UNIX) as one:
+        getattr(one, call)(sys.argv[2])
+def opened(flags):
+    os.close(os.open(sys.argv[2], flags | os.O_NONBLOCK))
+try:
+    {
+        "connect": lambda path: at("connect"), "bind": lambda path: at("bind"),
+        "create": lambda path: opened(os.O_WRONLY | os.O_CREAT), "write": lambda path: opened(os.O_WRONLY),
+        "read": lambda path: opened(os.O_RDONLY), "execute": lambda path: os.execv(path, [path]),
+        "chmod": lambda path: os.chmod(path, 0o700), "chown": lambda path: os.chown(path, -1, 1000),
+        "truncate": lambda path: os.truncate(path, 0), "list": os.listdir, "stat": os.stat, "mkdir": os.mkdir,
+        "unlink": os.unlink, "rename": lambda path: os.rename(path, sys.argv[3]),
+    }[sys.argv[1]](sys.argv[2])
+    print("ok")
+except OSError as error:
+    print("ok" if error.errno == errno.ENOEXEC else errno.errorcode[error.errno])
+"""
+KEYS = {"chmod": ("--mode", "0700"), "chown": ("--owner", ":1000")}
+
+
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with staged() as made:
@@ -68,6 +119,28 @@ def test_a_service_that_does_not_run_is_refused_what_the_kernel_refuses_it(stage
     assert answer == "ok" or option.split("=")[0] in done.stdout
     assert "  unit   app-x.service does not run; /etc/systemd/system/app-x.service: User=ali" in done.stdout
     assert done.returncode == (0 if answer == "ok" else 1)
+
+
+@pytest.mark.parametrize("user", ["ali", "root"])
+@pytest.mark.parametrize("name", MOUNTED)
+def test_each_operation_is_refused_as_the_kernel_refuses_it(stage: Stage, name: str, user: str) -> None:
+    option, mounts, attempts = MOUNTED[name]
+    stage.run(
+        "mkdir -p /srv/open; chmod 0777 /srv /srv/open; chown ali /srv/open; umask 0; touch /srv/open/f /srv/other"
+    )
+    stage.run("chown ali /srv/open/f /srv/other; chmod 0755 /srv/open/f; serve -- /srv/open/s mode=0777 owner=ali")
+    write_unit(stage, f"User={user}\n{option}")
+    (stage.temporary / "try.py").write_text(TRY, encoding="ascii")
+    become = f"setpriv --reuid {user} --regid {user} --init-groups /usr/bin/python3 -"
+    found, due = {}, {}
+    for attempt in attempts:
+        operation, path, *to = attempt.split()
+        words = ("--operation", operation, *(("--to", *to) if to else ()), *KEYS.get(operation, ()))
+        done = stage.explain(path, "--unit", "app-x", *words)
+        found[attempt] = done.stdout.splitlines()[0].rpartition(": ")[2].split()[0] if done.stdout else done.stderr
+        said = stage.run(f"unshare --mount sh -c '{mounts}; exec {become} {attempt}' <$T/try.py; rm -rf /mnt/closed")
+        due[attempt] = said.strip()
+    assert found == due
 
 
 def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
