@@ -57,6 +57,7 @@ class Committer:
         self._notice = notice
         self._ended: list[Ended] = []
         self._lifetimes = Lifetimes(loop.watch, loop.unwatch, self._ended.append, connections.accounts.of)
+        self._idle_timer = False
         self._index_rest()  # what a killed server, or one of an earlier version, has left
 
     def remember(self, memory: Memory) -> None:
