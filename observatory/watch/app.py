@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.text import Text
 from textual import work
@@ -22,7 +22,7 @@ from observatory.feed.times import now as time_now
 from observatory.sessions.state import is_old
 from observatory.text import printable
 from observatory.watch.details import Details
-from observatory.watch.event_list import EventList
+from observatory.watch.event_list import NARROW, EventList
 from observatory.watch.session_text import ORDER, headline, mood, span, state_words
 from observatory.watch.window import Window
 
@@ -61,7 +61,7 @@ class WatchApp(App[None]):
     #pulse { height: 2; margin: 0 1; }
     #find { border: round $foreground 25%; height: 3; background: $background; }
     #find:focus { border: round $accent; }
-    #events { border: round $foreground 25%; height: 1fr; width: 1fr; background: $background; }
+    #events { border: round $foreground 25%; height: 1fr; width: 100%; background: $background; }
     #events:focus { border: round $accent; }
     #details { width: 90%; height: 90%; border: round $accent; padding: 1 2; background: $surface; }
     #proved { border: round $success; height: auto; padding: 0 1; }
@@ -116,7 +116,7 @@ class WatchApp(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """A narrow terminal shows events only."""
-        self.screen.set_class(event.size.width < 90, "narrow")
+        self.screen_stack[0].set_class(event.size.width < NARROW, "narrow")  # also under an event that is open
 
     def beat(self) -> None:
         """Take the news, and draw what has changed."""
@@ -196,8 +196,8 @@ class WatchApp(App[None]):
             (printable(project), "bold"),
             ("  " + span(now - card.since), "dim"),
             ("\n  " + printable(state_words(card, now)), MOODS[which]),
-            ("\n  " + set_cell_size(printable(card.what or card.event), room), ""),
-            ("\n  " + set_cell_size(printable(" \u00b7 ".join(foot)), room), "dim"),
+            ("\n  " + _fitting(printable(card.what or card.event), room), ""),
+            ("\n  " + _fitting(printable(" \u00b7 ".join(foot)), room), "dim"),
         )
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -277,3 +277,8 @@ class WatchApp(App[None]):
         """Away with the filter, and to the list."""
         self.query_one("#find", Input).value = ""
         self.query_one(EventList).focus()
+
+
+def _fitting(text: str, room: int) -> str:
+    """The text, cut to so many columns of the terminal."""
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1) + "\u2026"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RECENT: Final = 20 * 3600
 """Seconds after which a time of day alone could be taken for that of another day."""
+NARROW: Final = 90
+"""Columns below which only what matters most is shown."""
 COLOURS: Final = {
     Kind.OTHER: "bright_black",
     Kind.PROMPT: "magenta",
@@ -94,8 +96,9 @@ class EventList(ScrollView, can_focus=True):
         if self.several_users:
             who = row.user if row.host is None else f"{row.user}@{row.host}"
             cells.append(Segment(_cell(who, 12), base + Style(dim=not chosen)))
-        cells.append(Segment(_cell(row.session, 9), base + Style(dim=not chosen)))
-        cells.append(Segment(_cell(took(row.took), 7), base + Style(dim=not chosen)))
+        if self.app.size.width >= NARROW:
+            cells.append(Segment(_cell(row.session, 9), base + Style(dim=not chosen)))
+            cells.append(Segment(_cell(took(row.took), 7), base + Style(dim=not chosen)))
         cells.append(Segment(printable(row.what), base))
         return Strip(cells).adjust_cell_length(width, base).crop(0, width)
 

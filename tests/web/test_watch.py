@@ -116,8 +116,13 @@ def test_a_chosen_session_filters_and_a_narrow_terminal_shows_events_only(server
         await pilot.press("s", "home", "enter")
         assert app.query_one("#find", Input).value.startswith("session=0000000")
         assert 0 < len(app.window) < app.window.total
+        assert " 0000000" in lines(app)[0]
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Details))
         await pilot.resize_terminal(70, 30)
+        await pilot.press("escape")
         await until(pilot, lambda: not app.query_one(OptionList).display)
+        assert " 0000000" not in lines(app)[0]
 
     watching(server, look)
 

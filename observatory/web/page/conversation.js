@@ -78,7 +78,6 @@ export class Conversation {
   *#fill(list, steps) {
     for (const step of steps) {
       const { item, inner } = this.#item(step);
-      item.hidden = step.place > this.place;
       list.append(item);
       yield;
       if (inner) yield* this.#fill(inner, step.steps);
@@ -99,7 +98,9 @@ export class Conversation {
       inner = el("ul.steps");
       item.append(step.kind === "agent" ? el("details", { open: true }, el("summary", {}, plural(step.steps.length, "step")), inner) : inner);
     }
-    this.items.push({ step, item, result, took: parts.took });
+    const entry = { step, item, result, took: parts.took };
+    this.items.push(entry);
+    this.#at(entry);
     return { item, inner };
   }
 
@@ -114,21 +115,26 @@ export class Conversation {
     this.now?.classList.remove("now");
     let newest = null;
     for (const entry of this.items) {
-      const { step, item } = entry;
-      const hidden = step.place > place, over = step.ended !== null && step.ended <= place;
-      if (!hidden && (newest === null || step.place >= newest.step.place)) newest = entry;
-      if (hidden === entry.hidden && over === entry.over) continue;
-      entry.hidden = hidden;
-      entry.over = over;
-      item.hidden = hidden;
-      item.classList.toggle("failed", step.failed && over);
-      item.classList.toggle("open", !over && ["tool", "agent", "turn", "wait"].includes(step.kind));
-      if (entry.result) entry.result.hidden = !over;
-      say(entry.took, over ? took(step.took) : "");
+      this.#at(entry);
+      if (!entry.hidden && (newest === null || entry.step.place >= newest.step.place)) newest = entry;
     }
     this.now = newest?.item;
     newest?.item.classList.add("now");
     newest?.item.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Show a step as far as it had come when that event came. */
+  #at(entry) {
+    const { step, item } = entry;
+    const hidden = step.place > this.place, over = step.ended !== null && step.ended <= this.place;
+    if (hidden === entry.hidden && over === entry.over) return;
+    entry.hidden = hidden;
+    entry.over = over;
+    item.hidden = hidden;
+    item.classList.toggle("failed", step.failed && over);
+    item.classList.toggle("open", !over && ["tool", "agent", "turn", "wait"].includes(step.kind));
+    if (entry.result) entry.result.hidden = !over;
+    say(entry.took, over ? took(step.took) : "");
   }
 
   #start() {
