@@ -111,9 +111,10 @@ def test_the_server_knows_who_of_the_machine_sends(server: Container, shared: Pa
     send(shared / "observatory.sock")
     # It stays when it has said them, and so the engine drops nothing of it (tests/helpers/containers.py).
     follow = ["/usr/bin/python3", "-m", "observatory", "events", "--json", "--follow"]
-    output = server.exec_run(follow, stream=True).output
-    assert not isinstance(output, bytes)
-    event = json.loads(next(output))
+    with subprocess.Popen(["docker", "exec", str(server.id), *follow], stdout=subprocess.PIPE) as follower:
+        assert follower.stdout is not None
+        event = json.loads(follower.stdout.readline())
+        follower.terminate()
     assert (event["_event"], event["_peer_uid"]) == ("Greeting", SENDER)
     assert isinstance(event["_peer_pid"], int)
     server.stop()
