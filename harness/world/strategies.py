@@ -475,7 +475,8 @@ def _shaped(world: World, operation: Operation, path: str, dice: _Dice) -> tuple
     """The same path in another guise, and the working directory or the root directory that it needs."""
     if dice.chance(10):
         root = dice.one(_reachable(world) or ["/"])
-        return path[len(root) :] if path.startswith(f"{root}/") else path, None, root
+        towards = path.startswith(f"{root}/") or dice.chance(2)  # by `..` if it is outside, which leads nowhere
+        return f"/{posixpath.relpath(path, root)}" if towards else path, None, root
     path, cwd = _in_guise(world, operation, path, dice)
     return path, cwd, None
 
