@@ -42,6 +42,8 @@ StepName = Literal[
     "policy_lets_call",
     "policy_connects",
     "policy_makes",
+    "policy_opens_new",
+    "policy_executes",
     "policy_takes",
     "policy_moves",
     "policy_changes",
@@ -143,6 +145,8 @@ LAYERS: Final[Mapping[StepName, Layer]] = MappingProxyType(
         "policy_lets_call": "SELinux",
         "policy_connects": "SELinux",
         "policy_makes": "SELinux",
+        "policy_opens_new": "SELinux",
+        "policy_executes": "SELinux",
         "policy_takes": "SELinux",
         "policy_moves": "SELinux",
         "policy_changes": "SELinux",
@@ -352,6 +356,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "let_in",
             "profile_changes",  # `chown_common`: security_path_chown() before notify_change()
             "unflagged",
+            "policy_changes",
             "may_give_away",
             "change_owner",
         ),
@@ -369,8 +374,8 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "opens",
         ),
         # fs/exec.c, `do_open_execat`; `bprm_execve`: security_bprm_creds_for_exec()
-        "execute": ("allowed_call", "length", "follow", "runs", "may_execute", "profile_executes"),
-        "list": ("allowed_call", "length", "follow", "is_directory", "may_read", "profile_reads"),
+        "execute": ("allowed_call", "length", "follow", "runs", "may_execute", "profile_executes", "policy_executes"),
+        "list": ("allowed_call", "length", "follow", "is_directory", "may_read", "profile_reads", "policy_shows"),
         # fs/namei.c, `open_last_lookups`, `lookup_open`, `may_o_create`
         "create": (
             "allowed_call",
@@ -383,7 +388,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "writable_mount",
             "profile_makes",  # `may_o_create`: security_path_mknod() before inode_permission()
             "may_create",
+            "policy_makes",  # `lookup_open`: security_inode_create()
             "create_file",
+            "policy_opens_new",  # fs/open.c, `do_dentry_open`: security_file_open()
         ),
         "create existing": (
             "no_directory",
@@ -406,6 +413,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "writable_mount",
             "profile_makes",  # `do_mkdirat`: security_path_mkdir() before vfs_mkdir()
             "may_create",
+            "policy_makes",  # `vfs_mkdir`: security_inode_mkdir()
             "make_directory",
         ),
         "truncate": (  # fs/open.c, `vfs_truncate`: security_path_truncate() before do_truncate()

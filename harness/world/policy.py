@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from harness.world.model import SocketType
 
 PERMISSIVE: Final = "permissive"
+OF_FILES: Final = ("read", "write", "getattr", "setattr", "rename")
+OF_SOCKETS: Final = ("create", "connect", "bind")
 CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "dir": ("search", "write", "add_name", "remove_name", "reparent", "rename", "rmdir", "setattr", "getattr"),
-        "sock_file": ("write", "create", "unlink", "rename", "setattr", "getattr"),
-        "file": ("write", "unlink", "rename", "setattr", "getattr"),
-        "fifo_file": ("write", "unlink", "rename", "setattr", "getattr"),
+        "dir": (*OF_FILES, "search", "add_name", "remove_name", "reparent", "rmdir", "create"),
+        "sock_file": (*OF_FILES, "unlink", "create"),
+        "file": (*OF_FILES, "unlink", "create", "execute", "execute_no_trans"),
+        "fifo_file": (*OF_FILES, "unlink"),
         "lnk_file": ("read", "unlink", "rename"),
-        "unix_stream_socket": ("create", "connect", "bind", "connectto"),
-        "unix_dgram_socket": ("create", "connect", "bind", "sendto"),
+        "unix_stream_socket": (*OF_SOCKETS, "connectto"),
+        "unix_dgram_socket": (*OF_SOCKETS, "sendto"),
     }
 )
 """The classes of which a world says something, with the permissions that it knows: all others are always given."""

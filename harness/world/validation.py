@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from harness.world.model import AclEntry, Attempt, Node
 
-POLICED: Final = frozenset({"connect", "bind", "unlink", "rename", "chmod", "stat", "readlink"})
-"""What a user in an SELinux domain may try in a world."""
 KeyPath = tuple[str | int, ...]
 """A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
 
@@ -226,9 +224,6 @@ def _held(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:
     ):
         if rules is not None and attempt.root is not None:
             yield "root", f"below a root directory of its own nobody enters {what}"
-
-    if confined is not None and confined.selinux is not None and attempt.operation not in POLICED:
-        yield "operation", f"of an SELinux domain is known what it says of {', '.join(sorted(POLICED))} alone"
 
 
 def _keys(attempt: Attempt) -> Iterator[tuple[str, str]]:

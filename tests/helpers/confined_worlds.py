@@ -124,6 +124,8 @@ LANDLOCK = {
     "what-is-not-there": (BIND, asks("rename", "/open/none", "ENOENT", "/open/new"), "path"),
     "a-socket-can-be-removed": (BIND, asks("unlink", "/open/mine", "ok"), None),
 }
+SINCE: dict[LandlockRight, tuple[int, int]] = {"bind": (5, 13), "abstract": (6, 12), "resolve": (7, 1)}
+"""Which kernels have what a domain takes away (landlock(7))."""
 RESOLVE = frozenset[LandlockRight]({"resolve"})
 RESOLVING = {
     "no-sockets-outside": (RESOLVE, asks("connect", "/open/live", "EACCES", at="/open/live"), "Landlock"),

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.inside.agent import policies
 from harness.oracle import predict, rules_of
 from harness.trials.verdict import judge
-from harness.world import ROOT, Attempt, Confinement, Node, User, World, complete, dumps, loads
-from harness.world.policy import CLASSES
-from tests.helpers.confined_worlds import asks
+from harness.world import ROOT, Attempt, Confinement, Node, User, World, complete
+from harness.world.policy import CLASSES, SOCKETS
+from tests.helpers.confined_worlds import SINCE, asks
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Sequence
 
     from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision, Layer
-    from harness.world import FilteredCall, Operation
+    from harness.world import FilteredCall, LandlockRight, Operation
 
 LONG, TOO_LONG = (f"/open/{'x' * size}" for size in (120, 121))
 """The longest path that sockaddr_storage takes, and a longer one: sun_path takes neither."""
@@ -35,8 +36,9 @@ NODES = (
     Node("/open/bound", "socket", mode=0o777, state="bound", label="socket_t", domain="server_t"),
     Node("/open/full", "socket", mode=0o777, state="full", label="socket_t", domain="server_t"),
     Node("/open/dgram", "socket", mode=0o777, type="dgram", label="socket_t", domain="server_t"),
-    Node("/open/file", "file", owner="web", label="file_t"),
+    Node("/open/file", "file", owner="web", mode=0o644, label="file_t"),
     Node("/open/other", "file", owner="web", label="file_t"),
+    Node("/open/program", "file", mode=0o755, label="file_t"),
     Node("/open/fifo", "fifo", owner="web", mode=0o666, label="file_t"),
     Node("/open/link", "symlink", mode=0o777, target="/open/live", label="link_t"),
     Node("/open/sub", "directory", owner="web", mode=0o777, label="sub_t"),
@@ -312,6 +314,87 @@ DOMAINS: dict[str, tuple[Rules, Attempt, Layer | None]] = {
     "no-changing-of-another's": ((WAY,), asks("chmod", "/open/theirs", "EACCES", at="/open/theirs"), "SELinux"),
     "changing-of-another's": ((WAY, "socket_t:sock_file setattr"), asks("chmod", "/open/theirs", "EPERM"), "path"),
     "no-changing-on-a-read-only-mount": ((WAY,), asks("chmod", "/frozen/mine", "EROFS"), "path"),
+    "all-that-chown-asks": (
+        (WAY, "socket_t:sock_file setattr"),
+        replace(asks("chown", "/open/mine", "ok"), group="web"),
+        None,
+    ),
+    "no-changing-of-another's-owner": (
+        (WAY,),
+        replace(asks("chown", "/open/theirs", "EACCES", at="/open/theirs"), owner="web"),
+        "SELinux",
+    ),
+    "changing-of-another's-owner": (
+        (WAY, "socket_t:sock_file setattr"),
+        replace(asks("chown", "/open/theirs", "EPERM"), owner="web"),
+        "path",
+    ),
+    "no-changing-of-an-owner-on-a-read-only-mount": (
+        (WAY,),
+        replace(asks("chown", "/frozen/mine", "EROFS"), group="web"),
+        "path",
+    ),
+    "all-that-mkdir-asks": ((f"{NAMES} create",), asks("mkdir", "/open/new", "ok"), None),
+    "no-new-directories": ((NAMES,), asks("mkdir", "/open/new", "EACCES", at="/open/new"), "SELinux"),
+    "no-names-for-directories": (
+        ("open_t:dir search write create",),
+        asks("mkdir", "/open/new", "EACCES", at="/open"),
+        "SELinux",
+    ),
+    "no-new-directories-where-one-is": ((WAY,), asks("mkdir", "/open/sub", "EEXIST"), "path"),
+    "no-new-directories-on-a-read-only-mount": ((WAY,), asks("mkdir", "/frozen/new", "EROFS"), "path"),
+    "no-new-directories-in-a-closed-one": (
+        ("held_t:dir search",),
+        asks("mkdir", "/shut/new", "EACCES", at="/shut"),
+        "path",
+    ),
+    "all-that-create-asks": ((NAMES, "open_t:file create write"), asks("create", "/open/new", "ok"), None),
+    "no-new-files": ((NAMES, "open_t:file write"), asks("create", "/open/new", "EACCES", at="/open/new"), "SELinux"),
+    "no-names-for-files": (
+        ("open_t:dir search write", "open_t:file create write"),
+        asks("create", "/open/new", "EACCES", at="/open"),
+        "SELinux",
+    ),
+    "no-new-files-on-a-read-only-mount": ((WAY,), asks("create", "/frozen/new", "EROFS"), "path"),
+    "no-new-files-in-a-closed-directory": (
+        ("held_t:dir search",),
+        asks("create", "/shut/new", "EACCES", at="/shut"),
+        "path",
+    ),
+    "what-is-there-is-not-created": ((WAY, "file_t:file write"), asks("create", "/open/other", "ok"), None),
+    "no-reading-where-the-mode-says-no": ((WAY,), asks("read", "/open/theirs", "EACCES", at="/open/theirs"), "path"),
+    "reading-a-socket": ((WAY, "socket_t:sock_file read"), asks("read", "/open/mine", "ENXIO"), "path"),
+    "reading-a-directory": ((WAY, "sub_t:dir read"), asks("read", "/open/empty", "EISDIR"), "path"),
+    "no-writing-to-a-directory-by-name": ((WAY,), asks("write", "/open/empty", "EISDIR"), "path"),
+    "all-that-read-asks": ((WAY, "file_t:file read"), asks("read", "/open/other", "ok"), None),
+    "all-that-write-asks": ((WAY, "file_t:file write"), asks("write", "/open/other", "ok"), None),
+    "all-that-truncate-asks": ((WAY, "file_t:file write"), asks("truncate", "/open/other", "ok"), None),
+    "all-that-list-asks": ((WAY, "sub_t:dir read getattr"), asks("list", "/open/empty", "ok"), None),
+    "no-looking-at-what-is-listed": (
+        (WAY, "sub_t:dir read"),
+        asks("list", "/open/empty", "EACCES", at="/open/empty"),
+        "SELinux",
+    ),
+    "all-that-execute-asks": (
+        (WAY, "file_t:file getattr execute read execute_no_trans"),
+        asks("execute", "/open/program", "ok"),
+        None,
+    ),
+    "no-reading-of-a-program": (
+        (WAY, "file_t:file getattr execute execute_no_trans"),
+        asks("execute", "/open/program", "EACCES", at="/open/program"),
+        "SELinux",
+    ),
+    "no-execution-in-the-domain": (
+        (WAY, "file_t:file getattr execute read"),
+        asks("execute", "/open/program", "EACCES", at="/open/program"),
+        "SELinux",
+    ),
+    "no-execution-where-the-mode-says-no": (
+        (WAY, "file_t:file getattr"),
+        asks("execute", "/open/file", "EACCES", at="/open/file"),
+        "path",
+    ),
     "all-that-stat-asks": ((WAY, "socket_t:sock_file getattr"), asks("stat", "/open/theirs", "ok"), None),
     "no-looking": ((WAY,), asks("stat", "/open/theirs", "EACCES", at="/open/theirs"), "SELinux"),
     "no-looking-at-what-is-not-there": ((WAY,), asks("stat", "/open/none", "ENOENT"), "path"),
@@ -321,10 +404,14 @@ DOMAINS: dict[str, tuple[Rules, Attempt, Layer | None]] = {
 }
 """On every kernel that asks SELinux."""
 THINGS: dict[str, tuple[str, str, tuple[Operation, ...]]] = {
-    "dir": ("/open/empty", "sub_t", ("rename", "chmod", "stat")),
-    "sock_file": ("/open/mine", "socket_t", ("connect", "unlink", "rename", "chmod", "stat")),
-    "file": ("/open/other", "file_t", ("connect", "unlink", "rename", "chmod", "stat")),
-    "fifo_file": ("/open/fifo", "file_t", ("connect", "unlink", "rename", "chmod", "stat")),
+    "dir": ("/open/empty", "sub_t", ("rename", "chmod", "chown", "stat", "list", "read")),
+    "sock_file": ("/open/mine", "socket_t", ("connect", "unlink", "rename", "chmod", "chown", "stat", "read", "write")),
+    "file": (
+        "/open/other",
+        "file_t",
+        ("connect", "unlink", "rename", "chmod", "chown", "stat", "read", "write", "create", "truncate", "execute"),
+    ),
+    "fifo_file": ("/open/fifo", "file_t", ("connect", "unlink", "rename", "chmod", "stat", "read", "write")),
     "lnk_file": ("/open/link", "link_t", ("unlink", "rename")),
 }
 """Something of each class, its type, and what is tried with it."""
@@ -333,7 +420,14 @@ ASKED: dict[Operation, str] = {
     "unlink": "unlink",
     "rename": "rename",
     "chmod": "setattr",
+    "chown": "setattr",
     "stat": "getattr",
+    "list": "read",
+    "read": "read",
+    "write": "write",
+    "create": "write",
+    "truncate": "write",
+    "execute": "execute",
 }
 """The permission that each of these asks of the thing itself."""
 
@@ -344,7 +438,9 @@ def _of_things() -> dict[str, tuple[Rules, Attempt, Layer | None]]:
     for kind, (path, label, operations) in THINGS.items():
         for operation in operations:
             left = " ".join(name for name in CLASSES[kind] if name != ASKED[operation])
-            attempt = asks(operation, path, "EACCES", "/open/new" if operation == "rename" else None, path)
+            there = "/open/new" if operation == "rename" else None
+            attempt = asks(operation, path, "EACCES", there, path)
+            attempt = replace(attempt, group=33) if operation == "chown" else attempt
             made[f"no-{operation}-of-{kind}"] = (OWN, NAMES, f"{label}:{kind} {left}"), attempt, "SELinux"
     return made
 
@@ -374,11 +470,38 @@ FILTERED: dict[str, tuple[Rules, dict[FilteredCall, str], Attempt, Layer | None]
     "a-filter-and-no-unlinking": ((WAY,), {"unlink": "EPERM"}, asks("unlink", "/open/mine", "EPERM"), "seccomp"),
 }
 """With a filter of system calls."""
+LANDLOCKED: dict[str, tuple[Rules, LandlockRight, Attempt, Layer | None]] = {
+    "landlock-and-no-new-names": ((OWN, WAY), "bind", asks("bind", "/open/new", "EACCES", at="/open"), "Landlock"),
+    "landlock-and-no-binding": (
+        ("self:unix_stream_socket create",),
+        "bind",
+        asks("bind", "/open/new", "EACCES", at="/open/new"),
+        "SELinux",
+    ),
+    "landlock-and-no-connecting-to": ((OWN,), "abstract", asks("connect", "@name", "EPERM"), "Landlock"),
+    "landlock-and-no-connecting": (
+        ("self:unix_stream_socket create",),
+        "abstract",
+        asks("connect", "@name", "EACCES"),
+        "SELinux",
+    ),
+}
+"""With a domain of Landlock, which a kernel asks first that is told to ask it first (`lsm=`)."""
 FOLLOWED: dict[str, tuple[Rules, tuple[Attempt, ...], Layer | None]] = {
     "a-new-socket-has-its-directory's-type": (
         (OWN, NAMES, "open_t:sock_file create"),
         (asks("bind", "/open/new", "ok"), asks("connect", "/open/new", "EACCES", at="/open/new")),
         "SELinux",
+    ),
+    "a-new-directory-has-its-directory's-type": (
+        (f"{NAMES} create",),
+        (asks("mkdir", "/open/new", "ok"), asks("list", "/open/new", "EACCES", at="/open/new")),
+        "SELinux",
+    ),
+    "a-new-file-may-not-be-written-to": (
+        (NAMES, "open_t:file create getattr"),
+        (asks("create", "/open/new", "EACCES", at="/open/new"), asks("stat", "/open/new", "ok")),
+        None,
     ),
     "a-moved-socket-keeps-its-type": (
         (OWN, NAMES, SUB, "sub_t:sock_file write", "socket_t:sock_file rename"),
@@ -422,26 +545,40 @@ class Seen:
         """Where decisions are not what the kernel did: in the outcome, the layer, or what was asked of SELinux."""
         verdicts = map(judge, self.world.attempts, decisions, self.observations)
         said = tuple(text for verdict in verdicts for text in verdict.differences)
-        last = decisions[-1]
         refused = [one for one in self.denials if not one.permissive]
-        if (last.layer == "SELinux") != bool(refused):
-            said += (f"{last.layer} decides, and the kernel recorded {refused}",)
-        elif refused and not refused[0].said.fullmatch(last.why):
-            said += (f"{last.why} The kernel recorded {refused[0]}",)
+        whys = [decision.why for decision in decisions if decision.layer == "SELinux"]
+        if len(refused) != len(whys) or not all(
+            one.said.fullmatch(why) for one, why in zip(refused, whys, strict=True)
+        ):
+            said += (f"the oracle says {whys}, the kernel recorded {refused}",)
         return said
 
 
 def worlds() -> dict[str, tuple[World, Layer | None]]:
     """All of them by name."""
     alone = {**DOMAINS, **_of_things(), **PERMISSIVE}
-    every: list[tuple[str, Rules, dict[FilteredCall, str], tuple[Attempt, ...], Layer | None]]
-    every = [(name, rules, {}, (attempt,), layer) for name, (rules, attempt, layer) in alone.items()]
-    every += [(name, rules, calls, (attempt,), layer) for name, (rules, calls, attempt, layer) in FILTERED.items()]
-    every += [(name, rules, {}, attempts, layer) for name, (rules, attempts, layer) in FOLLOWED.items()]
-    return {
-        name: (policed([Confinement(tuple(calls.items()), selinux=tuple(sorted(rules)))], *attempts), layer)
-        for name, rules, calls, attempts, layer in every
-    }
+    every = {name: _Case(rules, (attempt,), layer) for name, (rules, attempt, layer) in alone.items()}
+    for name, (rules, calls, attempt, layer) in FILTERED.items():
+        every[name] = _Case(rules, (attempt,), layer, Confinement(tuple(calls.items())))
+    for name, (rules, right, attempt, layer) in LANDLOCKED.items():
+        every[name] = _Case(rules, (attempt,), layer, Confinement(landlock=frozenset({right})))
+    for name, (rules, attempts, layer) in FOLLOWED.items():
+        every[name] = _Case(rules, attempts, layer)
+    made = {}
+    for number, (name, case) in enumerate(every.items()):
+        own = f"case{number}_t:dir search"  # of nothing: so each has a domain of its own, which the records name
+        held = replace(case.others, selinux=tuple(sorted((*case.rules, own))))
+        made[name] = policed([held], *case.attempts), case.layer
+    return made
+
+
+class _Case(NamedTuple):
+    """A domain's rules, what is tried, what decides over the last of it, and what else holds web."""
+
+    rules: Rules
+    attempts: tuple[Attempt, ...]
+    layer: Layer | None
+    others: Confinement = Confinement()
 
 
 def policed(confinements: Iterable[Confinement], *attempts: Attempt) -> World:
@@ -453,37 +590,44 @@ def policed(confinements: Iterable[Confinement], *attempts: Attempt) -> World:
     return complete(World("policed", users=(*held, User("free", 33, 33)), nodes=NODES, attempts=attempts))
 
 
-def look(place: Place) -> dict[str, Seen]:
-    """What a kernel does with each of the worlds. Its policy is made once, for all of them."""
+def look(place: Place, version: tuple[int, int]) -> dict[str, Seen]:
+    """What a kernel of a version does with each of the worlds that it can show. One policy is made for all of them."""
     place.run(["sh", "-c", "echo 0 > /proc/sys/kernel/printk_ratelimit"], ROOT)  # or records would be left out
     made = worlds()
-    confinements = (user.confined for world, _ in made.values() for user in world.users)
-    place.build(policed(dict.fromkeys(one for one in confinements if one is not None)))
-    return {name: _seen(place, world, layer) for name, (world, layer) in made.items()}
+    held = {name: world.user("web").confined or Confinement() for name, (world, _) in made.items()}
+    place.build(policed(held.values()))
+    place.run(["dmesg", "--clear"], ROOT, timeout=120)
+    observations = {}
+    for name, (world, _) in made.items():
+        place.build(world)
+        if version >= since(world):
+            observations[name] = tuple(place.attempt(world.attempts))
+    recorded = place.run(["dmesg"], ROOT, timeout=120).stdout
+    return {
+        name: Seen(*made[name], observed, _denials(held[name], recorded)) for name, observed in observations.items()
+    }
 
 
-def _seen(place: Place, world: World, layer: Layer | None) -> Seen:
-    assert loads(dumps(world)) == world
-    place.build(world)
-    *before, last = world.attempts
-    observations = place.attempt(before) if before else []
-    observations += place.attempt([last])
-    said = place.run(["dmesg", "--read-clear"], ROOT, timeout=120).stdout
+def since(world: World) -> tuple[int, int]:
+    """The first kernel that can hold web so."""
     confined = world.user("web").confined
-    assert confined is not None
-    assert confined.selinux is not None
-    own = policies.name(confined.selinux)
-    denials = [
+    return max((SINCE[right] for right in confined.landlock), default=(0, 0)) if confined else (0, 0)
+
+
+def _denials(held: Confinement, recorded: str) -> tuple[Denial, ...]:
+    """What was recorded of a domain. Under a filter its socket is tried once more, to tell which refused."""
+    own = policies.name(held.selinux or ())
+    denials = (
         Denial(
             frozenset(found["permissions"].split()),
             found["kind"],
             "self" if found["target"] == own else found["target"],
             found["permissive"] == "1",
         )
-        for found in RECORD.finditer(said)
+        for found in RECORD.finditer(recorded)
         if found["source"] == own
-    ]
-    return Seen(world, layer, tuple(observations), tuple(denials))
+    )
+    return tuple(dict.fromkeys(denials))
 
 
 def unheld(place: Place, world: World) -> Decision:
@@ -493,3 +637,41 @@ def unheld(place: Place, world: World) -> Decision:
     (decision,) = predict(world, (free,), rules_of(place.facts))
     assert judge(free, decision, place.attempt((free,))[0]).differences == ()
     return decision
+
+
+POOL = ("a_t", "b_t", "c_t")
+"""The types of random worlds."""
+
+
+def pool(chance: random.Random) -> list[Confinement]:
+    """Domains of random worlds: each has most permissions to each type."""
+    kinds = [(target, kind) for target in POOL for kind in CLASSES]
+    kinds += [("self", kind) for kind in sorted({*SOCKETS.values()})]
+    made = []
+    for _ in range(8):
+        rules = []
+        for target, kind in kinds:
+            given = [name for name in CLASSES[kind] if chance.random() < 0.85]
+            rules += [f"{target}:{kind} {' '.join(given)}"] if given else []
+        made.append(Confinement(selinux=tuple(sorted(rules))))
+    return made
+
+
+def typed(world: World, domains: Sequence[Confinement], chance: random.Random) -> World:
+    """A random world whose nodes have types and whose users are in domains; without root directories of their own."""
+
+    def with_types(node: Node) -> Node:
+        bare = node.kind == "absent" or node.fs == "bind" or node.path.startswith("@")
+        label = None if bare or chance.random() < 0.4 else chance.choice(POOL)
+        domain = None if node.kind != "socket" or chance.random() < 0.4 else chance.choice(POOL)
+        return replace(node, label=label, domain=domain)
+
+    def held(user: User) -> User:
+        return replace(user, confined=None if chance.random() < 0.2 else chance.choice(domains))
+
+    return replace(
+        world,
+        users=tuple(map(held, world.users)),
+        nodes=tuple(map(with_types, world.nodes)),
+        attempts=tuple(attempt for attempt in world.attempts if attempt.root is None),
+    )

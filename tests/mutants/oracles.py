@@ -492,7 +492,7 @@ def _searched_by_the_policy_first(self: lookup.Lookup, directory: Spot) -> None:
 
 
 def _wanted_of_the_policy_first(trial: Trial, spot: Spot, wanted: int) -> None:
-    trial.lookup.allow(spot, *(name for bit, name in steps.trial.NAMES.items() if wanted & bit))
+    trial.lookup.allow(spot, *trial.asked_of_policy(spot, wanted))
     WANT(trial, spot, wanted)
 
 
@@ -581,6 +581,29 @@ WRONG_OF_POLICIES = (
     WrongOracle(
         "a policy is asked after a moved mount", with_step_before("rename", "neither_mounted_upon", "policy_moves")
     ),
+    WrongOracle("a policy is asked before mkdir's directory", with_step_before("mkdir", "policy_makes", "may_create")),
+    WrongOracle("a policy is asked before mkdir's mount", with_step_before("mkdir", "policy_makes", "writable_mount")),
+    WrongOracle("a policy is asked before mkdir's name", with_step_before("mkdir", "policy_makes", "absent")),
+    WrongOracle(
+        "a policy is asked before create's directory", with_step_before("create", "policy_makes", "may_create")
+    ),
+    WrongOracle(
+        "a policy is asked before create's mount", with_step_before("create", "policy_makes", "writable_mount")
+    ),
+    WrongOracle(
+        "a file that may not be written to is not made", with_step_before("create", "policy_opens_new", "create_file")
+    ),
+    WrongOracle("what is new may be written to", without_step("create", "policy_opens_new")),
+    WrongOracle("a policy lets all run", without_step("execute", "policy_executes")),
+    WrongOracle("what is listed is not looked at", without_step("list", "policy_shows")),
+    WrongOracle("a policy lets owners be changed", without_step("chown", "policy_changes")),
+    WrongOracle(
+        "a policy is asked for an owner after whose it is", with_step_before("chown", "may_give_away", "policy_changes")
+    ),
+    WrongOracle(
+        "a policy is asked for an owner before the mount",
+        with_step_before("chown", "policy_changes", "writable_mount_of_it"),
+    ),
     WrongOracle(
         "a policy is asked for a mode after the owner", with_step_before("chmod", "ownership", "policy_changes")
     ),
@@ -590,3 +613,14 @@ WRONG_OF_POLICIES = (
     ),
 )
 """Those about users who are in an SELinux domain."""
+
+WRONG_OF_LANDLOCKED = (
+    WrongOracle(
+        "a policy is asked before a domain of Landlock", with_step_before("bind", "policy_makes", "may_make_sockets")
+    ),
+    WrongOracle(
+        "a policy is asked for a name before a domain of Landlock",
+        with_step_before("connect abstract", "policy_connects", "within_domain"),
+    ),
+)
+"""Those about users whom both hold, where a kernel has what the domain takes away."""

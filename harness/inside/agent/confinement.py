@@ -118,7 +118,7 @@ def refuses(operation: str, outcome: str) -> bool:
         "execute": (lambda: int(LIBC.execve(None, None, None)),),
         **dict.fromkeys(("read", "list", "write", "create"), (lambda: int(LIBC.open(None, 0)),)),
     }
-    if outcome == "EACCES" and operation in ("connect", "bind") and _makes_no_sockets():
+    if outcome == "EACCES" and operation in ("connect", "bind") and has_profile() and not _makes_sockets():
         return True
     if not any(confined["seccomp"] for confined in entered):
         return False
@@ -150,14 +150,12 @@ def has_policy() -> bool:
     return any(confined.get("selinux") is not None for confined in entered)
 
 
-def _makes_no_sockets() -> bool:
-    if not has_profile() and not has_policy():
-        return False
+def _makes_sockets() -> bool:
     try:
         socket.socket(socket.AF_UNIX).close()
     except OSError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _socket() -> int:

@@ -23,12 +23,13 @@ LABEL = "security.selinux"
 COMPILER, LOADER = "/opt/modules/secilc", "/opt/modules/ld-linux-x86-64.so.2"
 """Only a machine that was made to be thrown away has them there."""
 FREE, OPEN = "harness_free_t", "harness_open_t"
+OF_FILES = ("read", "write", "getattr", "setattr", "rename")
 OF_SOCKETS = ("create", "connect", "bind")
 CLASSES = {
-    "dir": ("search", "write", "add_name", "remove_name", "reparent", "rename", "rmdir", "setattr", "getattr"),
-    "sock_file": ("write", "create", "unlink", "rename", "setattr", "getattr"),
-    "file": ("write", "unlink", "rename", "setattr", "getattr"),
-    "fifo_file": ("write", "unlink", "rename", "setattr", "getattr"),
+    "dir": (*OF_FILES, "search", "add_name", "remove_name", "reparent", "rmdir", "create"),
+    "sock_file": (*OF_FILES, "unlink", "create"),
+    "file": (*OF_FILES, "unlink", "create", "execute", "execute_no_trans"),
+    "fifo_file": (*OF_FILES, "unlink"),
     "lnk_file": ("read", "unlink", "rename"),
     "unix_stream_socket": (*OF_SOCKETS, "connectto"),
     "unix_dgram_socket": (*OF_SOCKETS, "sendto"),

@@ -1,7 +1,7 @@
 """What each operation checks, one function a check. The order of the checks is `Rules.steps`.
 
 A step looks at the attempt in progress, raises `Refused` or notes what it found. Only the last step of an operation
-has an effect, which is another file system.
+has an effect, which is another file system; but what is made to be opened stays where that is refused.
 """
 
 from typing import get_args

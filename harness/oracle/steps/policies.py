@@ -6,14 +6,18 @@ That a directory may be searched, a symlink read and something written to is ask
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from harness.oracle.steps.trial import size_of, step
 from harness.world.policy import SOCKETS, missing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.oracle.lookup import Ending
     from harness.oracle.steps.trial import Trial
+    from harness.world import Operation
 
 ADDRESS = 126
 """Bytes of a path that sockaddr_storage takes: longer ones are refused first (net/socket.c, `move_addr_to_kernel`)."""
@@ -60,9 +64,28 @@ def policy_connects(trial: Trial) -> None:
 @step
 def policy_makes(trial: Trial) -> None:
     """The directory may get a name, and what is made, which has its type, may be made (`may_create`)."""
-    directory = trial.last.directory
-    trial.lookup.allow(directory, "add_name", "search")
-    trial.lookup.ask(trial.directory(trial.last).label, "sock_file", ("create",), trial.at)
+    trial.lookup.allow(trial.last.directory, "add_name", "search")
+    _expect_of_new(trial, _MADE[trial.attempt.operation], "create")
+
+
+_MADE: Final[Mapping[Operation, str]] = MappingProxyType({"bind": "sock_file", "create": "file", "mkdir": "dir"})
+
+
+def _expect_of_new(trial: Trial, kind: str, permission: str) -> None:
+    trial.lookup.ask(trial.directory(trial.last).label, kind, (permission,), trial.last.path)
+
+
+@step
+def policy_opens_new(trial: Trial) -> None:
+    """What was made may be written to: it stays where that is refused (`selinux_file_open`)."""
+    _expect_of_new(trial, "file", "write")
+
+
+@step
+def policy_executes(trial: Trial) -> None:
+    """The program may be opened for reading, and run in the same domain (`selinux_bprm_creds_for_exec`)."""
+    trial.lookup.allow(trial.spot, "read")
+    trial.lookup.allow(trial.spot, "execute_no_trans")
 
 
 @step
@@ -93,13 +116,13 @@ def _is_directory(trial: Trial, ending: Ending) -> bool:
 
 @step
 def policy_changes(trial: Trial) -> None:
-    """Its mode may be changed (`selinux_inode_setattr`; `notify_change` in fs/attr.c asks before the owner counts)."""
+    """Its mode or owner may be changed (`selinux_inode_setattr`, before it counts whose it is)."""
     trial.lookup.allow(trial.spot, "setattr")
 
 
 @step
 def policy_shows(trial: Trial) -> None:
-    """It may be looked at (`selinux_inode_getattr`)."""
+    """It may be looked at (`selinux_inode_getattr`), as opendir(3) does with what it has opened."""
     trial.lookup.allow(trial.spot, "getattr")
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from harness.oracle.filesystem import Spot
 from harness.oracle.lookup import Ending, Lookup, Refused
@@ -12,7 +11,7 @@ from harness.oracle.permission import READ, SEARCH, WRITE, Permission, permissio
 from harness.oracle.reasons import flagged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from harness.oracle.filesystem import FileSystem, Inode
     from harness.oracle.rules import Rules, StepName
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 
 SETUID, SETGID = 0o4000, 0o2000
-NAMES: Final[Mapping[int, str]] = MappingProxyType({READ: "read", WRITE: "write", SEARCH: "search"})
-"""What SELinux calls permissions (`file_mask_to_av` in security/selinux/hooks.c), but that to execute files."""
 
 
 @dataclass(slots=True)
@@ -116,7 +113,12 @@ class Trial:
         self.answer, self.asked = answer, spot
         if not answer.granted:
             raise Refused("EACCES", spot.path, "", answer, spot)
-        self.lookup.allow(spot, *(name for bit, name in NAMES.items() if wanted & bit))
+        self.lookup.allow(spot, *self.asked_of_policy(spot, wanted))
+
+    def asked_of_policy(self, spot: Spot, wanted: int) -> list[str]:
+        """What SELinux calls permissions (`file_mask_to_av` in security/selinux/hooks.c)."""
+        one = "search" if self.system.inodes[spot.inode].kind == "directory" else "execute"
+        return [name for bit, name in ((READ, "read"), (WRITE, "write"), (SEARCH, one)) if wanted & bit]
 
     def refuse(self, usual: str, at: str, why: str, spot: Spot | None = None) -> Refused:
         """A refusal with this kernel's errno for what POSIX calls `usual`, about what is at `spot`."""

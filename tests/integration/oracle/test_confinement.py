@@ -15,6 +15,7 @@ from harness.trials.verdict import judge
 from harness.world import Confinement, FilteredCall, LandlockRight, dumps
 from harness.world.validation import REFUSALS
 from tests.helpers.confined_worlds import ABSTRACT, LANDLOCK, SECCOMP, agree, asks, confined
+from tests.helpers.policy_worlds import policed
 from tests.mutants.oracles import WRONG_OF_CONFINEMENT, WrongOracle
 
 if TYPE_CHECKING:
@@ -81,3 +82,9 @@ def test_random_worlds_whose_users_are_held(landlock: Place, tally: Tally) -> No
             assert verdict.differences == (), dumps(world)
             attempts += 1
     tally(cases=WORLDS, attempts=attempts)
+
+
+def test_a_world_with_types_is_not_made_where_no_policy_of_its_own_can_be(place: Place) -> None:
+    for world in (policed([Confinement(selinux=())]), policed([Confinement()])):
+        with pytest.raises(PlaceError, match="no world with SELinux can be made in this place"):
+            place.build(world)

@@ -20,6 +20,7 @@ from tests.helpers.confined_worlds import (
     PROFILES,
     RESOLVING,
     SECCOMP,
+    SINCE,
     UNASKED,
     agree,
     asks,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from harness.world import World
     from tests.mutants.oracles import WrongOracle
 
-SINCE = {"bind": (5, 13), "abstract": (6, 12), "resolve": (7, 1)}
-"""Which kernels have what a domain takes away (landlock(7))."""
 REFER = (5, 19)
 """Before, a domain kept all files in their directories with EXDEV (ABI 1), which is not looked at here."""
 PEERS_SINCE = (6, 17)
