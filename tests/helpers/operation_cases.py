@@ -693,15 +693,24 @@ CASES: dict[str, Case] = {
 """By name."""
 
 THROUGH_FUSE = Case(
-    (folder("d", 0o3777, "root", "ops"), Node("/w/m", "mount", fs="fuse", options=("from=/w/d", "allow_other"))),
+    (
+        folder("d", 0o3777, "root", "ops"),
+        Node("/w/m", "mount", fs="fuse", options=("from=/w/d", "allow_other")),
+        folder("e", 0o777, "root", "root", default_acl=gives("ann")),
+        Node("/w/n", "mount", fs="fuse", options=("from=/w/e", "allow_other")),
+    ),
     (
         tries("ann", "create", "m/f", "ok", mode=0o7777),
         shows("m/f", "-rwxr-xr-x 0 2002"),
         tries("ann", "mkdir", "m/in", "ok", mode=0o1777),
         shows("m/in", "drwxr-sr-x 0 2002"),
+        tries("ann", "create", "n/f", "ok"),
+        shows("n/f", "-rw-r--r-- 0 0"),
+        tries("ann", "mkdir", "n/in", "ok"),
+        shows("n/in", "drwxr-xr-x 0 0"),
     ),
 )
-"""What is made through a FUSE mount, by its server."""
+"""What is made through a FUSE mount, by its server, with the umask even where there is a default ACL."""
 
 PROTECTED: dict[str, tuple[Mapping[str, int], Case]] = {
     f"protected-{'regular' if kind == 'file' else 'fifos'}-{setting}": (

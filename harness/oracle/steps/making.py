@@ -136,7 +136,7 @@ def create_file(trial: Trial) -> None:
     may = member(who, directory.gid) or capable(who, "CAP_FSETID", trial.rules)
     if executes and directory.mode & SETGID and not may:
         mode &= ~SETGID
-    make(trial, "file", mode if directory.default else mode & ~UMASK)
+    make(trial, "file", _masked(trial, mode))
 
 
 @step
@@ -148,13 +148,22 @@ def make_directory(trial: Trial) -> None:
     directory = trial.directory(trial.last)
     mode = _asked(trial, 0o777) & (STICKY | 0o777)
     inherited = directory.mode & SETGID if trial.rules.new_group != "directory" else 0
-    make(trial, "directory", (mode if directory.default else mode & ~UMASK) | inherited)
+    make(trial, "directory", _masked(trial, mode) | inherited)
 
 
 def _asked(trial: Trial, usual: int) -> int:
     """The mode that is asked for. The server of a FUSE mount asks for permission bits alone (bindfs(1))."""
     mode = usual if trial.attempt.mode is None else trial.attempt.mode
     return mode if trial.system.fuse(trial.last.directory) is None else mode & 0o777
+
+
+def _masked(trial: Trial, mode: int) -> int:
+    """The mode without the umask's bits, unless the directory has a default ACL.
+
+    FUSE takes them away in any directory (fs/fuse/dir.c, `fuse_create_open` and `fuse_mkdir`).
+    """
+    fuse = trial.system.fuse(trial.last.directory)
+    return mode & ~UMASK if fuse is not None or trial.directory(trial.last).default is None else mode
 
 
 def make(trial: Trial, kind: Literal["socket", "file", "directory"], mode: int) -> None:
