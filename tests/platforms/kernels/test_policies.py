@@ -52,7 +52,7 @@ EXPLAINED = (
     (HELD, "bind", "/open/new", "EACCES at /open"),
     (MUTE, "connect", "/closed/live", "EACCES at /closed/live"),
     (BINDING, "bind", "/open/new", "ok"),
-    (LAX, "connect", "/held/live", "ok"),
+    (LAX, "bind", "/held/new", "ok"),
     (None, "bind", "/held/new", "ok"),
 )
 """Who asks, for what, and the first line of the answer."""
