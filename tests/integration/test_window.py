@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from harness.pytest_plugin.fixtures import Tally
     from tests.integration.conftest import Server
 
-STARTS = 4
-"""Luck decides what is hit on in a start, and more starts tell little more: what misses no moment is the check
-`creation-window`, which takes a start step by step.
-"""
+STARTS = 10
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=lambda umask: f"umask-{umask:03o}")

@@ -12,9 +12,9 @@ from harness.inside.peers.base import MALLORY, become, child, connect, ended, ha
 
 
 def crowd() -> None:
-    """400 connections of 50 users, 200 open at once; who speaks, in any order: the user, a child, a stranger."""
+    """1,000 connections of 50 users, 200 open at once; who speaks, in any order: the user, a child, a stranger."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    users, waves = 50, 2
+    users, waves = 50, 5
     channels: list[socket.socket] = []
 
     def wave(number: int, tokens: list[str], order: socket.socket) -> None:

@@ -48,7 +48,7 @@ CASES = (
     Case("inner-root", 1, "claims"),
     Case("nobody", 1, "hidden"),
     Case("early", 1, "procfs"),
-    Case("crowd", 400, "speaker"),
+    Case("crowd", 1_000, "speaker"),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
