@@ -7,14 +7,13 @@ import io
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from observatory.cli.main import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -47,10 +46,11 @@ def environment(directory: Path, **more: str) -> dict[str, str]:
 
 def bytes_here(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """The command with that environment, run by this process, which has imported it already, and what it wrote: for
-    what it says. How it starts and ends as a process, others test.
+    what it says. How it starts and ends as a process, others test; this process's time zone stays as it is.
     """
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    with _environment(variables), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+    alone = mock.patch.dict(os.environ, variables, clear=True)
+    with alone, contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
             status = main(arguments)
         except SystemExit as left:  # argparse's
@@ -62,14 +62,3 @@ def here(variables: Mapping[str, str], *arguments: str) -> subprocess.CompletedP
     """The same, where what it wrote is text."""
     done = bytes_here(variables, *arguments)
     return subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables and no others; the time zone is among them."""
-    try:
-        with mock.patch.dict(os.environ, variables, clear=True):
-            time.tzset()
-            yield
-    finally:
-        time.tzset()

@@ -150,10 +150,11 @@ def test_a_name_of_a_client_to_come_is_taken_once_it_is_recorded(commands: Comma
 
 def test_times_are_local_with_their_offset_and_may_be_asked_for(commands: Commands) -> None:
     commands.say("PostToolUse", session_id="s", tool_name="Bash", duration_ms=81234)
-    commands.environment["TZ"] = "EST5"
     recorded = datetime.fromisoformat(commands.events()[0]["_ts"])
     there = recorded.astimezone(timezone(timedelta(hours=-5)))
-    row = commands.run("events").splitlines()[1]
+    commands.environment["TZ"] = "EST5"
+    with commands.start("events", stdout=subprocess.PIPE) as process:
+        row = process.communicate()[0].splitlines()[1]
     assert f"  {there:%Y-%m-%d %H:%M:%S}-05:00  " in row
     assert "  Bash  1m21s  " in f"{row}  "
     assert f"  {recorded:%Y-%m-%d %H:%M:%S}Z  " in commands.run("events", "--utc")
