@@ -25,11 +25,14 @@ class TriedPath:
     """A path walked component by component, by trying each step as this process.
 
     `refusal` is the errno of the first step that failed, or None; `at` is that component, or the object at the end;
-    `route` leads to the same without any symlink. `links` are the symlinks that were followed, as routes and paths.
+    `route` leads to the same without any symlink. `links` are the symlinks that were followed, as routes and paths, and
+    `last_links` those that were the last name of the path, or of such a link: fs.protected_symlinks asks for no other
+    (WALK_TRAILING in fs/namei.c).
     """
 
     def __init__(self, path: str, cwd: str, follow: bool) -> None:
         self.links: list[tuple[str, str]] = []
+        self.last_links: list[tuple[str, str]] = []
         self.at = "/" if path.startswith("/") else cwd
         self.route = "/" if path.startswith("/") else "."
         self.refusal = self._walk(path, follow)
@@ -59,6 +62,8 @@ class TriedPath:
                 self.route, self.at = route, here
                 continue
             self.links.append((route, here))
+            if not pending:
+                self.last_links.append((route, here))
             if len(self.links) > MAXSYMLINKS:
                 self.at = here
                 return "ELOOP"
@@ -81,15 +86,15 @@ class TriedPath:
             return False
 
     def link_that_refuses(self) -> str | None:
-        """The first symlink on the way that may not be followed, though all that is behind it can be reached."""
-        for route, here in self.links:
+        """The first of the last links that may not be followed, though all that is behind it can be reached."""
+        for route, here in self.last_links:
             if _refused(os.stat, route) == "EACCES":
                 return here
         return None
 
     def link_may_refuse(self) -> bool:
-        """Whether a symlink on the way lies where fs.protected_symlinks looks at its owner."""
-        for route, _ in self.links:
+        """Whether one of the last links lies where fs.protected_symlinks looks at its owner."""
+        for route, _ in self.last_links:
             try:
                 mode = os.stat(os.path.dirname(route)).st_mode
             except OSError:
@@ -175,7 +180,7 @@ def _component(
         return _refusing_file(TriedPath(path, cwd, True), path, outcome)
     entry = TriedName(path, cwd) if operation in ("bind", "mkdir", "unlink", "rename") else None
     walk = TriedPath(path, cwd, operation != "readlink") if entry is None else entry.directory
-    if outcome == "EACCES" and protected_symlinks and walk.links:
+    if outcome == "EACCES" and protected_symlinks and entry is None and walk.last_links:
         link = None if walk.refusal else walk.link_that_refuses()
         if link is not None or walk.link_may_refuse():
             return link

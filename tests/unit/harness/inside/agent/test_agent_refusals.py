@@ -76,3 +76,19 @@ def test_a_path_that_ends_in_dots_names_the_directory_that_they_mean(tmp_path: P
 def test_what_no_trial_can_tell_is_not_guessed(tmp_path: Path) -> None:
     """The way is free now, so the refusal that was seen before is nobody's."""
     assert where("connect", f"{tmp_path}/nothing", "EACCES", tmp_path) is None
+
+
+def test_only_links_that_are_the_last_name_may_be_refused_for_whose_they_are(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "middle").symlink_to("there")
+    (tmp_path / "last").symlink_to("middle/again")
+    (tmp_path / "there" / "again").symlink_to("nothing")
+    for path, last in (
+        ("middle/nothing", []),
+        ("middle/.", []),
+        ("middle", ["middle"]),
+        ("last", ["last", "there/again"]),
+        ("last/nothing", []),
+    ):
+        walk = TriedPath(f"{tmp_path}/{path}", str(tmp_path), follow=True)
+        assert [here for _, here in walk.last_links] == [f"{tmp_path}/{name}" for name in last], path
