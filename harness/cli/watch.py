@@ -78,7 +78,8 @@ def _say(sentence: str) -> None:
 @contextlib.contextmanager
 def _interrupted() -> Iterator[int]:
     """A descriptor that can be read from once SIGINT or SIGTERM has come, which do nothing else meanwhile."""
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
     handlers = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
     waking = signal.set_wakeup_fd(writer)
     try:
