@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines.docker import MARK, DockerEngine
+from harness.engines.docker import DEFAULT, MARK, DockerEngine
 from tests.helpers.deadline import until
 
 if TYPE_CHECKING:
@@ -184,7 +184,16 @@ sys.stdin.readline()
 
 
 @pytest.fixture
-def leaving(engine: Engine) -> Iterator[subprocess.Popen[str]]:
+def unshared(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of Docker's socket that no other test has: whoever starts a place by the same name clears up there."""
+    if isinstance(engine, DockerEngine):
+        scheme, _, path = engine.environment().get("DOCKER_HOST", DEFAULT).partition("://")
+        if scheme == "unix":
+            monkeypatch.setenv("DOCKER_HOST", f"unix:///{path}")
+
+
+@pytest.fixture
+def leaving(engine: Engine, unshared: None) -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, "HARNESS_THROWAWAY": "1"}
     command = [sys.executable, "-c", LEAVES, engine.name]
     with subprocess.Popen(
