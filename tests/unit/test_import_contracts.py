@@ -1,10 +1,11 @@
-"""The contracts of pyproject.toml hold the direction of imports: one line against them, and `lint-imports` fails."""
+"""Imports go where they may: one line against the contracts of pyproject.toml, and `lint-imports` fails."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,10 @@ def test_a_line_against_the_direction_breaks_the_contract_that_forbids_it(tree: 
             file.write_text(before, encoding="utf-8")
     assert done.returncode == 1, done.stdout
     assert f"{contract} BROKEN" in done.stdout
+
+
+def test_modules_of_tests_that_are_in_no_package_have_names_of_their_own() -> None:
+    """pytest imports each as a module of that name alone, so that two of one name can't be collected together."""
+    alone = [path.name for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    assert len(alone) > 100
+    assert [name for name, times in Counter(alone).items() if times > 1] == []
