@@ -85,7 +85,7 @@ def recording() -> Iterator[Recording]:
         with _locked():
             before = kernel.status()
             if before.enabled == LOCKED:
-                raise AuditError("the audit system's rules are locked until this machine starts anew (auditctl -e 2)")
+                raise AuditError("the audit system's rules are locked until this machine is restarted (auditctl -e 2)")
             listener = stack.enter_context(listening())
             we = _one_more(kernel, before)
             ours = rule(known, we.key)

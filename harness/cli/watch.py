@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             if calls.older_unseen:
                 _say(
                     "note: the audit system was off, so programs that were started before it was ever on are not seen: "
-                    "start them anew"
+                    "restart them"
                 )
             while not _ended(interrupt, calls):
                 try:
