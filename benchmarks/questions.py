@@ -276,7 +276,7 @@ def main() -> int:
                 table.add_row(question, f"{used * 1000:.0f} ms", style="bold" if used > MOST else "")
     table.title = (
         f"Of {options.events} events; load {os.getloadavg()[0]:.1f}; python -c pass {min(empty):.1f} ms at least, "
-        f"{statistics.median(empty):.1f} ms in the middle"
+        f"{statistics.median(empty):.1f} ms median"
     )
     console.print(table)
     return int(failed)

@@ -138,7 +138,7 @@ def _read_stream(link: str, newest: int) -> None:
 
 
 def started_ms(directory: Path, *options: str) -> float:
-    """Milliseconds from a server's start until it listens, in the middle of some."""
+    """Milliseconds from a server's start until it listens, the median of some."""
     found = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()
