@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from harness.live.process import status_fields
-from harness.world import Confinement, FilteredCall
+from harness.world import CALLS, Confinement, FilteredCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,22 +20,6 @@ FILTERED: Final = b"2"
 """The mode of a process that has filters: SECCOMP_MODE_FILTER, linux/seccomp.h."""
 ELSE: Final = "a security module or the file system's own rules"
 """What may refuse whoever it is."""
-CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = {
-    "connect": ("socket", "connect"),
-    "bind": ("socket", "bind"),
-    "unlink": ("unlink",),
-    "rename": ("rename",),
-    "chmod": ("chmod",),
-    "chown": ("chown",),
-    "mkdir": ("mkdir",),
-    "truncate": ("truncate",),
-    "execute": ("execute",),
-    "read": ("open",),
-    "list": ("open",),
-    "write": ("open",),
-    "create": ("open",),
-}
-"""The calls that an operation makes."""
 _UNCONFINED: Final = frozenset({"", "unconfined", "kernel"})
 FORMS: Final[Mapping[FilteredCall, tuple[str, ...]]] = {
     "unlink": ("unlink", "unlinkat"),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live import apparmor, landlock, other_modules, selinux
-from harness.live.confinement import CALLS, has_filters
+from harness.live.confinement import has_filters
 from harness.live.layer_state import LayerState
 from harness.live.security_modules import active_modules
+from harness.world import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

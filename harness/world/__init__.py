@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.world.error import WorldError
 from harness.world.model import (
     ALLOW_OTHER,
+    CALLS,
     DEFAULT_MODES,
     ROOT,
     AclEntry,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALLOW_OTHER",
+    "CALLS",
     "DEFAULT_MODES",
     "OPERATIONS",
     "ROOT",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,24 @@ Operation = Literal[
 FilteredCall = Literal[
     "socket", "connect", "bind", "unlink", "rename", "chmod", "chown", "mkdir", "truncate", "execute", "open"
 ]
+CALLS: Final[Mapping[Operation, tuple[FilteredCall, ...]]] = MappingProxyType(
+    {
+        "connect": ("socket", "connect"),
+        "bind": ("socket", "bind"),
+        "unlink": ("unlink",),
+        "rename": ("rename",),
+        "chmod": ("chmod",),
+        "chown": ("chown",),
+        "mkdir": ("mkdir",),
+        "truncate": ("truncate",),
+        "execute": ("execute",),
+        "read": ("open",),
+        "list": ("open",),
+        "write": ("open",),
+        "create": ("open",),
+    }
+)
+"""The calls that an operation makes, in their order."""
 LandlockRight = Literal["abstract", "bind", "resolve"]
 SocketType = Literal["stream", "dgram", "seqpacket"]
 SocketState = Literal["listening", "full", "bound", "stale"]

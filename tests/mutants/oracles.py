@@ -18,7 +18,7 @@ from harness.oracle.lookup import Refused
 from harness.oracle.permission import Entitlement, Permission
 from harness.oracle.rules import Override
 from harness.oracle.steps import confinement, policies, profiles
-from harness.world import policy, profile
+from harness.world import CALLS, policy, profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -316,9 +316,11 @@ WRONG_OF_CONFINEMENT = (
     WrongOracle(
         "a filter of calls is asked after unlink's path", with_step_before("unlink", "allowed_call", "present")
     ),
-    WrongOracle("who may make no sockets may bind", patches=((confinement.CALLS, "bind", ("bind",)),)),
-    WrongOracle("connect makes no socket", patches=((confinement.CALLS, "connect", ("connect",)),)),
-    WrongOracle("connect is asked before socket", patches=((confinement.CALLS, "connect", ("connect", "socket")),)),
+    WrongOracle("who may make no sockets may bind", patches=((confinement, "CALLS", {**CALLS, "bind": ("bind",)}),)),
+    WrongOracle("connect makes no socket", patches=((confinement, "CALLS", {**CALLS, "connect": ("connect",)}),)),
+    WrongOracle(
+        "connect is asked before socket", patches=((confinement, "CALLS", {**CALLS, "connect": ("connect", "socket")}),)
+    ),
     WrongOracle("a domain lets sockets be made", without_step("bind", "may_make_sockets")),
     WrongOracle("a domain is asked before the name", with_step_before("bind", "may_make_sockets", "absent")),
     WrongOracle("a domain is asked before the mount", with_step_before("bind", "may_make_sockets", "writable_mount")),

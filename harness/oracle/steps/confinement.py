@@ -7,29 +7,10 @@ from typing import TYPE_CHECKING
 from harness.oracle.lookup import Refused
 from harness.oracle.steps import policies, profiles
 from harness.oracle.steps.trial import step
+from harness.world import CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.oracle.steps.trial import Trial
-    from harness.world import FilteredCall, Operation
-
-CALLS: Mapping[Operation, tuple[FilteredCall, ...]] = {
-    "connect": ("socket", "connect"),
-    "bind": ("socket", "bind"),
-    "unlink": ("unlink",),
-    "rename": ("rename",),
-    "chmod": ("chmod",),
-    "chown": ("chown",),
-    "mkdir": ("mkdir",),
-    "truncate": ("truncate",),
-    "execute": ("execute",),
-    "read": ("open",),
-    "list": ("open",),
-    "write": ("open",),
-    "create": ("open",),
-}
-"""The calls that an operation makes, in their order."""
 
 
 @step

@@ -12,11 +12,11 @@ import pytest
 from harness.inside.agent.confinement import MACHINES as OURS
 from harness.inside.agent.confinement import program
 from harness.live import confinement
-from harness.live.confinement import CALLS, Filtered, filtered
+from harness.live.confinement import Filtered, filtered
 from harness.trace import bpf, seccomp
 from harness.trace.calls import MACHINES
 from harness.trace.seccomp import ALLOW, ERRNO
-from harness.world import FilteredCall
+from harness.world import CALLS, FilteredCall
 
 if TYPE_CHECKING:
     from harness.world import Operation
