@@ -26,6 +26,8 @@ INTERRUPTED = 130
 """By SIGINT, as a shell tells it."""
 NOBODY_READS = 141
 """By SIGPIPE, as a shell tells it."""
+DELETED_BY_THEN = 0.01
+"""Seconds until an interrupt that Python has dropped is sent once more; if it is dropped again, then again."""
 
 
 class OutputLostError(Exception):
@@ -63,8 +65,10 @@ class _Stream(io.FileIO):
 def ended(name: str, work: Callable[[], int]) -> int:
     """The exit status of a command named `name` that does this work; SystemExit goes through."""
     before = sys.stdout, sys.stderr
+    unraisable = sys.unraisablehook
     output: _Stream | None = None
     try:
+        sys.unraisablehook = lambda dropped: _keep_interrupt(dropped, unraisable)
         output = _take_streams()
         try:
             return work()
@@ -82,6 +86,28 @@ def ended(name: str, work: Callable[[], int]) -> int:
         if output is not None:
             output.silent = True  # what is still buffered must not fail once more when Python ends
         sys.stdout, sys.stderr = before
+        sys.unraisablehook = unraisable
+
+
+def _keep_interrupt(dropped: sys.UnraisableHookArgs, otherwise: Callable[[sys.UnraisableHookArgs], object]) -> None:
+    """Have an interrupt that Python drops come once more. It was raised in the main thread, and nowhere else is this
+    called for one.
+    """
+    if sys.platform == "win32" or not issubclass(dropped.exc_type, KeyboardInterrupt):
+        otherwise(dropped)
+        return
+    import _thread
+    import signal
+    import time
+
+    interrupted = _thread.get_ident()
+
+    def interrupt() -> None:
+        time.sleep(DELETED_BY_THEN)
+        signal.pthread_kill(interrupted, signal.SIGINT)
+
+    # Not threading.Thread: whatever was interrupted may hold the locks that this takes.
+    _thread.start_new_thread(interrupt, ())
 
 
 def _take_streams() -> _Stream | None:

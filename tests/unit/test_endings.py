@@ -145,6 +145,32 @@ def test_an_interrupt_ends_the_command_in_silence_whatever_it_is_importing(packa
             assert (status, said) == expected
 
 
+DROPPED = """
+import importlib, signal, sys, threading
+
+class Deleted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def work():
+    {without}
+    Deleted()
+    threading.Event().wait(float(sys.argv[2]))
+    return 0
+
+sys.exit(importlib.import_module(sys.argv[1] + ".cli.ending").ended(sys.argv[1], work))
+"""
+
+
+@pytest.mark.parametrize("package", COMMANDS)
+def test_an_interrupt_that_comes_while_an_object_is_deleted_ends_the_command_too(package: str) -> None:
+    assert run(["-c", DROPPED.format(without=""), package, "60"], subprocess.DEVNULL) == (130, "")
+    without = DROPPED.format(without="sys.unraisablehook = sys.__unraisablehook__")
+    status, said = run(["-c", without, package, "0.1"], subprocess.DEVNULL)
+    assert status == 0
+    assert said.startswith("Exception ignored in: ")
+
+
 def test_nothing_that_takes_time_is_imported_before_an_interrupt_is_met() -> None:
     for package in COMMANDS:
         program = f"import sys; before = set(sys.modules); import {package}.cli.main; print(*set(sys.modules) - before)"
