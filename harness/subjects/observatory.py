@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib.util
 from dataclasses import dataclass
 from importlib.metadata import requires, version
@@ -30,7 +31,10 @@ class Observatory(Subject):
         if found is None or found.origin is None:
             raise PlaceError("the observatory is not installed here: pip install claude-observatory")
         libraries = tree_of([f"{name}=={version(name)}" for name in _dependencies()], engine, image=image)
-        return (f"{Path(found.origin).parent}:{SOURCE}/observatory", f"{libraries}:{LIBRARIES}")
+        source = Path(found.origin).parent
+        # Places have it read-only, so that each start there would compile what nobody has imported here yet.
+        compileall.compile_dir(source, quiet=2)
+        return (f"{source}:{SOURCE}/observatory", f"{libraries}:{LIBRARIES}")
 
 
 def _dependencies() -> list[str]:

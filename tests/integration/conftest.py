@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import functools
 import json
@@ -40,6 +41,7 @@ _OF_A_SUBJECT = re.compile(rf".*test_subjects\.py::[^[]*\[(\w+-.+)-(?:{'|'.join(
 @pytest.fixture(scope="session")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the server for each deliberate fault, which places see as `INSIDE`/copies."""
+    compileall.compile_dir(SOURCE, quiet=1)  # a place can't keep what it compiles, and would do it at each start
     folder = tmp_path_factory.mktemp("copies")
     folder.chmod(0o755)
     for name in FAULTS:

@@ -61,7 +61,7 @@ FAULTS = {
         # Open for a moment: whether a stranger hits on a shorter one, on a busy machine, is luck.
         "        sock.bind(path)\n        sock.listen(BACKLOG)\n        __import__('time').sleep(0.05)\n"
         "        return\n",
-        "mallory got in while the server with --mode 0600 and umask 000 started",
+        "got in while the server with --mode 0600 and umask 000 started",
         umask=0o000,
     ),
 }
@@ -76,7 +76,7 @@ def break_server(name: str, source: Path, copies: Path) -> None:
     """Copy the server with a fault."""
     fault = FAULTS[name]
     copy = copies / copy_of(name) / "observatory"
-    shutil.copytree(source, copy)  # with what is compiled: a place could not keep it, and would do it at each start
+    shutil.copytree(source, copy)  # with what is compiled
     module = copy / fault.module
     text = module.read_text()
     assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,11 @@ def test_the_suite_fails_when(
         test = functools.partial(
             test_reach.test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them,
             *(place, callers, broken, uncounted, request, TMP, fault.mode, fault.group),
+        )
+    elif sys.platform == "linux":
+        test = functools.partial(
+            test_window.nobody_gets_in_at_any_step,
+            *(place, uncounted, fault.umask, f"copies/{copy_of(name)}"),
         )
     else:
         test = functools.partial(
