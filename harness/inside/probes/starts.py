@@ -1,7 +1,8 @@
 """A server is started again and again, while people who may not connect hammer at the door. Runs as root.
 
-Each of them is a process that tries to connect without a pause from before the first start to after the last, or
-until it gets in: one success is a breach, and ends the series. Beside them root watches the mode.
+Each of them is a process that tries to connect without a pause from before each start until the server has answered
+and is told to end, or until it gets in: one success is a breach, and ends the series. Beside them root watches the
+mode.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from harness.inside.probes.ready import wait
 from harness.inside.procfs import descendants
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.inside.messages import EncodedPerson
     from harness.inside.reports import HammerReport, Launch, StartsReport
 
 ENDING = 0.5
 """Seconds for one end: some are deaf right after their start, and only starts matter here."""
+POLITENESS = 10
+"""Of those who hammer: they have every processor that is free, and take none from the server, which is to start."""
 
 
 def main(
@@ -56,11 +61,12 @@ def main(
     while (made < fewest or (made < most and time.monotonic() < until)) and not any(_has_ended(pid) for pid in keep):
         made += 1
         pid = launch.start(order)
-        watched = _watch(endpoint, speaks, keep, patience)
+        watched = _watch(pid, endpoint, speaks, keep, patience)
         modes |= watched or set()
         ready += watched is not None
-        launch.end(pid, order["stop"], min(ENDING, patience), keep)
-        _clear(leftovers)
+        with _paused(keep):
+            launch.end(pid, order["stop"], min(ENDING, patience), keep)
+            _clear(leftovers)
     results: dict[str, HammerReport] = {}
     for label, (pid, hear) in hammers.items():
         os.kill(pid, signal.SIGTERM)
@@ -74,6 +80,16 @@ def main(
         "outsiders": results,
     }
     print(json.dumps(report))
+
+
+@contextlib.contextmanager
+def _paused(hammers: frozenset[int]) -> Iterator[None]:
+    """Nobody tries meanwhile: only starts matter, and an end is over sooner with the processor to itself."""
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for each in hammers:
+            os.kill(each, number)
+        if number == signal.SIGSTOP:
+            yield
 
 
 def _clear(directory: str | None) -> None:
@@ -91,7 +107,7 @@ def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _watch(endpoint: str, speaks: str, keep: frozenset[int], seconds: float) -> set[int] | None:
+def _watch(pid: int, endpoint: str, speaks: str, keep: frozenset[int], seconds: float) -> set[int] | None:
     """The modes that the socket had until the server answered; `None` if it never did."""
     modes: set[int] = set()
 
@@ -100,7 +116,7 @@ def _watch(endpoint: str, speaks: str, keep: frozenset[int], seconds: float) -> 
             modes.add(stat.S_IMODE(os.lstat(find(endpoint) or "").st_mode))
 
     def running() -> bool:
-        return any(each not in keep for each in descendants(os.getpid()))
+        return not _has_ended(pid) or any(each not in keep for each in descendants(os.getpid()))
 
     # Who forks and ends while /proc is read is missed once, and not twice.
     return modes if wait(endpoint, speaks, lambda: running() or running(), seconds, note) else None
@@ -115,6 +131,7 @@ def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:
         return pid, hear
     try:
         os.close(hear)
+        os.nice(POLITENESS)
         become(person)
         tries: dict[str, int] = {}
         breach: str | None = None
