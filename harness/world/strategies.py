@@ -286,7 +286,7 @@ def _node(world: World, top: str, dice: _Dice, *, fuse: bool) -> Node:
     options = (("ro",) if dice.chance(2) else ()) + (("noexec",) if dice.chance(4) else ())
     sources = _paths(world)
     shown = [node.path for node in world.nodes if node.kind == "directory" and node.path != top]
-    if fuse and shown and dice.chance(2):
+    if fuse and shown and not dice.chance(4):
         return _fuse(world, f"{top}/{dice.one(NAMES)}", dice.one(shown), options, dice)
     if dice.chance(3) or not sources:
         node = Node(path, "mount", owner, group, mode, fs="tmpfs", options=options)
@@ -449,7 +449,7 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: _Dice)
         if operation == "bind":
             return f"{mount}/{MISSING}"
         inside = [path for path in paths if path.startswith(f"{source}/")]
-        return mount + dice.one(inside)[len(source) :] if inside else mount
+        return mount + dice.one(inside)[len(source) :] if inside and dice.chance(2) else mount
     gone = {node.path for node in world.nodes if node.kind == "absent"}
     deleted = [node.path for node in world.nodes if node.fs == "bind" and node.source in gone]
     if operation in {"bind", "create", "mkdir"} and deleted and not dice.chance(3):

@@ -33,7 +33,7 @@ class Query(msgspec.Struct, frozen=True):
 
     Its first fields are fields of an event and columns of the database. The uid comes first: who may read one user's
     events only learns nothing of another's, not even by how long it takes. Then the one with the fewest events to a
-    value. Several values of one field are alternatives.
+    value. Several values of one field are alternatives, and each is there once.
     """
 
     uid: int | None = None

@@ -39,7 +39,7 @@ def asked(draw: st.DrawFn) -> tuple[list[Event], list[Query]]:
     alone: list[dict[str, Any]] = [{field: (word,)} for field in fields for word in words]
     alone += [{"uid": uid} for uid in (*UIDS, -1)]
     single = [Query(**given) for given in alone]
-    tuples, times = st.lists(texts, max_size=2).map(tuple), st.none() | st.integers(0, 13)
+    tuples, times = st.lists(texts, max_size=2, unique=True).map(tuple), st.none() | st.integers(0, 13)
     several = st.builds(Query, st.none() | uids, tuples, tuples, tuples, tuples, times, times)
     return events, [*single, *draw(st.lists(several, max_size=10))]
 
