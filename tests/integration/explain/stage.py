@@ -156,12 +156,16 @@ class Stage:
         assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def entered(self, *command: str) -> list[str]:
+        """The words by which a command is started there."""
+        return ["nsenter", "--target", str(self.shell.pid), "--mount", "--wd=/", *command]
+
     def enter(self, *command: str) -> subprocess.CompletedProcess[str]:
         """A command there, whatever it ends with."""
         with contextlib.ExitStack() as files:
             out, err = (files.enter_context((self.temporary / name).open("w+")) for name in ("out", "err"))
             ran = subprocess.run(
-                ["nsenter", "--target", str(self.shell.pid), "--mount", "--wd=/", *command],
+                self.entered(*command),
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

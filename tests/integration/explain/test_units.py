@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from tests.integration.explain.stage import staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.integration.explain.stage import Stage
 
@@ -74,24 +76,28 @@ MOUNTED = {
 """A service's options, what systemd does for them, and what is tried as a user and as root."""
 TRY = """
 import errno, os, socket, sys
-def at(call):
+def at(call, path):
     with socket.socket(socket.AF_UNIX) as one:
-        getattr(one, call)(sys.argv[2])
-def opened(flags):
-    os.close(os.open(sys.argv[2], flags | os.O_NONBLOCK))
-try:
-    {
-        "connect": lambda path: at("connect"), "bind": lambda path: at("bind"),
-        "create": lambda path: opened(os.O_WRONLY | os.O_CREAT), "write": lambda path: opened(os.O_WRONLY),
-        "read": lambda path: opened(os.O_RDONLY), "execute": lambda path: os.execv(path, [path]),
-        "chmod": lambda path: os.chmod(path, 0o700), "chown": lambda path: os.chown(path, -1, 1000),
-        "truncate": lambda path: os.truncate(path, 0), "list": os.listdir, "stat": os.stat, "mkdir": os.mkdir,
-        "unlink": os.unlink, "rename": lambda path: os.rename(path, sys.argv[3]),
-    }[sys.argv[1]](sys.argv[2])
-    print("ok")
-except OSError as error:
-    print("ok" if error.errno == errno.ENOEXEC else errno.errorcode[error.errno])
+        getattr(one, call)(path)
+def opened(path, flags):
+    os.close(os.open(path, flags | os.O_NONBLOCK))
+operations = {
+    "connect": lambda path: at("connect", path), "bind": lambda path: at("bind", path),
+    "create": lambda path: opened(path, os.O_WRONLY | os.O_CREAT), "write": lambda path: opened(path, os.O_WRONLY),
+    "read": lambda path: opened(path, os.O_RDONLY), "execute": lambda path: os.execv(path, [path]),
+    "chmod": lambda path: os.chmod(path, 0o700), "chown": lambda path: os.chown(path, -1, 1000),
+    "truncate": lambda path: os.truncate(path, 0), "list": os.listdir, "stat": os.stat, "mkdir": os.mkdir,
+    "unlink": os.unlink, "rename": os.rename,
+}
+for line in sys.stdin:
+    operation, *paths = line.split()
+    try:
+        operations[operation](*paths)
+        print("ok", flush=True)
+    except OSError as error:
+        print("ok" if error.errno == errno.ENOEXEC else errno.errorcode[error.errno], flush=True)
 """
+"""Makes each attempt that it reads, and says how it ended. No file that it executes has a text."""
 KEYS = {"chmod": ("--mode", "0700"), "chown": ("--owner", ":1000")}
 
 
@@ -99,6 +105,24 @@ KEYS = {"chmod": ("--mode", "0700"), "chown": ("--owner", ":1000")}
 def stage() -> Iterator[Stage]:
     with staged() as made:
         yield made
+
+
+@contextlib.contextmanager
+def trying(stage: Stage, user: str, mounts: str) -> Iterator[Callable[[str], str]]:
+    """A process of a user with these mounts, which says how an attempt ends."""
+    become = ("setpriv", "--reuid", user, "--regid", user, "--init-groups", "/usr/bin/python3", "-ISc", TRY)
+    command = stage.entered("unshare", "--mount", "sh", "-c", f'{mounts}; exec "$@"', "sh", *become)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said, asked = process.stdout, process.stdin
+
+        def attempt(words: str) -> str:
+            print(words, file=asked, flush=True)
+            return said.readline().strip()
+
+        yield attempt
+        asked.close()
 
 
 def write_unit(stage: Stage, text: str) -> None:
@@ -109,10 +133,11 @@ def write_unit(stage: Stage, text: str) -> None:
 def test_a_service_that_does_not_run_is_refused_what_the_kernel_refuses_it(stage: Stage, name: str) -> None:
     option, mounts, path, operation = SANDBOXES[name]
     stage.run("mkdir -p /home/ali /srv/open; chown ali /home/ali; chmod 0777 /srv/open")
-    stage.run("for path in /home/ali/s /tmp/s /srv/open/s; do serve -- $path mode=0777; done")
+    if operation == "connect":
+        stage.run(f"serve -- {path} mode=0777")
     write_unit(stage, f"User=ali\n{option}")
-    attempt = f'setpriv --reuid ali --regid ali --init-groups /usr/bin/python3 -c "$ATTEMPT" {operation} {path} stream'
-    answer = stage.run(f"unshare --mount sh -c '{mounts}; exec \"$@\"' sh {attempt}").strip()
+    with trying(stage, "ali", mounts) as attempt:
+        answer = attempt(f"{operation} {path}")
     done = stage.explain(path, "--unit", "app-x", "--operation", operation)
     first = done.stdout.splitlines()[0].rpartition(": ")[2]
     assert first.split()[0] == answer, done.stdout + done.stderr
@@ -126,20 +151,18 @@ def test_a_service_that_does_not_run_is_refused_what_the_kernel_refuses_it(stage
 def test_each_operation_is_refused_as_the_kernel_refuses_it(stage: Stage, name: str, user: str) -> None:
     option, mounts, attempts = MOUNTED[name]
     stage.run(
-        "mkdir -p /srv/open; chmod 0777 /srv /srv/open; chown ali /srv/open; umask 0; touch /srv/open/f /srv/other"
+        "mkdir -p /srv/open; chmod 0777 /srv /srv/open; chown ali /srv/open; umask 0; touch /srv/open/f /srv/other\n"
+        "chown ali /srv/open/f /srv/other; chmod 0755 /srv/open/f; serve -- /srv/open/s mode=0777 owner=ali"
     )
-    stage.run("chown ali /srv/open/f /srv/other; chmod 0755 /srv/open/f; serve -- /srv/open/s mode=0777 owner=ali")
     write_unit(stage, f"User={user}\n{option}")
-    (stage.temporary / "try.py").write_text(TRY, encoding="ascii")
-    become = f"setpriv --reuid {user} --regid {user} --init-groups /usr/bin/python3 -"
     found, due = {}, {}
-    for attempt in attempts:
-        operation, path, *to = attempt.split()
-        words = ("--operation", operation, *(("--to", *to) if to else ()), *KEYS.get(operation, ()))
-        done = stage.explain(path, "--unit", "app-x", *words)
-        found[attempt] = done.stdout.splitlines()[0].rpartition(": ")[2].split()[0] if done.stdout else done.stderr
-        said = stage.run(f"unshare --mount sh -c '{mounts}; exec {become} {attempt}' <$T/try.py; rm -rf /mnt/closed")
-        due[attempt] = said.strip()
+    with trying(stage, user, mounts) as attempt:
+        for words in attempts:
+            operation, path, *to = words.split()
+            more = ("--operation", operation, *(("--to", *to) if to else ()), *KEYS.get(operation, ()))
+            done = stage.explain(path, "--unit", "app-x", *more)
+            found[words] = done.stdout.splitlines()[0].rpartition(": ")[2].split()[0] if done.stdout else done.stderr
+            due[words] = attempt(words)
     assert found == due
 
 

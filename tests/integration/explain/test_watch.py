@@ -88,14 +88,10 @@ def stage() -> Iterator[Stage]:
         yield made
 
 
-def entered(stage: Stage, *command: str) -> list[str]:
-    return ["nsenter", "--target", str(stage.shell.pid), "--mount", "--wd=/", *command]
-
-
 @contextlib.contextmanager
 def watching(stage: Stage, path: str) -> Iterator[Watching]:
     output = stage.temporary / "watched"
-    command = entered(stage, sys.executable, "-m", "harness", "watch", path)
+    command = stage.entered(sys.executable, "-m", "harness", "watch", path)
     with (
         output.open("w") as file,
         subprocess.Popen(
@@ -122,7 +118,7 @@ def connect(stage: Stage, path: str, *, by: str = "ali", inside: tuple[str, ...]
 def connected(stage: Stage, path: str, *options: str, inside: tuple[str, ...] = ()) -> Iterator[None]:
     """A process of ali's that has tried, and stays."""
     become = ("setpriv", "--reuid", "ali", "--regid", "ali", *(options or ("--init-groups",)))
-    command = entered(stage, *inside, *become, sys.executable, "-ISc", CLIENT, path, "stays")
+    command = stage.entered(*inside, *become, sys.executable, "-ISc", CLIENT, path, "stays")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdin is not None
         assert client.stdout is not None
