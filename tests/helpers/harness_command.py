@@ -45,6 +45,7 @@ def answer(request, out, err):
         os.chdir("/")
         os.environ.clear()
         os.environ.update(request["environment"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     try:

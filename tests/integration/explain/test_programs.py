@@ -36,9 +36,10 @@ def becoming(user: str) -> list[str]:
 
 def explained(stage: Stage, program: Program, *, by_root: bool) -> subprocess.CompletedProcess[str]:
     """The program followed by root, or by who runs it."""
-    harness = [sys.executable, "-m", "harness", "explain", "--"]
-    become = becoming(program.user)
-    return stage.enter(*(*harness, *become) if by_root else (*become, *harness), "sh", "-c", f"exec {program.command}")
+    words = ("sh", "-c", f"exec {program.command}")
+    if by_root:
+        return stage.explain("--", *becoming(program.user), *words)
+    return stage.enter(*becoming(program.user), sys.executable, "-m", "harness", "explain", "--", *words)
 
 
 @pytest.mark.parametrize("by_root", [True, False], ids=["by-root", "by-oneself"])
