@@ -15,7 +15,7 @@ from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
 from tests.integration.conftest import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.engines.protocol import Place
     from harness.pytest_plugin.fixtures import Tally
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Server
 
 CASES = [(layout, mode, None) for layout in LAYOUTS for mode in MODES] + [(LAYOUTS[0], 0o660, "team")]
+
+
+@pytest.fixture(scope="module")
+def place(place: Place) -> Place:
+    """The place with the cast, whom no server changes: one after the other listens in it."""
+    place.build(CAST)
+    return place
+
+
+@pytest.fixture(scope="module")
+def callers(place: Place) -> Iterator[Callers]:
+    with Callers(place, CAST) as callers:
+        yield callers
 
 
 @pytest.mark.parametrize(
@@ -41,7 +54,6 @@ def test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them(
     mode: int,
     group: str | None,
 ) -> None:
-    place.build(CAST)
     server = serve(
         "--socket", layout.socket, "--mode", f"{mode:04o}", *(("--group", called(place, group)) if group else ())
     )
@@ -88,7 +100,6 @@ class RefusedCallers(Callers):
 def test_two_processes_of_one_user_that_are_treated_differently_are_told(
     place: Place, serve: Callable[..., Server], request: pytest.FixtureRequest
 ) -> None:
-    place.build(CAST)
     layout = LAYOUTS[0]
     server = serve("--socket", layout.socket, "--mode", "0600")
     world = with_socket(layout, 0o600)
