@@ -16,7 +16,9 @@ SOME = st.sampled_from([None, "x", "y"])
 UIDS = st.sampled_from([None, 0, 1000])
 VALUES = st.lists(st.sampled_from(["x", "y"]), max_size=2, unique=True).map(tuple)
 TIMES = st.none() | st.integers(0, 60)
-QUERIES = st.builds(Query, UIDS, VALUES, VALUES, st.lists(NAMES, max_size=2).map(tuple), VALUES, TIMES, TIMES)
+QUERIES = st.builds(
+    Query, UIDS, VALUES, VALUES, st.lists(NAMES, max_size=2, unique=True).map(tuple), VALUES, TIMES, TIMES
+)
 EVENTS = st.lists(st.tuples(NAMES, UIDS, SOME, SOME), max_size=40)
 
 
