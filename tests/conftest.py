@@ -74,15 +74,17 @@ def harness_engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(scope="session")
 def first_engine(pytestconfig: pytest.Config) -> Engine:
     """The first of the engines that were asked for: for what is the same whichever a place is made by."""
-    return _engine(str(pytestconfig.getoption("--harness-engine")).partition(",")[0], pytestconfig)
+    from tests.helpers.places import first_engine_name
+
+    return _engine(first_engine_name(pytestconfig), pytestconfig)
 
 
 def _engine(name: str, config: pytest.Config) -> Engine:
     from harness.engines.error import PlaceError
-    from harness.engines.registry import choose
+    from tests.helpers.places import chosen
 
     try:
-        return choose(name, config.getoption("--harness-image"))
+        return chosen(name, config.getoption("--harness-image"))
     except PlaceError as error:
         if name == "auto" and "CI" not in os.environ:
             pytest.skip(str(error))

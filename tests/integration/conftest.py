@@ -15,10 +15,9 @@ import pytest
 
 from harness.checks import CHECKS
 from harness.engines.protocol import Credentials, PlaceError
-from harness.engines.registry import choose
 from harness.testbed.callers import Callers
 from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
-from tests.helpers.places import opened
+from tests.helpers.places import chosen, first_engine_name, opened
 from tests.helpers.workers import OneWorkerEach
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
@@ -96,7 +95,7 @@ def _is_left_out(item: pytest.Item) -> bool:
 
 def _engine(item: pytest.Item) -> str:
     if "first_engine" in getattr(item, "fixturenames", ()):
-        name = str(item.config.getoption("--harness-engine")).partition(",")[0]
+        name = first_engine_name(item.config)
     else:
         called = getattr(item, "callspec", None)
         name = "" if called is None else str(called.params.get("harness_engine", ""))
@@ -107,7 +106,7 @@ def _engine(item: pytest.Item) -> str:
 def _automatic() -> str:
     """The engine that `auto` means here."""
     try:
-        return choose().name
+        return chosen("auto").name
     except PlaceError:
         return "auto"  # each test will say so
 
