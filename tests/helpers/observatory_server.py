@@ -1,9 +1,10 @@
-"""A real `observatory serve`, started as anyone starts it."""
+"""A real `observatory serve`."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.helpers.deadline import PATIENCE, until
 from tests.helpers.directories import short_directory
+from tests.helpers.forked_command import FORKS, ForkedCommand
 from tests.helpers.hook_client import HookClient
 from tests.helpers.observatory_command import command, environment, with_deadline
 from tests.helpers.unix_http import connected, post, read_answer
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class ObservatoryServer:
     """A server whose socket, database and output are files of one directory; it can be ended and started again."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedCommand
 
     def __init__(
         self,
@@ -44,8 +46,10 @@ class ObservatoryServer:
         self.database = f"{directory}/{name}.db"
         self.output = directory / f"{name}.out"
         self.log: list[str] = []
-        serve = ("serve", "--socket", self.path, "--database", self.database, *arguments)
-        self._command = [*prefix, *(command(*serve) if deadline is None else with_deadline(deadline, *serve))]
+        self._arguments = ("serve", "--socket", self.path, "--database", self.database, *arguments)
+        self._prefix = tuple(prefix)
+        self._deadline = deadline
+        self._plain = not (prefix or variables) and deadline is None
         self._environment = environment(directory, **(variables or {}))
         self._stdout = stdout
         self._stderr = stderr
@@ -63,14 +67,24 @@ class ObservatoryServer:
             raise
 
     def launch(self) -> None:
-        """Start it."""
+        """Start it; as anyone does, if it is to differ from any other by more than its arguments."""
         with self.output.open("ab") as file:
+            stdout = file if self._stdout is None else self._stdout
+            stderr = subprocess.PIPE if self._stderr is None else self._stderr
+            if self._plain and FORKS:
+                self.process = ForkedCommand(
+                    self._arguments, self._environment, stdout=stdout, stderr=stderr, pass_fds=self._pass_fds
+                )
+                return
+            words = command(*self._arguments)
+            if self._deadline is not None:
+                words = with_deadline(self._deadline, *self._arguments)
             self.process = subprocess.Popen(
-                self._command,
+                [*self._prefix, *words],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                stdout=file if self._stdout is None else self._stdout,
-                stderr=subprocess.PIPE if self._stderr is None else self._stderr,
+                stdout=stdout,
+                stderr=stderr,
                 pass_fds=self._pass_fds,
             )
 
@@ -143,6 +157,14 @@ class ObservatoryServer:
     def wait_for(self, line: str) -> None:
         """Until the log has a line with this in it."""
         until(lambda: line in self.log_text(), lambda: f"{line!r} is logged:\n{self.log_text()}")
+
+    def stop(self) -> None:
+        """Let it do nothing, from now on until it is sent SIGCONT."""
+        self.process.send_signal(signal.SIGSTOP)
+        if isinstance(self.process, ForkedCommand):
+            self.process.wait_until_stopped()
+        else:
+            os.waitpid(self.process.pid, os.WUNTRACED)
 
     def restart(self) -> None:
         self.end()

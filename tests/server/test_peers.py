@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import signal
 import socket
@@ -104,8 +103,7 @@ def test_many_requests_on_one_connection_one_after_the_other(server: Observatory
 @contextlib.contextmanager
 def stopped(server: ObservatoryServer) -> Iterator[None]:
     """What is sent in here is all there when the server accepts."""
-    server.process.send_signal(signal.SIGSTOP)
-    os.waitpid(server.process.pid, os.WUNTRACED)
+    server.stop()
     try:
         yield
     finally:
@@ -299,7 +297,7 @@ def test_the_end_waits_for_what_has_begun_and_loses_nothing_that_was_accepted(
         half.sendall(post(b'{"half":1}')[:-3])
         idle.sendall(post(b'{"idle":1}'))
         assert read_answer(idle)[0] == 200
-        server.process.send_signal(signal.SIGSTOP)  # so that they wait when the end has come
+        server.stop()  # so that they wait when the end has come
         waiting = [server.connect() for _ in range(30)]
         for number, sock in enumerate(waiting):
             sock.sendall(post(b'{"waiting":%d}' % number))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.deadline import PATIENCE
+from tests.helpers.forked_command import run
 from tests.helpers.observatory_command import command, environment
 
 if TYPE_CHECKING:
@@ -23,17 +24,9 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 77
 
 
-def refused(directory: Path, *arguments: str, **options: object) -> tuple[int, str]:
+def refused(directory: Path, *arguments: str) -> tuple[int, str]:
     """The exit status and the sentence of a server that doesn't start."""
-    done = subprocess.run(
-        command("serve", *arguments),
-        env=environment(directory),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        **options,  # type: ignore[call-overload]
-    )
+    done = run(("serve", *arguments), environment(directory), PATIENCE)
     assert done.stdout == ""
     assert re.fullmatch(r"[^\n]+\n", done.stderr), done.stderr
     return done.returncode, done.stderr[:-1]
