@@ -11,6 +11,7 @@ import contextlib
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 PR_SET_CHILD_SUBREAPER = 36
 """linux/prctl.h."""
 CONNECTS = 10_000
-RUNS = 3
+RUNS = 5
 CLIENT = """
 import socket, sys
 for _ in range(int(sys.argv[2])):
@@ -74,11 +75,10 @@ def seconds(command: list[str]) -> float:
 
 
 def cost(way: tuple[str, ...], path: str) -> float:
-    """The least of some runs, less the least of those that connect to nobody."""
+    """The median of some runs, less that of those that connect to nobody."""
     client = [*way, sys.executable, "-ISc", CLIENT, path]
-    return min(seconds([*client, str(CONNECTS)]) for _ in range(RUNS)) - min(
-        seconds([*client, "0"]) for _ in range(RUNS)
-    )
+    runs = [(seconds([*client, str(CONNECTS)]), seconds([*client, "0"])) for _ in range(RUNS)]
+    return statistics.median(connecting - starting for connecting, starting in runs)
 
 
 @contextlib.contextmanager

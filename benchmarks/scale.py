@@ -49,7 +49,7 @@ BODY = (
 )
 NAMES = ("PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop", "Notification")
 TOOLS = (b"Bash", b"Read", b"Edit", b"Grep", b"Write")
-ROUNDS, QUESTIONS = 3, 20
+ROUNDS, QUESTIONS = 5, 20
 QUIET = 5.0
 """Seconds in which no free page is given back, after which none is waited for any more."""
 

@@ -26,7 +26,7 @@ USERS, ATTEMPTS = 1000, 10
 DEEP = "/srv" + "/d" * 199
 LONG = "/srv" + ("/" + "n" * 249) * 15 + "/" + "m" * 245
 SECONDS = 10.0
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
