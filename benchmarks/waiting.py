@@ -84,9 +84,10 @@ def rows_of(name: str) -> Iterator[Row]:
     check = [*harness, "check", "--engine", name, SUBJECT]
     most = MOST[name]
     yield Row(limit, lambda: command(bare))
-    yield Row(f"a place in {name}", engine.open, most["a place"], limit)
-    yield Row(f"harness run {SCENARIO} in {name}", lambda: command(run), most["a run"], limit)
-    yield Row(f"harness check {SUBJECT} in {name}", lambda: command(check), most["a check"], limit)
+    place = f"a place in {name}"
+    yield Row(place, engine.open, most["a place"], limit)
+    yield Row(f"harness run {SCENARIO} in {name}", lambda: command(run), most["a run"], place)
+    yield Row(f"harness check {SUBJECT} in {name}", lambda: command(check), most["a check"])
 
 
 def command(words: list[str]) -> None:

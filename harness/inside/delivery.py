@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import marshal
 import zlib
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False
+"""As in `typing`, which each start of a place would wait for."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,11 @@ import os
 import socket
 import stat
 import struct
-from typing import TYPE_CHECKING
 
 from harness.inside.libc import LIBC, called
+
+TYPE_CHECKING = False
+"""As in `typing`, which each start of a place would wait for."""
 
 if TYPE_CHECKING:
     from typing import ClassVar, Optional

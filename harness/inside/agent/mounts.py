@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import struct
 import sys
 
@@ -36,6 +35,8 @@ def mounted() -> dict[int, str]:
     """What is mounted, in the order of mounting: number and path (proc(5), mountinfo)."""
     if sys.platform != "linux":
         return {}
+    import re  # noqa: PLC0415 - each start of a place would wait for it
+
     found = {}
     for line in Outside.read("/proc/self/mountinfo").split("\n")[:-1]:
         fields = line.split(" ")

@@ -10,7 +10,9 @@ import codecs
 import contextlib
 import importlib
 import os
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False
+"""As in `typing`, which each start of a place would wait for."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
