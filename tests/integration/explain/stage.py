@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
-import json
 import os
 import shutil
 import signal
@@ -114,33 +113,35 @@ waiting() {  # waiting COMMAND...: a process that stands where COMMAND puts it; 
 """
 """For the shell in which the situations are written. `$T` is a folder of this stage's own."""
 
-PRELUDE = r"""
-import json, os, subprocess, sys
-request = json.loads(sys.argv[1])
-def mount(*words): subprocess.run(["mount", *words], check=True)
-mount("--make-rprivate", "/")
-temporary = request["temporary"]
-kept = {path: os.open(path, os.O_PATH) for path in request["kept"]}
-for name in ("etc", "work"):
-    os.mkdir(f"{temporary}/{name}")
-mount("-t", "overlay", "-o", f"lowerdir=/etc,upperdir={temporary}/etc,workdir={temporary}/work", "overlay", "/etc")
-for name in ("passwd", "group"):
-    os.unlink(f"/etc/{name}")
-    with open(f"/etc/{name}", "w") as file:
-        file.write(request[name])
-for folder in ("/home", "/srv", "/mnt", "/tmp", "/run"):
-    mount("-t", "tmpfs", "-o", "mode=" + ("1777" if folder == "/tmp" else "755"), "tmpfs", folder)
-for path, descriptor in kept.items():
-    if not os.path.exists(path):
-        os.makedirs(path)
-        mount("--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{descriptor}", path)
+PRELUDE = """
+set -e
+T=$1 PASSWD=$2 GROUP=$3
+shift 3
+exec 3<"$1" 4<"$2" 5<"$3"
+mkdir "$T/etc" "$T/work"
+mount -t overlay -o "lowerdir=/etc,upperdir=$T/etc,workdir=$T/work" overlay /etc
+rm /etc/passwd /etc/group
+printf %s "$PASSWD" >/etc/passwd
+printf %s "$GROUP" >/etc/group
+for folder in /home /srv /mnt /run; do mount -t tmpfs -o mode=755 tmpfs $folder; done
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+for descriptor in 3 4 5; do
+    if ! [ -e "$1" ]; then
+        mkdir -p "$1"
+        mount --no-canonicalize --bind /proc/$$/fd/$descriptor "$1"
+    fi
+    shift
+done
+exec 3<&- 4<&- 5<&-
 # A machine may keep /dev/fuse for root; usually it is everybody's.
-if os.path.exists("/dev/fuse"):
-    os.mknod(f"{temporary}/fuse", 0o020666, os.makedev(10, 229))
-    os.chmod(f"{temporary}/fuse", 0o666)
-    mount("--bind", f"{temporary}/fuse", "/dev/fuse")
-os.execvp("sh", ["sh", "-c", "echo ready; read end"])
+if [ -e /dev/fuse ]; then
+    mknod -m 666 "$T/fuse" c 10 229
+    mount --bind "$T/fuse" /dev/fuse
+fi
+echo ready
+read end
 """
+"""What a shell does to its mounts: TEMPORARY PASSWD GROUP, and three directories to be seen; it ends with its input."""
 
 
 @dataclass
@@ -221,14 +222,9 @@ def staged(*, alone: bool = False) -> Iterator[Stage]:
 def _staged() -> Iterator[Stage]:
     temporary = Path(tempfile.mkdtemp(prefix="stage-", dir="/var/tmp"))
     temporary.chmod(0o755)
-    request = {
-        "temporary": str(temporary),
-        "kept": [str(ROOT), sys.prefix, sys.base_prefix],
-        "passwd": PASSWD,
-        "group": GROUP,
-    }
+    arguments = (str(temporary), PASSWD, GROUP, str(ROOT), sys.prefix, sys.base_prefix)
     shell = subprocess.Popen(
-        ["unshare", "--mount", sys.executable, "-c", PRELUDE, json.dumps(request)],
+        ["unshare", "--mount", "sh", "-c", PRELUDE, "sh", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
