@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AttemptRequest,
         CommandRequest,
         EncodedWorld,
+        ProgramRequest,
         Request,
         Started,
     )
@@ -93,7 +94,7 @@ class AgentConnection:
         found: list[list[str]] = self.receive(number)
         return found
 
-    def start(self, request: CommandRequest) -> AgentProcess:
+    def start(self, request: CommandRequest | ProgramRequest) -> AgentProcess:
         """Start a process in the place."""
         started: Started = self.request(request)
         return self._process(started["process"], started["pid"])

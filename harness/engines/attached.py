@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from harness.engines import bundle
 from harness.engines.encoding import decode_observation, encode_attempts, encode_principal, encode_world
 from harness.engines.protocol import Completed, Facts, PlaceError
 from harness.engines.terminal import env_only, setpriv
@@ -26,6 +27,7 @@ class AttachedPlace:
         self._connection = connection
         self._entrance = tuple(entrance)
         self._world: World | None = None
+        self._sent: set[str] = set()
         said = connection.facts
         self.environment = said["environment"]
         self.facts = Facts(
@@ -114,6 +116,23 @@ class AttachedPlace:
         except TimeoutError:
             process.signal(signal.SIGKILL)
             raise
+
+    def call(self, program: str, principal: Principal, /, **arguments: Any) -> Process:
+        """Call a program as a principal; see `harness.engines.protocol.Place.call`."""
+        needed = bundle.sources(program)
+        process = self._connection.start(
+            {
+                "do": "call",
+                "program": program,
+                "arguments": arguments,
+                "modules": list(needed),
+                "sources": {name: text for name, text in needed.items() if name not in self._sent},
+                "principal": encode_principal(principal),
+                "environment": dict(self.environment),
+            }
+        )
+        self._sent.update(needed)
+        return process
 
     def interactive(self, principal: Principal) -> list[str]:
         """The command that opens a shell here for a principal; see `harness.engines.protocol.Place.interactive`."""

@@ -8,7 +8,6 @@ standard library and modules of `harness.inside`; those alone are sent along.
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -19,14 +18,12 @@ from harness.inside import loader
 from harness.inside.delivery import OPTIONS, call, compiled, packed, starting, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import CodeType
 
-    from harness.inside.messages import EncodedPrincipal, Order, PersonalOrder
+    from harness.inside.messages import Order
 
 INSIDE = Path(loader.__file__).parent
 PACKAGE = "harness.inside"
-ATTENDANT = f"{PACKAGE}.attendant"
 START = starting(Path(loader.__file__).read_text(encoding="utf-8"))
 """What `python3 -c` runs, to go on with what `delivery` made."""
 COMMAND = ("python3", *OPTIONS, START)
@@ -51,30 +48,6 @@ def self_contained(program: str, **arguments: Any) -> str:
     """The program for `python3 -c` where standard input is not to be had."""
     order: Order = {"sources": sources(program), "program": program, "arguments": arguments}
     return whole(Path(loader.__file__).read_text(encoding="utf-8"), order)
-
-
-class Orders:
-    """What a process that carries out orders (`harness.inside.attendant`) reads: its beginning, and lines."""
-
-    def __init__(self) -> None:
-        self._sent: set[str] = set()
-
-    def begin(self) -> str:
-        """What it reads first."""
-        self._sent.update(sources(ATTENDANT))
-        return delivery(ATTENDANT)
-
-    def line(self, program: str, arguments: Mapping[str, Any], person: EncodedPrincipal | None) -> str:
-        """One order, with the modules that were not sent yet; with no person, for the one who carries it out."""
-        needed = sources(program)
-        order: PersonalOrder = {
-            "sources": {name: text for name, text in needed.items() if name not in self._sent},
-            "program": program,
-            "arguments": dict(arguments),
-            "person": person,
-        }
-        self._sent.update(needed)
-        return json.dumps(order) + "\n"
 
 
 @cache

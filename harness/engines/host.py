@@ -8,13 +8,14 @@ the next start. On Linux the mounts of a world are in a mount namespace of the p
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.engines import bundle, leftovers
 from harness.engines.agent_connection import AgentConnection
@@ -131,6 +132,19 @@ class HostPlace(AttachedPlace):
         )
         return TranslatedProcess(process, translation)
 
+    def call(self, program: str, principal: Principal, /, **arguments: Any) -> TranslatedProcess:
+        """Call a program as a principal, with the paths of the place in its arguments translated.
+
+        Where ordinary users can't run the agent's Python, which then finds no module as one of them, it's a command.
+        """
+        if not _runs_for_all():
+            process = self.start(bundle.COMMAND, principal)
+            process.send(bundle.delivery(program, **arguments))
+            return process
+        translation = self._translation
+        translated = json.loads(translation.inward(json.dumps(arguments)))
+        return TranslatedProcess(super().call(program, principal, **translated), translation)
+
     def close(self) -> None:
         """End everything in the place and the place itself."""
         super().close()
@@ -196,12 +210,17 @@ class TranslatedProcess:
 def _python() -> str:
     """A Python that every user of this machine can run: the harness's own, or the system's."""
     own = Path(sys.executable).resolve()
-    if all(parent.stat().st_mode & 0o001 for parent in own.parents):
+    if _runs_for_all():
         return str(own)
     found = shutil.which("python3", path=SYSTEM_PATH)
     if found is None:
         raise PlaceError(f"{own} can't be reached by ordinary users, and there is no other python3 in {SYSTEM_PATH}")
     return found
+
+
+def _runs_for_all() -> bool:
+    """Whether the harness's own Python is one that every user can run."""
+    return all(parent.stat().st_mode & 0o001 for parent in Path(sys.executable).resolve().parents)
 
 
 def _tools(base: str) -> str:

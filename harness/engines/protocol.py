@@ -7,7 +7,7 @@ An engine opens places; a place is one kernel's view with a root of its own insi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.engines.error import PlaceError as PlaceError  # noqa: PLC0414 - a part of the protocol
 
@@ -154,6 +154,10 @@ class Place(Protocol):
         timeout: float = 30.0,
     ) -> Completed:
         """Start a command, give it its input, wait for its end."""
+        ...
+
+    def call(self, program: str, principal: Principal, /, **arguments: Any) -> Process:
+        """Call a program as a principal, as `harness.engines.bundle` has programs, in a process of its own."""
         ...
 
     def interactive(self, principal: Principal) -> list[str]:

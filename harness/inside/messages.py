@@ -26,20 +26,6 @@ class Order(TypedDict):
     arguments: dict[str, Any]
 
 
-class PersonalOrder(Order):
-    """An order for `harness.inside.attendant`: `person` is who the program is to be, `None` whoever is there."""
-
-    person: EncodedPrincipal | None
-
-
-class Carried(TypedDict):
-    """What became of it: the status as waitpid(2) has it, and what the program wrote."""
-
-    status: int
-    output: str
-    error: str
-
-
 # --- principals, and what the kernel says of processes -------------------------------------------------------
 
 
@@ -187,6 +173,21 @@ class CommandRequest(TypedDict):
     umask: int
 
 
+class ProgramRequest(TypedDict):
+    """Call a program as a principal, in a process of its own. Done: `Started`.
+
+    `modules` are the names of those that it needs, `sources` the texts of those that were not sent yet.
+    """
+
+    do: Literal["call"]
+    program: str
+    arguments: dict[str, Any]
+    modules: list[str]
+    sources: dict[str, str]
+    principal: EncodedPrincipal
+    environment: dict[str, str]
+
+
 class Started(TypedDict):
     """A process: its number for later requests, and its pid."""
 
@@ -266,4 +267,6 @@ class CallReport(TypedDict):
 
 
 if TYPE_CHECKING:
-    Request = BuildRequest | AttemptRequest | GridRequest | CommandRequest | InputRequest | SignalRequest
+    Request = (
+        BuildRequest | AttemptRequest | GridRequest | CommandRequest | ProgramRequest | InputRequest | SignalRequest
+    )

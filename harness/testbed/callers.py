@@ -1,6 +1,6 @@
 """The users of a world as processes that send HTTP requests and say who they are.
 
-Each request is a process of its own, forked by one that root has in the place; that costs a tenth of starting a Python.
+Each request is a process of its own.
 A user who is to have certain capabilities, or is confined, is a Python that the place itself starts, and stays alive.
 """
 
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.engines import bundle
-from harness.engines.encoding import decode_credentials, encode_principal
-from harness.testbed.probing import Attendant, ProbeError
-from harness.world import ROOT
+from harness.engines.encoding import decode_credentials
+from harness.testbed.probing import ProbeError, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,6 @@ class Callers:
     def __init__(self, place: Place, world: World) -> None:
         self._place = place
         self._world = world
-        self._attendant: Attendant | None = None
         self._living: dict[str, Process] = {}
 
     def call(
@@ -60,12 +58,10 @@ class Callers:
         return Call(report["outcome"], report["status"], decode_credentials(report["process"]))
 
     def _forked(self, who: Principal, order: CallOrder) -> str:
-        self._attendant = self._attendant or Attendant(self._place)
-        person = None if who == ROOT else encode_principal(who)
-        carried = self._attendant.carry_out(PROGRAM, {"order": order}, person, SECONDS)
-        if carried["status"] != 0:
-            raise ProbeError(f"a request could not be made: {carried['error']}")
-        return carried["output"]
+        done = carry_out(self._place, PROGRAM, who, SECONDS, order=order)
+        if done.status != 0:
+            raise ProbeError(f"a request could not be made: {done.stderr}")
+        return done.stdout
 
     def _said(self, user: str, who: Principal, order: CallOrder) -> str:
         if user not in self._living:
@@ -77,10 +73,6 @@ class Callers:
 
     def close(self) -> None:
         """End the processes."""
-        if self._attendant is not None:
-            self._attendant.process.close_input()
-            self._attendant.process.wait()
-            self._attendant = None
         while self._living:
             _, process = self._living.popitem()
             process.close_input()

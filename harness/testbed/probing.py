@@ -7,17 +7,14 @@ import json
 import signal
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from harness.engines import bundle
-from harness.engines.encoding import encode_principal
 from harness.engines.protocol import PlaceError
 from harness.world import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from harness.engines.protocol import Place, Process
-    from harness.inside.messages import Carried, EncodedPrincipal
+    from harness.engines.protocol import Completed, Place
     from harness.inside.reports import (
         CaseReport,
         ChangeReport,
@@ -47,23 +44,15 @@ class ProbeError(PlaceError):
     """A probe that failed by itself: the check can't say anything."""
 
 
-class Attendant:
-    """A process of root's in a place that carries out orders, each as whom it says."""
-
-    def __init__(self, place: Place) -> None:
-        self._orders = bundle.Orders()
-        self.process: Process = place.start(bundle.COMMAND, ROOT)
-        self.process.send(self._orders.begin())
-
-    def carry_out(
-        self, program: str, arguments: Mapping[str, Any], who: EncodedPrincipal | None, timeout: float
-    ) -> Carried:
-        """Have a program run to its end. Raises TimeoutError, after which no more orders can be given; EOFError and
-        BrokenPipeError where the process itself has ended.
-        """
-        self.process.send(self._orders.line(program, arguments, who))
-        carried: Carried = json.loads(self.process.read_line(timeout=timeout))
-        return carried
+def carry_out(place: Place, program: str, who: Principal, timeout: float, /, **arguments: Any) -> Completed:
+    """Call a program in a place and wait for its end; a TimeoutError ends it."""
+    process = place.call(program, who, **arguments)
+    process.close_input()
+    try:
+        return process.wait(timeout)
+    except TimeoutError:
+        process.signal(signal.SIGKILL)
+        raise
 
 
 class Prober:
@@ -71,11 +60,6 @@ class Prober:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._attendant: Attendant | None = None
-
-    def forget_attendant(self) -> None:
-        """Whoever carried out orders has ended with the last world."""
-        self._attendant = None
 
     @overload
     def probe(
@@ -166,9 +150,8 @@ class Prober:
 
         What it says in the very end goes into `last`.
         """
-        process = self.place.start(bundle.COMMAND, who)
+        process = self.place.call(f"{PROBES}.{probe}", who, **arguments)
         try:
-            process.send(bundle.delivery(f"{PROBES}.{probe}", **arguments))
             try:
                 said = json.loads(process.read_line(timeout=120.0))
             except EOFError as error:
@@ -185,24 +168,7 @@ class Prober:
                 last.update(json.loads(done.stdout.splitlines()[-1]))
 
     def _run(self, program: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
-        probe = program.rpartition(".")[2]
-        if who.capabilities is not None:
-            return self._run_apart(program, who, timeout, arguments)
-        attendant = self._attendant or Attendant(self.place)
-        self._attendant = None  # unless it answers in time
-        try:
-            said = attendant.carry_out(program, arguments, None if who == ROOT else encode_principal(who), timeout)
-        except (EOFError, BrokenPipeError) as error:
-            ended = attendant.process.wait()
-            raise ProbeError(f"the probe {probe} failed: {error}; it said {ended.stderr.strip()!r}") from None
-        self._attendant = attendant
-        if said["status"] != 0 or not said["output"]:
-            raise ProbeError(f"the probe {probe} failed: {said['error'] or 'it said nothing'}")
-        return [json.loads(line) for line in said["output"].splitlines()]
-
-    def _run_apart(self, program: str, who: Principal, timeout: float, arguments: dict[str, Any]) -> list[Any]:
-        """A probe in a process that the place itself gives its capabilities."""
-        done = self.place.run(bundle.COMMAND, who, input=bundle.delivery(program, **arguments), timeout=timeout)
+        done = carry_out(self.place, program, who, timeout, **arguments)
         if done.status != 0 or not done.stdout:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise ProbeError(f"the probe {program.rpartition('.')[2]} failed: {said}")

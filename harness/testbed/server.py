@@ -8,7 +8,6 @@ import re
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.engines import bundle
 from harness.world import ROOT
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ class ServerProcess:
 
 def start(place: Place, order: Launch) -> ServerProcess:
     """Start a server below a supervisor. Raises StartError if the command can't be run."""
-    supervisor = place.start(bundle.COMMAND, ROOT)
-    supervisor.send(bundle.delivery(SUPERVISOR, order=order))
+    supervisor = place.call(SUPERVISOR, ROOT, order=order)
     try:
         said: Supervised = json.loads(supervisor.read_line(timeout=STARTING))
     except EOFError:

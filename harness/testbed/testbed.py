@@ -92,7 +92,6 @@ class Testbed(Prober):
         self.world = lay(self.cast, location, self.socket_owner, extra)
         self.directory = directory(location)
         self.place.build(self.world)
-        self.forget_attendant()  # building a world ends what ran in the last one
         variables = {"PATH": self.path, **self.environment()}
         furnish(self.place, self.subject, self.request(), self.principal(self.socket_owner), variables)
         self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
@@ -100,7 +99,6 @@ class Testbed(Prober):
     def enter(self, world: World) -> None:
         """Work in a world that has been built already."""
         self.world = world
-        self.forget_attendant()
 
     @property
     def endpoint(self) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.engines import bundle
 from harness.subjects import SUBJECTS
 from harness.testbed.testbed import Testbed
 from tests.helpers.installation import environment
@@ -63,8 +62,7 @@ def test_a_stranger_who_hammers_connect_during_every_start_never_gets_in(
     place: Place, serve: Callable[..., Server], tally: Tally, umask: int
 ) -> None:
     place.build(CAST)
-    stranger = place.start(bundle.COMMAND, CAST.principal("mallory"))
-    stranger.send(bundle.delivery("tests.integration.hammer", path=SOCKET))
+    stranger = place.call("tests.integration.hammer", CAST.principal("mallory"), path=SOCKET)
     stranger.read_line()
     for _ in range(STARTS):
         server = serve("--socket", SOCKET, "--mode", "0600", umask=umask)

@@ -1,14 +1,20 @@
-"""Commands that run in the place: started as a principal, fed, listened to, reaped."""
+"""Commands that run in the place: started as a principal, fed, listened to, reaped.
+
+A program of `harness.inside` is no command: it's called in a fork of the agent, which costs no start of an interpreter,
+and imports and compiles nothing anew.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import selectors
 import signal
 import sys
 from typing import TYPE_CHECKING
 
+from harness.inside import loader
 from harness.inside.agent.children import become_or_refuse
 from harness.inside.agent.errors import RefusalError
 from harness.inside.agent.inheritance import close_all_but, reset_signals
@@ -19,7 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from harness.inside.messages import AgentMessage, CommandRequest, InputRequest, SignalRequest, Started
+    from harness.inside.messages import (
+        AgentMessage,
+        CommandRequest,
+        EncodedPrincipal,
+        InputRequest,
+        ProgramRequest,
+        SignalRequest,
+        Started,
+    )
 
 
 class Command:
@@ -42,16 +56,30 @@ class Commands:
         self._say = say
         self._running: dict[int, Command] = {}
         self._started = 0
+        self._sources: dict[str, str] = {}
 
     def start(self, request: CommandRequest) -> Started:
         """Start a command as a principal. Raises RefusalError."""
+        return self._start(lambda streams, report: _execute(request, streams, report))
+
+    def call(self, request: ProgramRequest) -> Started:
+        """Call a program as a principal. Raises RefusalError."""
+        self._sources.update(request["sources"])
+        sources = {name: self._sources[name] for name in request["modules"]}
+        if Outside.descriptor is None:  # else the standard library is not to be had here
+            loader.sent.add(sources)
+            importlib.import_module(request["program"])
+        return self._start(lambda streams, report: _call(request, sources, streams, report))
+
+    def _start(self, become: Callable[[tuple[int, int, int], int], NoReturn]) -> Started:
+        """Fork, and let the child become what it is to be, with these streams and where to report what fails."""
         (stdin, ours_in), (ours_out, stdout), (ours_err, stderr) = os.pipe(), os.pipe(), os.pipe()
         failed, report = os.pipe()
         pid = os.fork()
         if pid == 0:
             # The descriptors that the child keeps must not lie where its streams go.
             high = [_above(descriptor) for descriptor in (stdin, stdout, stderr, report)]
-            _execute(request, (high[0], high[1], high[2]), high[3])
+            become((high[0], high[1], high[2]), high[3])
         for descriptor in (stdin, stdout, stderr, report):
             os.close(descriptor)
         with os.fdopen(failed, "rb") as file:
@@ -171,18 +199,10 @@ def _execute(request: CommandRequest, streams: tuple[int, int, int], report: int
     """In the forked process: become the principal and run the command. What fails is written to `report`."""
     command = request["command"]
     try:
-        os.setsid()
-        reset_signals()
-        Outside.enter()
-        for number, descriptor in enumerate(streams):
-            os.dup2(descriptor, number)
-        os.dup2(report, 3, inheritable=False)
-        close_all_but(0, 1, 2, 3)
+        _leave_the_agent(streams, report)
         os.umask(request["umask"])
         os.chdir(request["directory"])
-        become_or_refuse(request["principal"])
-        if sys.platform == "linux":  # where no namespace ends with the agent, its commands do
-            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _become(request["principal"])
         os.execvpe(command[0], command, request["environment"])
     except RefusalError as failure:
         os.write(3, str(failure).encode())
@@ -191,3 +211,47 @@ def _execute(request: CommandRequest, streams: tuple[int, int, int], report: int
         os.write(3, f"{command[0]} cannot be started: {what}: {error.strerror}".encode())
     finally:
         os._exit(127)
+
+
+def _call(request: ProgramRequest, sources: dict[str, str], streams: tuple[int, int, int], report: int) -> NoReturn:
+    """In the forked process: become the principal and call the program. What fails before is written to `report`."""
+    status = 1
+    try:
+        _leave_the_agent(streams, report)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as in every Python
+        os.umask(0o022)
+        os.chdir("/")
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        loader.sent.sources = {}  # what the program sends on is its own
+        loader.sent.add(sources)
+        program = importlib.import_module(request["program"])
+        _become(request["principal"])
+        os.close(3)
+        program.main(**request["arguments"])
+        sys.stdout.flush()
+        status = 0
+    except RefusalError as failure:
+        os.write(3, str(failure).encode())
+    except BaseException as failure:
+        os.write(2, f"{type(failure).__name__}: {failure}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def _leave_the_agent(streams: tuple[int, int, int], report: int) -> None:
+    """Keep nothing of the agent but these descriptors, the last as number 3."""
+    os.setsid()
+    reset_signals()
+    Outside.enter()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    os.dup2(report, 3, inheritable=False)
+    close_all_but(0, 1, 2, 3)
+
+
+def _become(principal: EncodedPrincipal) -> None:
+    """Be the principal. Raises RefusalError."""
+    become_or_refuse(principal)
+    if sys.platform == "linux":  # where no namespace ends with the agent, its commands do
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

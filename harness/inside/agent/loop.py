@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         CommandRequest,
         GridRequest,
         InputRequest,
+        ProgramRequest,
         SignalRequest,
         Started,
     )
@@ -116,6 +117,10 @@ class Agent:
         """Start a command."""
         return self._commands.start(request)
 
+    def call(self, request: ProgramRequest) -> Started:
+        """Call a program."""
+        return self._commands.call(request)
+
     def pass_input(self, request: InputRequest) -> None:
         """Pass text to a command."""
         self._commands.pass_input(request)
@@ -172,6 +177,7 @@ HANDLERS: dict[str, Callable[[Agent, Any], object]] = {
     "attempt": Agent.attempt,
     "grid": Agent.grid,
     "start": Agent.start,
+    "call": Agent.call,
     "input": Agent.pass_input,
     "signal": Agent.send_signal,
 }

@@ -18,6 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from harness.inside.libc import PR_SET_PDEATHSIG, prctl
 from harness.inside.principal import become
 from harness.inside.probes import launch
 from harness.inside.probes.endpoint import find, knock
@@ -133,6 +134,7 @@ def _hammer(endpoint: str, person: EncodedPerson) -> tuple[int, int]:
         os.close(hear)
         os.nice(POLITENESS)
         become(person)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # who is killed can't tell them to end
         tries: dict[str, int] = {}
         breach: str | None = None
         going = [True]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -202,6 +204,44 @@ def test_a_process_is_who_it_was_started_as(place: Place) -> None:
     assert process.wait().stdout == f"1500 1500 1500 1500 {process.pid}\n"
     groups = place.run(["id", "-G"], ALI).stdout
     assert set(groups.split()) == {"1500", "2000"}
+
+
+@pytest.mark.parametrize("principal", [ALI, Principal(0, 0), Principal(0, 0, (), frozenset())], ids=str)
+def test_a_program_is_called_as_a_principal_and_has_nothing_of_who_called(place: Place, principal: Principal) -> None:
+    if principal.capabilities is not None and sys.platform != "linux":
+        pytest.skip("capabilities are Linux's")
+    place.build(WEB)
+    for _ in range(2):  # the second time nothing is sent any more
+        process = place.call("tests.integration.engines.caller", principal, word="hush")
+        process.send("one line\n")
+        process.close_input()
+        done = process.wait()
+        assert done.status == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert {"PATH"} <= set(said.pop("environment")) <= {"PATH", "LD_LIBRARY_PATH", "LC_CTYPE"}  # what commands have
+        assert said == {
+            "uid": principal.uid,
+            "gid": principal.gid,
+            "groups": list(principal.groups),
+            "pid": process.pid,
+            "directory": "/",
+            "word": "hush",
+            "input": "one line\n",
+            "hung up": "BrokenPipeError",
+        }
+
+
+def test_a_program_that_fails_says_why(place: Place) -> None:
+    place.build(WEB)
+    done = place.call("tests.integration.engines.caller", ALI, word="LOUD").wait()
+    assert (done.status, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "ValueError: LOUD is too loud"
+
+
+def test_a_program_that_nobody_can_be_is_refused_in_words(place: Place) -> None:
+    place.build(WEB)
+    with pytest.raises(PlaceError, match="no process can become uid 4294967295"):
+        place.call("tests.integration.engines.caller", Principal(2**32 - 1, 0), word="hush")
 
 
 @pytest.mark.parametrize(

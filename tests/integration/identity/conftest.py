@@ -12,7 +12,7 @@ import pytest
 
 from harness.engines import bundle
 from harness.inside.delivery import OPTIONS
-from harness.testbed.probing import Attendant
+from harness.testbed.probing import carry_out
 from harness.world import Principal
 from tests.helpers.installation import environment
 from tests.integration.cast import CAST
@@ -126,7 +126,6 @@ class Stage:
         self._stack = stack
         self._servers: dict[tuple[str | None, tuple[str, ...]], Watched] = {}
         self._started = 0
-        self._player: Attendant | None = None
 
     def server(self, command: Sequence[str], confinement: str | None = None) -> Watched:
         """The server of this command: alice's, or in namespaces of its own (see `confined.py`)."""
@@ -141,15 +140,10 @@ class Stage:
 
     def play(self, case: str, server: Watched) -> Played:
         """Play a case of `harness.inside.peers`, and pair what it recorded with what the server wrote."""
-        player, self._player = self._player, None
-        if player is None:
-            player = Attendant(self.place)
-            self._stack.callback(end, player.process)
         arguments = {"case": case, "endpoint": server.socket, "server": server.process.pid}
-        answer = player.carry_out("harness.inside.peers.cases", arguments, None, PATIENCE)
-        self._player = player  # unless it did not answer in time
-        assert answer["status"] == 0, answer["error"]
-        said = [json.loads(line) for line in answer["output"].splitlines()]
+        done = carry_out(self.place, "harness.inside.peers.cases", ROOT, PATIENCE, **arguments)
+        assert done.status == 0, done.stderr
+        said = [json.loads(line) for line in done.stdout.splitlines()]
         for line in said:
             assert "unserved" not in line, line
             if "unplayable" in line:

@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAMS = [
-    bundle.ATTENDANT,
     *(f"harness.inside.agent.{name}" for name in ("main", "entrance", "guard", "init")),
     *("harness.inside.caller", "harness.inside.peers.cases", "harness.inside.peers.set_user_id"),
     *(
@@ -129,45 +128,3 @@ def test_a_program_of_another_package_is_sent_with_what_it_needs_of_this_one(
 def test_an_input_that_ends_too_early_ends_the_start() -> None:
     command = [sys.executable, *bundle.COMMAND[1:]]
     assert subprocess.run(command, input=b"000", capture_output=True, check=False).returncode == 1
-
-
-class Attendant:
-    """The process that carries out orders, here and now."""
-
-    def __init__(self) -> None:
-        self.orders = bundle.Orders()
-        self.process = subprocess.Popen(
-            [sys.executable, *bundle.COMMAND[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.say(self.orders.begin())
-
-    def say(self, text: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def carry_out(self, program: str, **arguments: Any) -> dict[str, Any]:
-        self.say(self.orders.line(f"harness.inside.probes.{program}", arguments, None))
-        assert self.process.stdout is not None
-        carried: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return carried
-
-
-def test_orders_are_carried_out_one_after_the_other() -> None:
-    attendant = Attendant()
-    with attendant.process:
-        first = attendant.carry_out("listing", paths=["/"])
-        second = attendant.carry_out("listing", paths=5)
-        third = attendant.carry_out("question", endpoint="/nothing", speaks="http", token="", seconds=1.0)
-    assert json.loads(first["output"])["/"]["kind"] == "directory"
-    assert (first["status"], second["status"], second["output"]) == (0, 256, "")
-    assert "TypeError" in second["error"]
-    assert json.loads(third["output"])["kind"] == "ENOENT"
-
-
-def test_a_module_that_was_sent_is_not_sent_again() -> None:
-    orders = bundle.Orders()
-    orders.begin()
-    lines = [json.loads(orders.line("harness.inside.probes.ready", {}, None)) for _ in range(2)]
-    assert set(lines[0]["sources"]) == needed("harness.inside.probes.ready") - needed(bundle.ATTENDANT)
-    assert lines[1]["sources"] == {}

@@ -34,7 +34,7 @@ def test_there_is_a_handler_for_each_request_and_for_nothing_else() -> None:
 def test_an_unknown_request_is_refused_with_a_sentence(agent: Agent) -> None:
     assert agent.answer({"id": 7, "do": "serve"}) == {
         "id": 7,
-        "failed": "the agent knows no request 'serve', only build, attempt, grid, start, input, signal",
+        "failed": "the agent knows no request 'serve', only build, attempt, grid, start, call, input, signal",
     }
 
 
