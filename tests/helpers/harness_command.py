@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Place
 
 ROOT = Principal(0, 0)
-MOUNTS = (f"{Path(__file__).parents[2] / 'harness'}:/opt/explain/harness",)
+SOURCE = Path(__file__).parents[2]
+MOUNTS = (f"{SOURCE / 'harness'}:/opt/explain/harness",)
 ENVIRONMENT = {"PYTHONPATH": "/opt/explain", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
 
 
@@ -92,6 +95,14 @@ def _start(place: Place) -> subprocess.Popen[str] | None:
     variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
     command = [*door, "env", *variables, "python3", "-c", ANSWER]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@functools.cache
+def answering_here() -> subprocess.Popen[str]:
+    """Such a process on this machine; it ends with its input, which is this process's."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ANSWER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=SOURCE
+    )
 
 
 def harness(place: Place, *arguments: str, principal: Principal = ROOT, directory: str = "/") -> Completed:

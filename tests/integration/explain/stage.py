@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import os
 import shutil
 import signal
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.helpers.harness_command import ANSWER, asked
+from tests.helpers.harness_command import answering_here, asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,16 +194,8 @@ class Stage:
         """`harness explain` there, by a process that has imported it already and goes there."""
         environment = {**os.environ, **self.environment}
         request = {"stage": self.shell.pid, "environment": environment, "arguments": ["explain", *arguments]}
-        done = asked(_explaining(), request)
+        done = asked(answering_here(), request)
         return subprocess.CompletedProcess(arguments, done.status, done.stdout, done.stderr)
-
-
-@functools.cache
-def _explaining() -> subprocess.Popen[str]:
-    """It ends with its input, which is this process's."""
-    return subprocess.Popen(
-        [sys.executable, "-c", ANSWER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
 
 
 @contextlib.contextmanager

@@ -7,8 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
@@ -16,12 +14,13 @@ import pytest
 
 from harness.world import Attempt, Node, Principal, World, complete, loads
 from tests.helpers.containers import run
-from tests.helpers.harness_command import ENVIRONMENT, ROOT, explain, harness
+from tests.helpers.harness_command import ENVIRONMENT, ROOT, answering_here, asked, explain, harness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from harness.engines.protocol import Place
+    from harness.engines.protocol import Completed, Place
 
 WORLD = """
 name = "explained"
@@ -285,14 +284,14 @@ def test_a_process_with_a_root_of_its_own_is_looked_at_from_outside(here: Place)
     """The place's first process, named by its pid on the host or by its container, as the host's root sees it."""
     who = whereabouts(here)
     done = outside("explain", "/srv/acl.sock", *who)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     assert "user:bob:rw-" in done.stdout
     assert "root [uid 0, gid 0" in done.stdout
     missing = outside("explain", "/srv/nothing.sock", *who)
-    assert missing.returncode == 1
+    assert missing.status == 1
     assert "ENOENT at /srv/nothing.sock" in missing.stdout
     relative = outside("explain", "srv/acl.sock", *who)
-    assert relative.returncode == 0, relative.stderr
+    assert relative.status == 0, relative.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the root directory of another's process")
@@ -306,7 +305,7 @@ def test_whom_docker_exec_would_start_is_asked_for_and_the_fix_works_on_the_host
     assert docker_exec(name, "bob", path) == "PermissionError"
     for spelt in ("bob", "1001"):
         told = outside("explain", path, *who, "--user", spelt)
-        assert told.returncode == 1
+        assert told.status == 1
         assert told.stdout.startswith("bob [uid 1001, gid 1001, groups docker(999)]"), told.stdout + told.stderr
         assert "EACCES at /home/ali" in told.stdout.splitlines()[0]
     fixes = re.findall(r"^  (?:fix|or )    (.*?)(?:  \(lets in .*)?$", told.stdout, re.MULTILINE)
@@ -314,13 +313,13 @@ def test_whom_docker_exec_would_start_is_asked_for_and_the_fix_works_on_the_host
     setfacl = next(fix for fix in fixes if fix.startswith("setfacl -m u:1001:x "))
     subprocess.run(["sh", "-c", setfacl], check=True)
     assert docker_exec(name, "bob", path) == "ok"
-    assert outside("explain", path, *who, "--user", "bob").returncode == 0
-    assert outside("explain", path, *who, "--user", "ali").returncode == 0
+    assert outside("explain", path, *who, "--user", "bob").status == 0
+    assert outside("explain", path, *who, "--user", "ali").status == 0
     assert outside("explain", path, *who, "--user", "1001:1001").stdout.startswith(
         "bob [uid 1001, gid 1001, groups none]"
     )
     nobody = outside("explain", path, *who, "--user", "nobody-of-that-name")
-    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert (nobody.status, nobody.stdout) == (2, "")
     assert f"the container {name} has nobody named nobody-of-that-name" in nobody.stderr
 
 
@@ -354,15 +353,9 @@ def whereabouts(place: Place) -> list[str]:
     return ["--as-container", next(word for word in command[command.index("exec") + 1 :] if not word.startswith("-"))]
 
 
-def outside(*arguments: str) -> subprocess.CompletedProcess[str]:
+def outside(*arguments: str) -> Completed:
     """The command on the host."""
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[3],
-    )
+    return asked(answering_here(), {"arguments": arguments})
 
 
 def test_a_captured_refusal_is_refused_in_the_place_as_it_is_here(place: Place, tmp_path: Path) -> None:
@@ -373,7 +366,7 @@ def test_a_captured_refusal_is_refused_in_the_place_as_it_is_here(place: Place, 
     output = tmp_path / "world.toml"
     path = str(folder / "inner" / "x")
     done = outside("capture", path, "--uid", "64000", "--operation", "stat", "-o", str(output))
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     assert f"harness run {shlex.quote(str(output))}" in done.stdout
     world = loads(output.read_text(encoding="utf-8"))
     (attempt,) = world.attempts
