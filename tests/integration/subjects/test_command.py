@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,21 +16,45 @@ from harness.cli.main import main
 from tests.helpers.outputs import wrong
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.engines.protocol import Engine
+
+    Check = Callable[..., "Done"]
 
 HERE = Path(__file__).parent
 PERL = ("perl", "/srv/hooks/hooks.pl", "{socket}")
 """A hook server in another language: a process for each client, and nothing removed at the end."""
 
 
-def check(engine: Engine, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", "check", "--engine", engine.name, *words]
-    return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=200)
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_a_server_in_another_language_is_checked_by_its_command_alone(engine: Engine) -> None:
+@pytest.fixture
+def check(first_engine: Engine, capsys: pytest.CaptureFixture[str]) -> Check:
+    """`harness check` with these words, in this process: to import all that it needs takes longer than most checks."""
+
+    def run(*words: str) -> Done:
+        try:
+            status: object = main(["check", "--engine", first_engine.name, *words])
+        except SystemExit as ended:
+            status = ended.code
+        assert isinstance(status, int)
+        said = capsys.readouterr()
+        return Done(status, said.out, said.err)
+
+    return run
+
+
+def test_a_server_in_another_language_is_checked_by_its_command_alone(check: Check) -> None:
     only = [word for name in ("mode", "forgery", "umask", "lifetime") for word in ("--only", name)]
-    done = check(engine, "--json", "--speaks", "hooks", "--mount", f"{HERE}:/srv/hooks", *only, "--", *PERL)
+    done = check("--json", "--speaks", "hooks", "--mount", f"{HERE}:/srv/hooks", *only, "--", *PERL)
     assert done.returncode == 1, done.stderr
     results = {result["check"]: result for result in map(json.loads, done.stdout.splitlines())}
     assert {name: result["verdict"] for name, result in results.items()} == {
@@ -44,16 +68,16 @@ def test_a_server_in_another_language_is_checked_by_its_command_alone(engine: En
     assert wrong("check", results.values()) == []
 
 
-def test_a_server_of_which_nothing_is_broken_ends_the_command_with_0(engine: Engine, tmp_path: Path) -> None:
+def test_a_server_of_which_nothing_is_broken_ends_the_command_with_0(check: Check, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    done = check(engine, "--mount", f"{HERE}:/srv/hooks", "--only", "mode", "--html", str(page), "--", *PERL)
+    done = check("--mount", f"{HERE}:/srv/hooks", "--only", "mode", "--html", str(page), "--", *PERL)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 held" in done.stdout
     assert "0660 is asked for by the umask, it has 0660" in page.read_text(encoding="utf-8")
 
 
-def test_a_server_that_does_not_start_is_said_to_be_one_and_why(engine: Engine) -> None:
-    done = check(engine, "--", "sh", "-c", "echo no such luck >&2; exit 3", "{socket}")
+def test_a_server_that_does_not_start_is_said_to_be_one_and_why(check: Check) -> None:
+    done = check("--", "sh", "-c", "echo no such luck >&2; exit 3", "{socket}")
     assert done.returncode == 2
     assert "sh can't be checked" in done.stderr
     assert "no such luck" in done.stderr
@@ -93,20 +117,20 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert sentence in said
 
 
-def test_a_program_that_is_nowhere_is_refused_with_a_sentence(engine: Engine) -> None:
-    done = check(engine, "--", "no-such-program", "{socket}")
+def test_a_program_that_is_nowhere_is_refused_with_a_sentence(check: Check) -> None:
+    done = check("--", "no-such-program", "{socket}")
     assert done.returncode == 2
     assert "there is no program no-such-program, neither in the place nor" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(engine: Engine, tmp_path: Path) -> None:
+def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(check: Check, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True)
     program = home / "served"
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
-    done = check(engine, "--", str(program), "{socket}")
+    done = check("--", str(program), "{socket}")
     assert done.returncode == 2, done.stdout
     assert f"{program} is on this machine, not in the place: --mount {home}" in done.stderr
     assert "b'" not in done.stderr
@@ -128,13 +152,13 @@ def test_what_was_found_is_written_though_the_run_is_broken_off(engine: Engine, 
     assert 'name="mode"' in junit.read_text(encoding="utf-8")
 
 
-def test_a_first_subject_file_is_written_and_can_be_checked(engine: Engine, tmp_path: Path) -> None:
+def test_a_first_subject_file_is_written_and_can_be_checked(check: Check, tmp_path: Path) -> None:
     mount = f"{HERE}:/srv/hooks"
-    written = check(engine, "--init", "--speaks", "hooks", "--mount", mount, "--", *PERL)
+    written = check("--init", "--speaks", "hooks", "--mount", mount, "--", *PERL)
     assert written.returncode == 0, written.stderr
     file = tmp_path / "subject.toml"
     file.write_text(written.stdout + '\n[expected]\nlifetime = "nothing removes the socket"\n', encoding="utf-8")
-    done = check(engine, "--json", "--only", "mode", "--only", "lifetime", str(file))
+    done = check("--json", "--only", "mode", "--only", "lifetime", str(file))
     assert done.returncode == 0, done.stdout + done.stderr
     results = {result["check"]: result for result in map(json.loads, done.stdout.splitlines())}
     assert results["lifetime"]["verdict"] == "broken"
@@ -142,15 +166,14 @@ def test_a_first_subject_file_is_written_and_can_be_checked(engine: Engine, tmp_
     assert results["lifetime"]["mend"]
 
 
-def test_a_baseline_leaves_what_was_broken_before_and_fails_for_what_is_new(engine: Engine, tmp_path: Path) -> None:
+def test_a_baseline_leaves_what_was_broken_before_and_fails_for_what_is_new(check: Check, tmp_path: Path) -> None:
     words = ("--mount", f"{HERE}:/srv/hooks", "--only", "mode", "--only", "lifetime")
-    before = check(engine, "--json", *words, "--", *PERL)
+    before = check("--json", *words, "--", *PERL)
     assert before.returncode == 1
     baseline = tmp_path / "baseline.json"
     baseline.write_text(before.stdout, encoding="utf-8")
-    assert check(engine, "--baseline", str(baseline), *words, "--", *PERL).returncode == 0
+    assert check("--baseline", str(baseline), *words, "--", *PERL).returncode == 0
     wide = check(
-        engine,
         "--baseline",
         str(baseline),
         *words,
