@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+
+PAUSE = 0.05
+"""Seconds before a server that has no descriptor left takes the next client."""
 
 events: list[dict[str, object]] = []
 
@@ -47,6 +55,14 @@ class HooksServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     allow_reuse_address = True
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next client; where that fails, the library would try again at once, and keep a processor busy."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(PAUSE)
+            raise
 
 
 if __name__ == "__main__":
