@@ -9,6 +9,7 @@ user, node or attempt, and what is left is still a world; and zeros everywhere a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import posixpath
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -187,6 +188,7 @@ def worlds(
     )
 
 
+@functools.cache  # Hypothesis looks a strategy over when it is first drawn from, and keeps what it found
 def _dices(size: int, least: int, most: int) -> st.SearchStrategy[list[_Dice]]:
     return st.lists(st.binary(min_size=size, max_size=size).map(_Dice), min_size=least, max_size=most)
 

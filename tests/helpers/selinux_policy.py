@@ -70,6 +70,7 @@ class Policy:
         self.asks_to_open("1")
         monkeypatch.setattr(selinux, "FOLDER", folder)
         monkeypatch.setattr(selinux, "_exchange", self._exchange)
+        monkeypatch.setattr(selinux, "in_child", lambda work, _seconds: work())  # nobody's file system is waited for
         monkeypatch.setattr(selinux, "_getxattr", CONTEXTS.__getitem__)
         monkeypatch.setattr(selinux, "_context_of", lambda pid, _what: {WEB: "web", SERVER: "server"}[pid])
         monkeypatch.setattr(selinux, "holders", lambda _inode: () if self.holder is None else (self.holder,))

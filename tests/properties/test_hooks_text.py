@@ -27,22 +27,28 @@ hooks = st.dictionaries(
 )
 
 
+members_of_theirs = st.dictionaries(texts.filter(lambda key: key != "hooks"), values, max_size=4)
+indents = st.sampled_from([None, 0, 1, 2, 4, "\t"])
+separators = st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")])
+marks = st.sampled_from(["", "\ufeff"])
+around = st.sampled_from(["", "\n", " ", "\r\n\t"])
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> str:
     """A settings object in one of many spellings: indents, separators, escapes, line ends, white space around it."""
-    members = list(draw(st.dictionaries(texts.filter(lambda key: key != "hooks"), values, max_size=4)).items())
+    members = list(draw(members_of_theirs).items())
     if draw(st.booleans()):
         members.insert(draw(st.integers(0, len(members))), ("hooks", draw(hooks)))
     text = json.dumps(
         dict(members),
-        indent=draw(st.sampled_from([None, 0, 1, 2, 4, "\t"])),
+        indent=draw(indents),
         ensure_ascii=draw(st.booleans()),
-        separators=draw(st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")])),
+        separators=draw(separators),
     )
     if draw(st.booleans()):
         text = text.replace("\n", "\r\n")
-    around = st.sampled_from(["", "\n", " ", "\r\n\t"])
-    return draw(st.sampled_from(["", "\ufeff"])) + draw(around) + text + draw(around)
+    return draw(marks) + draw(around) + text + draw(around)
 
 
 def without_empties(value: Any) -> Any:

@@ -146,23 +146,14 @@ def told(one: UnixSocket, unknown: Iterable[tuple[int, bytes]] = ()) -> bytes:
     return message(SOCK_DIAG_BY_FAMILY, body)
 
 
-@st.composite
-def unix_sockets(draw: st.DrawFn) -> UnixSocket:
-    listens = draw(st.booleans())
-    waiting, room = (draw(words), draw(words)) if listens else (None, None)
-    return UnixSocket(
-        draw(st.integers(0, 255)),
-        TCP_LISTEN if listens else draw(st.sampled_from([1, 7])),
-        draw(words),
-        draw(st.none() | st.binary(min_size=1, max_size=108)),
-        draw(st.none() | st.tuples(words, words)),
-        waiting,
-        room,
-        draw(st.none() | words),
-    )
+types, bound = st.integers(0, 255), (words, st.none() | st.binary(min_size=1, max_size=108))
+files, uids = st.none() | st.tuples(words, words), st.none() | words
+unix_sockets = st.builds(UnixSocket, types, st.just(TCP_LISTEN), *bound, files, words, words, uids) | st.builds(
+    UnixSocket, types, st.sampled_from([1, 7]), *bound, files, st.none(), st.none(), uids
+)
 
 
-@given(st.lists(unix_sockets()), st.lists(st.tuples(st.integers(20, 0x3FFF), st.binary())))
+@given(st.lists(unix_sockets), st.lists(st.tuples(st.integers(20, 0x3FFF), st.binary())))
 @example([UnixSocket(1, 7, 1, b"\0" + EVERY_BYTE[:107]), UnixSocket(1, 7, 1, b"\0" + EVERY_BYTE[107:214])], [])
 def test_every_socket_is_told_with_every_byte_of_its_name(
     sockets: list[UnixSocket], unknown: list[tuple[int, bytes]]
@@ -178,7 +169,7 @@ def test_an_abstract_name_is_all_that_follows_the_nul(name: bytes) -> None:
     assert UnixSocket(1, 7, 1, b"/" + name).abstract is None
 
 
-@given(st.lists(unix_sockets(), min_size=1), st.data())
+@given(st.lists(unix_sockets, min_size=1), st.data())
 def test_an_answer_that_was_cut_is_no_shorter_answer(sockets: list[UnixSocket], data: st.DataObject) -> None:
     messages = [told(one) for one in sockets]
     whole = b"".join(messages)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.live import selinux
 from harness.live.layer_state import LayerState
+from harness.live.limits import in_child
 from harness.live.query import UnansweredError
 from harness.live.selinux import missing_permissions
 from harness.live.sockets import FoundSocket
@@ -78,6 +80,12 @@ def test_who_has_no_process_has_no_known_context(policy: Policy) -> None:
     state = asked(policy, who=confined_actor(process=False)).state
     assert state is not None
     assert (state.state, state.why) == ("not looked at", "the context of a new login is not known: ask with --pid")
+
+
+def test_a_context_is_read_by_a_process_that_may_wait_for_ever(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selinux, "in_child", in_child)
+    monkeypatch.setattr(selinux, "_getxattr", lambda _path: f"child-of-{os.getppid()}")
+    assert any(one.why.endswith(f", which is child-of-{os.getpid()}") for one in asked(policy).obstacles)
 
 
 def test_permissive_is_told_apart(policy: Policy) -> None:
