@@ -179,14 +179,15 @@ def _texts(node: ast.AST, raised: set[str], at_least: int) -> Iterator[tuple[str
             if isinstance(part, ast.FormattedValue):
                 yield from _texts(part.value, raised, FEWEST_WORDS)
         return
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    said = isinstance(node, ast.Call) and (called in raised or _prints_an_error(node, called))
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue  # a docstring
         if isinstance(child, ast.keyword) and child.arg in IN_THE_REFERENCE:
             continue
-        if isinstance(node, ast.Call) and child in node.args and IN_A_PLACE.search(ast.unparse(node.func)):
+        if isinstance(node, ast.Call) and child in node.args and IN_A_PLACE.search(called):
             continue
-        said = isinstance(node, ast.Call) and (ast.unparse(node.func) in raised or _prints_an_error(node))
         yield from _texts(child, raised, 0 if said and child in getattr(node, "args", ()) else FEWEST_WORDS)
 
 
@@ -202,8 +203,8 @@ def _text(node: ast.expr) -> str | None:
     return None
 
 
-def _prints_an_error(call: ast.Call) -> bool:
-    return ast.unparse(call.func) == "print" and any(
+def _prints_an_error(call: ast.Call, called: str) -> bool:
+    return called == "print" and any(
         keyword.arg == "file" and ast.unparse(keyword.value) == "sys.stderr" for keyword in call.keywords
     )
 

@@ -29,7 +29,8 @@ def installed() -> dict[str, list[str]]:
 def needed() -> Iterator[tuple[str, str]]:
     """Each program that a test calls `need` for, with its package."""
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)) if "need(" in text else ():
             match node:
                 case ast.Call(
                     func=ast.Name(id="need"), args=[ast.Constant(value=str(program)), ast.Constant(value=str(package))]
