@@ -182,11 +182,11 @@ def test_a_new_database_is_told_from_the_one_before_though_its_clock_was_set_bac
         server.end()
         server.delete_database()
         (folder / "sitecustomize.py").write_text(CLOCK)
+        clock = {"PYTHONPATH": str(folder)}
         fresh = ObservatoryServer(
-            folder, name="fresh", stdout=subprocess.DEVNULL, variables={"PYTHONPATH": str(folder)}
+            folder, "--socket", server.path, name="fresh", stdout=subprocess.DEVNULL, variables=clock
         )
         fresh.path = server.path
-        fresh._command[fresh._command.index("--socket") + 1] = server.path
         fresh.start()
         try:
             say(fresh, range(20, 40))

@@ -8,6 +8,7 @@ program, this module is the process that forks.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import functools
 import gc
@@ -60,19 +61,16 @@ class ForkedCommand:
     ) -> None:
         self.returncode: int | None = None
         self.stderr: IO[bytes] | None = None
-        given: list[int] = []
-        if stderr == subprocess.PIPE:
-            reading, stderr = os.pipe()
-            given.append(stderr)
-            self.stderr = os.fdopen(reading, "rb")
         request = {"arguments": arguments, "environment": dict(environment), "numbers": [0, 1, 2, *pass_fds]}
-        try:
-            with Path(os.devnull).open("rb") as nothing:
-                numbers = [each if isinstance(each, int) else each.fileno() for each in (nothing, stdout, stderr)]
-                self.pid = _parent().asked(request, [*numbers, *pass_fds])
-        finally:
-            for number in given:
-                os.close(number)
+        with contextlib.ExitStack() as given:
+            nothing = given.enter_context(Path(os.devnull).open("r+b"))
+            if stderr == subprocess.PIPE:
+                reading, writing = os.pipe()
+                self.stderr = os.fdopen(reading, "rb")
+                stderr = given.enter_context(os.fdopen(writing, "wb"))
+            files = [nothing, *(nothing if each == subprocess.DEVNULL else each for each in (stdout, stderr))]
+            numbers = [each if isinstance(each, int) else each.fileno() for each in files]
+            self.pid = _parent().asked(request, [*numbers, *pass_fds])
         self._handle = _handle(self.pid)
 
     def poll(self) -> int | None:
