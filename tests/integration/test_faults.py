@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration import test_reach, test_window
-from tests.integration.cast import LAYOUTS
+from tests.integration.cast import CAST, LAYOUTS
 from tests.integration.faults import FAULTS, copy_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def test_the_suite_fails_when(
     fault = FAULTS[name]
     broken = functools.partial(serve, source=f"copies/{copy_of(name)}")
     if fault.umask is None:
+        place.build(CAST)
         test = functools.partial(
             test_reach.test_the_kernel_admits_whom_the_oracle_admits_and_the_server_knows_them,
             *(place, callers, broken, uncounted, request, TMP, fault.mode, fault.group),
