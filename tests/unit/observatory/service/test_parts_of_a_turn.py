@@ -9,6 +9,7 @@ import pytest
 from observatory.service.limits import BYTES_TO_PARSE, FEW_GROUPS, GROUP_SIZE
 from observatory.service.quota import Accounts, Range
 from observatory.service.requests import _to_read
+from observatory.service.states import BLOCKED, FOLLOWING, STREAM
 from tests.helpers.driven_server import FOLLOWER_BUFFER, PART_OF_TURN, driven_server
 from tests.helpers.unix_http import post
 
@@ -154,12 +155,14 @@ def test_many_groups_are_charged_and_few_are_not(monkeypatch: pytest.MonkeyPatch
 
 def test_a_user_s_followers_beyond_a_part_get_all_the_same_later() -> None:
     with driven_server(SEATS) as it:
-        followers = [it.connect(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(20)]
+        followers = [it.connect(b"GET /events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(30)]
         it.turn(3)
+        told = [b""] * len(followers)
         for number in range(20):
             it.connect(post(b'{"n":%d,"x":"%b"}' % (number, b"x" * (FOLLOWER_BUFFER // 2)), close=True))
-            it.turn()
-            for follower in followers:
-                it.take(follower)
-        it.turn(20)
-        assert it.states() == ["FOLLOWING"] * 20
+            while len(it.published) <= number:
+                it.turn()
+            told = [before + it.take_all(follower) for before, follower in zip(told, followers, strict=True)]
+        assert {(FOLLOWING, STREAM), (FOLLOWING, BLOCKED)} & it.moves, "nobody was beyond the part"
+        assert it.states() == ["FOLLOWING"] * 30
+        assert [each.count(b'"n":') for each in told] == [20] * 30
