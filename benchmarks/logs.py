@@ -95,7 +95,8 @@ def journald(directory: Path) -> Iterator[Log]:
     Path("/run/systemd/journal").mkdir(parents=True)
     with ended(subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL)) as process:
         path = "/run/systemd/journal/socket"
-        until("journald's start", lambda: Path(path).exists())
+        # The socket comes first: a signal that is not blocked yet, to be read from a descriptor, would end it.
+        until("journald's start", lambda: Path(path).exists() and blocks(process, signal.SIGUSR1))
         process.send_signal(signal.SIGUSR1)  # from memory to disk
         until("journald's first file", lambda: any(stored.rglob("system.journal")))
 
@@ -110,6 +111,13 @@ def journald(directory: Path) -> Iterator[Log]:
             return subprocess.run(command, capture_output=True, check=True).stdout.count(b"\n")
 
         yield Log("journald", path, lambda tag: f"ROUND={tag}\nMESSAGE=".encode() + event(1024) + b"\n", settle, count)
+
+
+def blocks(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether a process has blocked a signal (proc(5), status)."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    mask = next(line.split()[1] for line in lines if line.startswith("SigBlk:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 @contextlib.contextmanager
