@@ -81,7 +81,8 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
         session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
-# Tests start hundreds of Pythons, and each would compile all it imports where the environment forbids to keep that.
+# Tests and benchmarks start many Pythons, and each would compile all it imports where the environment forbids to keep
+# that.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
 
 
@@ -464,7 +465,7 @@ def benchmarks(session: nox.Session, names: Sequence[str]) -> None:
     failed = []
     for name in names:
         try:
-            session.run("python", f"benchmarks/{name}.py", *session.posargs)
+            session.run("python", f"benchmarks/{name}.py", *session.posargs, env=COMPILED)
         except CommandFailed:
             failed.append(name)
     if failed:
