@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,8 @@ def active_modules() -> frozenset[str] | None:
 
 
 def _called() -> frozenset[str] | None:
+    if sys.platform != "linux":
+        return None
     numbers = (ctypes.c_uint64 * _ROOM)()
     size = ctypes.c_uint32(ctypes.sizeof(numbers))
     count = LIBC.syscall(LIST_MODULES, numbers, ctypes.byref(size), 0)

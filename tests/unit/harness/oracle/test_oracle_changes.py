@@ -131,7 +131,7 @@ def _with_commands(world: World, attempt: Attempt, text: str) -> World | None:
                 for user in world.users
             )
             world = dataclasses.replace(world, users=users)
-        elif grant is not None and [node.fs for node in world.nodes if node.path == grant[3]] in ([None], ["tmpfs"]):
+        elif grant is not None and _is_made_once(world, grant[3]):
             bits = sum({"r": 4, "w": 2, "x": 1}[letter] for letter in grant[2])
             nodes = tuple(
                 _with_entry(node, world.uid(grant[1]), bits) if node.path == grant[3] else node for node in world.nodes
@@ -140,6 +140,13 @@ def _with_commands(world: World, attempt: Attempt, text: str) -> World | None:
         else:
             return None
     return complete(world)
+
+
+def _is_made_once(world: World, path: str) -> bool:
+    """Whether one node says all of what is at this path: if another takes it away, what is made there later differs."""
+    kinds = [node.fs for node in world.nodes if node.path == path]
+    gone = any(node.kind == "absent" and path.startswith(f"{node.path}/") for node in world.nodes)
+    return kinds in ([None], ["tmpfs"]) and not gone
 
 
 def _with_entry(node: Node, uid: int, bits: int) -> Node:
