@@ -5,6 +5,7 @@ What could not be looked at is never called passed, and what is to be done about
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -66,7 +67,9 @@ class Stop:
 
 
 def ask(actor: Actor, scene: Scene) -> tuple[Answer, ...]:
-    """What the security modules say."""
+    """What the security modules say, which Linux alone has."""
+    if sys.platform != "linux":
+        return ()
     active = active_modules()
     return tuple(module.answer(actor, scene, active) for module in (selinux, apparmor, landlock, other_modules))
 

@@ -65,6 +65,8 @@ class Kernel:
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    if sys.platform != "linux":
+        pytest.skip("security modules are Linux's")
     return Kernel(monkeypatch)
 
 
@@ -109,6 +111,11 @@ def test_where_nothing_refuses_each_layer_has_passed_and_ok_is_ok(kernel: Kernel
     assert set(states(judgement).values()) == {"passed"}
     assert headline(who, here, judgement).endswith("connect /run/s: ok")
     assert judgement.allowed
+
+
+def test_no_module_is_asked_on_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert layers.ask(actor(), scene()) == ()
 
 
 @pytest.mark.parametrize(
