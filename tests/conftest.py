@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import signal
@@ -33,14 +32,12 @@ with contextlib.suppress(ModuleNotFoundError):  # it has a native part, which pl
 def pytest_configure() -> None:
     """Let an interrupt reach what tests start: a shell has what it starts in the background ignore it, and that is
     inherited.
+
+    Nothing is frozen for the garbage collector here: Hypothesis asks it who refers to its generator of random numbers,
+    and on Python 3.14 properties fail if that is not found.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_finish() -> None:
-    """Have the garbage collector leave what was collected here alone: it stays to the end, and is large."""
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
