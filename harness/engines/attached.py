@@ -110,12 +110,7 @@ class AttachedPlace:
         process = self.start(command, principal, environment=environment, directory=directory, umask=umask)
         if input:
             process.send(input)
-        process.close_input()
-        try:
-            return process.wait(timeout)
-        except TimeoutError:
-            process.signal(signal.SIGKILL)
-            raise
+        return finished(process, timeout)
 
     def call(self, program: str, principal: Principal, /, **arguments: Any) -> Process:
         """Call a program as a principal; see `harness.engines.protocol.Place.call`."""
@@ -153,3 +148,13 @@ class AttachedPlace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def finished(process: Process, timeout: float) -> Completed:
+    """Close the input of a process, and wait for its end; a TimeoutError ends it."""
+    process.close_input()
+    try:
+        return process.wait(timeout)
+    except TimeoutError:
+        process.signal(signal.SIGKILL)
+        raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -47,8 +46,6 @@ def active_modules() -> frozenset[str] | None:
 
 
 def _called() -> frozenset[str] | None:
-    if sys.platform != "linux":
-        return None
     numbers = (ctypes.c_uint64 * _ROOM)()
     size = ctypes.c_uint32(ctypes.sizeof(numbers))
     count = LIBC.syscall(LIST_MODULES, numbers, ctypes.byref(size), 0)

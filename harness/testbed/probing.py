@@ -7,6 +7,7 @@ import json
 import signal
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from harness.engines.attached import finished
 from harness.engines.protocol import PlaceError
 from harness.world import ROOT
 
@@ -46,13 +47,7 @@ class ProbeError(PlaceError):
 
 def carry_out(place: Place, program: str, who: Principal, timeout: float, /, **arguments: Any) -> Completed:
     """Call a program in a place and wait for its end; a TimeoutError ends it."""
-    process = place.call(program, who, **arguments)
-    process.close_input()
-    try:
-        return process.wait(timeout)
-    except TimeoutError:
-        process.signal(signal.SIGKILL)
-        raise
+    return finished(place.call(program, who, **arguments), timeout)
 
 
 class Prober:

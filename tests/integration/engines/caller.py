@@ -7,6 +7,8 @@ import os
 import socket
 import sys
 
+from harness.inside.credentials import of_this_process
+
 
 def main(word: str) -> None:
     """Print it as JSON, when the input has ended. Raises ValueError for a word in capitals."""
@@ -20,10 +22,7 @@ def main(word: str) -> None:
     except OSError as error:
         hung_up = type(error).__name__
     said = {
-        "uid": os.geteuid(),
-        "gid": os.getegid(),
-        "groups": sorted({*os.getgroups()} - {os.getegid()}),
-        "pid": os.getpid(),
+        **of_this_process(),
         "directory": os.getcwd(),
         "environment": sorted(os.environ),
         "word": word,
