@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from selenium.webdriver.common.by import By
 
 from harness.report.run_html import html_page
@@ -18,12 +16,13 @@ from tests.helpers.places import opened
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
     from harness.engines.protocol import Engine
 
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the pictures of the documents are made on Linux")
 def test_the_pictures_show_who_gets_in_and_one_refusal(
     first_engine: Engine, need: Callable[[str, str], str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -16,7 +16,10 @@ class Artefact:
 
 ARTEFACTS = (
     Artefact(
-        ("tests/integration/report/test_page_in_chromium.py",),
+        (
+            "tests/integration/report/test_page_in_chromium.py",
+            "tests/integration/report/test_picture_in_chromium.py",
+        ),
         "the browser is Linux's, and needs /proc",
     ),
     Artefact(
