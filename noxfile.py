@@ -46,6 +46,7 @@ INTEGRATION = [
     # One worker has all of a subject (tests/integration/conftest.py). These are the longest, so they come first.
     "--dist=loadscope",
     *("tests/integration/subjects", "tests/integration"),
+    *("-p", "no:hypothesispytest"),  # it has no property test, and the plugin imports all of Hypothesis at the end
     *(f"--ignore={path}" for path in ORACLE),
 ]
 PORTABLE = sorted(

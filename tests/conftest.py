@@ -1,8 +1,7 @@
-"""What all tests share: the settings of property tests, and how a test asks for a program that a machine may lack."""
+"""What all tests share: how a test asks for a program that a machine may lack, and the engine of a run."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 EVERYWHERE = {"curl"}
 """Programs that every runner has: there is nothing to install, and their absence is no reason to skip."""
-
-with contextlib.suppress(ModuleNotFoundError):  # it has a native part, which platforms without sockets lack
-    from hypothesis import HealthCheck, settings
-
-    # How fast this machine is, and whether Hypothesis has made its tables (seconds, in a new checkout), is no property.
-    settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("properties")
 
 
 def pytest_configure() -> None:
