@@ -211,7 +211,7 @@ class _Walk:
             self._mount, inode = _numbers(descriptor)
             status = self._status(descriptor)
             kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
-            target = os.readlink(name, dir_fd=directory) if kind == "symlink" else None
+            target = os.readlink("", dir_fd=descriptor) if kind == "symlink" else None
             acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{descriptor}")
             return Component(path, kind, status, acl, target, self._mount, inode, attributes=attributes_of(descriptor))
         finally:

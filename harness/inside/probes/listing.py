@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -18,14 +19,24 @@ KINDS = (
 )
 
 
+# What the call for one kind's content says where something of another kind stands by then, or nothing.
+REPLACED = (errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO)
+
+
 def look(path: str) -> Sighting | None:
     """What is there, or `None` if nothing is."""
-    try:
-        there = os.lstat(path)
+    while True:
+        try:
+            there = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         kind = next((kind for test, kind in KINDS if test(there.st_mode)), "other")
-        content = _content(path, kind)
-    except (FileNotFoundError, NotADirectoryError):  # also one that went while it was looked at
-        return None
+        try:
+            content = _content(path, kind)
+            break
+        except OSError as error:
+            if error.errno not in REPLACED:
+                raise
     return {
         "kind": kind,
         "mode": stat.S_IMODE(there.st_mode),
@@ -39,7 +50,8 @@ def look(path: str) -> Sighting | None:
 
 def _content(path: str, kind: str) -> str | list[str] | None:
     if kind == "file":
-        with open(path, encoding="utf-8", errors="replace") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # never waits, whatever came there
+        with open(descriptor, encoding="utf-8", errors="replace") as file:
             return file.read(4096)
     if kind == "directory":
         return sorted(os.listdir(path))

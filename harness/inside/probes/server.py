@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING
@@ -33,13 +34,12 @@ def inode_at(endpoint: str) -> tuple[str | None, Literal["stream", "dgram", "seq
 def sockets_of(pid: int) -> set[str]:
     """The numbers of a process's sockets. Raises PermissionError for somebody else's process."""
     found = set()
-    try:
+    with contextlib.suppress(FileNotFoundError):
         for number in os.listdir(f"/proc/{pid}/fd"):
-            what = os.readlink(f"/proc/{pid}/fd/{number}")
-            if what.startswith("socket:["):
-                found.add(what[8:-1])
-    except FileNotFoundError:
-        pass
+            with contextlib.suppress(FileNotFoundError):  # one that is closed meanwhile ends nothing
+                what = os.readlink(f"/proc/{pid}/fd/{number}")
+                if what.startswith("socket:["):
+                    found.add(what[8:-1])
     return found
 
 

@@ -202,13 +202,7 @@ def main_process() -> int:
             fields = line.split()
             if len(fields) > 7 and fields[7] == address():
                 inodes.add(f"socket:[{fields[6]}]")
-    holders = []
-    for pid in processes():
-        try:
-            if any(os.readlink(f"/proc/{pid}/fd/{each}") in inodes for each in os.listdir(f"/proc/{pid}/fd")):
-                holders.append(pid)
-        except OSError:
-            continue
+    holders = [pid for pid in processes() if inodes & set(links_of(pid).values())]
     return min(holders) if holders else min(processes())
 
 
@@ -246,17 +240,19 @@ def ask() -> tuple[bool, str]:
     return not failing and bool(re.search(expect, said)), said[-80:].decode("latin-1")
 
 
-def is_socket(pid: int, number: str) -> bool:
-    """Whether a descriptor above the standard three is a socket."""
-    return int(number) > 2 and os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")
+def links_of(pid: int) -> dict[str, str]:
+    """Its descriptors, and what each leads to; none of a process that is gone or may not be looked at."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
+    return found
 
 
-def sockets_of(pid: int) -> set[str]:
-    """Its sockets, as links in /proc."""
-    try:
-        return {os.readlink(f"/proc/{pid}/fd/{each}") for each in os.listdir(f"/proc/{pid}/fd") if is_socket(pid, each)}
-    except OSError:
-        return set()
+def sockets_of(pid: int) -> dict[str, str]:
+    """Its sockets but for the standard three descriptors: their numbers, and their links in /proc."""
+    return {number: link for number, link in links_of(pid).items() if int(number) > 2 and link.startswith("socket:")}
 
 
 def open_flag(pid: int, number: str) -> bool:

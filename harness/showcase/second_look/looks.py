@@ -35,7 +35,6 @@ from harness.showcase.second_look.ground import (
     held,
     helpers,
     identity,
-    is_socket,
     main_process,
     not_applicable,
     open_flag,
@@ -256,13 +255,14 @@ def look_inherited() -> Seen:
         time.sleep(0.5)
         server = main_process()
         program = os.readlink(f"/proc/{server}/exe")
-        own = sockets_of(server)
+        own = set(sockets_of(server).values())
         for pid in processes():
             if os.readlink(f"/proc/{pid}/exe") == program:
-                own |= sockets_of(pid)
+                own |= set(sockets_of(pid).values())
         children = [pid for pid in processes() if os.readlink(f"/proc/{pid}/exe") != program]
-        leaked = {pid: sorted(sockets_of(pid) & own) for pid in children if sockets_of(pid) & own}
-        flags = [open_flag(server, number) for number in os.listdir(f"/proc/{server}/fd") if is_socket(server, number)]
+        theirs = {pid: own & set(sockets_of(pid).values()) for pid in children}
+        leaked = {pid: sorted(sockets) for pid, sockets in theirs.items() if sockets}
+        flags = [open_flag(server, number) for number in sockets_of(server)]
     if leaked:
         return broken(f"children with the server's sockets: {leaked}")
     if children:
