@@ -57,14 +57,15 @@ class DockerEngine:
     """What every container of this engine is made with."""
 
     def __init__(self) -> None:
-        self._interpreters: dict[str, Interpreter] = {}
+        self._version: str | None = None  # of the API: an engine that is asked for it runs three programs first
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[docker.DockerClient]:
         """The engine's API, as long as it is needed. Raises PlaceError if none answers, or for what it refuses."""
         self._reach()
         try:
-            client = docker.from_env(timeout=600, environment=self.environment())
+            client = docker.from_env(**self._access())
+            self._version = client.api.api_version
         except DockerException as error:
             raise PlaceError(f"no {self.name} engine answers: {_why(error)}") from None
         try:
@@ -73,6 +74,10 @@ class DockerEngine:
             raise PlaceError(f"the {self.name} engine says: {_why(error)}") from None
         finally:
             client.close()
+
+    def _access(self) -> dict[str, Any]:
+        """How docker's library reaches the engine."""
+        return {"environment": self.environment(), "timeout": 600, "version": self._version}
 
     def _reach(self) -> None:
         """Raise PlaceError if nobody listens on the API's Unix socket: docker's library leaves its own open then."""
@@ -96,7 +101,9 @@ class DockerEngine:
             "cap_add": list(CAPABILITIES),
             "entrypoint": [],
             "log_config": LogConfig(type="none"),  # what the agent says is for us alone
+            # Nothing but a loopback interface of its own, for which the engine has nothing to do.
             "network_mode": "none",
+            "network_disabled": True,
             "security_opt": list(CONFINEMENT),
             "stdin_open": True,
             "user": "0:0",
@@ -127,17 +134,20 @@ class DockerEngine:
         """The Python in an image. Raises PlaceError if there is none."""
         with self.connected() as client:
             name = self._image(client, image)
-            if name not in self._interpreters:
-                program = "import platform; print(*platform.python_version_tuple()[:2], platform.machine())"
-                try:
-                    said = client.containers.run(
-                        name, ["python3", "-c", program], remove=True, network_mode="none", entrypoint="", **self.limits
-                    )
-                except APIError as error:
-                    raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None
-                major, minor, machine = said.decode().split()
-                self._interpreters[name] = Interpreter(f"{major}.{minor}", f"{machine}-manylinux_2_28")
-        return self._interpreters[name]
+            digest = str(client.images.get(name).id)
+            said = images.told(f"python-{digest.partition(':')[2]}", lambda: self._python(client, name))
+        version, machine = said.split()
+        return Interpreter(version, f"{machine}-manylinux_2_28")
+
+    def _python(self, client: docker.DockerClient, name: str) -> str:
+        """The version and the machine of an image's Python, in its own words. Raises PlaceError."""
+        program = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
+        limits = {"network_mode": "none", "network_disabled": True, "entrypoint": "", **self.limits}
+        try:
+            said: bytes = client.containers.run(name, ["python3", "-c", program], remove=True, **limits)
+        except APIError as error:
+            raise PlaceError(f"the image {name} can't be asked for its Python: {_why(error)}") from None
+        return said.decode()
 
     def open(self, *, image: str | None = None, mounts: Sequence[str] = ()) -> AttachedPlace:
         """Make a place. Raises PlaceError with a sentence."""
@@ -149,7 +159,7 @@ class DockerEngine:
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - it reads the environment when loaded
 
-        container = DockerContainer(name, docker_client_kw={"environment": self.environment(), "timeout": 600})
+        container = DockerContainer(name, docker_client_kw=self._access())
         container.with_command(["python3", *OPTIONS, bundle.self_contained("harness.inside.agent.guard")])
         # Unlike a volume, a mount is refused where the engine does not see its source: that would be made, and empty.
         mounted = [Mount(bind.target, bind.source, type="bind", read_only=True) for bind in binds]

@@ -20,7 +20,7 @@ from harness.engines.leftovers import temporary_directory
 from harness.engines.protocol import PlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import docker
 
@@ -61,6 +61,19 @@ def ensure(client: docker.DockerClient, suite: str = SUITES[0], extra: Sequence[
             if not present(client, name):
                 _build(client, name, base or _base(client, suite), extra)
     return name
+
+
+def told(name: str, ask: Callable[[], str]) -> str:
+    """What never changes and takes a container to be told, from when it was asked for first."""
+    made = cache() / "told" / name
+    if not made.exists():
+        with locked(name):
+            made.parent.mkdir(parents=True, exist_ok=True)
+            text = ask()
+            making = made.with_suffix(".making")
+            making.write_text(text, encoding="utf-8")
+            making.rename(made)
+    return made.read_text(encoding="utf-8")
 
 
 def tree(requirements: Path, engine: Engine, *, image: str | None = None) -> Path:

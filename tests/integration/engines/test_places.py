@@ -168,10 +168,10 @@ def test_a_command_that_was_brought_in_is_found(engine: Engine, tmp_path: Path) 
         assert place.run(["greet"], ALI).stdout == "hello\n"
 
 
-def test_the_loopback_interface_is_up(place: Place) -> None:
+def test_the_loopback_interface_is_up_and_has_its_name(place: Place) -> None:
     program = (
         "import socket\n"
-        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "server = socket.create_server(('localhost', 0))\n"
         "socket.create_connection(server.getsockname())\n"
         "print('connected')\n"
     )

@@ -179,3 +179,18 @@ def test_a_tree_that_cannot_be_made_says_why_and_leaves_nothing(
     with pytest.raises(PlaceError, match=r"core\.txt could not be installed .* no version of msgspec"):
         images.tree(requirements, engine_with("3.11"))
     assert not list((tmp_path / "claude-observatory-harness" / "trees").iterdir())
+
+
+def test_what_an_image_tells_is_asked_for_once_and_again_if_it_was_not_told() -> None:
+    asked = iter([PlaceError("it has no Python"), "3.11 x86_64\n"])
+
+    def ask() -> str:
+        answer = next(asked)
+        if isinstance(answer, PlaceError):
+            raise answer
+        return answer
+
+    with pytest.raises(PlaceError):
+        images.told("python-1234", ask)
+    assert images.told("python-1234", ask) == "3.11 x86_64\n"
+    assert images.told("python-1234", ask) == "3.11 x86_64\n"
