@@ -17,7 +17,7 @@ from harness.checks import CHECKS
 from harness.engines.protocol import Credentials, PlaceError
 from harness.testbed.callers import Callers
 from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
-from tests.helpers.places import chosen, first_engine_name, opened
+from tests.helpers.places import chosen, one_engine_name, opened
 from tests.helpers.workers import OneWorkerEach
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
@@ -94,8 +94,8 @@ def _is_left_out(item: pytest.Item) -> bool:
 
 
 def _engine(item: pytest.Item) -> str:
-    if "first_engine" in getattr(item, "fixturenames", ()):
-        name = first_engine_name(item.config)
+    if "one_engine" in getattr(item, "fixturenames", ()):
+        name = one_engine_name(item.config)
     else:
         called = getattr(item, "callspec", None)
         name = "" if called is None else str(called.params.get("harness_engine", ""))

@@ -147,11 +147,11 @@ def test_a_document_shows_what_the_command_says_in_a_world(
 
 @pytest.mark.parametrize(("example", "says"), named(in_a_world=False))
 def test_a_document_shows_what_the_command_says_here(
-    example: Example, says: dict[str, str], first_engine: Engine
+    example: Example, says: dict[str, str], one_engine: Engine
 ) -> None:
     """In one engine: that all engines say the same is what the tests of scenarios and of checks show."""
     with short_directory(0o755) as folder:
-        assert says == dict.fromkeys(says, steady(told_here(example, first_engine, folder)))
+        assert says == dict.fromkeys(says, steady(told_here(example, one_engine, folder)))
 
 
 def test_the_documents_show_something() -> None:

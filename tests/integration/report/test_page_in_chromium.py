@@ -41,10 +41,10 @@ def browser(need: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def run(first_engine: Engine, request: pytest.FixtureRequest) -> Run:
+def run(one_engine: Engine, request: pytest.FixtureRequest) -> Run:
     """A scenario as the kernel decides it, and one claim that is wrong."""
     scenario = find("mysqld-directory")
-    with opened(first_engine, request) as place:
+    with opened(one_engine, request) as place:
         done = run_world(scenario.world, place, "harness run mysqld-directory", scenario.story)
     admitted = done.verdicts[-1]
     careless = Attempt("mysql", "connect", admitted.attempt.path, expect="EACCES")

@@ -24,10 +24,10 @@ ARTIFACTS = Path(__file__).parents[3] / "artifacts"
 
 
 def test_the_pictures_show_who_gets_in_and_one_refusal(
-    first_engine: Engine, need: Callable[[str, str], str], tmp_path: Path, request: pytest.FixtureRequest
+    one_engine: Engine, need: Callable[[str, str], str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     scenario = find("squatting-in-tmp")
-    with opened(first_engine, request) as place:
+    with opened(one_engine, request) as place:
         done = run_world(scenario.world, place, "harness run squatting-in-tmp", scenario.story)
     assert done.agree
     file = tmp_path / "report.html"

@@ -37,12 +37,12 @@ class Done:
 
 
 @pytest.fixture
-def check(first_engine: Engine, capsys: pytest.CaptureFixture[str]) -> Check:
+def check(one_engine: Engine, capsys: pytest.CaptureFixture[str]) -> Check:
     """`harness check` with these words, in this process: to import all that it needs takes longer than most checks."""
 
     def run(*words: str) -> Done:
         try:
-            status: object = main(["check", "--engine", first_engine.name, *words])
+            status: object = main(["check", "--engine", one_engine.name, *words])
         except SystemExit as ended:
             status = ended.code
         assert isinstance(status, int)
@@ -106,10 +106,10 @@ def test_a_server_that_does_not_start_is_said_to_be_one_and_why(check: Check) ->
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(
-    first_engine: Engine, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+    one_engine: Engine, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
 ) -> None:
     try:
-        status: object = main(["check", "--engine", first_engine.name, *words])
+        status: object = main(["check", "--engine", one_engine.name, *words])
     except SystemExit as ended:
         status = ended.code
     said = " ".join(capsys.readouterr().err.split())  # it may be in lines as long as those of a terminal
