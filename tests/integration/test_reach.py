@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.engines.attached import finished
+from harness.engines.protocol import Completed
 from harness.oracle import predict, rules_of
 from harness.report.run_terminal import explain_refusal
 from harness.testbed.callers import Call, Callers
 from harness.trials.verdict import judge
+from tests.helpers.forked_command import IMPORTED
+from tests.helpers.installation import environment
 from tests.integration.cast import CAST, LAYOUTS, MODES, Layout, with_socket
-from tests.integration.conftest import credentials
+from tests.integration.conftest import Server, credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.protocol import Place
+    from harness.engines.protocol import Place, Process
     from harness.pytest_plugin.fixtures import Tally
     from harness.trials.verdict import Verdict
     from harness.world import World
-    from tests.integration.conftest import Server
 
 CASES = [(layout, mode, None) for layout in LAYOUTS for mode in MODES] + [(LAYOUTS[0], 0o660, "team")]
 
@@ -31,6 +36,45 @@ def place(place: Place) -> Place:
     """The place with the cast, whom no server changes: one after the other listens in it."""
     place.build(CAST)
     return place
+
+
+@dataclass
+class Serving(Server):
+    """One of those that are forked."""
+
+    def end(self) -> Completed:
+        """Ask it to end, and wait for that; what it wrote and nobody has read is passed over."""
+        self.process.send("\n")
+        while not self.process.read_line("stderr").startswith("ending"):
+            pass
+        while "ended" not in (said := self.event()):
+            pass
+        return Completed(said["ended"], "", "")
+
+
+@pytest.fixture(scope="module")
+def forks(place: Place) -> Iterator[Process]:
+    """The process that alice's servers are forked from: a start of its own takes each as long as all that is tried."""
+    path = environment()["PYTHONPATH"].split(":")
+    process = place.call("tests.integration.forks", CAST.principal("alice"), path=path, imported=IMPORTED)
+    process.read_line()
+    yield process
+    finished(process, timeout=10.0)
+
+
+@pytest.fixture
+def serve(forks: Process) -> Iterator[Callable[..., Server]]:
+    """Have alice's observatory forked and wait until it listens; it is ended when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: str) -> Server:
+            forks.send(json.dumps(["serve", *arguments]) + "\n")
+            server = Serving(forks, forks.read_line("stderr"))
+            stack.callback(server.end)
+            assert "listening on" in server.listening
+            return server
+
+        yield start
 
 
 @pytest.fixture(scope="module")
