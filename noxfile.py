@@ -43,9 +43,8 @@ TESTS = [
     *(f"--ignore={path}" for path in ORACLE),
 ]
 INTEGRATION = [
-    # One worker has all of a subject (tests/integration/conftest.py). These are the longest, so they come first.
-    "--dist=loadscope",
-    *("tests/integration/subjects", "tests/integration"),
+    # One worker has all of a subject, and of a module in an engine (tests/integration/conftest.py).
+    *("--dist=loadscope", "tests/integration"),
     *("-p", "no:hypothesispytest"),  # it has no property test, and the plugin imports all of Hypothesis at the end
     *(f"--ignore={path}" for path in ORACLE),
 ]

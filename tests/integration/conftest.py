@@ -15,6 +15,7 @@ import pytest
 
 from harness.checks import CHECKS
 from harness.engines.protocol import Credentials, PlaceError
+from harness.engines.registry import ENGINES
 from harness.testbed.callers import Callers
 from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
 from tests.helpers.places import chosen, one_engine_name, opened
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 EMULATED = 3600.0
 """Seconds for one test in a machine that is emulated, on a machine that may be busy."""
+
+LONG = ("test_identity_rootless.py", "test_picture_in_chromium.py", "test_rootless.py", "test_two_hundred_threads_and")
+"""Tests by themselves that take seconds: nobody waits for them in the end, when there is nothing else to do."""
 
 _OF_A_SUBJECT = re.compile(rf".*test_subjects\.py::[^[]*\[(\w+-.+)-(?:{'|'.join(each.name for each in CHECKS)})\]")
 
@@ -66,25 +70,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWork
 
 def shared(nodeid: str) -> str:
     """What a test shares with others: the host, all of whose places have the same ports and the same abstract names, a
-    subject, for which a worker makes one place, or a browser; else it's by itself.
+    subject, for which a worker makes one place, what a module has in an engine's place, what was captured and the
+    abstract name in it, or a browser; else it's by itself.
     """
     module, _, test = nodeid.partition("::")
     if module.endswith("_in_chromium.py"):
         return module
-    if test.partition("[")[2].startswith("host"):
+    if module.endswith("test_capture.py") or test.endswith("[x11-abstract]"):
+        return "captured"
+    engine = re.match(r"\w*", test.partition("[")[2])
+    if engine is None or engine[0] not in ("auto", *ENGINES):
+        return nodeid
+    if engine[0] == "host":
         return "host"
     found = _OF_A_SUBJECT.fullmatch(nodeid)
-    return found[1] if found else nodeid
+    return found[1] if found else f"{module}[{engine[0]}]"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what an engine can't show, and give time to the one that emulates."""
+    """Leave out what an engine can't show, give time to the one that emulates, and begin with what takes long."""
     left = [item for item in items if _is_left_out(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
     for item in items:
         if _engine(item) == "vm":
             item.add_marker(pytest.mark.timeout(EMULATED))
+    items.sort(key=lambda item: not any(long in item.nodeid for long in LONG))
 
 
 def _is_left_out(item: pytest.Item) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -35,6 +36,7 @@ TOLD = {
 """Cases, and the word without which their world would be another one."""
 
 
+@functools.cache
 def captured(case: Case) -> World | str:
     """The world of a case, or what is said instead."""
     with staged() as stage:
