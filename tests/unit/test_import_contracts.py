@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,64 +18,79 @@ BREACHES = {
         "observatory/watch/details.py",
         "import observatory.cli.table",
         "observatory: its packages import downwards only",
+        "observatory.watch.details -> observatory.cli.table (",
     ),
     "an error knows the commands": (
         "observatory/errors.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from observatory.cli import main",
         "observatory: its packages import downwards only",
+        "observatory.errors -> observatory.cli.main (",
     ),
     "a reader looks into the server's store": (
         "observatory/feed/row.py",
         "from observatory.store import Store",
         "observatory: whoever asks a server shares none of its code",
+        "observatory.feed.row -> observatory.store (",
     ),
     "what commands share imports one of them": (
         "observatory/cli/origin.py",
         "import observatory.cli.forward",
         "observatory: no two modules import each other",
+        "observatory.cli. It could be made acyclic by removing 1 dependency: - .origin -> .forward (",
     ),
     "the harness imports the server": (
         "harness/oracle/decide.py",
         "import observatory",
         "harness: nothing of it imports observatory",
-    ),
-    "the oracle asks an engine": (
-        "harness/oracle/decide.py",
-        "from harness.engines.protocol import Place",
-        "harness: its packages import downwards only",
+        "harness.oracle.decide -> observatory (",
     ),
     "the oracle names a type of the engines": (
         "harness/oracle/decide.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from harness.engines.protocol import Place",
         "harness: its packages import downwards only",
+        "harness.oracle.decide -> harness.engines.protocol (",
     ),
     "the agent asks the oracle": (
         "harness/inside/loader.py",
         "import harness.oracle.decide",
         "harness: the oracle and what runs inside a place share world alone",
+        "harness.inside.loader -> harness.oracle.decide (",
+    ),
+    "the agent reads a world": (
+        "harness/inside/loader.py",
+        "import harness.world",
+        "harness: what runs inside a place imports nothing of the rest",
+        "harness.inside.loader -> harness.world (",
     ),
     "a subject knows its checks": (
         "harness/subjects/subject.py",
         "import harness.checks.check",
         "harness: its packages import downwards only",
+        "harness.subjects.subject -> harness.checks.check (",
     ),
     "the testbed knows what should come of an attempt": (
         "harness/testbed/cast.py",
         "import harness.oracle.rules",
         "harness: what is done to a server knows nothing of what should come of it",
+        "harness.testbed.cast -> harness.oracle.rules (",
     ),
-    "a new package has no floor": ("harness/novelty/__init__.py", "", "harness: its packages import downwards only"),
+    "a new package has no floor": (
+        "harness/novelty/__init__.py",
+        "",
+        "harness: its packages import downwards only",
+        "not listed as layers: - harness.novelty ",
+    ),
 }
+"""Each with its file, the line, the contract that forbids it, and what is said of it below that contract."""
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
     """A copy of both packages and of the contracts."""
-    made = tmp_path_factory.mktemp("tree")
     for package in ("harness", "observatory"):
-        shutil.copytree(ROOT / package, made / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", made)
-    return made
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
 
 
 def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
@@ -83,28 +99,29 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=tree, text=True, capture_output=True, check=False)
 
 
+def broken(said: str) -> dict[str, str]:
+    """By contract what is said of it, with a blank wherever there is white space."""
+    parts = re.split(r"^(.+)\n-+\n", said, flags=re.MULTILINE)
+    return {title: " ".join(text.split()) for title, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 def test_the_tree_as_it_is_keeps_every_contract(tree: Path) -> None:
     done = lint_imports(tree)
     assert done.returncode == 0, done.stdout
     assert " 0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("breach", BREACHES)
-def test_a_line_against_the_direction_breaks_the_contract_that_forbids_it(tree: Path, breach: str) -> None:
-    name, line, contract = BREACHES[breach]
-    file = tree / name
-    before = file.read_text(encoding="utf-8") if file.exists() else None
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(f"{before or ''}\n{line}\n", encoding="utf-8")
-    try:
-        done = lint_imports(tree)
-    finally:
-        if before is None:
-            shutil.rmtree(file.parent)
-        else:
-            file.write_text(before, encoding="utf-8")
+def test_a_line_against_the_direction_breaks_the_contract_that_forbids_it(tree: Path) -> None:
+    """All at once, since each is told by itself, and the linter takes its time."""
+    for name, line, _, _ in BREACHES.values():
+        file = tree / name
+        file.parent.mkdir(exist_ok=True)
+        with file.open("a", encoding="utf-8") as more:
+            more.write(f"\n{line}\n")
+    done = lint_imports(tree)
     assert done.returncode == 1, done.stdout
-    assert f"{contract} BROKEN" in done.stdout
+    said = broken(done.stdout)
+    assert [name for name, (_, _, contract, wanted) in BREACHES.items() if wanted not in said.get(contract, "")] == []
 
 
 def test_modules_of_tests_that_are_in_no_package_have_names_of_their_own() -> None:
