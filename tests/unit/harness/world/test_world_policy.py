@@ -11,6 +11,7 @@ from harness.world.policy import CLASSES, missing
 from tests.helpers.policy_worlds import worlds
 
 RULES = ("a_t:dir search", "a_t:dir write add_name", "self:unix_stream_socket create")
+WORLDS = worlds()
 
 
 def world(*rules: str, nodes: tuple[Node, ...] = (), attempts: tuple[Attempt, ...] = ()) -> World:
@@ -127,9 +128,9 @@ def test_the_agents_policy_has_the_same_classes_and_permissions() -> None:
     assert {**CLASSES, "process": policies.CLASSES["process"]} == policies.CLASSES
 
 
-@pytest.mark.parametrize("name", worlds())
+@pytest.mark.parametrize("name", WORLDS)
 def test_the_worlds_that_kernels_are_asked_for_say_what_the_oracle_says(name: str) -> None:
-    made, layer = worlds()[name]
+    made, layer = WORLDS[name]
     assert list(problems(made)) == []
     assert loads(dumps(made)) == made
     decisions = predict(made, made.attempts, linux())
