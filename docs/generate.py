@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import messages
 import outputs
@@ -21,6 +22,9 @@ import harness
 import harness.cli.main
 import observatory
 import observatory.cli.main
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -223,8 +227,13 @@ def _roff(text: str) -> str:
     return re.sub(r"(?m)^(?=['.])", r"\\&", escaped)
 
 
-def explained_by_themselves() -> str:
-    """The list of sentences that `docs/troubleshooting.md` does not explain."""
+def sentences() -> dict[str, dict[messages.Source, tuple[str, ...]]]:
+    """By program what `messages` finds in its code."""
+    return {program.name: messages.messages(ROOT, program.name) for program in PROGRAMS}
+
+
+def explained_by_themselves(said: Mapping[str, Mapping[messages.Source, Sequence[str]]]) -> str:
+    """The list of those sentences that `docs/troubleshooting.md` does not explain."""
     explained = messages.headings((DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
     reference = "".join(map(markdown, PROGRAMS))
     lines = [
@@ -236,17 +245,17 @@ def explained_by_themselves() -> str:
         "",
         "A command line that can't be read ends with status 2 and one of these, behind a summary of the options:",
         "",
-        *(f"- `{said}`" for said in messages.USAGE_ERRORS),
+        *(f"- `{each}`" for each in messages.USAGE_ERRORS),
         "",
     ]
-    for program in PROGRAMS:
-        lines += [f"## {program.name}", ""]
-        for source, found in messages.messages(ROOT, program.name).items():
+    for name, sources in said.items():
+        lines += [f"## {name}", ""]
+        for source, found in sources.items():
             lines += [f"### {source.title}", "", source.about, ""]
             lines += [
-                f"- `{said}`"
-                for said in found
-                if said not in explained and not messages.in_the_reference(said, reference)
+                f"- `{each}`"
+                for each in found
+                if each not in explained and not messages.in_the_reference(each, reference)
             ]
             lines.append("")
     return "\n".join(lines[:-1]) + "\n"
@@ -275,7 +284,8 @@ def completions() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    for path, text in {DOCS / "messages.md": explained_by_themselves(), **pages(), **completions()}.items():
+    listed = explained_by_themselves(sentences())
+    for path, text in {DOCS / "messages.md": listed, **pages(), **completions()}.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))

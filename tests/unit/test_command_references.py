@@ -38,11 +38,6 @@ def test_the_committed_page_is_what_the_parser_gives(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == PAGES[path], "make it anew: python docs/generate.py"
 
 
-def test_the_committed_list_of_messages_is_what_the_code_says() -> None:
-    committed = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
-    assert committed == GENERATE.explained_by_themselves(), "make it anew: python docs/generate.py"
-
-
 def test_no_page_is_left_of_a_command_that_is_gone() -> None:
     assert set((ROOT / "docs" / "man").glob("*.1")) == {path for path in PAGES if path.suffix == ".1"}
 
