@@ -19,7 +19,6 @@ from harness.engines.registry import ENGINES
 from harness.testbed.callers import Callers
 from tests.helpers.installation import INSIDE, SOURCE, environment, libraries, mounts
 from tests.helpers.places import chosen, one_engine_name, opened
-from tests.helpers.workers import OneWorkerEach
 from tests.integration.cast import CAST
 from tests.integration.faults import FAULTS, break_server
 from tests.integration.limits import LIMITS
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
     from harness.engines.protocol import Completed, Engine, Place, Process
+    from tests.helpers.workers import OneWorkerEach
 
 EMULATED = 3600.0
 """Seconds for one test in a machine that is emulated, on a machine that may be busy."""
@@ -43,7 +43,7 @@ _OF_A_SUBJECT = re.compile(rf".*test_subjects\.py::[^[]*\[(\w+-.+)-(?:{'|'.join(
 
 @pytest.fixture(scope="session")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a copy of the server for each deliberate fault, which places see as `INSIDE`/copies."""
+    """A folder with a package for each deliberate fault, which places see as `INSIDE`/copies."""
     compileall.compile_dir(SOURCE, quiet=1)  # a place can't keep what it compiles, and would do it at each start
     folder = tmp_path_factory.mktemp("copies")
     folder.chmod(0o755)
@@ -65,6 +65,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerEach | None:
     """Group by what is shared, if grouping is asked for."""
+    from tests.helpers.workers import OneWorkerEach  # workers need none of what it imports
+
     return OneWorkerEach(config, log, shared) if config.getvalue("dist") == "loadscope" else None
 
 

@@ -1,14 +1,17 @@
-"""The server with deliberate faults, each in a copy."""
+"""The server with deliberate faults, each in a package that has the rest from the server itself."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+REST = """
+__path__.append(__path__[0].replace("/copies/{copy}/", "/source/"))
+with open(__path__[1] + "/__init__.py") as file:
+    exec(file.read())
+"""
+"""A package that has what it lacks from the same one of the server, which a place has beside it."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,12 @@ def copy_of(name: str) -> str:
 
 
 def break_server(name: str, source: Path, copies: Path) -> None:
-    """Copy the server with a fault."""
+    """Make a package that has the one module with the fault, and all else from where the server's source will be."""
     fault = FAULTS[name]
     copy = copies / copy_of(name) / "observatory"
-    shutil.copytree(source, copy)  # with what is compiled
-    module = copy / fault.module
-    text = module.read_text()
+    text = (source / fault.module).read_text()
     assert text.count(fault.right) == 1, f"{fault.module} no longer holds the text to break: {fault.right!r}"
-    module.write_text(text.replace(fault.right, fault.wrong))
+    for package in Path(fault.module).parents:
+        (copy / package).mkdir(parents=True, exist_ok=True)
+        (copy / package / "__init__.py").write_text(REST.format(copy=copy_of(name)))
+    (copy / fault.module).write_text(text.replace(fault.right, fault.wrong))

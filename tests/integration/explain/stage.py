@@ -94,7 +94,7 @@ serve() {  # serve [as USER] [in COMMAND...] -- PATH WORD...: a server in the ba
     done
     shift
     mkfifo "$T/ready"
-    $before "$PYTHON" -c "$SERVER" "$@" >"$T/ready" &
+    $before "$PYTHON" -ISc "$SERVER" "$@" >"$T/ready" &
     SERVER_PID=$!
     read line <"$T/ready"
     rm "$T/ready"

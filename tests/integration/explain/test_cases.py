@@ -39,7 +39,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def kernel(stage: Stage, being: str, operation: str, path: str) -> str:
     """What the kernel says to somebody."""
-    return stage.run(f'{being} "$PYTHON" -c "$ATTEMPT" {operation} "{path}" stream').strip()
+    return stage.run(f'{being} "$PYTHON" -ISc "$ATTEMPT" {operation} "{path}" stream').strip()
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])

@@ -35,7 +35,8 @@ def fewer(starts: int, connections: int | None = None) -> Callable[[Subject], Su
     return change
 
 
-FEWER = {"dockerd": fewer(2), "postgresql": fewer(10, 200), "postgresql-17": fewer(10, 200)}
+STARTS = 4
+FEWER = {"dockerd": fewer(2), "postgresql": fewer(STARTS, 200), "postgresql-17": fewer(STARTS, 200)}
 """Repetitions of what takes long, where `harness check` makes 1,000 connections and as many starts as time allows; the
 start that is taken step by step misses nothing."""
 CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE for each in CHECKS]
@@ -45,7 +46,7 @@ CASES = [pytest.param(name, each.name, id=f"{name}-{each.name}") for name in DUE
 def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
     place_of: Callable[[Subject], Place], tally: Tally, subject: str, name: str
 ) -> None:
-    server = FEWER.get(subject, fewer(10))(SUBJECTS[subject])
+    server = FEWER.get(subject, fewer(STARTS))(SUBJECTS[subject])
     testbed = Testbed(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
     finding = attack(testbed, next(each for each in CHECKS if each.name == name))
     tally(checks=1)
