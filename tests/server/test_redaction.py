@@ -165,10 +165,12 @@ def notified(server: ObservatoryServer, directory: Path) -> Iterator[dict[str, b
     with started(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stderr.readline()
-        yield told
-        until(lambda: got.exists() and LAST in got.read_text(), "the last session is told of")
-        process.send_signal(signal.SIGINT)
+        try:
+            process.stderr.readline()
+            yield told
+            until(lambda: got.exists() and LAST in got.read_text(), "the last session is told of")
+        finally:
+            process.send_signal(signal.SIGINT)
         told["notify"] = (process.stdout.read() + process.stderr.read()).encode()
         told["notify --command"] = got.read_bytes()
 

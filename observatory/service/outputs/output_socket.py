@@ -47,7 +47,10 @@ class _Reader:
 
 
 class SocketOutput:
-    """Events as JSON lines for everyone who connects, from then on, as far as they may read them."""
+    """Events as JSON lines for everyone who connects, from then on, as far as they may read them.
+
+    Whoever has connected before an event was said gets it, whichever of the two connections is seen first.
+    """
 
     def __init__(
         self, loop: Loop, listener: Listener, audience: Audience, accounts: Accounts, log: Callable[[str], None]
@@ -59,10 +62,11 @@ class SocketOutput:
         self._readers: dict[int, _Reader] = {}
         self._accounts = accounts
         self._seats = Quota(READERS, accounts.privileged)
-        loop.watch(listener.sock.fileno(), self._accept)
+        loop.watch(listener.sock.fileno(), self._accept_all)
 
     def publish(self, events: list[Event]) -> None:
         """Tell every reader what it may know."""
+        self._accept_all()
         for reader in list(self._readers.values()):
             if reader.scope.everything:
                 data = json_lines(events)
@@ -81,18 +85,26 @@ class SocketOutput:
         for reader in list(self._readers.values()):
             self._drop(reader)
 
-    def _accept(self) -> None:
+    def _accept_all(self) -> None:
+        """Take in who waits, but no more than there are places: who is turned away may come again at once."""
+        for _ in range(READERS):
+            if not self._accept():
+                return
+
+    def _accept(self) -> bool:
+        """Whether somebody came."""
         try:
             sock, _ = self._listener.sock.accept()
-        except OSError:  # gone again, or no descriptor is left just now: who waits still waits
-            return
+        except OSError:  # nobody, gone again, or no descriptor is left just now: who waits still waits
+            return False
         sock.setblocking(False)  # the flag of each send does not hold everywhere: see SENDS_BY_FLAG
         reader = _Reader(sock, self._audience, self._accounts)
         if not self._seats.take(reader.account, 1):
             sock.close()
-            return
+            return True
         self._readers[sock.fileno()] = reader
         self._loop.poller.watch(sock.fileno(), READ, lambda _bits: self._on_ready(reader))
+        return True
 
     def _say(self, reader: _Reader, data: bytes) -> None:
         if len(reader.out) + len(data) > READER_BUFFER and reader.out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -280,6 +281,18 @@ def connected(loop: Loop, path: str) -> socket.socket:
 
 
 ME = os.geteuid()
+
+
+def test_who_has_connected_before_an_event_was_said_gets_it_though_nobody_has_looked_since(
+    loop: Loop, log: list[str], readers_path: str
+) -> None:
+    with readers(loop, readers_path, Audience(ME), log) as out, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(3)]
+        for client in clients:
+            client.connect(readers_path)
+            client.settimeout(PATIENCE)
+        out.publish([event(1)])
+        assert [client.recv(1000) for client in clients] == [json_lines([event(1)])] * 3
 
 
 def test_everyone_who_is_connected_gets_what_comes_from_then_on(loop: Loop, log: list[str], readers_path: str) -> None:
