@@ -48,8 +48,17 @@ def holders(inode: int) -> tuple[Holder, ...]:
     return tuple(sorted(found, key=lambda one: (one.since, one.pid)))
 
 
-def open_unix_sockets(listed: Collection[int]) -> Iterator[int]:
-    """The inode numbers of Unix sockets that processes have open and that are not among those listed already.
+@dataclass(frozen=True, slots=True)
+class OpenSocket:
+    """A socket that a process has open, by the number of its descriptor, and the socket's inode number."""
+
+    pid: int
+    descriptor: int
+    inode: int
+
+
+def open_unix_sockets(listed: Collection[int]) -> Iterator[OpenSocket]:
+    """The Unix sockets that processes have open and whose inode numbers are not among those listed already.
 
     A process may have made one in a network namespace that it has left, where sock_diag(7) does not find it. What
     kind a socket is, is told by an attribute that the kernel makes up (sockfs_xattr_get in net/socket.c).
@@ -61,7 +70,7 @@ def open_unix_sockets(listed: Collection[int]) -> Iterator[int]:
                 continue
             with contextlib.suppress(OSError):
                 if _getxattr(path, "system.sockprotoname").startswith(b"UNIX"):
-                    yield int(match[1])
+                    yield OpenSocket(pid, int(path.rpartition("/")[2]), int(match[1]))
 
 
 def _getxattr(path: str, name: str) -> bytes:

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.libc import LIBC
 from harness.inside.sock_diag import LARGEST, NETLINK_SOCK_DIAG, MalformedError, dump_request, parse
 from harness.live.limits import in_thread
 from harness.live.mounts import read_mounts
@@ -24,12 +25,36 @@ CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC
 """PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
 _NS_GET_NSTYPE: Final = 0xB703  # linux/nsfs.h
+_SIOCGSKNS: Final = 0x894C  # linux/sockios.h
+_PIDFD_GETFD: Final = 438  # asm-generic/unistd.h
 _SEQUENCE: Final = 1
 
 
 def open_namespace(process: str) -> int:
     """A descriptor of the network namespace of a process. Raises OSError."""
     return os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def open_namespace_of_socket(pid: int, descriptor: int) -> int:
+    """A descriptor of the network namespace that a socket was made in which a process has open.
+
+    That takes Linux 5.6, the right to trace the process (pidfd_getfd(2)), and CAP_NET_ADMIN over the namespace
+    (SIOCGSKNS, net/socket.c). Raises OSError.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    process = os.pidfd_open(pid)
+    try:
+        copy = LIBC.syscall(_PIDFD_GETFD, process, descriptor, 0)
+    finally:
+        os.close(process)
+    if copy < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    try:
+        return fcntl.ioctl(copy, _SIOCGSKNS)
+    finally:
+        os.close(copy)
 
 
 def unix_sockets(namespace: int, until: float) -> tuple[UnixSocket, ...]:
@@ -62,8 +87,7 @@ def _open_socket() -> socket.socket:
 
 def _open_socket_in(namespace: int) -> socket.socket:
     """A socket stays in the namespace in which it was made, wherever its process goes."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(namespace, CLONE_NEWNET) != 0:
+    if LIBC.setns(namespace, CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return _open_socket()

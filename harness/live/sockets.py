@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from harness.inside.sock_diag import TCP_CLOSE, TCP_LISTEN
 from harness.live.listener import open_unix_sockets
 from harness.live.mounts import device_of
-from harness.live.network_namespace import OtherNamespaces, open_namespace, unix_sockets
+from harness.live.network_namespace import OtherNamespaces, open_namespace, open_namespace_of_socket, unix_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -99,6 +99,11 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
         matches = [one for one in sockets if one.file == numbers]
         if matches:
             break
+    if not matches:
+        for sockets in _of_strays(listed, until):
+            matches = [one for one in sockets if one.file == numbers]
+            if matches:
+                break
     if matches and (file.unique or any(_is_named(one, path) for one in matches)):
         return _summary(matches)
     if matches:
@@ -114,9 +119,9 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
         raise SocketsUnknownError(
             "no open socket is to be seen there, but this kernel does not tell by which numbers it knows the file"
         )
-    strayed = set(open_unix_sockets(listed))
+    strayed = {one.inode for one in open_unix_sockets(listed)}
     strayed -= {one.inode for one in everywhere(until)} if strayed else set()  # made since they were listed
-    if strayed & set(open_unix_sockets(listed)):
+    if strayed & {one.inode for one in open_unix_sockets(listed)}:
         raise SocketsUnknownError(
             "no open socket is to be seen there, but some process has one of a network namespace that no process is in "
             "and that can't be asked"
@@ -140,6 +145,26 @@ def _of_all(others: OtherNamespaces, until: float) -> Iterator[tuple[UnixSocket,
             yield unix_sockets(namespace, until)
         except OSError as error:
             yield error
+
+
+def _of_strays(listed: set[int], until: float) -> Iterator[tuple[UnixSocket, ...]]:
+    """The sockets of network namespaces that only an open socket keeps, where that one's may be asked.
+
+    `listed` gets their inode numbers.
+    """
+    for stray in open_unix_sockets(listed):
+        if stray.inode in listed:
+            continue  # of a namespace that was asked for another's sake
+        try:
+            namespace = open_namespace_of_socket(stray.pid, stray.descriptor)
+            try:
+                sockets = unix_sockets(namespace, until)
+            finally:
+                os.close(namespace)
+        except OSError:
+            continue
+        listed |= {one.inode for one in sockets}
+        yield sockets
 
 
 def _is_named(one: UnixSocket, path: str) -> bool:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.live.listener import holders, open_unix_sockets
+from harness.live.listener import OpenSocket, holders, open_unix_sockets
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -30,6 +30,6 @@ def test_unix_sockets_that_nobody_has_listed_are_found_and_no_others() -> None:
     with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_INET) as other:
         inode, internet = (os.fstat(each.fileno()).st_ino for each in (one, other))
         found = set(open_unix_sockets(set()))
-        assert inode in found
-        assert internet not in found
-        assert inode not in set(open_unix_sockets({inode}))
+        assert OpenSocket(os.getpid(), one.fileno(), inode) in found
+        assert internet not in {each.inode for each in found}
+        assert inode not in {each.inode for each in open_unix_sockets({inode})}
