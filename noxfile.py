@@ -389,10 +389,11 @@ WINDOWS = (
 )
 # Of the user and not of this checkout: what did not change since another one was checked is not checked anew.
 MYPY_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "claude-observatory" / "mypy"
-# For each platform, by mypy's and pyright's name (which knows none of the BSDs), what must be clean; nothing named is
-# all that pyproject.toml names.
+# For each platform, by mypy's and pyright's name, what must be clean; nothing named is all that pyproject.toml names.
+# Pyright knows none of the BSDs. For Linux pyrefly stands in its place: it finds the same faults there in a twentieth
+# of the time, and does not evaluate each condition on the platform by which files leave out what another one lacks.
 PLATFORMS = {
-    ("linux", "Linux"): (),
+    ("linux", None): (),
     ("darwin", "Darwin"): (),
     ("freebsd14", None): (),
     ("win32", "Windows"): (*WINDOWS, *PORTABLE),
@@ -401,8 +402,9 @@ PLATFORMS = {
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy, strictly, and pyright, on all of it: for Linux and macOS, FreeBSD by mypy, and Windows' part of it."""
+    """Mypy, strictly, on all of it for Linux, macOS and FreeBSD, and on Windows' part; pyrefly or pyright beside it."""
     install(session, "types")
+    session.run("pyrefly", "check", "--python-platform", "linux")
 
     def pyright(platform: str, paths: Sequence[str]) -> None:
         environment = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}

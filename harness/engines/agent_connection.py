@@ -116,7 +116,11 @@ class AgentConnection:
 
     def receive(self, number: int, *, patience: float = 600.0) -> Any:
         """The answer to a request. Raises PlaceError with the agent's sentence if it failed."""
-        answer = self._await(lambda: self._answers.pop(number, None), patience, "answer")
+
+        def answered() -> AgentMessage | None:
+            return self._answers.pop(number, None)
+
+        answer = self._await(answered, patience, "answer")
         if "failed" in answer:
             raise PlaceError(answer["failed"])
         return answer.get("done")

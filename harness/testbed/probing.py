@@ -137,14 +137,19 @@ class Prober:
     def holding(
         self, probe: Literal["squat"], who: Principal, /, *, last: dict[str, Any] | None = ..., **arguments: Any
     ) -> AbstractContextManager[str]: ...
-    @contextlib.contextmanager
     def holding(
         self, probe: str, who: Principal, /, *, last: dict[str, Any] | None = None, **arguments: Any
-    ) -> Iterator[Any]:
+    ) -> AbstractContextManager[Any]:
         """A probe that does something, says so in one line, and keeps it up until the end of the block.
 
         What it says in the very end goes into `last`.
         """
+        return self._holding(probe, who, last, arguments)
+
+    @contextlib.contextmanager
+    def _holding(
+        self, probe: str, who: Principal, last: dict[str, Any] | None, arguments: dict[str, Any]
+    ) -> Iterator[Any]:
         process = self.place.call(f"{PROBES}.{probe}", who, **arguments)
         try:
             try:

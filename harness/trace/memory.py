@@ -25,7 +25,7 @@ class Memory:
     def __exit__(self, *_error: object) -> None:
         os.close(self._descriptor)
 
-    def bytes(self, at: int, size: int) -> bytes:
+    def read(self, at: int, size: int) -> bytes:
         """So many bytes, or those up to where the memory ends."""
         return os.pread(self._descriptor, size, at)
 
@@ -33,7 +33,7 @@ class Memory:
         """A path, up to its NUL."""
         text = b""
         while b"\0" not in text and len(text) < PATH_MAX:
-            piece = self.bytes(at + len(text), _PAGE - (at + len(text)) % _PAGE)
+            piece = self.read(at + len(text), _PAGE - (at + len(text)) % _PAGE)
             if not piece:
                 break
             text += piece
@@ -43,7 +43,7 @@ class Memory:
         """The name in a sockaddr_un (unix(7)): a path, `@` and an abstract name, or nothing; None of other families."""
         if size < 2 or at == 0:
             return None
-        raw = self.bytes(at, min(size, 128))
+        raw = self.read(at, min(size, 128))
         if len(raw) < 2 or struct.unpack_from("=H", raw)[0] != socket.AF_UNIX:
             return None
         name = raw[2:]
@@ -53,7 +53,7 @@ class Memory:
 
     def message_address(self, at: int) -> str | None:
         """The name to which a struct msghdr is sent; None if it has none or one of another family."""
-        raw = self.bytes(at, _MESSAGE.size)
+        raw = self.read(at, _MESSAGE.size)
         if len(raw) < _MESSAGE.size:
             return None
         return self.address(*_MESSAGE.unpack(raw))

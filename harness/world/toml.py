@@ -140,7 +140,7 @@ class _Table:
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", str: "a text", list: "an array", dict: "a table"}
+    kinds: dict[type, str] = {bool: "true or false", int: "a number", str: "a text", list: "an array", dict: "a table"}
     return kinds.get(type(value), "a date or a fraction")
 
 

@@ -44,8 +44,14 @@ def _part(data: bytes) -> bytes:
 
 
 def token(issuer: Key, subject: str, name: str, claims: dict[str, Any]) -> str:
-    body = {"jti": os.urandom(8).hex(), "iat": int(time.time()), "iss": issuer.public, "sub": subject, "name": name}
-    body["nats"] = {**claims, "version": 2}
+    body = {
+        "jti": os.urandom(8).hex(),
+        "iat": int(time.time()),
+        "iss": issuer.public,
+        "sub": subject,
+        "name": name,
+        "nats": {**claims, "version": 2},
+    }
     signed = _part(b'{"typ":"JWT","alg":"ed25519-nkey"}') + b"." + _part(json.dumps(body).encode())
     return (signed + b"." + _part(issuer.pair.sign(signed))).decode()
 

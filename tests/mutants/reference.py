@@ -301,8 +301,8 @@ class Server:
                 elif self.connections.get(key.fd) is connection:  # an earlier client of this turn may have closed it
                     self.read(connection)
             now = time.monotonic()
-            for connection in [each for each in self.connections.values() if now - each.since > IDLE]:
-                self.close(connection)
+            for idle in [each for each in self.connections.values() if now - each.since > IDLE]:
+                self.close(idle)
 
 
 def main(kind: type[Server], arguments: list[str]) -> int:

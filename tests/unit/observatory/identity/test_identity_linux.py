@@ -170,7 +170,8 @@ def test_a_wrapped_socket_is_a_unix_socket_all_the_same() -> None:
             await writer.wait_closed()
             return seen
 
-    assert present(asyncio.run(through_asyncio())).pid == os.getpid()
+    seen = asyncio.run(through_asyncio())
+    assert present(seen).pid == os.getpid()
 
 
 # Where there is nobody

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from observatory.listening.surroundings import risks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 ME = frozenset({0, os.geteuid()})
@@ -22,7 +23,7 @@ def below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     class Below(type(tmp_path)):  # type: ignore[misc]
         @property
-        def parents(self) -> list[Path]:
+        def parents(self) -> Sequence[Any]:
             return [path for path in super().parents if path.is_relative_to(tmp_path)]
 
     monkeypatch.setattr(module, "Path", Below)
