@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.check import Check, Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable, not_known
 
 if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
@@ -39,6 +39,13 @@ def attack(testbed: Testbed) -> Finding:
     seen = f"with {said['held']} half requests of the stranger open, {other}"
     if answer["kind"] != "accepted":
         return broken(f"{seen} got no answer within {DEADLINE:.0f} s ({answer['kind']})", calm=calm, answer=answer)
+    if said["unfinished"]:
+        return not_known(
+            f"the stranger opened {said['held']} half requests and not {PEERS} (then {said['unfinished']}); {other} "
+            "was answered: try it where the server has more of the processor",
+            calm=calm,
+            answer=answer,
+        )
     if said["held"] < PEERS:
         seen = f"the stranger could open {said['held']} only ({said['refusal']}); {other}"
     return held(

@@ -82,10 +82,13 @@ class DescriptorsReport(TypedDict):
 
 
 class HoldReport(TypedDict):
-    """How many connections are held, and what the last that failed was refused with."""
+    """How many connections are held, and what the last that failed was refused with. `unfinished`: why it is not known
+    whether more are to be had.
+    """
 
     held: int
     refusal: str | None
+    unfinished: str | None
 
 
 class Sighting(TypedDict):

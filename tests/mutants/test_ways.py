@@ -111,6 +111,12 @@ def test_a_second_door_is_a_fault_unless_it_is_meant(place: Place) -> None:
     assert "tcp:localhost:7532, which is meant, it does not listen" in found.why
 
 
+def test_a_flood_that_has_not_filled_the_server_when_its_time_is_over_says_nothing_of_it(place: Place) -> None:
+    found = results(place, "unhurried", "flood")["flood"]
+    assert found.verdict == "not known", found.why
+    assert "which is no flood yet" in found.why
+
+
 def test_a_datagram_socket_is_attacked_as_such(place: Place) -> None:
     found = results(place, "datagrams")
     unasked = {"identity", "forgery", "audience", "slow-peer"}

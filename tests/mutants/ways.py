@@ -47,6 +47,18 @@ way(InTheBackground)
 
 
 @way
+class Unhurried(Server):
+    """Takes everybody in, one after the other, and not as many as a flood has in its time."""
+
+    def make_room(self, uid: int | None) -> None:
+        pass
+
+    def take(self, peer_socket: socket.socket) -> None:
+        time.sleep(0.02)
+        super().take(peer_socket)
+
+
+@way
 class InTheBackgroundAndLeaks(InTheBackground):
     """The same, and forgets to close connections that are broken off."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from observatory import address
 from tests.helpers.observatory_command import environment, here
 from tests.helpers.observatory_server import serving
 from tests.unit.observatory.transcripts.conftest import USAGE
@@ -75,7 +76,9 @@ def test_ones_own_transcripts_and_those_that_events_name_are_added_up(
     assert one["session"] == "there"
 
 
-def test_prices_of_ones_own_make_a_model_known(tmp_path: Path) -> None:
+def test_prices_of_ones_own_make_a_model_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "DEFAULT_SOCKET", str(tmp_path / "none"))
+    monkeypatch.setattr(address, "SYSTEM_SOCKET", str(tmp_path / "no-systems"))
     write(tmp_path / ".claude/projects/p/here.jsonl", ("m2", "here", "new-model"))
     own = 'as_of = 2027-01-01\n[[prices]]\nmodels = ["new-model"]\ninput = 10000\noutput = 0\n'
     own += "cache_write_5m = 0\ncache_write_1h = 0\ncache_read = 0\n"

@@ -215,6 +215,8 @@ def test_the_commands_install_in_the_home_and_say_what_they_did(
     monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
     monkeypatch.delenv("CLAUDE_UNIX_HOOK_WATCHER", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(address, "DEFAULT_SOCKET", str(tmp_path / "no-server" / "claude-observatory.sock"))
+    monkeypatch.setattr(address, "SYSTEM_SOCKET", str(tmp_path / "no-server" / "observatory.sock"))
     path = tmp_path / ".claude" / "settings.json"
     assert main(["install-hooks", "--global"]) == 0
     socket = address.own_socket()
