@@ -34,7 +34,8 @@ OBSERVATORY = (
     *("--socket", SOCKET, "--mode", "0666", "--database", DATABASE),
 )
 """Observatory, open to everybody."""
-BARE = ("python3", *OPTIONS, bundle.self_contained("tests.integration.identity.listener"), SOCKET)
+LISTENER = "tests.integration.identity.listener"
+BARE = ("python3", *OPTIONS, bundle.self_contained(LISTENER), SOCKET)
 """The bare listener; with the name of a mistake as one more word, it makes that one."""
 CONFINED = ("python3", *OPTIONS, bundle.self_contained("tests.integration.identity.confined"))
 """In front of a server's command: how it is confined."""
@@ -172,7 +173,10 @@ class Stage:
         if confinement is not None:
             whole = [*CONFINED, confinement, *whole]
         who = CAST.principal("alice") if confinement is None else ROOT
-        process = self.place.start(whole, who, environment=ENVIRONMENT)
+        if confinement is None and tuple(command[: len(BARE)]) == BARE:  # without a start of an interpreter
+            process = self.place.call(LISTENER, who, words=whole[len(BARE) - 1 :])
+        else:
+            process = self.place.start(whole, who, environment=ENVIRONMENT)
         self._stack.callback(end, process)
         line = process.read_line("stderr", timeout=PATIENCE)
         assert "listening on" in line, line

@@ -41,9 +41,9 @@ writing = threading.Lock()
 events: list[tuple[object, str]] = []
 
 
-def main() -> None:
-    """Listen for ever."""
-    path, mistake = sys.argv[1], (sys.argv[2:] or [""])[0]
+def main(words: list[str] | None = None) -> None:
+    """Listen for ever, with the words of the command line if none are given."""
+    path, mistake = [*(sys.argv[1:] if words is None else words), ""][:2]
     assert not mistake or mistake in MISTAKES
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path.replace("@", "\0", 1))

@@ -92,6 +92,7 @@ class Containers:
             entrypoint="",
             environment=environment,
             network_mode="none",
+            network_disabled=True,
             pid_mode=pid,
             user="0:0",
             volumes=volumes,
@@ -102,7 +103,7 @@ class Containers:
 
     def _line(self, container: Container, file: str, text: str) -> str:
         """The first line with this text in a file in a running container, waited for."""
-        status, output = run(container, ["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do :; done"])
+        status, output = run(container, ["sh", "-c", f"until grep -s -m 1 -F '{text}' {file}; do sleep .01; done"])
         assert status == 0, output
         return output
 
