@@ -89,13 +89,6 @@ def test_a_session_that_ends_and_goes_on_in_one_turn_is_introduced_by_its_next_e
         assert loop.introduced is not None
 
 
-def test_an_event_in_the_middle_of_a_session_is_as_good_as_its_start(loop: Loop) -> None:
-    with session(loop) as process:
-        process.hook("PreToolUse", "s")
-    loop.turn(10)
-    assert [ended.session for ended in loop.ended] == ["s"]
-
-
 def test_two_sessions_of_one_process_both_die_with_it(loop: Loop) -> None:
     with session(loop) as process:
         process.hook("SessionStart", "one")
