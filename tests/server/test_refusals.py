@@ -32,7 +32,7 @@ def refused(directory: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr[:-1]
 
 
-@pytest.mark.parametrize("mode", ["4660", "2660", "1660", "0o660", "888", "00660", "-1", "", "rw-rw----"])
+@pytest.mark.parametrize("mode", ["4660", "888", "-1", ""])
 def test_a_mode_that_is_none(directory: Path, mode: str) -> None:
     status, sentence = refused(directory, "--socket", f"{directory}/s", f"--mode={mode}")
     assert status == USAGE
