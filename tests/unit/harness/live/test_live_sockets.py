@@ -79,14 +79,6 @@ def test_a_datagram_socket_takes_what_comes_without_listening(path: str) -> None
         assert state(path) == ("dgram", "listening")
 
 
-def test_a_socket_is_known_by_its_file_after_a_rename(path: str) -> None:
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen()
-        os.rename(path, path + "2")
-        assert state(path + "2") == ("stream", "listening")
-
-
 def test_another_file_under_the_old_name_is_not_the_socket(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
