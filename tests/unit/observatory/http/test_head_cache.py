@@ -88,4 +88,5 @@ def test_so_many_heads_are_kept_and_no_more() -> None:
     heads = learned(*(said(b"{}", event) for event in events))
     known = [event for event in events if asked(heads, said(b"{}", event)) is not None]
     assert known == events[-1:]
-    assert all(asked(learned(*(said(b"{}", event) for event in events[:-1])), said(b"{}", e)) for e in events[:-1])
+    full = learned(*(said(b"{}", event) for event in events[:-1]))
+    assert all(asked(full, said(b"{}", event)) for event in events[:-1])
