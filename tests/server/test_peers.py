@@ -77,9 +77,10 @@ def test_one_who_drips_a_byte_now_and_then_does_not_get_longer_than_the_deadline
     begun = time.monotonic()
     with server.connect() as sock:
         sock.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
-        while not select.select([sock], [], [], DEADLINE / 50)[0]:
-            sock.sendall(b"x")
-            assert time.monotonic() - begun < PATIENCE
+        with contextlib.suppress(BrokenPipeError):  # the answer may come between the look and the byte
+            while not select.select([sock], [], [], DEADLINE / 50)[0]:
+                sock.sendall(b"x")
+                assert time.monotonic() - begun < PATIENCE
         assert time.monotonic() - begun >= DEADLINE
         assert read_answer(sock)[0] == 408
 
