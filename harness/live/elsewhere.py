@@ -106,7 +106,7 @@ def _first(one: UnixSocket) -> Holder | None:
 
 
 def _words(holder: Holder | None) -> str:
-    return "a process that can't be seen from here" if holder is None else f"process {holder.pid} ({holder.name})"
+    return "a process that was not found" if holder is None else f"process {holder.pid} ({holder.name})"
 
 
 def _within(path: str, point: str) -> bool:

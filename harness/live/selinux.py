@@ -237,7 +237,7 @@ def _of_the_listener(scene: Scene) -> Iterator[Question]:
         return
     held = () if listener is None or listener.inode is None else holders(listener.inode)
     if not held:
-        raise UnansweredError("the context of the listener is not known: its process can't be seen from here")
+        raise UnansweredError("the context of the listener is not known: its process was not found")
     theirs = _context_of(held[0].pid, f"the context of the listener, process {held[0].pid},")
     asked = ("sendto",) if attempt.type == "dgram" else ("connectto",)
     at = next(filter(None, scene.ends), attempt.path)

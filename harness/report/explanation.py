@@ -152,7 +152,7 @@ def _server(scene: Scene, judgement: Judgement) -> list[Line]:
     ]
     if not facts:
         owner = "" if listener.uid is None else f" of uid {listener.uid}"
-        facts.append(f"a process{owner} that can't be seen from here")
+        facts.append(f"a process{owner} that was not found")
     if len(judgement.advice.holders) > 1:
         facts[0] += " and others"
     if listener.room is not None and listener.state == "listening":

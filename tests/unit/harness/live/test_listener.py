@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from harness.live import listener
 from harness.live.listener import OpenSocket, holders, open_unix_sockets
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -18,6 +21,14 @@ def test_who_has_a_socket_open_is_told_with_its_name_and_since_when() -> None:
     assert [holder.uid for holder in found] == [os.geteuid()]
     assert found[0].name
     assert 0 <= time.time() - found[0].since < 30 * 86400
+
+
+def test_a_machine_that_is_busy_with_other_things_hides_no_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = itertools.count(0.0, 60.0)
+    clocks = SimpleNamespace(monotonic=waited.__next__, thread_time=time.thread_time, time=time.time)
+    monkeypatch.setattr(listener, "time", clocks)
+    with socket.socket(socket.AF_UNIX) as one:
+        assert os.getpid() in {holder.pid for holder in holders(os.fstat(one.fileno()).st_ino)}
 
 
 def test_a_socket_that_nobody_has_open_has_no_holder() -> None:
