@@ -96,7 +96,12 @@ def test_curl_sends_a_large_body_after_it_was_told_to_go_on(
 
 
 def test_what_is_no_object_is_kept_all_the_same(server: ObservatoryServer) -> None:
-    bodies = {b"[1]": {"_value": [1]}, b"no json": {"_raw": "no json"}, b"": {"_raw": ""}, b"null": {"_value": None}}
+    bodies: dict[bytes, dict[str, object]] = {
+        b"[1]": {"_value": [1]},
+        b"no json": {"_raw": "no json"},
+        b"": {"_raw": ""},
+        b"null": {"_value": None},
+    }
     assert [server.send(body) for body in bodies] == [200] * len(bodies)
     for event, kept in zip(server.stored(), bodies.values(), strict=True):
         assert kept.items() <= event.items()
