@@ -9,9 +9,10 @@ import signal
 import sys
 
 
-def main(path: list[str], imported: list[str]) -> None:
+def main(environment: dict[str, str], imported: list[str]) -> None:
     """For each line of arguments on standard input, a server until the next line; its exit status is told then."""
-    sys.path[:0] = path
+    os.environ.update(environment)
+    sys.path[:0] = environment["PYTHONPATH"].split(":")
     sys.dont_write_bytecode = True
     command = importlib.import_module("observatory.cli.main").main
     for name in imported:

@@ -55,8 +55,8 @@ class Serving(Server):
 @pytest.fixture(scope="module")
 def forks(place: Place) -> Iterator[Process]:
     """The process that alice's servers are forked from: a start of its own takes each as long as all that is tried."""
-    path = environment()["PYTHONPATH"].split(":")
-    process = place.call("tests.integration.forks", CAST.principal("alice"), path=path, imported=IMPORTED)
+    given = {"environment": environment(), "imported": IMPORTED}
+    process = place.call("tests.integration.forks", CAST.principal("alice"), **given)
     process.read_line()
     yield process
     finished(process, timeout=10.0)
