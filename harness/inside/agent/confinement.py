@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -189,9 +188,10 @@ def _enter_domain(rights: list[str]) -> None:
 
 
 def _enter_filter(calls: dict[str, str]) -> None:
-    if platform.machine() not in MACHINES:
-        raise OSError(errno.ENOSYS, f"the numbers of the system calls of {platform.machine()} are not known")
-    code = program(calls, *MACHINES[platform.machine()])
+    machine = os.uname().machine
+    if machine not in MACHINES:
+        raise OSError(errno.ENOSYS, f"the numbers of the system calls of {machine} are not known")
+    code = program(calls, *MACHINES[machine])
     held = ctypes.create_string_buffer(code, len(code))
     loaded = struct.pack("HP", len(code) // 8, ctypes.addressof(held))
     if LIBC.prctl(SET_SECCOMP, ctypes.c_ulong(MODE_FILTER), loaded, ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
