@@ -8,7 +8,9 @@ import sys
 
 
 def main(path: str) -> None:
-    """Try until a line comes on standard input, or until it gets in once, which it then says."""
+    """Try until a line comes on standard input, or until it gets in once. Says that it was refused for the first time,
+    and that it got in.
+    """
     print("hammering", flush=True)
     attempts = refused = 0
     while attempts % 64 or not select.select([sys.stdin], [], [], 0)[0]:
@@ -18,6 +20,8 @@ def main(path: str) -> None:
                 peer.connect(path)
             except PermissionError:
                 refused += 1
+                if refused == 1:
+                    print("refused", flush=True)
             except (FileNotFoundError, ConnectionRefusedError):
                 pass
             else:
