@@ -142,7 +142,7 @@ class DockerEngine:
     def _python(self, client: docker.DockerClient, name: str) -> str:
         """The version and the machine of an image's Python, in its own words. Raises PlaceError."""
         program = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
-        limits = {"network_mode": "none", "network_disabled": True, "entrypoint": "", **self.limits}
+        limits: dict[str, Any] = {"network_mode": "none", "network_disabled": True, "entrypoint": "", **self.limits}
         try:
             said: bytes = client.containers.run(name, ["python3", "-c", program], remove=True, **limits)
         except APIError as error:

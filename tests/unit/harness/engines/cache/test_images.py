@@ -182,7 +182,8 @@ def test_a_tree_that_cannot_be_made_says_why_and_leaves_nothing(
 
 
 def test_what_an_image_tells_is_asked_for_once_and_again_if_it_was_not_told() -> None:
-    asked = iter([PlaceError("it has no Python"), "3.11 x86_64\n"])
+    answers: list[PlaceError | str] = [PlaceError("it has no Python"), "3.11 x86_64\n"]
+    asked = iter(answers)
 
     def ask() -> str:
         answer = next(asked)
