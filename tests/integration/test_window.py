@@ -64,13 +64,14 @@ def test_a_stranger_who_hammers_connect_during_every_start_never_gets_in(
     place.build(CAST)
     stranger = place.call("tests.integration.hammer", CAST.principal("mallory"), path=SOCKET)
     assert stranger.read_line() == "hammering"
+    got_in = f"mallory got in while the server with --mode 0600 and umask {umask:03o} started"
     for number in range(STARTS):
         server = serve("--socket", SOCKET, "--mode", "0600", umask=umask)
         if number == 0:
-            assert stranger.read_line(timeout=SECONDS) == "refused"
+            assert stranger.read_line(timeout=SECONDS) == "refused", got_in
         assert server.end().status == 0
     with contextlib.suppress(BrokenPipeError):  # it got in, and has ended
         stranger.send("\n")
     said = stranger.wait().stdout.strip()
     tally(cases=1, attempts=int(said.rpartition("\n")[2].split()[0]))
-    assert "in after" not in said, f"mallory got in while the server with --mode 0600 and umask {umask:03o} started"
+    assert "in after" not in said, got_in
