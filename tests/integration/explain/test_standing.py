@@ -99,8 +99,8 @@ time.sleep(600)
 """A server that has left the network namespace of its socket, in which no process is then."""
 
 
-# Without the right to trace the server no copy of its socket is to be had, and its namespace can't be asked.
-UNTRACED = ("setpriv", "--bounding-set=-sys_ptrace")
+# Without CAP_NET_ADMIN the kernel does not tell which namespace a socket is of, so that it can't be asked.
+UNTOLD = ("setpriv", "--bounding-set=-net_admin")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ UNTRACED = ("setpriv", "--bounding-set=-sys_ptrace")
     [
         ("mounted", (), "ok"),
         ("only by the socket", (), "ok"),
-        ("only by the socket", UNTRACED, "not known at /run/left.sock"),
+        ("only by the socket", UNTOLD, "not known at /run/left.sock"),
     ],
 )
 def test_a_server_may_have_left_the_network_namespace_of_its_socket(
