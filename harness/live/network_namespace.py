@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -11,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from harness.inside.libc import LIBC
+from harness.inside.libc import copy_descriptor, setns
 from harness.inside.sock_diag import LARGEST, NETLINK_SOCK_DIAG, MalformedError, dump_request, parse
 from harness.live.limits import in_thread
 from harness.live.mounts import read_mounts
@@ -26,7 +25,6 @@ FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC
 """PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
 _NS_GET_NSTYPE: Final = 0xB703  # linux/nsfs.h
 _SIOCGSKNS: Final = 0x894C  # linux/sockios.h
-_PIDFD_GETFD: Final = 438  # asm-generic/unistd.h
 _SEQUENCE: Final = 1
 
 
@@ -41,16 +39,7 @@ def open_namespace_of_socket(pid: int, descriptor: int) -> int:
     That takes Linux 5.6, the right to trace the process (pidfd_getfd(2)), and CAP_NET_ADMIN over the namespace
     (SIOCGSKNS, net/socket.c). Raises OSError.
     """
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    process = os.pidfd_open(pid)
-    try:
-        copy = LIBC.syscall(_PIDFD_GETFD, process, descriptor, 0)
-    finally:
-        os.close(process)
-    if copy < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    copy = copy_descriptor(pid, descriptor)
     try:
         return fcntl.ioctl(copy, _SIOCGSKNS)
     finally:
@@ -87,9 +76,7 @@ def _open_socket() -> socket.socket:
 
 def _open_socket_in(namespace: int) -> socket.socket:
     """A socket stays in the namespace in which it was made, wherever its process goes."""
-    if LIBC.setns(namespace, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    setns(namespace, CLONE_NEWNET)
     return _open_socket()
 
 

@@ -8,6 +8,7 @@ compared for abstract sockets alone, byte by byte.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from harness.live.mounts import device_of
 from harness.live.network_namespace import OtherNamespaces, open_namespace, open_namespace_of_socket, unix_sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.inside.sock_diag import UnixSocket
     from harness.live.components import Component
@@ -91,7 +92,7 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
     unasked: OSError | None = None
     listed: set[int] = set()
     others = OtherNamespaces()
-    for sockets in _of_all(others, until):
+    for sockets in itertools.chain(_of_all(others, until), _of_strays(listed, until)):
         if isinstance(sockets, OSError):
             unasked = sockets
             continue
@@ -99,11 +100,6 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
         matches = [one for one in sockets if one.file == numbers]
         if matches:
             break
-    if not matches:
-        for sockets in _of_strays(listed, until):
-            matches = [one for one in sockets if one.file == numbers]
-            if matches:
-                break
     if matches and (file.unique or any(_is_named(one, path) for one in matches)):
         return _summary(matches)
     if matches:
@@ -121,7 +117,7 @@ def behind(file: SocketFile, path: str) -> FoundSocket:
         )
     strayed = {one.inode for one in open_unix_sockets(listed)}
     strayed -= {one.inode for one in everywhere(until)} if strayed else set()  # made since they were listed
-    if strayed & {one.inode for one in open_unix_sockets(listed)}:
+    if strayed and strayed & {one.inode for one in open_unix_sockets(listed)}:
         raise SocketsUnknownError(
             "no open socket is to be seen there, but some process has one of a network namespace that no process is in "
             "and that can't be asked"
@@ -147,14 +143,12 @@ def _of_all(others: OtherNamespaces, until: float) -> Iterator[tuple[UnixSocket,
             yield error
 
 
-def _of_strays(listed: set[int], until: float) -> Iterator[tuple[UnixSocket, ...]]:
+def _of_strays(listed: Collection[int], until: float) -> Iterator[tuple[UnixSocket, ...]]:
     """The sockets of network namespaces that only an open socket keeps, where that one's may be asked.
 
-    `listed` gets their inode numbers.
+    `listed` is to have the inode numbers of all that were given, so that no namespace is asked twice.
     """
     for stray in open_unix_sockets(listed):
-        if stray.inode in listed:
-            continue  # of a namespace that was asked for another's sake
         try:
             namespace = open_namespace_of_socket(stray.pid, stray.descriptor)
             try:
@@ -163,7 +157,6 @@ def _of_strays(listed: set[int], until: float) -> Iterator[tuple[UnixSocket, ...
                 os.close(namespace)
         except OSError:
             continue
-        listed |= {one.inode for one in sockets}
         yield sockets
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from harness.inside.libc import LIBC
+from harness.inside.libc import copy_descriptor
 from harness.trace.memory import Memory
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from harness.trace.calls import Call, Name, TracedOperation
 
-PIDFD_GETFD: Final = 438
-"""Its number, the same on all machines (Linux 5.6)."""
 AT_FDCWD: Final = -100
 INTERNET: Final = frozenset({16, 28})
 """Sizes of sockaddr_in and sockaddr_in6 (ip(7), ipv6(7))."""
@@ -130,17 +128,7 @@ def _is_socket(thread: int, path: str, base: str, sockets: Container[str]) -> bo
 def _type(thread: int, descriptor: int) -> int | None:
     """The type of a process's socket, asked of a copy of its descriptor."""
     try:
-        handle = os.pidfd_open(_process(thread))  # type: ignore[attr-defined,unused-ignore]
-    except (AttributeError, OSError):
-        return None
-    try:
-        copy = LIBC.syscall(PIDFD_GETFD, handle, descriptor, 0)
-    finally:
-        os.close(handle)
-    if copy < 0:
-        return None
-    try:
-        with socket.socket(fileno=copy) as held:
+        with socket.socket(fileno=copy_descriptor(_process(thread), descriptor)) as held:
             kind: Any = struct.unpack("=i", held.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE, 4))[0]
     except OSError:
         return None
