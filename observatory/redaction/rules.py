@@ -17,7 +17,8 @@ class Form:
     """One kind of secret. Each has one of the `keywords` in it or before it, and is looked for nowhere else.
 
     `pattern` is tried where the keyword begins, or so far before it as there are bytes of `before` alone. The secret is
-    its first group, or all of it.
+    its first group, or all of it. No group in it is repeated possessively, since Python 3.11 does that wrongly before
+    3.11.5 (github.com/python/cpython/issues/106052); one character may be.
     """
 
     kind: str
@@ -97,10 +98,10 @@ FORMS: Final = (
         rf"{PRIVATE_KEY}("
         # All of it, if there is a key in it and not only the word for one;
         rf"(?=(?:(?!-----END )[\s\S]){{0,400}}?{_BASE64}{{40}})"
-        rf"(?:(?!PRIVATE KEY-|-----END )[\s\S]){{0,32768}}+(?=-----END )"
+        r"(?:[^P-]{1,64}+|(?!PRIVATE KEY-|-----END )[P-]){0,2048}(?=-----END )"
         # or as many lines of one as there are, with what stands before each (a number, a quotation mark).
         rf"|(?:(?!-----)[\s\S]){{0,400}}?(?={_BASE64}{{40}})"
-        rf"(?:[^A-Za-z0-9+/=-]{{0,24}}+(?:[0-9]{{1,6}}[^A-Za-z0-9+/=-]{{1,4}})?+{_BASE64}{{16,}}+)++)",
+        rf"(?:[^A-Za-z0-9+/=-]{{0,24}}+(?:[0-9]{{1,6}}[^A-Za-z0-9+/=-]{{1,4}})?{_BASE64}{{16,}}+)+)",
     ),
     _form(
         "authorization-header",
