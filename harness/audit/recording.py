@@ -55,7 +55,10 @@ class Recording:
         return self.listener.fileno()
 
     def next(self) -> RecordedCall | None:
-        """Read one record; a call, if this was its last. Raises LostError and SwitchedOffError."""
+        """Read one record; a call, if this was its last, and neither this process nor a child of it made the call.
+
+        Raises LostError and SwitchedOffError.
+        """
         try:
             message = received(self.listener)
         except OSError as error:
@@ -67,7 +70,8 @@ class Recording:
         kind, text = message
         if kind == AUDIT_CONFIG_CHANGE and self.assembly.ends(text):
             raise SwitchedOffError
-        return self.assembly.record(kind, text)
+        call = self.assembly.record(kind, text)
+        return None if call is not None and os.getpid() in {call.pid, call.parent} else call
 
 
 @contextlib.contextmanager

@@ -29,13 +29,14 @@ _MOST: Final = 256
 class RecordedCall:
     """A call that failed. Ids and pids are those of the first namespaces.
 
-    `at` is the time in seconds since the epoch. `path` begins with `@` for an abstract name. `cwd` is the working
-    directory as the process names it, None where that was not recorded. `file` is the device and inode of what the path
-    led to, None where the way ended earlier.
+    `at` is the time in seconds since the epoch. `parent` is the pid of the process's parent. `path` begins with `@` for
+    an abstract name. `cwd` is the working directory as the process names it, None where that was not recorded. `file`
+    is the device and inode of what the path led to, None where the way ended earlier.
     """
 
     at: float
     pid: int
+    parent: int
     uid: int
     gid: int
     program: str
@@ -90,6 +91,7 @@ class Assembly:
         return RecordedCall(
             at,
             int(called["pid"]),
+            int(called["ppid"]),
             int(called["fsuid"]),
             int(called["fsgid"]),
             _text(called["comm"]),

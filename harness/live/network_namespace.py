@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from harness.inside.sock_diag import UnixSocket
 
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
-FIRST_PID_NAMESPACE: Final = 0xEFFFFFFC
-"""PROC_PID_INIT_INO, include/linux/proc_ns.h: only from there are all processes to be seen."""
 _NS_GET_NSTYPE: Final = 0xB703  # linux/nsfs.h
 _SIOCGSKNS: Final = 0x894C  # linux/sockios.h
 _SEQUENCE: Final = 1
@@ -105,54 +103,36 @@ def _dump(kernel: socket.socket, until: float) -> Iterator[UnixSocket]:
             return
 
 
-class OtherNamespaces:
-    """The network namespaces that processes are in or that are mounted somewhere here, but for this one's own, as
-    descriptors that the loop closes.
+def other_namespaces() -> Iterator[int]:
+    """The network namespaces that processes are in or that are mounted somewhere here, but for this one's own and those
+    that may not be opened, as descriptors that the loop closes.
 
-    `hidden` is after the loop why there may be more, as half a sentence, or None if every process is in one that was
-    seen. A namespace that only a descriptor or a socket keeps, with no process in it, is not found by anybody.
+    One that only a descriptor or a socket keeps, with no process in it, is not found by this.
     """
-
-    def __init__(self) -> None:
-        self.hidden: str | None = None
-
-    def __iter__(self) -> Iterator[int]:
+    try:
+        seen = {_identity(os.stat("/proc/self/ns/net"))}
+        shown = {_shown("self")}
+        processes = [name for name in os.listdir("/proc") if name.isdecimal()]
+        mounted = [mount.path for mount in read_mounts() if mount.filesystem == "nsfs"]
+    except OSError:
+        return
+    ways = [(f"/proc/{process}/ns/net", process) for process in processes]
+    for path, process in (*ways, *((path, None) for path in mounted)):
         try:
-            own = _identity(os.stat("/proc/self/ns/net"))
-            shown = {_shown("self")}
-            self.hidden = _why_unseen()
-            processes = [name for name in os.listdir("/proc") if name.isdecimal()]
-            mounted = [mount.path for mount in read_mounts() if mount.filesystem == "nsfs"]
-        except OSError as error:
-            self.hidden = f"/proc can't be read ({error.strerror})"
-            return
-        ways = [(f"/proc/{process}/ns/net", process) for process in processes]
-        unseen: dict[tuple[int, int], str] = {}
-        seen = {own}
-        for path, process in (*ways, *((path, None) for path in mounted)):
-            known = None
-            try:
-                known = None if process is None else _shown(process)
-                if known in shown:
-                    continue
-                namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            except (FileNotFoundError, ProcessLookupError):
+            known = None if process is None else _shown(process)
+            if known in shown:
                 continue
-            except OSError:
-                whose = f"the namespace mounted on {path}" if process is None else f"that of process {process}"
-                unseen.setdefault(known or (0, len(unseen)), whose)
-                continue
-            try:
-                shown |= set() if known is None else {known}
-                identity = _identity(os.fstat(namespace))
-                if identity not in seen and _is_network(namespace):
-                    seen.add(identity)
-                    yield namespace
-            finally:
-                os.close(namespace)
-        closed = [whose for known, whose in unseen.items() if known not in shown]
-        if closed and self.hidden is None:
-            self.hidden = f"this process may not ask every network namespace, such as {closed[0]}"
+            namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            shown |= set() if known is None else {known}
+            identity = _identity(os.fstat(namespace))
+            if identity not in seen and _is_network(namespace):
+                seen.add(identity)
+                yield namespace
+        finally:
+            os.close(namespace)
 
 
 def _is_network(descriptor: int) -> bool:
@@ -162,19 +142,6 @@ def _is_network(descriptor: int) -> bool:
         if error.errno == errno.ENOTTY:  # it was unmounted since, and this is the file below
             return False
         raise
-
-
-def _why_unseen() -> str | None:
-    """Why /proc may not show every process."""
-    if os.stat("/proc/self/ns/pid").st_ino != FIRST_PID_NAMESPACE:
-        return "processes outside of this pid namespace are not to be seen"
-    for mount in read_mounts():
-        if mount.path == "/proc" and any(
-            setting.startswith(("hidepid=", "subset=")) and setting not in {"hidepid=0", "hidepid=off"}
-            for setting in mount.settings
-        ):
-            return "/proc is mounted so that it hides processes"
-    return None
 
 
 def _shown(process: str) -> tuple[int, int]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.live import attributes, filesystems, ptrace
+from harness.live.bound_file import is_bound
 from harness.live.components import Component, Hidden, look
 from harness.live.mounts import read_mounts
 from harness.live.nodes import Names, mounted_upon, node, not_there
@@ -90,7 +92,7 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
             hidden, mount=next((mount.number for mount in known.values() if mount.path == hidden.path), None)
         )
     points = _mount_points(components, on, root, known)
-    listeners, unknown, beyond = _listeners(wanted, components, on, known.values())
+    listeners, unknown, beyond = _listeners(actor, wanted, components, on, known.values())
     names = Names(actor, components.values())
     nodes = [node(one, points.get(path), listeners.get(path), names) for path, one in components.items()]
     nodes += [each for path in missing for each in not_there(path)]
@@ -274,7 +276,11 @@ def _links(actor: Actor, way: Iterable[Component | Hidden]) -> Iterator[Obstacle
 
 
 def _listeners(
-    wanted: Wanted, components: Mapping[str, Component], on: Mapping[str, MountPoint], mounts: Iterable[MountPoint]
+    actor: Actor,
+    wanted: Wanted,
+    components: Mapping[str, Component],
+    on: Mapping[str, MountPoint],
+    mounts: Iterable[MountPoint],
 ) -> tuple[dict[str, FoundSocket], str | None, tuple[Obstacle, ...]]:
     """The socket behind each component that is one, the `unknown` of a `Scene`, and where it is known to be elsewhere.
 
@@ -287,7 +293,7 @@ def _listeners(
         if component.kind != "socket":
             continue
         try:
-            listeners[path] = behind(socket_file(component, mounts), path)
+            listeners[path] = behind(socket_file(component, mounts), path, partial(is_bound, component, actor.root))
         except SocketsUnknownError as error:
             listeners[path] = FoundSocket(wanted.type or "stream", "listening")
             if wanted.operation == "connect":
@@ -308,7 +314,7 @@ def _abstract_listener(wanted: Wanted, actor: Actor) -> tuple[FoundSocket | None
     unknown = None
     process = "self" if actor.process is None else str(actor.process.pid)
     try:
-        held = [one for one in abstract(wanted.path, process) if one.state != "stale"]
+        held = list(abstract(wanted.path, process))
     except SocketsUnknownError as error:
         held = [FoundSocket(wanted.type or "stream", "listening")]
         unknown = f"whether anybody holds the name {wanted.path} is not known: {error}"

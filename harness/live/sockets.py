@@ -1,8 +1,8 @@
 """Which state the socket behind a file or an abstract name is in: open and listening, open only, or left behind.
 
 sock_diag(7) names a socket's file by the kernel's own numbers for device and inode, which hold whatever name it was
-bound by and whatever became of that name; it is asked in each network namespace that is to be found. Names are
-compared for abstract sockets alone, byte by byte.
+bound by and whatever became of that name; it is asked in each network namespace that is to be found. That a file is
+left behind is said where the kernel itself says so. Names are compared for abstract sockets alone, byte by byte.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from harness.inside.sock_diag import TCP_CLOSE, TCP_LISTEN
 from harness.live.listener import open_unix_sockets
 from harness.live.mounts import device_of
-from harness.live.network_namespace import OtherNamespaces, open_namespace, open_namespace_of_socket, unix_sockets
+from harness.live.network_namespace import open_namespace, open_namespace_of_socket, other_namespaces, unix_sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.inside.sock_diag import UnixSocket
     from harness.live.components import Component
@@ -65,13 +65,12 @@ class SocketFile:
     """A socket's file by the numbers that sock_diag has for it.
 
     `unique` is False where a file system gives the same numbers to several files, as btrfs does in its subvolumes and
-    overlayfs may over several file systems; `told` is False where the kernel did not tell its own numbers.
+    overlayfs may over several file systems.
     """
 
     device: int
     inode: int
     unique: bool = True
-    told: bool = True
 
 
 def socket_file(component: Component, mounts: Iterable[MountPoint]) -> SocketFile:
@@ -81,66 +80,78 @@ def socket_file(component: Component, mounts: Iterable[MountPoint]) -> SocketFil
         for mount in mounts:
             if mount.number == component.mount:
                 return SocketFile(mount.device, component.inode, unique=mount.device == shown)
-    return SocketFile(shown, component.status.st_ino, told=False)
+    return SocketFile(shown, component.status.st_ino)
 
 
-def behind(file: SocketFile, path: str) -> FoundSocket:
-    """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError where that can't be known."""
+def behind(file: SocketFile, path: str, bound: Callable[[], bool | None]) -> FoundSocket:
+    """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError where that can't be known.
+
+    `bound` tells whether any socket is bound to the file, None where that is not told (`bound_file.is_bound`); it is
+    asked only where this network namespace has none.
+    """
     until = time.monotonic() + SECONDS
-    numbers = (file.device, file.inode & INODE_BITS)
-    matches: list[UnixSocket] = []
-    unasked: OSError | None = None
-    listed: set[int] = set()
-    others = OtherNamespaces()
-    for sockets in itertools.chain(_of_all(others, until), _of_strays(listed, until)):
-        if isinstance(sockets, OSError):
-            unasked = sockets
-            continue
+    ours = _of_process("self", until)
+    doubt = None
+    if _of_file(file, ours):
+        try:
+            return _found(file, path, ours)
+        except SocketsUnknownError as error:
+            doubt = str(error)
+    there = bound()
+    if there is False:
+        return FoundSocket("stream", "stale")
+    listed = {one.inode for one in ours}
+    for sockets in itertools.chain(_of_others(until), _of_strays(listed, until)):
         listed |= {one.inode for one in sockets}
-        matches = [one for one in sockets if one.file == numbers]
-        if matches:
-            break
-    if matches and (file.unique or any(_is_named(one, path) for one in matches)):
+        if _of_file(file, sockets):
+            return _found(file, path, sockets)
+    if doubt is not None:
+        raise SocketsUnknownError(doubt)
+    if there is None:
+        raise SocketsUnknownError(
+            "no open socket is to be seen there, and the kernel does not tell this process, which may not write to the "
+            "file, whether there is one: run this as root"
+        )
+    raise SocketsUnknownError(
+        "a socket is bound to it, but in the network namespaces that this process may ask there is none that would "
+        "take a connection there"
+    )
+
+
+def _takes_calls(one: UnixSocket) -> bool:
+    """Whether it is what connect(2) finds. Accepted connections have their listener's name and file too."""
+    return _TYPES[one.type] == "dgram" or one.state in {TCP_LISTEN, TCP_CLOSE}
+
+
+def _of_file(file: SocketFile, sockets: Iterable[UnixSocket]) -> tuple[UnixSocket, ...]:
+    numbers = (file.device, file.inode & INODE_BITS)
+    return tuple(one for one in sockets if one.file == numbers and _takes_calls(one))
+
+
+def _found(file: SocketFile, path: str, sockets: Iterable[UnixSocket]) -> FoundSocket:
+    """The one of a namespace's sockets that is bound to a file. Raises SocketsUnknownError where it may be another."""
+    matches = _of_file(file, sockets)
+    if file.unique or any(_is_named(one, path) for one in matches):
         return _summary(matches)
-    if matches:
-        raise SocketsUnknownError(
-            "its file system may give the numbers of this file to another one, so the open socket that has them may be "
-            "that one's"
-        )
-    if unasked is not None:
-        raise SocketsUnknownError(f"the sockets of another network namespace are not known ({unasked.strerror})")
-    if others.hidden is not None:
-        raise SocketsUnknownError(f"no open socket is to be seen there, but {others.hidden}")
-    if not file.told:
-        raise SocketsUnknownError(
-            "no open socket is to be seen there, but this kernel does not tell by which numbers it knows the file"
-        )
-    strayed = {one.inode for one in open_unix_sockets(listed)}
-    strayed -= {one.inode for one in everywhere(until)} if strayed else set()  # made since they were listed
-    if strayed and strayed & {one.inode for one in open_unix_sockets(listed)}:
-        raise SocketsUnknownError(
-            "no open socket is to be seen there, but some process has one of a network namespace that no process is in "
-            "and that can't be asked"
-        )
-    return FoundSocket("stream", "stale")
+    raise SocketsUnknownError(
+        "its file system may give the numbers of this file to another one, so the open socket that has them may be "
+        "that one's"
+    )
 
 
 def everywhere(until: float) -> Iterator[UnixSocket]:
     """Every socket of each network namespace that may be asked, this one's first."""
     with contextlib.suppress(SocketsUnknownError):
-        for sockets in _of_all(OtherNamespaces(), until):
-            if not isinstance(sockets, OSError):
-                yield from sockets
+        yield from _of_process("self", until)
+        for sockets in _of_others(until):
+            yield from sockets
 
 
-def _of_all(others: OtherNamespaces, until: float) -> Iterator[tuple[UnixSocket, ...] | OSError]:
-    """The sockets of each network namespace, or why they are not to be had. Raises SocketsUnknownError of our own."""
-    yield _of_process("self", until)
-    for namespace in others:
-        try:
+def _of_others(until: float) -> Iterator[tuple[UnixSocket, ...]]:
+    """The sockets of each other network namespace that may be asked."""
+    for namespace in other_namespaces():
+        with contextlib.suppress(OSError):
             yield unix_sockets(namespace, until)
-        except OSError as error:
-            yield error
 
 
 def _of_strays(listed: Collection[int], until: float) -> Iterator[tuple[UnixSocket, ...]]:
@@ -170,7 +181,8 @@ def abstract(name: str, process: str = "self") -> tuple[FoundSocket, ...]:
     Raises SocketsUnknownError.
     """
     wanted = os.fsencode(name[1:])
-    holders = [one for one in _of_process(process, time.monotonic() + SECONDS) if one.abstract == wanted]
+    sockets = _of_process(process, time.monotonic() + SECONDS)
+    holders = [one for one in sockets if one.abstract == wanted and _takes_calls(one)]
     by_type = ([one for one in holders if one.type == kind] for kind in _TYPES)
     return tuple(_summary(matches) for matches in by_type if matches)
 
@@ -189,12 +201,8 @@ def _of_process(process: str, until: float) -> tuple[UnixSocket, ...]:
 
 
 def _summary(matches: Sequence[UnixSocket]) -> FoundSocket:
-    """Accepted connections carry their listener's file too: they alone are a socket that is listening no more."""
-    kind = _TYPES[matches[0].type]
-    states = (TCP_LISTEN, TCP_CLOSE)
-    best = min(matches, key=lambda one: states.index(one.state) if one.state in states else len(states))
+    best = next((one for one in matches if one.state == TCP_LISTEN), matches[0])
+    kind = _TYPES[best.type]
     state: SocketState = "listening" if kind == "dgram" or best.state == TCP_LISTEN else "bound"
-    if kind != "dgram" and best.state not in states:
-        return FoundSocket(kind, "stale")
     name = None if best.name is None else os.fsdecode(best.name.rstrip(b"\0"))
     return FoundSocket(kind, state, best.inode, best.uid, best.waiting, best.room, name)

@@ -42,41 +42,55 @@ def command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "harness", "explain", *arguments)
 
 
-def test_a_dead_servers_socket_is_proven_dead_where_all_processes_are_seen(stage: Stage) -> None:
-    """Of a process that may not be looked at, if this machine has one, it is seen where it is all the same."""
-    stage.run("dead /run/s.sock mode=0666")
-    done = stage.explain("/run/s.sock", "--user", "ali")
-    assert done.stdout.splitlines()[0].endswith("ECONNREFUSED at /run/s.sock"), done.stdout
+AS_BOB = (
+    "sh",
+    "-c",
+    'PYTHONPATH=$T exec setpriv --reuid bob --regid bob --clear-groups "$PYTHON" -m harness explain "$@"',
+    "sh",
+)
+"""For an ordinary user, who may not read what this project is installed from; `readable` makes a copy."""
+
+
+def readable(stage: Stage) -> None:
+    stage.run('"$PYTHON" -c "import os" && cp -r $PYTHONPATH/harness $T/harness && chmod -R a+rX $T/harness')
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        command("/run/s.sock", "--user", "ali"),
+        ("unshare", "--pid", "--fork", "--mount-proc", *command("/run/s.sock")),
+        (*AS_BOB, "/run/s.sock"),
+    ],
+    ids=["as root", "where processes are hidden", "as an ordinary user"],
+)
+def test_a_dead_servers_socket_is_proven_dead_though_not_every_process_may_be_looked_at(
+    words: tuple[str, ...], stage: Stage
+) -> None:
+    """Another's process in another network namespace might have it: the kernel tells that none has."""
+    stage.run("dead /run/s.sock mode=0666; serve -- /run/live.sock mode=0666")
+    readable(stage)
+    values = printed(stage.run("waiting unshare --net"))
+    done = stage.enter(*words)
+    assert done.stdout.splitlines()[0].endswith("ECONNREFUSED at /run/s.sock"), done.stdout + done.stderr
     assert done.returncode == 1
     assert kernel(stage, " ".join(AS_ALI), "connect", "/run/s.sock") == "ECONNREFUSED"
-
-
-def test_a_dead_servers_socket_is_not_known_to_be_dead_where_processes_are_hidden(stage: Stage) -> None:
-    stage.run("dead /run/s.sock mode=0666; serve -- /run/live.sock mode=0666")
-    inside = ("unshare", "--pid", "--fork", "--mount-proc")
-    done = stage.enter(*inside, *command("/run/s.sock"))
-    assert done.stdout.splitlines()[0].endswith("not known at /run/s.sock"), done.stdout
-    assert "processes outside of this pid namespace are not to be seen" in done.stdout
-    assert done.returncode == 1
-    assert first_line(stage, *inside, *command("/run/live.sock")) == "ok"
-
-
-def test_a_process_in_a_network_namespace_that_may_not_be_asked_leaves_it_unknown(stage: Stage) -> None:
-    """For an ordinary user: another's process in another network namespace may have the socket."""
-    stage.run("dead /run/s.sock mode=0666; serve -- /run/live.sock mode=0666")
-    stage.run('"$PYTHON" -c "import os" && cp -r $PYTHONPATH/harness $T/harness && chmod -R a+rX $T/harness')
-    values = printed(stage.run("waiting unshare --net"))
-    words = (
-        "sh",
-        "-c",
-        'PYTHONPATH=$T exec setpriv --reuid bob --regid bob --clear-groups "$PYTHON" -m harness explain "$@"',
-    )
-    done = stage.enter(*words, "sh", "/run/s.sock")
-    assert done.stdout.splitlines()[0].endswith("not known at /run/s.sock"), done.stdout + done.stderr
-    assert "this process may not ask every network namespace" in done.stdout
-    assert done.returncode == 1
-    assert stage.enter(*words, "sh", "/run/live.sock").returncode == 0
+    live = ["/run/live.sock" if word == "/run/s.sock" else word for word in words]
+    assert first_line(stage, *live) == "ok"
     os.kill(int(values["PID"]), signal.SIGKILL)
+
+
+def test_a_dead_servers_socket_is_not_known_to_be_dead_by_whom_the_kernel_does_not_tell(stage: Stage) -> None:
+    """Who may not write to the file; the one who may is refused by nothing but the socket."""
+    stage.run(
+        "dead /run/s.sock mode=0600; chown ali /run/s.sock; serve -- /run/live.sock mode=0600; chown ali /run/live.sock"
+    )
+    readable(stage)
+    done = stage.enter(*AS_BOB, "/run/s.sock", "--user", "ali")
+    assert done.stdout.splitlines()[0].endswith("not known at /run/s.sock"), done.stdout + done.stderr
+    assert "which may not write to the file, whether there is one: run this as root" in done.stdout
+    assert first_line(stage, *AS_BOB, "/run/s.sock") == "EACCES at /run/s.sock"
+    assert first_line(stage, *AS_BOB, "/run/live.sock", "--user", "ali") == "ok"
 
 
 LEFT = """
@@ -92,38 +106,48 @@ if sys.argv[2] == "mounted":
     open(sys.argv[3], "w").close()
     assert os.spawnlp(os.P_WAIT, "mount", "mount", "--bind", "/proc/%d/ns/net" % os.getpid(), sys.argv[3]) == 0
 assert libc.setns(home, 0) == 0
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+peer, _ = server.accept()
 print("ready", flush=True)
 os.close(1)
 time.sleep(600)
 """
-"""A server that has left the network namespace of its socket, in which no process is then."""
+"""A server that has left the network namespace of its socket, in which no process is then.
+
+It has a connection from where it is now, whose accepted socket is there too and carries the file's numbers.
+"""
 
 
-# Without CAP_NET_ADMIN the kernel does not tell which namespace a socket is of, so that it can't be asked.
-UNTOLD = ("setpriv", "--bounding-set=-net_admin")
+BY_ROOT = command("/run/left.sock", "--user", "ali")
 
 
 @pytest.mark.parametrize(
-    ("kept", "before", "answer"),
+    ("kept", "words", "answer"),
     [
-        ("mounted", (), "ok"),
-        ("only by the socket", (), "ok"),
-        ("only by the socket", UNTOLD, "not known at /run/left.sock"),
+        ("mounted", BY_ROOT, "ok"),
+        ("only by the socket", BY_ROOT, "ok"),
+        # Without that the kernel does not tell which namespace a socket is of, so that it can't be asked.
+        ("only by the socket", ("setpriv", "--bounding-set=-net_admin", *BY_ROOT), "not known at /run/left.sock"),
+        # Nor without that which sockets a process has.
+        ("only by the socket", ("setpriv", "--bounding-set=-sys_ptrace", *BY_ROOT), "not known at /run/left.sock"),
+        ("only by the socket", (*AS_BOB, "/run/left.sock"), "not known at /run/left.sock"),
     ],
+    ids=["mounted", "kept by the socket", "without CAP_NET_ADMIN", "without CAP_SYS_PTRACE", "an ordinary user"],
 )
 def test_a_server_may_have_left_the_network_namespace_of_its_socket(
-    kept: str, before: tuple[str, ...], answer: str
+    kept: str, words: tuple[str, ...], answer: str
 ) -> None:
     """Which answers all the same: never is it called stale."""
     with staged(alone=True) as stage:
+        readable(stage)
         program = stage.temporary / "left.py"
         program.write_text(LEFT)
         stage.run(
             f'mkfifo $T/up; "$PYTHON" {program} /run/left.sock "{kept}" $T/net >$T/up & read line <$T/up; rm $T/up'
         )
         assert kernel(stage, " ".join(AS_ALI), "connect", "/run/left.sock") == "ok"
-        words = ("harness", "explain", "/run/left.sock", "--user", "ali")
-        said = stage.enter(*before, sys.executable, "-m", *words).stdout
+        said = stage.enter(*words).stdout
     assert said.splitlines()[0].rpartition(": ")[2] == answer, said
 
 

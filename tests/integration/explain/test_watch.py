@@ -202,6 +202,17 @@ def test_another_socket_of_the_same_name_is_not_meant(stage: Stage) -> None:
         assert only.endswith(": EACCES: bob lacks w on /run/s.sock")
 
 
+def test_what_is_done_to_find_the_reason_is_no_refusal(stage: Stage) -> None:
+    """The kernel is asked whether a socket is bound to the file, by a call that it refuses."""
+    stage.run("dead /run/s.sock mode=0666")
+    with watching(stage, "/run/s.sock") as watched:
+        for count, user in enumerate(("ali", "bob"), 1):
+            assert connect(stage, "/run/s.sock", by=user) == "111"
+            assert watched.refusals(count)[-1].startswith("connect /run/s.sock: ECONNREFUSED: ")
+        _, text = watched.ended()
+    assert len(re.findall(r"^/run/s.sock", text, re.MULTILINE)) == 2, text
+
+
 def test_who_gets_in_is_not_told_of(stage: Stage) -> None:
     stage.run("serve -- /run/s.sock mode=0666")
     with watching(stage, "/run/s.sock") as watched:

@@ -32,7 +32,9 @@ REFUSED = [
     (1327, STAMP + "proctitle=707974686F6E33"),
     (1320, STAMP),
 ]
-CALL = RecordedCall(1795971834.208, 11113, 1001, 3001, "python3.11", 42, 13, "/w/b", "/", (os.makedev(0, 0x28), 1818))
+CALL = RecordedCall(
+    *(1795971834.208, 11113, 6020, 1001, 3001, "python3.11", 42, 13, "/w/b", "/"), (os.makedev(0, 0x28), 1818)
+)
 
 
 def assembled(records: list[tuple[int, str]], name: str = KEY) -> list[RecordedCall]:
