@@ -91,13 +91,14 @@ def test_no_body_takes_much_longer_to_take_apart_than_another(name: str, own: by
         read()
         return thread_time() - begun
 
-    # Where something else takes the processor now and then, the least of a few says it; mostly the first does.
+    # Where something else takes the processor now and then, the least of a few says it; mostly the first does. It is
+    # one to four times that of decoding, by the machine; what is not in proportion to the length would be a hundred.
     times: list[tuple[float, float]] = []
     while len(times) < 5:
         times.append((seconds(lambda: take_apart(body, KEPT)), seconds(lambda: json.loads(other))))
-        if min(ours for ours, _ in times) < 4 * min(decoding for _, decoding in times):
+        if min(ours for ours, _ in times) < 10 * min(decoding for _, decoding in times):
             return
-    pytest.fail(f"of {len(times)} times the least was more than four times that of decoding: {times}")
+    pytest.fail(f"of {len(times)} times the least was more than ten times that of decoding: {times}")
 
 
 def fields(body: bytes, name: str | None = "Stop", peer: PeerCredentials | None = ALICE) -> dict[str, object]:
