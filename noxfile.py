@@ -459,7 +459,9 @@ def scale(session: nox.Session) -> None:
 
 
 def benchmarks(session: nox.Session, names: Sequence[str]) -> None:
-    """Run all of them, whatever one of them did not reach, and fail then."""
+    """Say by what is measured, run all of them, whatever one of them did not reach, and fail then."""
+    session.run("python", "-VV")
+    session.run("python", "-m", "platform")
     failed = []
     for name in names:
         try:
