@@ -87,16 +87,17 @@ def behind(file: SocketFile, path: str, bound: Callable[[], bool | None]) -> Fou
     """The socket behind a socket file. Opens no connection. Raises SocketsUnknownError where that can't be known.
 
     `bound` tells whether any socket is bound to the file, None where that is not told (`bound_file.is_bound`); it is
-    asked only where this network namespace has none.
+    asked only where it is not found in this network namespace.
     """
     until = time.monotonic() + SECONDS
-    ours = _of_process("self", until)
+    ours: tuple[UnixSocket, ...] = ()
     doubt = None
-    if _of_file(file, ours):
-        try:
+    try:
+        ours = _of_process("self", until)
+        if _of_file(file, ours):
             return _found(file, path, ours)
-        except SocketsUnknownError as error:
-            doubt = str(error)
+    except SocketsUnknownError as error:
+        doubt = str(error)
     there = bound()
     if there is False:
         return FoundSocket("stream", "stale")
@@ -109,8 +110,8 @@ def behind(file: SocketFile, path: str, bound: Callable[[], bool | None]) -> Fou
         raise SocketsUnknownError(doubt)
     if there is None:
         raise SocketsUnknownError(
-            "no open socket is to be seen there, and the kernel does not tell this process, which may not write to the "
-            "file, whether there is one: run this as root"
+            "no open socket is to be seen there, and the kernel does not tell this process whether there is one, which "
+            "takes write permission on the file: run this as root"
         )
     raise SocketsUnknownError(
         "a socket is bound to it, but in the network namespaces that this process may ask there is none that would "

@@ -88,7 +88,7 @@ def test_a_dead_servers_socket_is_not_known_to_be_dead_by_whom_the_kernel_does_n
     readable(stage)
     done = stage.enter(*AS_BOB, "/run/s.sock", "--user", "ali")
     assert done.stdout.splitlines()[0].endswith("not known at /run/s.sock"), done.stdout + done.stderr
-    assert "which may not write to the file, whether there is one: run this as root" in done.stdout
+    assert "which takes write permission on the file: run this as root" in done.stdout
     assert first_line(stage, *AS_BOB, "/run/s.sock") == "EACCES at /run/s.sock"
     assert first_line(stage, *AS_BOB, "/run/live.sock", "--user", "ali") == "ok"
 

@@ -147,7 +147,7 @@ def test_a_socket_that_is_bound_where_nobody_may_ask_is_not_known(path: str) -> 
     file = socket_file(look(path).components[-1], read_mounts())
     with pytest.raises(SocketsUnknownError, match="a socket is bound to it, but in the network namespaces"):
         behind(file, path, lambda: True)
-    with pytest.raises(SocketsUnknownError, match="does not tell this process"):
+    with pytest.raises(SocketsUnknownError, match="does not tell this process whether"):
         behind(file, path, lambda: None)
 
 
@@ -234,6 +234,7 @@ def test_where_the_kernel_does_not_say_nothing_is_known_of_a_socket(
             found_behind(path)
         with pytest.raises(SocketsUnknownError):
             abstract("@x")
+    assert state(path) == ("stream", "stale")
 
 
 def test_numbers_that_several_files_may_have_are_believed_only_with_the_name(path: str) -> None:
