@@ -21,6 +21,7 @@ from observatory.redaction.rules import ESCAPES, FORMS, Form
 from tests.helpers.secrets import AROUND, PLANTED, private_key
 
 REDACTOR = Redactor()
+BEGIN, *_, END = private_key().splitlines()
 WORDS = [word for form in FORMS for word in form.keywords]
 
 
@@ -266,6 +267,11 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         return [shape(each) for each in value]
     return type(value)
+
+
+def test_a_long_private_key_with_marks_before_each_line_is_taken_out_whole() -> None:
+    key = "\n".join(f"--- P-P- {line}" for line in (BEGIN, *("x" + "Ab3/" * 15 for _ in range(300)), END))
+    assert REDACTOR.text(key).count("Ab3/") == 0
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.kind} {form.keywords[0].decode()}")
