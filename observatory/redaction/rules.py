@@ -98,7 +98,7 @@ FORMS: Final = (
         rf"{PRIVATE_KEY}("
         # All of it, if there is a key in it and not only the word for one;
         rf"(?=(?:(?!-----END )[\s\S]){{0,400}}?{_BASE64}{{40}})"
-        r"(?:(?!PRIVATE KEY-)[\s\S]){0,32768}?(?=-----END )"
+        r"(?:(?!PRIVATE KEY(?: BLOCK)?-)[\s\S]){0,32768}?(?=-----END )"
         # or as many lines of one as there are, with what stands before each (a number, a quotation mark).
         rf"|(?:(?!-----)[\s\S]){{0,400}}?(?={_BASE64}{{40}})"
         rf"(?:[^A-Za-z0-9+/=-]{{0,24}}+(?:[0-9]{{1,6}}[^A-Za-z0-9+/=-]{{1,4}})?{_BASE64}{{16,}}+)+)",
