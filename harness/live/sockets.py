@@ -94,8 +94,8 @@ def behind(file: SocketFile, path: str, bound: Callable[[], bool | None]) -> Fou
     doubt = None
     try:
         ours = _of_process("self", until)
-        if _of_file(file, ours):
-            return _found(file, path, ours)
+        if (found := _found(file, path, ours)) is not None:
+            return found
     except SocketsUnknownError as error:
         doubt = str(error)
     there = bound()
@@ -104,8 +104,8 @@ def behind(file: SocketFile, path: str, bound: Callable[[], bool | None]) -> Fou
     listed = {one.inode for one in ours}
     for sockets in itertools.chain(_of_others(until), _of_strays(listed, until)):
         listed |= {one.inode for one in sockets}
-        if _of_file(file, sockets):
-            return _found(file, path, sockets)
+        if (found := _found(file, path, sockets)) is not None:
+            return found
     if doubt is not None:
         raise SocketsUnknownError(doubt)
     if there is None:
@@ -124,14 +124,12 @@ def _takes_calls(one: UnixSocket) -> bool:
     return _TYPES[one.type] == "dgram" or one.state in {TCP_LISTEN, TCP_CLOSE}
 
 
-def _of_file(file: SocketFile, sockets: Iterable[UnixSocket]) -> tuple[UnixSocket, ...]:
-    numbers = (file.device, file.inode & INODE_BITS)
-    return tuple(one for one in sockets if one.file == numbers and _takes_calls(one))
-
-
-def _found(file: SocketFile, path: str, sockets: Iterable[UnixSocket]) -> FoundSocket:
+def _found(file: SocketFile, path: str, sockets: Iterable[UnixSocket]) -> FoundSocket | None:
     """The one of a namespace's sockets that is bound to a file. Raises SocketsUnknownError where it may be another."""
-    matches = _of_file(file, sockets)
+    numbers = (file.device, file.inode & INODE_BITS)
+    matches = [one for one in sockets if one.file == numbers and _takes_calls(one)]
+    if not matches:
+        return None
     if file.unique or any(_is_named(one, path) for one in matches):
         return _summary(matches)
     raise SocketsUnknownError(
