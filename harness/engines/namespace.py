@@ -23,7 +23,7 @@ from harness.engines.attached import AttachedPlace
 from harness.engines.mount_option import parse
 from harness.engines.pipes import Pipes
 from harness.engines.protocol import Interpreter, PlaceError
-from harness.inside.agent import flag_setter
+from harness.inside.agent.entrance import SETTER
 from harness.inside.delivery import OPTIONS
 from harness.world.standard import STANDARD_DIRECTORIES
 
@@ -89,7 +89,7 @@ class NamespaceEngine:
         root = bundle.compiled_delivery(
             "harness.inside.agent.entrance", python=str(inside), libraries=libraries, binds=binds, links=links
         )
-        agent = bundle.compiled_delivery("harness.inside.agent.main", setter=flag_setter.DESCRIPTOR)
+        agent = bundle.compiled_delivery("harness.inside.agent.main", setter=SETTER)
         command = ["unshare", *_user_namespace(), *NAMESPACES, str(interpreter), *OPTIONS, bundle.START]
         pipes = Pipes(command)
         try:

@@ -13,6 +13,8 @@ MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 32, 4096, 8192, 16384, 1 << 1
 """linux/mount.h."""
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
 """linux/sched.h."""
+AF_UNIX, SOCK_SEQPACKET = 1, 5
+"""linux/socket.h and linux/net.h; SOCK_STREAM has another number on MIPS."""
 AT_FDCWD = -100
 """fcntl.h."""
 MNT_DETACH = 2
@@ -51,6 +53,13 @@ def unshare(flags: int) -> None:
 def setns(descriptor: int, kind: int) -> None:
     """setns(2). Raises OSError."""
     called(LIBC.setns(descriptor, kind))
+
+
+def socketpair() -> tuple[int, int]:
+    """socketpair(2) of Unix sockets, which keep messages apart: both ends. No program inherits them. Raises OSError."""
+    pair = (ctypes.c_int * 2)()
+    called(LIBC.socketpair(AF_UNIX, SOCK_SEQPACKET | os.O_CLOEXEC, 0, pair))
+    return pair[0], pair[1]
 
 
 def copy_descriptor(pid: int, descriptor: int) -> int:

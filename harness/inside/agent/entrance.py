@@ -13,13 +13,10 @@ what only the machine's root may, flags of inodes to the end, and its second chi
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import sys
 
 from harness.inside import delivery, loader
-from harness.inside.agent import flag_setter, furniture, mounts
-from harness.inside.agent.inheritance import close_all_but
+from harness.inside.agent import furniture, mounts
 from harness.inside.libc import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -30,10 +27,14 @@ from harness.inside.libc import (
     PR_SET_PDEATHSIG,
     prctl,
     setns,
+    socketpair,
     unshare,
 )
-from harness.inside.loopback import raise_loopback
 
+SETTER = 3
+"""The number that the agent has for its connection to who sets flags of inodes."""
+SIGKILL = 9
+"""signal(7). Python's `signal` and `socket` take longer to import than all of this program, so they are not here."""
 DONE, WITHOUT = b"d", b"w"
 """What is said when the namespaces are made, and when no user namespace is among them; and when the mounts are made."""
 
@@ -52,7 +53,6 @@ def main(python: str, libraries: str, binds: list[list[str]], links: list[list[s
         furniture.furnish(root, binds, links)
         first = _divide(processes, root, [target for _, target in binds])
         if first is None:
-            raise_loopback()
             environment = {"LD_LIBRARY_PATH": libraries} if libraries else {}
             start = delivery.starting(loader.sent.text(loader.NAME))
             os.execve(python, [python, *delivery.OPTIONS, start], environment)
@@ -66,17 +66,16 @@ def main(python: str, libraries: str, binds: list[list[str]], links: list[list[s
 def _divide(processes: int, root: str, brought: list[str]) -> int | None:
     """Make the other namespaces: the pid of the place's first process, and in that one `None`."""
     (made, tell_made), (mounted, tell_mounted) = os.pipe(), os.pipe()
-    setting, asking = socket.socketpair()
+    setting, asking = socketpair()
     if os.fork() == 0:
         os.close(tell_made)
-        asking.close()
+        os.close(asking)
         _stay_outside(processes, os.read(made, 1), root, brought)
         os.write(tell_mounted, DONE)
-        close_all_but(setting.fileno())
-        flag_setter.serve(setting)
+        _set_flags(setting)
         os._exit(0)
     os.close(tell_mounted)
-    setting.close()
+    os.close(setting)
     how = DONE
     try:
         unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC)
@@ -87,16 +86,16 @@ def _divide(processes: int, root: str, brought: list[str]) -> int | None:
         unshare(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC)
     first = os.fork()
     if first == 0:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)
         os.close(tell_made)
         if os.read(mounted, 1) != DONE:
             os._exit(1)  # who failed has said why
         os.chdir("/")
         unshare(CLONE_NEWNS)
-        os.dup2(asking.fileno(), flag_setter.DESCRIPTOR)
-        os.set_inheritable(flag_setter.DESCRIPTOR, True)  # if it had that number already
+        os.dup2(asking, SETTER)
+        os.set_inheritable(SETTER, True)  # if it had that number already
         return None
-    asking.close()
+    os.close(asking)
     os.write(tell_made, how)
     return first
 
@@ -130,3 +129,12 @@ def _stay_outside(processes: int, how: bytes, root: str, brought: list[str]) -> 
     _, status = os.waitpid(inside, 0)
     if status:
         os._exit(1)
+
+
+def _set_flags(setting: int) -> None:
+    """Set the flags that the agent asks for, until it ends. What that takes is imported while the agent starts."""
+    from harness.inside.agent import flag_setter  # noqa: PLC0415
+    from harness.inside.agent.inheritance import close_all_but  # noqa: PLC0415
+
+    close_all_but(setting)
+    flag_setter.serve(setting)

@@ -22,8 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar, Optional
 
-DESCRIPTOR = 3
-"""The number that the connection to it has where the agent begins."""
 SET_FLAGS = 0x40006602 | ctypes.sizeof(ctypes.c_long) << 16
 """FS_IOC_SETFLAGS of linux/fs.h, which says that it moves a long; what it moves is an int."""
 _NUMBER = struct.Struct("=i")
@@ -52,8 +50,9 @@ class FlagSetter:
             raise OSError(error, os.strerror(error))
 
 
-def serve(connection: socket.socket) -> None:
-    """Set what is asked for, on directories and files, until nobody can ask any more."""
+def serve(descriptor: int) -> None:
+    """Set what is asked for on a connection, on directories and files, until nobody can ask any more."""
+    connection = socket.socket(fileno=descriptor)
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, _NUMBER.size, 1)
         if not descriptors:

@@ -14,6 +14,7 @@ from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
 from harness.inside.agent.outside import Outside
 from harness.inside.agent.scratch import SCRATCH, make_anew, remove
+from harness.inside.loopback import raise_loopback
 
 
 def main(brought: list[str] | None = None, base: str | None = None, setter: int | None = None) -> None:
@@ -21,7 +22,7 @@ def main(brought: list[str] | None = None, base: str | None = None, setter: int 
 
     `brought`: in a container, whose first process is the guard, with the machine's own at these paths.
     `base`: on a machine without namespaces, in this directory, which goes away in the end.
-    `setter`: in a user namespace, with the connection of this number to who sets flags of inodes outside of it.
+    `setter`: in new namespaces, with the connection of this number to who sets flags of inodes outside of them.
     """
     os.umask(0)
     os.chdir("/")
@@ -30,6 +31,7 @@ def main(brought: list[str] | None = None, base: str | None = None, setter: int 
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if setter is not None:
         FlagSetter.join(setter)
+        raise_loopback()
     if brought is not None:
         for path in brought:  # of what is mounted below them the engine has left writable what was
             mounts.restrict(path, libc.MS_RDONLY, recursive=True)

@@ -7,15 +7,8 @@ the kernel tells of processes.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import importlib
 import os
-
-TYPE_CHECKING = False
-"""As in `typing`, which each start of a place would wait for."""
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Outside:
@@ -43,17 +36,9 @@ class Outside:
         return cls.base + path
 
     @classmethod
-    @contextlib.contextmanager
-    def reached(cls, path: str) -> Iterator[str]:
-        """A path of the machine's own root as a system call takes it meanwhile."""
-        if cls.descriptor is None:
-            yield path
-            return
-        os.fchdir(cls.descriptor)
-        try:
-            yield path.lstrip("/")
-        finally:
-            os.chdir("/")
+    def reached(cls, path: str) -> Reached:
+        """A path of the machine's own root as a system call takes it within a `with`."""
+        return Reached(path, cls.descriptor)
 
     @classmethod
     def open(cls, path: str, flags: int = os.O_RDONLY) -> int:
@@ -73,3 +58,21 @@ class Outside:
 
         with open(path, encoding="utf-8", errors="surrogateescape", opener=cls.open) as file:
             return file.read()
+
+
+class Reached:
+    """What `Outside.reached` gives; a class, since each start of a place would wait for `contextlib`."""
+
+    def __init__(self, path: str, root: int | None) -> None:
+        self._path = path
+        self._root = root
+
+    def __enter__(self) -> str:
+        if self._root is None:
+            return self._path
+        os.fchdir(self._root)
+        return self._path.lstrip("/")
+
+    def __exit__(self, *_: object) -> None:
+        if self._root is not None:
+            os.chdir("/")
