@@ -136,11 +136,22 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
 
 def accepted_uid(sock: socket.socket) -> int | None:
     """The effective uid of `accepted_credentials` alone, for half the time."""
-    data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
-    if isinstance(data, Unavailable) or len(data) != LINUX_UCRED.size:
+    try:
+        uid = _uid_in(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, _UCRED.size))
+    except OSError as error:
+        if error.errno in _OUTCOMES:
+            return None
+        raise
+    return known_uid(uid) if uid is not None and uid == _overflow_ids()[0] else uid
+
+
+@functools.lru_cache(maxsize=64)
+def _uid_in(data: bytes) -> int | None:
+    """The uid in an answer, kept: most of those who come at once are a few processes, whose answers are equal."""
+    if len(data) != LINUX_UCRED.size:
         return None
     uid: int = _UCRED.unpack(data)[1]
-    return None if uid == NO_ID else known_uid(uid)
+    return None if uid == NO_ID else uid
 
 
 def _credentials(

@@ -60,6 +60,7 @@ class Acceptor:
         listener: Listener,
         connections: Connections,
         notice: Notices,
+        turned_away: Callable[[Account], None],
     ) -> None:
         self._loop = loop
         self._descriptor = listener.sock.fileno()
@@ -71,6 +72,7 @@ class Acceptor:
         self._open = connections.open
         self._arrived = connections.arrived
         self._notice = notice
+        self._turned_away = turned_away
         self.accepting = False
         self.ready = False
         """Somebody waits."""
@@ -102,11 +104,13 @@ class Acceptor:
         if not self.accepting:
             return 0
         told: dict[Account, int] = {}
+        closed: set[int | None] = set()  # uids of whom no more are told
         count, others = 0, False
         most = self._at_once if alone else ACCEPTS_PER_TURN
+        accept, uid_of = self._accept, accepted_uid
         for count in range(most):
             try:
-                descriptor, _ = self._accept()
+                descriptor, _ = accept()
             except BlockingIOError:
                 self._at_once = count or 1
                 self._hold = self._backoff = min(_LONGEST_HOLD, 2 * self._backoff + 1)
@@ -122,7 +126,11 @@ class Acceptor:
             if not told:
                 self._accept_one(sock, told)
                 continue
-            if told.get(self._account_of(accepted_uid(sock)), 0) >= _TOLD:
+            uid = uid_of(sock)
+            if uid in closed:
+                sock.close()
+            elif told.get(self._account_of(uid), 0) >= _TOLD:
+                closed.add(uid)
                 sock.close()
             elif self._accept_one(sock, told):
                 others = True
@@ -141,7 +149,9 @@ class Acceptor:
         uid = None if peer is None else peer.uid
         connection = Connection(sock=sock, peer=peer, uid=uid, account=self._account_of(uid))
         if not self._take_seat(connection.account, 1):
-            told[connection.account] = told.get(connection.account, 0) + 1
+            told[connection.account] = times = told.get(connection.account, 0) + 1
+            if times == _TOLD:
+                self._turned_away(connection.account)
             self._turn_away(connection)
             return False
         self._open.add(connection)

@@ -87,6 +87,12 @@ class Requests:
             if more:
                 spent.update(more)
 
+    def hold_back(self, account: Account) -> None:
+        """Give an account that is being turned away an eighth of its part of this turn: while its connections are
+        served the kernel's one queue fills with more of them, and somebody else finds it full.
+        """
+        self.spent[account] = max(self.spent.get(account, 0), PART_OF_TURN * 7 // 8)
+
     def is_served(self, account: Account) -> bool:
         """Whether an account has had its part of this turn."""
         return self.spent.get(account, 0) >= PART_OF_TURN

@@ -72,7 +72,7 @@ class Server:
 
     def serve_also(self, listener: Listener) -> None:
         """Serve another socket as well. Before `start`."""
-        acceptor = Acceptor(self._loop, listener, self.connections, self._notice)
+        acceptor = Acceptor(self._loop, listener, self.connections, self._notice, self._requests.hold_back)
         self._acceptors.append((listener, acceptor))
 
     def start(self) -> None:

@@ -58,13 +58,14 @@ class Hooks:
 
     times: tuple[float, ...]
     """Seconds that each took that got through."""
-    lost: int
+    lost: tuple[str, ...]
+    """What curl said of each other one."""
 
     def __str__(self) -> str:
         if not self.times:
-            return f"all {self.lost} lost"
+            return f"all {len(self.lost)} lost"
         median, worst = statistics.median(self.times) * 1000, max(self.times) * 1000
-        return f"{self.lost} of {self.lost + len(self.times)} lost, median {median:.1f} ms, worst {worst:.1f} ms"
+        return f"{len(self.lost)} of {len(self.lost) + len(self.times)} lost, median {median:.1f} ms, worst {worst:.1f} ms"
 
 
 def hooks(server: ObservatoryServer, seconds: float) -> Hooks:
@@ -79,7 +80,7 @@ def hooks(server: ObservatoryServer, seconds: float) -> Hooks:
         "http://localhost/hook?event=PreToolUse",
     ]
     said = b'{"session_id":"victim","tool_name":"Bash","tool_input":{"command":"make"}}'
-    times, lost, until = [], 0, time.monotonic() + seconds
+    times, lost, until = [], [], time.monotonic() + seconds
     while time.monotonic() < until:
         done = subprocess.run(
             command, input=said, capture_output=True, check=False, user=VICTIM, group=VICTIM, extra_groups=[]
@@ -88,8 +89,8 @@ def hooks(server: ObservatoryServer, seconds: float) -> Hooks:
         if status == "200":
             times.append(float(taken))
         else:
-            lost += 1
-    return Hooks(tuple(times), lost)
+            lost.append(f"exit status {done.returncode}, HTTP {status}, after {taken} s, as number {len(times)}")
+    return Hooks(tuple(times), tuple(lost))
 
 
 def flooded(server: ObservatoryServer, kind: str) -> Hooks:
@@ -108,7 +109,7 @@ def test_no_hook_of_another_user_is_lost(
     found = flooded(server, kind)
     print(f"{kind}: {found}", file=sys.stderr)
     record_property(kind, str(found))
-    assert found.lost == 0
+    assert not found.lost
     assert statistics.median(found.times) < SOON
     stored = [event for event in server.stored() if event["_peer_uid"] == VICTIM]
     assert len(stored) == len(found.times)
@@ -123,4 +124,4 @@ def test_without_a_user_s_part_the_flood_bites(
     found = flooded(server, kind)
     print(f"{kind}, unguarded: {found}", file=sys.stderr)
     record_property(kind, str(found))
-    assert found.lost > 0 or statistics.median(found.times) >= SOON
+    assert found.lost or statistics.median(found.times) >= SOON

@@ -72,6 +72,24 @@ def test_all_who_wait_are_accepted_in_one_turn_and_looked_at_in_their_parts() ->
         assert len(it.published) == 60
 
 
+def events_of_a_turn_in_which_many_are_turned_away() -> int:
+    with driven_server(40) as it:
+        flooded(it, LARGE, 10)
+        it.turn(2)
+        flooded(it, LARGE, 90)
+        other, before = it.connect(post(close=True), 1001), len(it.published)
+        it.turn()
+        assert "uid 1000 has too many connections: a new one was refused" in " ".join(it.log)
+        assert it.take(other).startswith(b"HTTP/1.1 200 ")
+        return len(it.published) - before - 1
+
+
+def test_one_who_is_turned_away_has_little_of_that_turn_and_another_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert events_of_a_turn_in_which_many_are_turned_away() == 1
+    monkeypatch.setattr("observatory.service.requests.Requests.hold_back", lambda *_: None)
+    assert events_of_a_turn_in_which_many_are_turned_away() > 1
+
+
 def test_whoever_has_had_more_than_a_part_has_less_of_the_next() -> None:
     with driven_server(SEATS) as it:
         flooded(it, post(b'{"x":"%b"}' % (b"\\ud800" * 600)) * 3, 2)
