@@ -65,7 +65,8 @@ class Hooks:
         if not self.times:
             return f"all {len(self.lost)} lost"
         median, worst = statistics.median(self.times) * 1000, max(self.times) * 1000
-        return f"{len(self.lost)} of {len(self.lost) + len(self.times)} lost, median {median:.1f} ms, worst {worst:.1f} ms"
+        sent = len(self.lost) + len(self.times)
+        return f"{len(self.lost)} of {sent} lost, median {median:.1f} ms, worst {worst:.1f} ms"
 
 
 def hooks(server: ObservatoryServer, seconds: float) -> Hooks:
