@@ -74,9 +74,9 @@ def test_all_who_wait_are_accepted_in_one_turn_and_looked_at_in_their_parts() ->
 
 def events_of_a_turn_in_which_many_are_turned_away() -> int:
     with driven_server(40) as it:
-        flooded(it, LARGE, 10)
-        it.turn(2)
-        flooded(it, LARGE, 90)
+        it.connect(HEALTH * 100, 1002)  # there is something else to do
+        it.turn()
+        flooded(it, post(), 90)
         other, before = it.connect(post(close=True), 1001), len(it.published)
         it.turn()
         assert "uid 1000 has too many connections: a new one was refused" in " ".join(it.log)
