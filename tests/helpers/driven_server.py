@@ -111,9 +111,15 @@ class DrivenServer:
             return b""
 
     def take_all(self, peer: socket.socket) -> bytes:
-        """What there is to read, and what comes when that is read."""
-        found = b""
-        while data := self.take(peer):
+        """What there is to read, and what comes when that is read.
+
+        What a long body takes of the processor counts (`BYTES_A_SECOND`), so that on a busy machine its user may have
+        nothing of the next turns.
+        """
+        found, idle = b"", 0
+        while idle < 20:
+            data = self.take(peer)
+            idle = 0 if data else idle + 1
             found += data
             self.turn()
         return found
