@@ -57,6 +57,7 @@ class Server:
         self._requests = Requests(self.connections, self._streaming, notice, keep, redactor)
         self._acceptors: list[tuple[Listener, Acceptor]] = []
         self.serve_also(listener)
+        store.call_meanwhile(self._accept)  # the kernel's queue fills in less time than the disk may take
         self._committer = Committer(loop, self.connections, store, publish, self._streaming, notice)
         # Whose turn it is in the other states is the server's.
         self._on_ready_when: dict[State, Callable[[Connection], None]] = {

@@ -2,8 +2,9 @@
 
 A checkpoint writes and syncs, which takes milliseconds on a good disk and much more on a bad one. A thread with a
 connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
-anew once all of it is in the database, which while events keep coming it never is: when it has become long, what
-has come while the thread took in the rest is taken in by whoever appends, and that is little.
+anew once all of it is in the database, which while events keep coming it never is: when it has become long, whoever
+appends waits while the thread takes in what has come since it took in the rest. That is little, but the disk is waited
+for, on a machine that is flooded for a tenth of a second: `meanwhile` is for what is not to wait so long.
 
 The same thread gives free pages of the file back to the disk, a few at a time. While it does, nobody else may write
 (sqlite.org/wal.html), so that `writing` is taken by both: whoever appends waits for one of these moments at most.
@@ -16,6 +17,7 @@ import os
 import queue
 import sqlite3
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,9 +32,11 @@ wait under load."""
 
 LITTLE: Final = 1024 * 1024
 REPEATED: Final = 8
-"""Bytes that whoever appends may have to take in when the log begins anew, and how often the thread is sent once more
+"""Bytes that whoever appends may have to wait for when the log begins anew, and how often the thread is sent once more
 to leave no more than that: under a flood of large events much comes while it works.
 """
+MEANWHILE: Final = 0.002
+"""Seconds between two calls of `meanwhile` while somebody waits."""
 
 GIVE_BACK: Final = 64
 """Pages given back at once, which takes a millisecond or less."""
@@ -47,15 +51,15 @@ _GIVE_BACK = f"PRAGMA incremental_vacuum({GIVE_BACK})"
 class Checkpoints:
     """The checkpoints of one database, which has been opened."""
 
-    def __init__(self, path: str, sync: str, writer: sqlite3.Connection) -> None:
-        """Begin. Raises sqlite3.Error."""
+    def __init__(self, path: str, sync: str, descriptor: int) -> None:
+        """Begin. `descriptor` is of the database itself. Raises sqlite3.Error."""
         self._connection = _opened(path, sync)
-        self._writer = writer
+        self._descriptor = descriptor
+        self.meanwhile: Callable[[], None] = _nothing
+        """Called now and then while whoever appends waits for the disk; it must not use the database."""
         self._since_last = 0
         # What a server that was killed left counts too: else the log would grow from one kill to the next.
         self._log = os.stat(f"{path}-wal").st_size
-        if self._log >= LONGEST:
-            self._begin_anew()
         self._wanted: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.writing = threading.Lock()
         """Held by whoever writes to the database."""
@@ -65,7 +69,9 @@ class Checkpoints:
         self._repeated = 0
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
         self._thread.start()
-        if self._log >= EVERY:
+        if self._log >= LONGEST:
+            self._begin_anew()
+        elif self._log >= EVERY:
             self._take_in()
 
     def appended(self, size: int) -> None:
@@ -97,10 +103,10 @@ class Checkpoints:
         self._thread.join()
 
     def _begin_anew(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            _, length, done = self._writer.execute(_PASSIVE).fetchone()
-            if length == done:
-                self._log = 0
+        done = threading.Event()
+        self._wanted.put(partial(self._take_in_rest, done))
+        while not done.wait(MEANWHILE):
+            self.meanwhile()
 
     def _take_in(self) -> None:
         self._under_way = True
@@ -112,35 +118,55 @@ class Checkpoints:
             self._giving_back = True
             self._wanted.put(self._shrink)
 
+    # What the thread does.
+
     def _run(self) -> None:
         with contextlib.closing(self._connection):
             while (work := self._wanted.get()) is not None:
                 # A full or a locked disk is the business of whoever appends; here it's tried again later.
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error, OSError, MemoryError):
                     work()
 
     def _checkpoint(self) -> None:
         try:
             self._connection.execute(_PASSIVE).fetchone()
+            # SQLite does so only where it has come to the end of the log, where somebody would wait for all of it.
+            os.fsync(self._descriptor)
         finally:
             self._under_way = False
 
-    def _shrink(self) -> None:
+    def _take_in_rest(self, done: threading.Event) -> None:
         try:
-            left = self._free_pages()
-            while left and not self._ending.wait(PAUSE):
+            _, length, taken = self._connection.execute(_PASSIVE).fetchone()
+            if length == taken:
+                self._log = 0
+        finally:
+            done.set()
+
+    def _shrink(self, free: int | None = None) -> None:
+        """Give a few pages back, and come back for more of the free ones after what else is wanted."""
+        more = False
+        try:
+            before = self._free_pages() if free is None else free
+            if before and not self._ending.wait(PAUSE):
                 with self.writing:
                     self._connection.executescript(_GIVE_BACK)
-                before, left = left, self._free_pages()
-                if left >= before:  # a database of an earlier version, which `compact` makes anew
-                    break
-            self._connection.execute(_PASSIVE).fetchone()  # which cuts the file
+                left = self._free_pages()
+                more = 0 < left < before  # not fewer: a database of an earlier version, which `compact` makes anew
+                if more:
+                    self._wanted.put(partial(self._shrink, left))
+            if not more:
+                self._connection.execute(_PASSIVE).fetchone()  # which cuts the file
         finally:
-            self._giving_back = False
+            self._giving_back = more
 
     def _free_pages(self) -> int:
         found: int = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
         return found
+
+
+def _nothing() -> None:
+    pass
 
 
 def set_sync(connection: sqlite3.Connection, sync: str) -> None:

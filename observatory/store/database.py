@@ -26,7 +26,7 @@ import msgspec
 from observatory.store.schema import STAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from observatory.events import Event
     from observatory.store.checkpoints import Checkpoints
@@ -112,6 +112,10 @@ class Store:
         self._indexed = self._number("SELECT max(id) FROM facet")
         self.identity: str = connection.execute("SELECT database FROM identity").fetchone()[0]
         """What tells this database from every other one: 16 random hexadecimal digits."""
+
+    def call_meanwhile(self, meanwhile: Callable[[], None]) -> None:
+        """Have `meanwhile` called every few milliseconds while a commit waits for the disk. It must not use this."""
+        self._checkpoints.meanwhile = meanwhile
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit all of these, in their order. Raises NotStored if they could not be."""

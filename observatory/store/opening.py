@@ -42,7 +42,7 @@ def open_store(path: str, sync: Sync = Sync.NORMAL) -> Store:
     """
     locks, connection = _open(path, sync)
     try:
-        checkpoints = Checkpoints(path, sync.name, connection)
+        checkpoints = Checkpoints(path, sync.name, locks[-1])
         return Store(path, connection, checkpoints, locks)
     except BaseException as error:
         connection.close()
@@ -69,7 +69,7 @@ def _open(path: str, sync: Sync) -> tuple[list[int], sqlite3.Connection]:
     try:
         files.check_names(path)
         _make_if_new(path)
-        locks += _lock_itself(path)
+        locks.append(_lock_itself(path))
         if shared:
             files.take_names(path)
         connection = sqlite3.connect(path, timeout=START_PATIENCE, isolation_level=None)
@@ -124,15 +124,15 @@ def _lock(path: str) -> int:
     return descriptor
 
 
-def _lock_itself(path: str) -> list[int]:
-    """Lock the database's own inode, which may have had another name when another server opened it.
+def _lock_itself(path: str) -> int:
+    """A descriptor of the database, whose inode is locked: it may have had another name when another server opened it.
 
     Linux keeps these locks apart from SQLite's (flock(2), fcntl(2)); where they are the same, SQLite would wait for
-    itself.
+    itself, and nothing is locked.
     """
-    if sys.platform != "linux":
-        return []
     descriptor = open_own_file(path, os.O_RDWR)
+    if sys.platform != "linux":
+        return descriptor
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -141,7 +141,7 @@ def _lock_itself(path: str) -> list[int]:
             f"another server uses the database {path}, which had another name when it was opened there: give this one"
             " another --database"
         ) from None
-    return [descriptor]
+    return descriptor
 
 
 def _make_if_new(path: str) -> None:

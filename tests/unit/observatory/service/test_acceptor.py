@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from observatory.service import acceptor
+from observatory.store import checkpoints
+from tests.helpers.deadline import until
 from tests.helpers.driven_server import driven_server
 from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from observatory.events import Event
     from tests.helpers.driven_server import DrivenServer
 
 ENOUGH = 60
@@ -78,3 +85,32 @@ def test_it_is_said_how_many_there_were_when_all_are_in() -> None:
             for _ in range(count):
                 it.connect()
             assert it.accept() == count
+
+
+def test_who_comes_while_a_commit_waits_for_the_disk_is_accepted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EVERY", "LONGEST"):
+        monkeypatch.setattr(checkpoints, name, 1)
+    with driven_server(SEATS) as it:
+        append, take_in_rest = it._append, it._store._checkpoints._take_in_rest
+        others: list[socket.socket] = []
+        left: list[int] = []
+
+        def append_while_somebody_comes(events: Sequence[Event]) -> None:
+            others.append(it.connect(post(close=True), 1001))
+            append(events)
+
+        def take_in_rest_slowly(done: threading.Event) -> None:
+            try:
+                until(lambda: not it.waiting, "all are accepted")
+            finally:
+                left.append(it.waiting)
+                take_in_rest(done)
+
+        monkeypatch.setattr(it, "_append", append_while_somebody_comes)
+        monkeypatch.setattr(it._store._checkpoints, "_take_in_rest", take_in_rest_slowly)
+        it.connect(post(close=True), 1002)
+        while not left:
+            it.turn()
+        assert left == [0]
+        it.turn()
+        assert all(b"HTTP/1.1 200 " in it.take(other) for other in others[:-1])

@@ -7,12 +7,14 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from observatory.events import Event
 from observatory.store import NotStored, Query, Store, Sync, open_store
 from observatory.store.checkpoints import EVERY, LITTLE, REPEATED, Checkpoints
+from tests.helpers.deadline import until
 from tests.helpers.events import SECOND, event
 from tests.helpers.stored_lines import ALL, lines
 
@@ -254,7 +256,24 @@ def test_the_log_is_taken_in_beside_the_work(path: str, store: Store) -> None:
         store.append([event(number, size=EVERY // 20)])
     store._checkpoints.close()
     assert os.stat(path).st_size > EVERY
-    store._checkpoints = Checkpoints(path, "NORMAL", store._connection)  # so that the fixture can close it
+    store._checkpoints = Checkpoints(path, "NORMAL", store._locks[-1])  # so that the fixture can close it
+
+
+def test_what_was_taken_in_beside_the_work_is_on_the_disk(
+    path: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite syncs the database only at the end of the log, where a commit would wait for all that came before."""
+    synced, sync = [], os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr("observatory.store.checkpoints.os.fsync", noting)
+    for number in range(1, 60):
+        store.append([event(number, size=EVERY // 20)])
+    until(lambda: not store._checkpoints._under_way, "it is taken in")
+    assert set(synced) == {os.stat(path).st_ino}
 
 
 def test_the_log_does_not_grow_for_ever(path: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +305,33 @@ def test_what_comes_while_the_log_is_taken_in_is_left_to_the_thread_unless_it_is
     for _ in range(REPEATED + 1):  # it never becomes little, and the log is not to grow for ever
         checkpoints.appended(EVERY)
     assert did == ["the thread"] * (1 + REPEATED) + ["the writer"]
+
+
+def test_while_a_commit_waits_for_the_disk_other_work_is_done(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's queue of connections was full before a checkpoint on a busy machine had ended."""
+    monkeypatch.setattr("observatory.store.checkpoints.LONGEST", EVERY)
+    monkeypatch.setattr("observatory.store.checkpoints.LITTLE", 2**40)
+    called, times = threading.Event(), 0
+    take_in = store._checkpoints._take_in_rest
+
+    def slow(done: threading.Event) -> None:
+        assert called.wait(30)
+        take_in(done)
+
+    def meanwhile() -> None:
+        nonlocal times
+        times += 1
+        if times == 3:
+            called.set()
+
+    monkeypatch.setattr(store._checkpoints, "_take_in_rest", slow)
+    store.call_meanwhile(meanwhile)
+    for number in range(1, 400):
+        store.append([event(number, size=EVERY // 20)])
+        if called.is_set():
+            break
+    assert times >= 3
+    assert store._checkpoints._log == 0, "the log begins anew"
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="/proc tells what is resident")
