@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,8 @@ from tests.helpers.driven_server import driven_server
 from tests.helpers.unix_http import post
 
 if TYPE_CHECKING:
+    import socket
+    import threading
     from collections.abc import Sequence
 
     from observatory.events import Event
