@@ -152,19 +152,22 @@ def test_a_listener_in_another_network_namespace_is_found_by_its_file(
             client.connect(f"{open_directory}/s")
 
 
-def test_a_network_namespace_that_cannot_be_entered_leaves_the_answer_open(
+def test_a_network_namespace_that_cannot_be_entered_leaves_the_answer_open_for_its_sockets_alone(
     open_directory: Path, dead_socket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(_: int) -> socket.socket:
         raise PermissionError(1, "Operation not permitted")
 
+    theirs = f"{open_directory}/s"
+    before = explained(capsys, dead_socket)
     with mallory(IN_A_NETWORK_OF_ITS_OWN, "plain", str(open_directory)):
         monkeypatch.setattr(network_namespace, "_open_socket_in", refused)
-        assert main(["explain", dead_socket]) == DISAGREE
+        assert explained(capsys, dead_socket) == before
+        assert main(["explain", theirs]) == DISAGREE
         said = capsys.readouterr().out
-        assert f": not known at {dead_socket}\n" in said
-        assert f"whether anybody listens at {dead_socket} is not known" in said
-        assert main(["capture", dead_socket, "-o", f"{open_directory}/w.toml"]) == DISAGREE
+        assert f": not known at {theirs}\n" in said
+        assert f"whether anybody listens at {theirs} is not known" in said
+        assert main(["capture", theirs, "-o", f"{open_directory}/w.toml"]) == DISAGREE
         assert not (open_directory / "w.toml").exists()
 
 
