@@ -326,8 +326,9 @@ def test_while_a_commit_waits_for_the_disk_other_work_is_done(store: Store, monk
 
     monkeypatch.setattr(store._checkpoints, "_take_in_rest", slow)
     store.call_meanwhile(meanwhile)
-    for number in range(1, 400):
+    for number in range(1, 60):
         store.append([event(number, size=EVERY // 20)])
+        until(lambda: not store._checkpoints._under_way, "it is taken in")
         if called.is_set():
             break
     assert times >= 3
