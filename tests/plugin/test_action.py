@@ -113,6 +113,7 @@ def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found(project: Proj
     done = run(project, **slow, page=str(page), timeout="50")
     assert done.returncode not in (0, 1), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    assert page.exists(), done.stdout + done.stderr
     assert "What holds of which server" in page.read_text(encoding="utf-8")
     assert re.search("^held ", done.stdout, re.MULTILINE), "nothing is said of the checks that had come to their end"
 

@@ -101,7 +101,7 @@ def test_the_page_answers_a_key_in_a_tenth_of_a_second(full: ObservatoryServer, 
     try:
         page.open(web.link)
         page.wait(f"return {count}.replace(/\\D/g, '') === '100000'", seconds=120)
-        page.chromium.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        page.begin_counting()
         page.run("document.getElementById('list').focus()")
         for _ in range(ROUNDS):
             press("home", Keys.HOME, "return document.querySelector('.row[aria-selected=true]').index === 0")

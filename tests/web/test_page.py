@@ -340,7 +340,7 @@ def test_a_hundred_thousand_events_scroll_smoothly(server: ObservatoryServer, we
     server.hooks().say_all(story.many(100_000))
     page.open(web.link)
     page.wait("return document.getElementById('count').textContent.replace(/\\D/g, '') === '100000'", seconds=60)
-    page.chromium.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    page.begin_counting()
     before = page.spent()
     frames = page.chromium.execute_async_script(
         """const done = arguments[0], list = document.getElementById('list'), times = [];
