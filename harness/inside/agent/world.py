@@ -35,6 +35,7 @@ class Builder:
         self.sockets: list[HeldSocket] = []
         self._undo: list[Callable[[], None]] = []
         self._mounted = frozenset(mounts.mounted())
+        self._has_mounts = False
         self._original = {path: _entries(path) for path in SCRATCH}
         self._accounts = AccountFiles()
         self._fuse = FuseMounts()
@@ -64,6 +65,7 @@ class Builder:
         self._accounts.write(world)
         self.networks.show(world["networks"])
         self._links = world["links"]
+        self._has_mounts = any(node["kind"] == "mount" for node in world["nodes"])
         for node in world["nodes"]:
             try:
                 with by_the_ids_of(self._fuse.ids(node["path"])):
@@ -133,10 +135,12 @@ class Builder:
             self._restore_later(real)
 
     def _forget_later(self, path: str) -> None:
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) and not self._is_on_own_mount(path):
             self._undo.append(lambda: remove(path))
 
     def _restore_later(self, path: str) -> None:
+        if self._is_on_own_mount(path):
+            return
         was = os.stat(path)
         acls = {name: acl.of(path, name) for name in (acl.ACCESS, acl.DEFAULT)}
 
@@ -147,6 +151,10 @@ class Builder:
                 acl.give(path, had, name)
 
         self._undo.append(restore)
+
+    def _is_on_own_mount(self, path: str) -> bool:
+        """Whether a mount of the world's shows it. That goes first, and what is there by this name then is another."""
+        return self._has_mounts and mounts.shown_by(path)[0] not in self._mounted
 
     def _make_parents(self, path: str) -> None:
         parts = [part for part in path.split("/")[:-1] if part]

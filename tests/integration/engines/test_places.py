@@ -93,6 +93,25 @@ def test_a_world_leaves_nothing_for_the_next_one(place: Place) -> None:
     assert observed(place) == first
 
 
+def test_what_is_changed_through_a_worlds_mount_is_not_given_back_to_what_is_below_it(place: Place) -> None:
+    """The mount goes first: what had its directory's default ACL then was a socket, which can have none."""
+    inherited = (AclEntry("user", "root", 5),)
+    through = World(
+        "through",
+        users=(User("root", 0, 0),),
+        nodes=(
+            Node("/run/a/s", "socket", state="stale"),
+            Node("/run/b/s", "directory", default_acl=inherited),
+            Node("/run/a", "mount", fs="bind", options=("from=/run/b",)),
+        ),
+    )
+    place.build(through)
+    done = place.attempt([Attempt("root", "chmod", "/run/a/s", mode=0o700), Attempt("root", "mkdir", "/run/a/new")])
+    assert [each.outcome for each in done] == ["ok", "ok"]
+    place.build(WEB)
+    assert place.run(["find", "/run/a", "/run/b"], ROOT).stdout == ""
+
+
 def test_both_sides_name_the_same_process(place: Place) -> None:
     place.build(COMMON)
     rows = [Attempt(user, "connect", "/tmp/seq", type="seqpacket") for user in ("ali", "bob", "ali", "root", "bare")]
