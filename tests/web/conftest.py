@@ -159,7 +159,7 @@ class Page:
         self.wait("return Boolean(document.querySelector('.drawer .proved'))")
 
     def begin_counting(self) -> None:
-        """Count what the page takes of the processor, and no clock; another test may have counted in the same browser."""
+        """Count what the page takes of the processor; another test may have counted something else in this browser."""
         self.chromium.execute_cdp_cmd("Performance.disable", {})
         self.chromium.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
 
