@@ -109,8 +109,8 @@ def test_a_subject_file_says_all_and_the_jobs_page_gets_a_summary(project: Proje
 
 def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found(project: Project) -> None:
     page = project.directory / "page.html"
-    slow = {**inputs(project), "command": f"sleep 6; {inputs(project)['command']}"}
-    done = run(project, **slow, page=str(page), timeout="50")
+    slow = {**inputs(project), "command": f"sleep 3; {inputs(project)['command']}"}
+    done = run(project, **slow, page=str(page), timeout="30")
     assert done.returncode not in (0, 1), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert page.exists(), done.stdout + done.stderr
