@@ -136,12 +136,8 @@ def accepted_credentials(sock: socket.socket) -> PeerCredentials:
 
 def accepted_uid(sock: socket.socket) -> int | None:
     """The effective uid of `accepted_credentials` alone, for half the time."""
-    try:
-        uid = _uid_in(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, _UCRED.size))
-    except OSError as error:
-        if error.errno in _OUTCOMES:
-            return None
-        raise
+    data = _answer(sock, SO_PEERCRED, LINUX_UCRED.size)
+    uid = None if isinstance(data, Unavailable) else _uid_in(data)
     return known_uid(uid) if uid is not None and uid == _overflow_ids()[0] else uid
 
 

@@ -4,7 +4,7 @@ A checkpoint writes and syncs, which takes milliseconds on a good disk and much 
 connection of its own does it, and doesn't disturb whoever appends (sqlite.org/wal.html: PASSIVE). The log can begin
 anew once all of it is in the database, which while events keep coming it never is: when it has become long, whoever
 appends waits while the thread takes in what has come since it took in the rest. That is little, but the disk is waited
-for, on a machine that is flooded for a tenth of a second: `meanwhile` is for what is not to wait so long.
+for, on a machine that is flooded for tens of milliseconds: `meanwhile` is for what is not to wait so long.
 
 The same thread gives free pages of the file back to the disk, a few at a time. While it does, nobody else may write
 (sqlite.org/wal.html), so that `writing` is taken by both: whoever appends waits for one of these moments at most.

@@ -64,6 +64,7 @@ def opened_alone(path: str) -> Iterator[sqlite3.Connection]:
 
 
 def _open(path: str, sync: Sync) -> tuple[list[int], sqlite3.Connection]:
+    """The descriptors that are locked, of which the last is the database's own, and a connection."""
     shared = files.directory_warning(path) is not None
     locks = [_lock(path)]
     try:

@@ -133,8 +133,8 @@ def _stay_outside(processes: int, how: bytes, root: str, brought: list[str]) -> 
 
 def _set_flags(setting: int) -> None:
     """Set the flags that the agent asks for, until it ends. What that takes is imported while the agent starts."""
-    from harness.inside.agent import flag_setter  # noqa: PLC0415 - else each start would wait for it
-    from harness.inside.agent.inheritance import close_all_but  # noqa: PLC0415 - as well
+    from harness.inside.agent import flag_setter  # noqa: PLC0415 - this helper's alone: a place is there sooner without
+    from harness.inside.agent.inheritance import close_all_but  # noqa: PLC0415 - likewise, it loads signal
 
     close_all_but(setting)
     flag_setter.serve(setting)

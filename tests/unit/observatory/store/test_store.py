@@ -311,11 +311,12 @@ def test_while_a_commit_waits_for_the_disk_other_work_is_done(store: Store, monk
     """The kernel's queue of connections was full before a checkpoint on a busy machine had ended."""
     monkeypatch.setattr("observatory.store.checkpoints.LONGEST", EVERY)
     monkeypatch.setattr("observatory.store.checkpoints.LITTLE", 2**40)
-    called, times = threading.Event(), 0
+    called, waited, times = threading.Event(), threading.Event(), 0
     take_in = store._checkpoints._take_in_rest
 
     def slow(done: threading.Event) -> None:
-        called.wait(30)
+        called.wait(5)
+        waited.set()
         take_in(done)
 
     def meanwhile() -> None:
@@ -329,7 +330,7 @@ def test_while_a_commit_waits_for_the_disk_other_work_is_done(store: Store, monk
     for number in range(1, 60):
         store.append([event(number, size=EVERY // 20)])
         until(lambda: not store._checkpoints._under_way, "it is taken in")
-        if called.is_set():
+        if waited.is_set():
             break
     assert times >= 3
     assert store._checkpoints._log == 0, "the log begins anew"
