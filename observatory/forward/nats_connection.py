@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import logging
 import re
 import socket
 import ssl
@@ -114,6 +115,7 @@ async def connect(access: Access, inbox: str) -> NatsConnection:
     if not hasattr(Client, "_connect_command"):
         raise _other_library("says who one is in another place than it used to, so that it might do so in the open")
     asyncio.get_running_loop().set_exception_handler(_leave_to_whoever_waits)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # 3.11.2 warns of its own way to end a connection with TLS
     nc = NatsConnection(encrypted=access.encrypted)
     try:
         await asyncio.wait_for(
@@ -158,7 +160,7 @@ async def drop(nc: NatsConnection) -> None:
     as the link is there again: after the same events' predecessors had been lost with a leader, and before those are
     sent anew.
     """
-    writer(nc).transport.abort()
+    _abort(nc)
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
 
@@ -166,9 +168,19 @@ async def drop(nc: NatsConnection) -> None:
 async def _abandon(nc: NatsConnection) -> None:
     """Close what may have been half made, or not at all."""
     with contextlib.suppress(ObservatoryError):
-        writer(nc).transport.abort()
+        _abort(nc)
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
+
+
+def _abort(nc: Client) -> None:
+    """End a connection at once. One with TLS that both ends have closed has no protocol any more, and nothing to end.
+
+    A later Python says nothing of that; Debian 12's, 3.11.2, raises AttributeError.
+    """
+    transport = writer(nc).transport
+    with contextlib.suppress(AttributeError):
+        transport.abort()
 
 
 def writer(nc: Client) -> asyncio.StreamWriter:

@@ -193,6 +193,10 @@ class Machine:
         self.storm.close()
         self.server.end()
 
+    def has_ended(self) -> bool:
+        """Whether the forwarder has, though nobody told it to."""
+        return self.forwarder.poll() is not None
+
     def says_that_all_has_arrived(self) -> bool:
         words = [line for _, line in self.said if "; lag " in line]
         return bool(words) and "; lag 0" in words[-1]
@@ -277,7 +281,14 @@ def test_every_event_of_eight_hosts_is_there_once_and_in_order_and_the_lag_is_ri
             machine.storm.refusing = False
             machine.storm.cut()
         calm = time.monotonic()
-        until(lambda: watch.events() >= EVENTS, lambda: "\n".join(each.log()[-500:] for each in machines), 1200, 0.5)
+        until(
+            lambda: watch.events() >= EVENTS or any(machine.has_ended() for machine in machines),
+            lambda: "\n".join(machine.log()[-500:] for machine in machines),
+            1200,
+            0.5,
+        )
+        for machine in machines:
+            assert not machine.has_ended(), f"{machine.name}'s forwarder has ended:\n{machine.log()}"
         print(f"all had arrived {time.monotonic() - calm:.0f} s after the last fault")
         for machine in machines:
             until(machine.says_that_all_has_arrived, machine.log, 60, 0.2)
