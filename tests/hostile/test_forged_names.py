@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +33,6 @@ from tests.hostile.harness_as_root import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,10 @@ def test_the_same_name_in_a_mount_namespace_of_anothers_is_another_socket(
 ) -> None:
     before = explained(capsys, dead_socket)
     with mallory(SAME_NAME, str(open_directory), dead_socket) as pid:
-        note = f"  note   process {pid} (python3) listens on a socket that it calls {dead_socket}, in mounts or a root"
+        program = Path(f"/proc/{pid}/comm").read_text().strip()
+        note = (
+            f"  note   process {pid} ({program}) listens on a socket that it calls {dead_socket}, in mounts or a root"
+        )
         said = explained(capsys, dead_socket).splitlines(keepends=True)
         assert len([line for line in said if line.startswith(note)]) == 1
         assert "".join(line for line in said if not line.startswith(note)) == before
