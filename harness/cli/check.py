@@ -112,7 +112,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
         before = monotonic()
         try:
             who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
-            if own and (lacking := missing(place, subject.command, who)) is not None:
+            if own and (lacking := missing(place, subject.command, who, subject.packages)) is not None:
                 raise CheckError(lacking)
             if options.init:
                 from harness.checks.first_description import first_description

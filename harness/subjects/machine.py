@@ -71,13 +71,17 @@ def _is_safe(directory: Path) -> bool:
     )
 
 
-def missing(place: Place, command: Sequence[str], who: Principal) -> str | None:
-    """What of this machine the command names and the place lacks, or its user can't reach: a sentence, or `None`."""
+def missing(place: Place, command: Sequence[str], who: Principal, packages: Sequence[str] = ()) -> str | None:
+    """What of this machine the command names and the place lacks, or its user can't reach: a sentence, or `None`.
+
+    `packages` are Debian's that bring the program.
+    """
     program = command[0]
     if place.run(["sh", "-c", 'command -v -- "$0" >/dev/null', program], who).status != 0:
         here = shutil.which(program)
         if here is None:
-            return f"there is no program {program}, neither in the place nor on this machine"
+            how = f": install Debian's {' and '.join(packages)}" if packages else ""
+            return f"there is no program {program}, neither in the place nor on this machine{how}"
         return _sentence(place, here, Path(here))
     for file in _files(command):
         if place.run(["test", "-r", str(file)], who).status != 0:

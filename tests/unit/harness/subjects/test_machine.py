@@ -5,12 +5,15 @@ from __future__ import annotations
 import pwd
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.subjects import machine
 from harness.subjects.description import described
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @pytest.fixture
@@ -64,15 +67,17 @@ class Place:
 def test_what_is_not_in_the_place_is_said_with_the_way_to_bring_it_in(program: Path) -> None:
     who: Any = None
 
-    def missing(command: list[str], there: set[str], readable: set[str]) -> str | None:
+    def missing(command: list[str], there: set[str], readable: set[str], packages: Sequence[str] = ()) -> str | None:
         place: Any = Place(there, readable)
-        return machine.missing(place, command, who)
+        return machine.missing(place, command, who, packages)
 
     path, project = str(program), str(program.parents[1])
     assert missing([path], set(), set()) == f"{path} is on this machine, not in the place: --mount {project}"
     assert missing([path], {path}, {path}) is None
     assert "may not reach it" in str(missing([path], {path}, set()))
-    assert "neither in the place nor on this machine" in str(missing(["no-such-program"], set(), set()))
+    nowhere = str(missing(["no-such-program"], set(), set()))
+    assert nowhere == "there is no program no-such-program, neither in the place nor on this machine"
+    assert missing(["no-such-program"], set(), set(), ["a", "b"]) == f"{nowhere}: install Debian's a and b"
     assert "/bin/sh is on this machine, not in the place: packages" in str(missing(["sh"], set(), set()))
     script = program.with_suffix(".py")
     script.write_text("")
