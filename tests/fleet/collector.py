@@ -118,18 +118,21 @@ def take(handler: Handler, collector: Collector, request: ExportLogsServiceReque
     handler.answer(200, ExportLogsServiceResponse().SerializeToString())
 
 
-def rejecting(count: int, why: str) -> Answer:
-    """Take all but so many of the last of them."""
+def rejecting_all_but(event: int, why: str) -> Answer:
+    """Take one event, and reject all others."""
 
     def answer(handler: Handler, collector: Collector, request: ExportLogsServiceRequest) -> None:
         kept = ExportLogsServiceRequest()
         kept.CopyFrom(request)
         logs = kept.resource_logs[0].scope_logs[0].log_records
-        del logs[len(logs) - count :]
+        taken = [record for record in logs if event_id(record) == event]
+        rejected = len(logs) - len(taken)
+        del logs[:]
+        logs.extend(taken)
         collector.requests.append(kept)
         response = ExportLogsServiceResponse()
-        response.partial_success.rejected_log_records = count
-        response.partial_success.error_message = why
+        response.partial_success.rejected_log_records = rejected
+        response.partial_success.error_message = why if rejected else ""
         handler.answer(200, response.SerializeToString())
 
     return answer
