@@ -60,7 +60,7 @@ OTHER_CLIENTS = ("@openai/codex@0.171.0", "@google/gemini-cli@0.61.0")
 SETS = {
     "core": ["pyproject.toml", "--extra", "pretty"],
     "all": ["pyproject.toml", "--all-extras"],
-    "containers": ["pyproject.toml", "--extra", "docker", "--extra", "sweep"],
+    "containers": ["pyproject.toml", "--extra", "docker"],
     "harness": [*HARNESS],
     "bench": [*HARNESS, "--group", "bench"],
     "endurance": [*HARNESS, "--group", "fuzz"],

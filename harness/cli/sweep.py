@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from harness.cli import place_options
 from harness.cli.exit_status import AGREE, DISAGREE
-from harness.engines.cache.directory import cache
 from harness.engines.registry import choose
 from harness.report.output_file import OutputError, write_output
 from harness.report.text import visible
@@ -61,8 +60,6 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Sweep; 0 if the oracle and the kernel agree everywhere, 1 if they don't."""
-    import harness.trials.random_sweep  # noqa: F401 - who lacks what it needs hears of it now, not after the grid
-
     found = Found(as_json=options.json)
     with choose(options.engine, options.image).open(image=options.image) as place, _bar() as bar:
         facts = place.facts
@@ -131,11 +128,8 @@ def _grid(place: Place, shard: Shard, bar: Progress, found: Found) -> None:
 
 
 def _random(place: Place, options: argparse.Namespace, bar: Progress, found: Found) -> None:
-    from hypothesis.configuration import set_hypothesis_home_dir
-
     from harness.trials.random_sweep import random_sweep
 
-    set_hypothesis_home_dir(cache() / "hypothesis")  # else it leaves a directory of its own here
     shard: Shard = options.shard
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     count = len(shard.of(range(options.worlds))) if until is None else sys.maxsize

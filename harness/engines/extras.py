@@ -6,7 +6,6 @@ import importlib.util
 
 EXTRAS = {
     "docker": "docker",
-    "hypothesis": "sweep",
     "pytest": "pytest",
     "rich": "harness",
     "testcontainers": "docker",

@@ -8,15 +8,14 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from random import Random
+from typing import TYPE_CHECKING
 
 from harness.engines.protocol import PlaceError
 from harness.oracle import predict, rules_of
 from harness.trials.verdict import Verdict, judge
 from harness.world import DEFAULT_MODES, problems
-from harness.world.strategies import worlds
+from harness.world.drawing import random_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from harness.world import Attempt, Node, World
 
     Oracle = Callable[[World, Sequence[Attempt], Rules], list[Decision]]
-
-BATCH: Final = 250
-"""Worlds that are drawn at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def random_sweep(
 def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[World]) -> Iterator[Progress]:
     """Look at worlds one by one, and shrink those of which `differing` has something to say.
 
-    Shrinking knows what a world is made of, so it takes some dozens of trials where Hypothesis's own takes hundreds.
+    Shrinking knows what a world is made of, so some dozens of trials are enough.
     """
     attempts = 0
     for number, world in enumerate(worlds, 1):
@@ -85,27 +81,9 @@ def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[W
 
 def draw(count: int, first_seed: int = 0, *, fuse: bool = False, flags: bool = False) -> Iterator[World]:
     """Random worlds, the same for the same seed; with FUSE mounts and flags of nodes if asked for."""
-    for start in range(0, count, BATCH):
-        yield from _batch(min(BATCH, count - start), first_seed * 1_000_003 + start, fuse=fuse, flags=flags)
-
-
-def _batch(count: int, number: int, *, fuse: bool, flags: bool) -> list[World]:
-    drawn: list[World] = []
-
-    @seed(number)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    @given(worlds(fuse=fuse, flags=flags))
-    def collect(world: World) -> None:
-        drawn.append(world)
-
-    collect()
-    return drawn
+    for number in range(count):
+        random = Random(f"{first_seed} {number}")  # noqa: S311 - it has to be drawn again from its seed
+        yield random_world(random, fuse=fuse, flags=flags)
 
 
 def smallest(world: World, differing: Callable[[World], tuple[Verdict, ...]]) -> World:

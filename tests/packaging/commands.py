@@ -95,7 +95,7 @@ COMMANDS = (
     harness("capture", "tomlkit", nothing=(2,), wrong=("/",), right=("{home}/s", "-o", "{home}/world.toml"), asks=True),
     harness("shell", nothing=(2,), wrong=("home-0750",), right=("home-0750", "--as", "ali", *NAMESPACE)),
     # All of a sweep takes a minute.
-    harness("sweep", "hypothesis", wrong=("--worlds", "x"), right=SWEEP, least=SWEEP),
+    harness("sweep", "rich", wrong=("--worlds", "x"), right=SWEEP, least=SWEEP),
     harness("merge", nothing=(2,), wrong=("/nowhere",), right=("{home}/sweep.jsonl",)),
     harness("images", "docker", nothing=(0, 69), wrong=("sarge",), ends=(0, 69)),
     harness("completion", nothing=(2,), wrong=("ash",), right=("zsh",)),

@@ -28,7 +28,7 @@ INSTALLS: dict[str, tuple[str, ...]] = {"core": (), **{extra: (extra,) for extra
 def brings(install: str) -> set[str]:
     """The extras that an install has, with those that others of them require."""
     extras = set(INSTALLS[install])
-    return extras | ({"harness"} if extras & {"docker", "subjects", "sweep", "pytest"} else set())
+    return extras | ({"harness"} if extras & {"docker", "subjects", "pytest"} else set())
 
 
 @contextmanager

@@ -72,9 +72,10 @@ def test_both_commands_work(machine: Container, way: str) -> None:
     assert "home-0750" in succeeds(machine, "harness scenarios")
     assert "all agree" in succeeds(machine, "cd /tmp && harness run home-0750")
     assert "1 held" in succeeds(machine, f"cd /tmp && harness check --only mode -- {SERVER}")
-    status, said = shell(machine, "harness sweep --engine namespace")
+    assert " 0 disagreements" in succeeds(machine, "harness sweep --engine namespace --shard 1/128 --worlds 100")
+    status, said = shell(machine, "harness images")
     assert (status, said.count("\n")) == (69, 1)
-    assert "pip install 'claude-observatory[sweep]'" in said
+    assert "pip install 'claude-observatory[docker]'" in said
 
 
 @pytest.mark.parametrize("machine", ["trixie"], indirect=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AGREEING = 150
 """Worlds that are tried to see no disagreement."""
-ENOUGH = 20_000
+ENOUGH = 8_000
 """Worlds within which a wrong rule must show."""
 
 

@@ -1,4 +1,4 @@
-"""A world and what is to be expected of it take neither the library that draws worlds nor an engine's."""
+"""A world and what is to be expected of it take no library that draws property tests, and no engine's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ import {module}
 """
 
 
-@pytest.mark.parametrize("module", ["harness.world", "harness.oracle", "harness.scenarios", "harness.engines.protocol"])
+@pytest.mark.parametrize(
+    "module",
+    ["harness.world", "harness.oracle", "harness.scenarios", "harness.engines.protocol", "harness.trials.random_sweep"],
+)
 def test_it_is_imported_where_nothing_else_of_the_extra_is(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TRY.format(module=module)], text=True, capture_output=True, check=False
