@@ -40,6 +40,7 @@ class AttachedPlace:
             fuse=said["fuse"],
             flags=said["flags"],
             own_users=said["own_users"],
+            staying=tuple(said["staying"]),
         )
 
     def build(self, world: World) -> None:

@@ -51,7 +51,8 @@ class Facts:
 
     `system` is its name by uname(2). `sysctls` holds fs.protected_symlinks and such, as integers. `fuse`: whether
     worlds can have FUSE mounts there, `flags`: whether their nodes can have flags. `own_users`: the
-    place is in a user namespace of its own, where capabilities are not the machine's.
+    place is in a user namespace of its own, where capabilities are not the machine's. `staying`: directories that can't
+    be renamed there, since overlayfs has them from an image.
     """
 
     engine: str
@@ -63,6 +64,7 @@ class Facts:
     fuse: bool = False
     flags: bool = False
     own_users: bool = False
+    staying: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

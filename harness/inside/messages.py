@@ -216,7 +216,8 @@ class AgentFacts(TypedDict):
     """What an agent says of its kernel and its Python, and the environment that commands have there.
 
     `fuse`: whether worlds there can have FUSE mounts, `flags`: whether their nodes can have flags.
-    `own_users`: whether the place is in a user namespace of its own.
+    `own_users`: whether the place is in a user namespace of its own. `staying`: directories
+    that can't be renamed there.
     """
 
     system: str
@@ -227,6 +228,7 @@ class AgentFacts(TypedDict):
     fuse: bool
     flags: bool
     own_users: bool
+    staying: list[str]
     environment: dict[str, str]
 
 

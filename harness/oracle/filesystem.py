@@ -118,7 +118,8 @@ class FileSystem:
     `names` holds each directory's entries; `mounted` says which mount covers an inode seen through a mount;
     `abstract` the open sockets with abstract names, by name, type and network namespace; `through` the open sockets
     that were bound through a FUSE mount, by the mount and the path below it: another way to the same inode leads to
-    another file of theirs. `domains` are those of abstract names' makers.
+    another file of theirs. `domains` are those of abstract names' makers, `standard` the directories that are in each
+    place.
     """
 
     inodes: Mapping[int, Inode]
@@ -130,6 +131,7 @@ class FileSystem:
     domains: Mapping[tuple[str, SocketType, str | None], str | None] = field(
         default_factory=dict[tuple[str, "SocketType", "str | None"], "str | None"]
     )
+    standard: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def root(self) -> Spot:
         """The root directory."""
@@ -258,8 +260,10 @@ class _Builder:
         self.abstract: dict[tuple[str, SocketType, str | None], SocketState] = {}
         self.through: dict[tuple[int, str], SocketState] = {}
         self.domains: dict[tuple[str, SocketType, str | None], str | None] = {}
-        for path, mode in STANDARD_DIRECTORIES.items():
-            self.put(*self.parent(path)[1:], None, Inode("directory", 0, 0, mode))
+        self.standard = {
+            self.put(*self.parent(path)[1:], None, Inode("directory", 0, 0, mode)): path
+            for path, mode in STANDARD_DIRECTORIES.items()
+        }
         for path, target in STANDARD_LINKS.items():
             self.put(*self.parent(path)[1:], None, Inode("symlink", 0, 0, 0o777, target=target))
 
@@ -272,6 +276,7 @@ class _Builder:
             self.abstract,
             self.through,
             self.domains,
+            self.standard,
         )
 
     def add(self, world: World, node: Node) -> None:

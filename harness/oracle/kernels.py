@@ -45,6 +45,11 @@ class Kernel(Protocol):
         ...
 
     @property
+    def staying(self) -> tuple[str, ...]:
+        """Directories that can't be renamed."""
+        ...
+
+    @property
     def sysctls(self) -> Mapping[str, int]:
         """What is absent counts as 0."""
         ...
@@ -56,16 +61,22 @@ def rules_of(kernel: Kernel) -> Rules:
         known = ", ".join(SYSTEMS)
         raise ValueError(f"no rules are known of the kernel of {kernel.system}; known are those of {known}")
     if kernel.system == "Linux":
-        return linux(kernel.sysctls, kernel.kernel, own_users=kernel.own_users)
+        return linux(kernel.sysctls, kernel.kernel, own_users=kernel.own_users, staying=kernel.staying)
     return {"Darwin": xnu, "FreeBSD": freebsd, "OpenBSD": openbsd, "NetBSD": netbsd}[kernel.system]()
 
 
-def linux(sysctls: Mapping[str, int] | None = None, release: str = "", *, own_users: bool = False) -> Rules:
+def linux(
+    sysctls: Mapping[str, int] | None = None,
+    release: str = "",
+    *,
+    own_users: bool = False,
+    staying: tuple[str, ...] = (),
+) -> Rules:
     """Linux with the sysctls of a place (`fs.protected_symlinks` and its like); what is absent counts as 0.
 
     `release` is the kernel's, such as `6.1.0-40-amd64`; without one it is taken to be a recent one. `own_users`: in a
-    user namespace of its own. `apparmor.af_unix` among the sysctls is AppArmor's feature of that name: whether its
-    profiles are asked about connections.
+    user namespace of its own. `staying`: directories that overlayfs has from an image. `apparmor.af_unix` among the
+    sysctls is AppArmor's feature of that name: whether its profiles are asked about connections.
     """
     sysctls = sysctls or {}
     return Rules(
@@ -81,6 +92,7 @@ def linux(sysctls: Mapping[str, int] | None = None, release: str = "", *, own_us
         protected_regular=sysctls.get("fs.protected_regular", 0),
         protected_fifos=sysctls.get("fs.protected_fifos", 0),
         own_users=own_users,
+        staying=staying,
         profiles_of_peers=bool(sysctls.get("apparmor.af_unix", 0)),
     )
 

@@ -99,6 +99,7 @@ StepName = Literal[
     "may_create_or_replace",
     "may_move_a_directory",
     "neither_mounted_upon",
+    "not_of_an_image",
     "empty_target",
     "move",
     "is_symlink",
@@ -184,8 +185,9 @@ class Rules:
     `acl_needs_group_bits`: the ACL is passed over while the mode's group bits are all zero. `new_group` is whose group
     a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it whole.
     `own_users`: in a user namespace other than the machine's, where a process has no capability of those that are asked
-    for there. `profiles_of_peers`: AppArmor asks about connections to named sockets. `joining` is the command by which
-    a user joins a group. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
+    for there. `staying` are standard directories that overlayfs has from an image and does not rename.
+    `profiles_of_peers`: AppArmor asks about connections to named sockets. `joining` is the command by which a user joins
+    a group. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
     """
 
     name: str
@@ -204,6 +206,7 @@ class Rules:
     protected_regular: int = 0
     protected_fifos: int = 0
     own_users: bool = False
+    staying: tuple[str, ...] = ()
     profiles_of_peers: bool = False
     new_group: Literal["directory", "process unless setgid"] = "process unless setgid"
     joining: str = "usermod -aG {group} {user}"
@@ -330,6 +333,7 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
             "may_move_a_directory",
             "policy_moves",  # fs/namei.c, `vfs_rename`: security_inode_rename()
             "neither_mounted_upon",
+            "not_of_an_image",  # fs/overlayfs/dir.c, `ovl_rename`: EXDEV before it looks whether the target is empty
             "empty_target",
             "move",
         ),
@@ -432,7 +436,9 @@ LINUX_STEPS: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
 )
 
 
-LINUX_ALONE: Final = frozenset({"allowed_call", *(step for step, layer in LAYERS.items() if layer in _MODULES)})
+LINUX_ALONE: Final = frozenset(
+    {"allowed_call", "not_of_an_image", *(step for step, layer in LAYERS.items() if layer in _MODULES)}
+)
 """What only Linux asks."""
 STEPS_BEFORE_6_14: Final[Mapping[Procedure, tuple[StepName, ...]]] = MappingProxyType(
     {

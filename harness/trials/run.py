@@ -64,9 +64,9 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
     elsewhere = facts.system != "Linux"
     claimed = decisions
     if foreign or elsewhere:
-        claimed = predict(
-            world, world.attempts, linux({**facts.sysctls, **world.sysctls}, facts.kernel, own_users=facts.own_users)
-        )
+        sysctls = {**facts.sysctls, **world.sysctls}
+        others = linux(sysctls, facts.kernel, own_users=facts.own_users, staying=facts.staying)
+        claimed = predict(world, world.attempts, others)
     about = _spelled("Linux" if elsewhere else None, foreign)
     here = _spelled(facts.system if elsewhere else None, {name: facts.sysctls[name] for name in foreign})
     verdicts: list[Verdict] = []

@@ -11,6 +11,8 @@ from harness.inside.agent import flags, fuse, profiles
 from harness.inside.agent.outside import Outside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.inside.messages import AgentFacts
 
 SYSCTLS = (
@@ -38,8 +40,8 @@ def _has_own_users() -> bool:
         return False
 
 
-def facts() -> AgentFacts:
-    """Read them."""
+def facts(staying: Sequence[str]) -> AgentFacts:
+    """Read them, all but which directories stay."""
     system = os.uname()
     sysctls = {}
     for name in SYSCTLS:
@@ -58,6 +60,7 @@ def facts() -> AgentFacts:
         "fuse": fuse.available(),
         "flags": flags.available(),
         "own_users": _has_own_users(),
+        "staying": list(staying),
         "environment": {
             "PATH": ":".join(dict.fromkeys([*filter(os.path.isdir, tools), own, *SYSTEM_PATH])),
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},

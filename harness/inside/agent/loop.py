@@ -27,7 +27,7 @@ from harness.inside.agent.world import Builder
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from harness.inside.messages import (
@@ -55,8 +55,9 @@ def turn(selector: selectors.BaseSelector) -> None:
 class Agent:
     """The main loop: requests in, answers and news out."""
 
-    def __init__(self) -> None:
-        self.facts = facts()
+    def __init__(self, staying: Sequence[str] = ()) -> None:
+        """`staying`: directories that can't be renamed there."""
+        self.facts = facts(staying)
         self._selector = selectors.DefaultSelector()
         self._input: list[bytes] = []
         self._builder = Builder()

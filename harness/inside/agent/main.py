@@ -13,7 +13,7 @@ from harness.inside.agent.flag_setter import FlagSetter
 from harness.inside.agent.inheritance import DESCRIPTORS
 from harness.inside.agent.loop import Agent
 from harness.inside.agent.outside import Outside
-from harness.inside.agent.scratch import SCRATCH, make_anew, remove
+from harness.inside.agent.scratch import OF_THE_IMAGE, SCRATCH, make_anew, remove, stays
 from harness.inside.loopback import raise_loopback
 
 
@@ -39,7 +39,7 @@ def main(brought: list[str] | None = None, base: str | None = None, setter: int 
         for path in SCRATCH:
             if os.path.isdir(path) and not os.path.islink(path):
                 make_anew(path)
-        Agent().serve()
+        Agent(tuple(path for path in (*OF_THE_IMAGE, *SCRATCH) if stays(path))).serve()
     elif base is not None:
         _leave_mounts()
         Outside.leave(base)

@@ -10,6 +10,8 @@ from harness.inside.agent.mounts import mounted
 
 SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
 """Directories whose new entries, whoever made them, go away with the world."""
+OF_THE_IMAGE = ("/etc", "/opt", "/root", "/var", "/var/lib", "/var/log")
+"""Directories that a container has from its image, with what is in them."""
 NOTHING_THERE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP])
 
 
@@ -45,3 +47,15 @@ def make_anew(path: str) -> None:
         os.mkdir(directory)
         os.chown(directory, status.st_uid, status.st_gid)
         os.chmod(directory, stat.S_IMODE(status.st_mode))
+
+
+def stays(path: str) -> bool:
+    """Whether a directory of a container can't be renamed, since overlayfs has it from an image."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        return False
+    try:
+        os.rename(path, f"{path}.moved")
+    except OSError as error:
+        return error.errno == errno.EXDEV
+    os.rename(f"{path}.moved", path)
+    return False

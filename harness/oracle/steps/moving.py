@@ -114,6 +114,14 @@ def neither_mounted_upon(trial: Trial) -> None:
 
 
 @step
+def not_of_an_image(trial: Trial) -> None:
+    """Overlayfs does not move a directory that it has from a container's image, unless it is told to redirect."""
+    number = trial.entry(trial.last)
+    if number is not None and trial.system.standard.get(number) in trial.rules.staying:
+        raise trial.refuse("EXDEV", trial.at, f"{trial.at} is a directory of the container's image")
+
+
+@step
 def empty_target(trial: Trial) -> None:
     """A directory that is replaced has nothing in it."""
     number = trial.entry(trial.target)

@@ -8,6 +8,8 @@ import pytest
 
 from harness.oracle import predict, rules_of
 from harness.trials.verdict import judge
+from harness.world import Attempt, World, complete
+from harness.world.standard import STANDARD_DIRECTORIES
 from tests.helpers.operation_cases import CASES, PROTECTED, THROUGH_FUSE, Case
 from tests.mutants.operations import WRONG_OF_OPERATIONS
 from tests.platforms.kernels.expectations import version
@@ -54,6 +56,20 @@ def test_the_kernel_confirms_what_is_made_through_fuse(place: Place) -> None:
     if not place.facts.fuse:
         pytest.skip("a FUSE mount alone shows it: install bindfs, and see that there is a /dev/fuse")
     confirm(place, THROUGH_FUSE)
+
+
+@pytest.mark.parametrize("path", STANDARD_DIRECTORIES)
+def test_a_standard_directory_is_renamed_unless_a_container_has_it_from_its_image(place: Place, path: str) -> None:
+    there_and_back = (
+        Attempt("root", "rename", path, to=f"{path}.moved"),
+        Attempt("root", "rename", f"{path}.moved", to=path),
+    )
+    world = complete(World("renamed", attempts=there_and_back))
+    place.build(world)
+    decisions = predict(world, world.attempts, rules_of(place.facts))
+    verdicts = map(judge, world.attempts, decisions, place.attempt(world.attempts))
+    assert [difference for verdict in verdicts for difference in verdict.differences] == []
+    assert (decisions[0].outcome == "EXDEV") == (path in place.facts.staying)
 
 
 @pytest.mark.parametrize("name", PROTECTED)

@@ -239,6 +239,15 @@ def test_rename_refuses_two_mounts_of_one_file_system_and_moves_no_mount_point()
     assert outcome("root", "rename", "/srv/empty", *nodes, directory("/srv/empty", 0), to="/srv/b") == "EBUSY"
 
 
+def test_overlayfs_renames_no_directory_that_a_container_has_from_its_image() -> None:
+    rules = linux(staying=("/var", "/var/log"))
+    own = directory("/var/log/own", 0o755)
+    for path, said in (("/var", "EXDEV"), ("/var/log", "EXDEV"), ("/var/lib", "ok"), ("/var/log/own", "ok")):
+        assert ask("root", "rename", path, own, to="/moved", rules=rules).outcome == said
+        assert ask("root", "rename", path, own, to="/moved", rules=linux()).outcome == "ok"
+    assert ask("root", "rename", "/var", directory("/srv/full/d", 0), to="/srv/full", rules=rules).outcome == "EXDEV"
+
+
 def test_stat_needs_no_permission_on_the_thing_itself() -> None:
     decision = ask("dan", "stat", "/run/s", socket(mode=0))
     assert (decision.outcome, decision.applied, decision.why) == (
