@@ -186,7 +186,7 @@ class Rules:
     a new file gets. `capabilities`: privilege comes in parts, which a process may lack; else uid 0 has it whole.
     `own_users`: in a user namespace other than the machine's, where a process has no capability of those that are asked
     for there. `staying` are standard directories that overlayfs has from an image and does not rename.
-    `profiles_of_peers`: AppArmor asks about connections to named sockets. `joining` is the command by which a user joins
+    `profiles_of_peers`: AppArmor asks about connections to named sockets. `joining` is the command by which one joins
     a group. `errors` are the errno names that differ from POSIX's, by operation: `connect ENOTSOCK`.
     """
 
