@@ -175,10 +175,10 @@ def _object(world: World, top: str, operation: Operation, new: int, dice: Dice) 
         names = sorted({posixpath.basename(path) for path in paths})
         return f"{place}/{dice.one(names) if dice.chance(2) else MISSING}"
     usual = _USUAL.get(operation, frozenset())
-    showing = [node for node in world.nodes if node.source is not None]
-    mirrored = [(node.path, node.source) for node in [it for it in showing if it.fs == "fuse"] or showing]
+    showing = [(node.path, node.source, node.fs) for node in world.nodes if node.source is not None]
+    mirrored = [each for each in showing if each[2] == "fuse"] or showing
     if mirrored and dice.chance(2):
-        mount, source = dice.one(mirrored)
+        mount, source, _ = dice.one(mirrored)
         if operation == "bind":
             return f"{mount}/{MISSING}"
         shown = [node for node in world.nodes if f"{node.path}/".startswith(f"{source}/")]

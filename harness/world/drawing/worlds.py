@@ -12,9 +12,10 @@ from harness.world.model import Node, World
 from harness.world.validation import complete, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from random import Random
 
+    from harness.world.drawing.nodes import Sort
     from harness.world.model import Attempt
 
 TOPS: Final = (
@@ -64,7 +65,7 @@ def fit(
     flagged = flags and whole.chance(2)
     # In half of the worlds all there is, else about half of it: what is rare takes several of a sort side by side.
     chosen = whole.chance(2)
-    sorts = {"directory": SORTS["directory"], **whole.some(SORTS)} if chosen else SORTS
+    sorts: Mapping[Sort, int] = {"directory": SORTS["directory"], **whole.some(SORTS)} if chosen else SORTS
     operations = whole.some(OPERATIONS) if chosen else OPERATIONS
     named = [user_by(dice, f"u{number}", tuple(GROUPS.values())) for number, dice in enumerate(users)]
     own = {user.name: 3000 + number for number, user in enumerate(named)}
