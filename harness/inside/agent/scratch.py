@@ -9,7 +9,7 @@ import stat
 from harness.inside.agent.mounts import mounted
 
 SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
-"""Directories whose new entries, whoever made them, go away with the world."""
+"""Directories that have nothing in them where no world is."""
 OF_THE_IMAGE = ("/etc", "/opt", "/root", "/var", "/var/lib", "/var/log")
 """Directories that a container has from its image, with what is in them."""
 NOTHING_THERE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP])

@@ -15,7 +15,7 @@ from harness.inside.agent.flags import InodeFlags
 from harness.inside.agent.fuse import FuseMounts
 from harness.inside.agent.networks import Networks
 from harness.inside.agent.outside import Outside
-from harness.inside.agent.scratch import NOTHING_THERE, SCRATCH, remove
+from harness.inside.agent.scratch import NOTHING_THERE, OF_THE_IMAGE, SCRATCH, remove
 from harness.inside.agent.sockets import hold
 from harness.inside.agent.standing import below, by_the_ids_of, in_network
 from harness.inside.libc import MS_BIND, mount, unmount
@@ -36,7 +36,8 @@ class Builder:
         self._undo: list[Callable[[], None]] = []
         self._mounted = frozenset(mounts.mounted())
         self._has_mounts = False
-        self._original = {path: _entries(path) for path in SCRATCH}
+        self._original = {path: _entries(path) for path in ("/", *OF_THE_IMAGE, *SCRATCH)}
+        self._give_back_root = _giving_back("/")
         self._accounts = AccountFiles()
         self._fuse = FuseMounts()
         self._flags = InodeFlags()
@@ -101,9 +102,20 @@ class Builder:
             except OSError as error:
                 if error.errno not in NOTHING_THERE:  # else a user of the world was there first
                     raise
-        for path, original in self._original.items():
-            for name in _entries(path) - original:
-                remove(os.path.join(path, name))
+        self._take_away_what_is_left()
+
+    def _take_away_what_is_left(self) -> None:
+        """What nobody expected: a user may have moved a symlink, and another made something where it led then."""
+        new = [
+            os.path.join(path, name)
+            for path, original in self._original.items()
+            for name in _entries(path) - original  # of a directory that was new itself, nothing is left by then
+        ]
+        brought = tuple(f"{at}/" for at in mounts.mounted().values()) if new else ()
+        for path in new:
+            if not any(at.startswith(f"{path}/") for at in brought):
+                remove(path)
+        self._give_back_root()
 
     def _let_inherit(self) -> None:
         """Give directories their default ACLs, wherever they are by now. The nodes have inherited nothing of them."""
@@ -139,18 +151,8 @@ class Builder:
             self._undo.append(lambda: remove(path))
 
     def _restore_later(self, path: str) -> None:
-        if self._is_on_own_mount(path):
-            return
-        was = os.stat(path)
-        acls = {name: acl.of(path, name) for name in (acl.ACCESS, acl.DEFAULT)}
-
-        def restore() -> None:
-            os.chown(path, was.st_uid, was.st_gid)
-            os.chmod(path, stat.S_IMODE(was.st_mode))
-            for name, had in acls.items():
-                acl.give(path, had, name)
-
-        self._undo.append(restore)
+        if not self._is_on_own_mount(path):
+            self._undo.append(_giving_back(path))
 
     def _is_on_own_mount(self, path: str) -> bool:
         """Whether a mount of the world's shows it. That goes first, and what is there by this name then is another."""
@@ -264,6 +266,20 @@ def _real(path: str, root: str | None) -> str:
     except OSError:  # nobody gets in there, so nothing will come of it
         return path
     return real if root is None else os.path.realpath(root).rstrip("/") + real
+
+
+def _giving_back(path: str) -> Callable[[], None]:
+    """What gives a path the owner, mode and ACLs that it has now. Raises OSError."""
+    was = os.stat(path)
+    acls = {name: acl.of(path, name) for name in (acl.ACCESS, acl.DEFAULT)}
+
+    def give_back() -> None:
+        os.chown(path, was.st_uid, was.st_gid)
+        os.chmod(path, stat.S_IMODE(was.st_mode))
+        for name, had in acls.items():
+            acl.give(path, had, name)
+
+    return give_back
 
 
 def _entries(path: str) -> frozenset[str]:

@@ -93,6 +93,23 @@ def test_a_world_leaves_nothing_for_the_next_one(place: Place) -> None:
     assert observed(place) == first
 
 
+def test_what_is_made_where_a_moved_symlink_leads_goes_with_its_world(place: Place) -> None:
+    """Where it leads is known when it is made, and not before."""
+    place.build(World("leading", users=(User("root", 0, 0),), nodes=(Node("/tmp/a", "symlink", target="/"),)))
+    before = place.run(["stat", "-c", "%a", "/"], ROOT).stdout
+    attempts = [
+        Attempt("root", "rename", "/tmp/a", to="/tmp/b"),
+        Attempt("root", "bind", "/tmp/b/nothing"),
+        Attempt("root", "mkdir", "/tmp/b/var/lib/nothing"),
+        Attempt("root", "chmod", "/tmp/b", mode=0o1777),
+        Attempt("root", "unlink", "/tmp/b"),
+    ]
+    assert [each.outcome for each in place.attempt(attempts)] == ["ok"] * 5
+    place.build(WEB)
+    assert place.run(["find", "/nothing", "/var/lib/nothing"], ROOT).stdout == ""
+    assert place.run(["stat", "-c", "%a", "/"], ROOT).stdout == before
+
+
 def test_what_is_changed_through_a_worlds_mount_is_not_given_back_to_what_is_below_it(place: Place) -> None:
     """The mount goes first: what had its directory's default ACL then was a socket, which can have none."""
     inherited = (AclEntry("user", "root", 5),)
