@@ -72,9 +72,11 @@ def inside(namespaces: set[str]) -> set[int]:
 def directories(pids: set[int], own: Path) -> set[str]:
     """The temporary directories that these processes were told of or have as their root, but for the suite's own."""
     base = tempfile.gettempdir()
-    told = [Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in pids]
-    roots = [os.readlink(f"/proc/{pid}/root") for pid in pids]
-    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "\0".join([*told, *roots, ""]))
+    told = []
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            told += [Path(f"/proc/{pid}/cmdline").read_text(errors="replace"), os.readlink(f"/proc/{pid}/root")]
+    named = re.findall(rf"(?:^|\0)({base}/[^/\0]+)(?=\0)", "\0".join([*told, ""]))
     return {path for path in named if not own.is_relative_to(path)}
 
 
