@@ -165,9 +165,13 @@ class Page:
 
     def spent(self) -> float:
         """Milliseconds that the page's script and layout have taken since then."""
-        metrics = self.chromium.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-        wanted = {"ScriptDuration", "LayoutDuration", "RecalcStyleDuration"}
-        return 1000 * float(sum(metric["value"] for metric in metrics if metric["name"] in wanted))
+        metrics = self.metrics()
+        return 1000 * sum(metrics[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+
+    def metrics(self) -> dict[str, float]:
+        """What the browser counts of the page since then."""
+        found = self.chromium.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return {metric["name"]: float(metric["value"]) for metric in found}
 
     def keep_picture(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)

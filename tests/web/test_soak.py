@@ -60,7 +60,7 @@ def test_at_thousands_of_events_a_second_both_answer_and_neither_grows(
 ) -> None:
     server.hooks().say_all(story.many(FULL))
     page.open(web.link)
-    page.chromium.execute_cdp_cmd("Performance.enable", {})
+    page.begin_counting()
     terminal = Terminal(server)
     sent, enough = [0], threading.Event()
     try:
@@ -87,12 +87,9 @@ def test_at_thousands_of_events_a_second_both_answer_and_neither_grows(
             pressed.append(terminal.press(b"p", b"Paused"))
             terminal.press(b"p", b"at work")
             page.chromium.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
-            metrics = {
-                m["name"]: m["value"] for m in page.chromium.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-            }
             memory["web"].append(resident(web.process.pid))
             memory["watch"].append(resident(terminal.process.pid))
-            memory["page"].append(metrics["JSHeapUsedSize"] / 1e6)
+            memory["page"].append(page.metrics()["JSHeapUsedSize"] / 1e6)
         speaker.join()
         rate = sent[0] / (time.monotonic() - start)
         for name, pid in processes.items():
