@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WARM = 20
 ONE = "many"
 """One token for all: what a server keeps for each session is no leak."""
+FEWEST = 10
+"""Connections of each round, however long they take."""
 SETTLE = (2.0, 4.0)
 """Seconds after the first and after the second round within which a server must have closed what its clients closed."""
 PAUSE = 0.02
@@ -62,7 +64,7 @@ def main(
     seconds: float,
     longest: float,
 ) -> None:
-    """Print a `ManyReport`: two rounds of at most so many connections, and of at most `longest` seconds.
+    """Print a `ManyReport`: two rounds of at most so many connections, and so long (but for the `FEWEST` first).
 
     Every fifth connection is broken off in the middle of its request.
     """
@@ -78,7 +80,7 @@ def main(
         act(person)
         until = time.monotonic() + longest
         for number in range(connections):
-            if time.monotonic() > until:
+            if number >= FEWEST and time.monotonic() > until:
                 break
             if number % 5 == 4:
                 with contextlib.suppress(OSError), connect(endpoint, seconds) as connection:

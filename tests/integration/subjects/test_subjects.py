@@ -13,6 +13,7 @@ import pytest
 
 from harness.checks import CHECKS
 from harness.checks.runner import attack
+from harness.inside.probes.many import FEWEST
 from harness.subjects import SUBJECTS
 from harness.testbed.testbed import Testbed
 from tests.helpers.due_verdicts import DUE
@@ -52,3 +53,11 @@ def test_a_real_server_holds_what_it_holds_and_its_faults_are_seen(
     tally(checks=1)
     again = f"harness check --only {name} {subject}"
     assert finding.verdict == DUE[subject].get(name, "held"), f"{finding.why}\nagain: {again}"
+
+
+def test_a_slow_start_leaves_time_to_look_for_a_descriptor_leak(place_of: Callable[[Subject], Place]) -> None:
+    server = SUBJECTS["observatory"]
+    testbed = Testbed(place_of(server), server, mode=0o660, owner=server.owner, group=server.group)
+    testbed.limit = 0.0
+    finding = attack(testbed, next(each for each in CHECKS if each.name == "descriptor-leak"))
+    assert (finding.verdict, finding.evidence["made"]) == ("held", [FEWEST, 2 * FEWEST]), finding.why
