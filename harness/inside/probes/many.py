@@ -64,7 +64,7 @@ def main(
     seconds: float,
     longest: float,
 ) -> None:
-    """Print a `ManyReport`: two rounds of at most so many connections, and so long (but for the `FEWEST` first).
+    """Print a `ManyReport`: two rounds of at most so many connections and `longest` seconds, of `FEWEST` at least.
 
     Every fifth connection is broken off in the middle of its request.
     """
