@@ -14,11 +14,10 @@ from harness.engines.protocol import Observation
 from harness.oracle import linux, predict
 from harness.trials.random_sweep import draw, search
 from harness.trials.verdict import judge
+from tests.helpers.remembered import Remembered
 from tests.mutants.oracles import WRONG, WrongOracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.oracle import Decision
     from harness.trials.verdict import Verdict
     from harness.world import World
@@ -28,28 +27,14 @@ COUNT = 3_000
 RULES = linux({"fs.protected_regular": 1, "fs.protected_fifos": 2})
 
 
-class Drawn:
-    """Random worlds, each drawn when it is first asked for."""
-
-    def __init__(self, worlds: Iterator[World]) -> None:
-        self._rest = worlds
-        self._known: list[World] = []
-
-    def __iter__(self) -> Iterator[World]:
-        yield from self._known
-        for world in self._rest:
-            self._known.append(world)
-            yield world
+@pytest.fixture(scope="module")
+def drawn() -> Remembered[World]:
+    return Remembered(draw(COUNT, flags=True))
 
 
 @pytest.fixture(scope="module")
-def drawn() -> Drawn:
-    return Drawn(draw(COUNT, flags=True))
-
-
-@pytest.fixture(scope="module")
-def drawn_with_fuse() -> Drawn:
-    return Drawn(draw(COUNT, fuse=True))
+def drawn_with_fuse() -> Remembered[World]:
+    return Remembered(draw(COUNT, fuse=True))
 
 
 def test_the_same_seed_draws_the_same_worlds_and_another_one_others() -> None:
@@ -93,7 +78,7 @@ REACHED = {
 }
 
 
-def test_the_worlds_reach_every_outcome_of_every_operation(drawn: Drawn) -> None:
+def test_the_worlds_reach_every_outcome_of_every_operation(drawn: Remembered[World]) -> None:
     missing = {(operation, outcome) for operation, outcomes in REACHED.items() for outcome in outcomes.split()}
     for world in drawn:
         if not missing:
@@ -103,7 +88,7 @@ def test_the_worlds_reach_every_outcome_of_every_operation(drawn: Drawn) -> None
     assert missing == set()
 
 
-def test_an_oracle_that_is_right_is_found_right(drawn: Drawn) -> None:
+def test_an_oracle_that_is_right_is_found_right(drawn: Remembered[World]) -> None:
     some = list(islice(drawn, 200))
     progress = list(search(lambda world: held_against_itself(world, predict(world, world.attempts, RULES)), some))
     assert progress[-1].worlds == 200
@@ -115,7 +100,7 @@ def test_an_oracle_that_is_right_is_found_right(drawn: Drawn) -> None:
 def test_an_oracle_with_one_rule_wrong_is_found_and_shrunk_to_a_few_nodes(
     wrong: WrongOracle, request: pytest.FixtureRequest
 ) -> None:
-    drawn: Drawn = request.getfixturevalue("drawn_with_fuse" if wrong.by_fuse else "drawn")
+    drawn: Remembered[World] = request.getfixturevalue("drawn_with_fuse" if wrong.by_fuse else "drawn")
 
     def differing(world: World) -> tuple[Verdict, ...]:
         return held_against_itself(world, wrong(world, world.attempts, RULES))

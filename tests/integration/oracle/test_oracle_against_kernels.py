@@ -12,11 +12,10 @@ from harness.trials.random_sweep import draw, random_sweep, smallest
 from harness.trials.verdict import judge
 from harness.world import Attempt, User, World, complete, dumps
 from harness.world.standard import STANDARD_DIRECTORIES, STANDARD_LINKS
+from tests.helpers.remembered import Remembered
 from tests.mutants.oracles import WRONG, WrongOracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from harness.engines.protocol import Observation, Place
     from harness.oracle import Decision
     from harness.pytest_plugin.fixtures import Tally
@@ -54,27 +53,21 @@ def test_every_place_has_the_standard_directories(place: Place) -> None:
     assert not [text for verdict in verdicts for text in verdict.differences]
 
 
-class Tried:
-    """Random worlds and what a place's kernel did in them: each is tried once, when it is first asked for."""
+class Trials:
+    """Random worlds and what a place's kernel did in them."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.rules = rules_of(place.facts)
-        self.rest = draw(ENOUGH, fuse=place.facts.fuse)
-        self.known: list[tuple[World, list[Observation]]] = []
+        self.known = Remembered(map(self._tried, draw(ENOUGH, fuse=place.facts.fuse)))
 
-    def __iter__(self) -> Iterator[tuple[World, list[Observation]]]:
-        for number in range(ENOUGH):
-            if number == len(self.known):
-                world = next(self.rest)
-                self.place.build(world)
-                self.known.append((world, self.place.attempt(world.attempts)))
-            yield self.known[number]
+    def _tried(self, world: World) -> tuple[World, list[Observation]]:
+        self.place.build(world)
+        return world, self.place.attempt(world.attempts)
 
     def differing(self, world: World, decisions: list[Decision]) -> tuple[Verdict, ...]:
         """The verdicts against an oracle, in a world that is tried now."""
-        self.place.build(world)
-        return _disagreeing(world, decisions, self.place.attempt(world.attempts))
+        return _disagreeing(world, decisions, self._tried(world)[1])
 
 
 def _disagreeing(world: World, decisions: list[Decision], seen: list[Observation]) -> tuple[Verdict, ...]:
@@ -82,21 +75,21 @@ def _disagreeing(world: World, decisions: list[Decision], seen: list[Observation
 
 
 @pytest.fixture(scope="module")
-def tried(place: Place) -> Tried:
-    return Tried(place)
+def trials(place: Place) -> Trials:
+    return Trials(place)
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name.replace(" ", "-"))
 def test_the_kernel_contradicts_an_oracle_with_one_rule_wrong_in_a_world_of_a_few_nodes(
-    tried: Tried, wrong: WrongOracle
+    trials: Trials, wrong: WrongOracle
 ) -> None:
-    if wrong.by_fuse and not tried.place.facts.fuse:
+    if wrong.by_fuse and not trials.place.facts.fuse:
         pytest.skip("a FUSE mount alone shows it: install bindfs, and see that there is a /dev/fuse")
-    for world, seen in tried:
-        if _disagreeing(world, wrong(world, world.attempts, tried.rules), seen):
+    for world, seen in trials.known:
+        if _disagreeing(world, wrong(world, world.attempts, trials.rules), seen):
             break
     else:
         pytest.fail(f"{ENOUGH} worlds did not show that {wrong.name}")
-    least = smallest(world, lambda it: tried.differing(it, wrong(it, it.attempts, tried.rules)))
+    least = smallest(world, lambda it: trials.differing(it, wrong(it, it.attempts, trials.rules)))
     assert len(least.nodes) <= 4
-    assert not tried.differing(least, predict(least, least.attempts, tried.rules))
+    assert not trials.differing(least, predict(least, least.attempts, trials.rules))
