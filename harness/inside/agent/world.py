@@ -269,11 +269,13 @@ def _real(path: str, root: str | None) -> str:
 
 
 def _giving_back(path: str) -> Callable[[], None]:
-    """What gives a path the owner, mode and ACLs that it has now. Raises OSError."""
+    """What gives the thing at a path the owner, mode and ACLs that it has now, if it is there still. Raises OSError."""
     was = os.stat(path)
     acls = {name: acl.of(path, name) for name in (acl.ACCESS, acl.DEFAULT)}
 
     def give_back() -> None:
+        if not os.path.samestat(os.stat(path), was):
+            return  # a user of the world has put something else there
         os.chown(path, was.st_uid, was.st_gid)
         os.chmod(path, stat.S_IMODE(was.st_mode))
         for name, had in acls.items():

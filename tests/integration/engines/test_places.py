@@ -110,6 +110,21 @@ def test_what_is_made_where_a_moved_symlink_leads_goes_with_its_world(place: Pla
     assert place.run(["stat", "-c", "%a", "/"], ROOT).stdout == before
 
 
+def test_what_was_changed_and_moved_away_is_not_given_back_to_what_came_in_its_place(place: Place) -> None:
+    """A default ACL can't be given to a file."""
+    default = (AclEntry("user", 1500, 7),)
+    nodes = (Node("/run/a", "directory", mode=0o777), Node("/run/a/d", "directory", mode=0o755, default_acl=default))
+    place.build(World("moved", users=(User("root", 0, 0),), nodes=nodes))
+    attempts = [
+        Attempt("root", "chmod", "/run/a/d", mode=0o700),
+        Attempt("root", "rename", "/run/a/d", to="/run/a/e"),
+        Attempt("root", "create", "/run/a/d"),
+    ]
+    assert [each.outcome for each in place.attempt(attempts)] == ["ok", "ok", "ok"]
+    place.build(WEB)
+    assert place.run(["find", "/run/a"], ROOT).stdout == ""
+
+
 def test_what_is_changed_through_a_worlds_mount_is_not_given_back_to_what_is_below_it(place: Place) -> None:
     """The mount goes first: what had its directory's default ACL then was a socket, which can have none."""
     inherited = (AclEntry("user", "root", 5),)
