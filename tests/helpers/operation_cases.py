@@ -698,6 +698,10 @@ THROUGH_FUSE = Case(
         Node("/w/m", "mount", fs="fuse", options=("from=/w/d", "allow_other")),
         folder("e", 0o777, "root", "root", default_acl=gives("ann")),
         Node("/w/n", "mount", fs="fuse", options=("from=/w/e", "allow_other")),
+        node("e/cut", mode=0o6604, group="root"),
+        node("e/given", mode=0o2604, group="root"),
+        node("e/both", mode=0o6604, owner="giver", group="root"),
+        node("e/run", mode=0o6614, group="root"),
     ),
     (
         tries("ann", "create", "m/f", "ok", mode=0o7777),
@@ -708,9 +712,18 @@ THROUGH_FUSE = Case(
         shows("n/f", "-rw-r--r-- 0 0"),
         tries("ann", "mkdir", "n/in", "ok"),
         shows("n/in", "drwxr-xr-x 0 0"),
+        tries("ann", "truncate", "n/cut", "ok"),
+        shows("n/cut", "-rw---Sr-- 1001 0"),
+        tries("ann", "chown", "n/given", "ok", group="web"),
+        shows("n/given", "-rw---Sr-- 1001 2001"),
+        tries("giver", "chown", "n/both", "ok", group="ops"),
+        shows("n/both", "-rw----r-- 1006 2002"),
+        tries("ann", "truncate", "n/run", "ok"),
+        shows("n/run", "-rw---xr-- 1001 0"),
     ),
 )
-"""What is made through a FUSE mount, by its server, with the umask even where there is a default ACL."""
+"""What is made and changed through a FUSE mount, by its server: with the umask even where there is a default ACL, and
+without the setgid bit where the group has x, else with it."""
 
 PROTECTED: dict[str, tuple[Mapping[str, int], Case]] = {
     f"protected-{'regular' if kind == 'file' else 'fifos'}-{setting}": (

@@ -90,8 +90,13 @@ def kept_mode(trial: Trial) -> int:
 
 
 def _loses_setgid(trial: Trial) -> bool:
-    """Whether a change takes the setgid bit from what is found: with x for the group always."""
-    return bool(trial.inode.mode & 0o010) or not _in_group_or_capable(trial, trial.inode.gid)
+    """Whether a change takes the setgid bit from what is found: with x for the group always, through FUSE then alone.
+
+    fs/fuse/dir.c, `fuse_setattr`.
+    """
+    if trial.inode.mode & 0o010:
+        return True
+    return trial.system.fuse(trial.spot) is None and not _in_group_or_capable(trial, trial.inode.gid)
 
 
 def _in_group_or_capable(trial: Trial, gid: int) -> bool:

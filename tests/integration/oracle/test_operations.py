@@ -52,7 +52,7 @@ def test_the_kernel_confirms_each_case(place: Place, tally: Tally, name: str) ->
     tally(cases=1, attempts=len(CASES[name].steps))
 
 
-def test_the_kernel_confirms_what_is_made_through_fuse(place: Place) -> None:
+def test_the_kernel_confirms_what_is_made_and_changed_through_fuse(place: Place) -> None:
     if not place.facts.fuse:
         pytest.skip("a FUSE mount alone shows it: install bindfs, and see that there is a /dev/fuse")
     confirm(place, THROUGH_FUSE)
