@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.engines.protocol import Place
     from harness.world import World
 
+ONCE = "this was seen once, and did not come again when the same world was tried once more"
 SHOWN = 20
 """How many disagreements are said and saved; all are counted."""
 
@@ -140,6 +141,8 @@ def _random(place: Place, options: argparse.Namespace, bar: Progress, found: Fou
         before = progress.attempts
         if progress.found is not None:
             differences = [text for verdict in progress.found.verdicts for text in verdict.differences]
+            if not progress.found.comes_again:
+                differences.append(ONCE)
             found.add(progress.found.world, differences)
         bar.update(task, completed=progress.worlds)
         if until is not None and time.monotonic() >= until:

@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """The smallest world that shows it, and its verdicts that disagree."""
+    """The smallest world that shows it, and its verdicts that disagree.
+
+    `comes_again`: they disagreed when that world was tried once more; else they are those of the first time.
+    """
 
     world: World
     verdicts: tuple[Verdict, ...]
+    comes_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,10 @@ def search(differing: Callable[[World], tuple[Verdict, ...]], worlds: Iterable[W
     for number, world in enumerate(worlds, 1):
         attempts += len(world.attempts)
         found = None
-        if differing(world):
+        if first := differing(world):
             least = smallest(world, differing)
-            found = Counterexample(least, differing(least))
+            last = differing(least)
+            found = Counterexample(least, last, True) if last else Counterexample(world, first, False)
         yield Progress(number, attempts, found)
 
 

@@ -65,6 +65,22 @@ def test_what_is_found_is_the_smallest_world_with_its_verdicts() -> None:
     assert len(found.world.nodes) <= 2
     (verdict,) = found.verdicts
     assert not verdict.agree
+    assert found.comes_again
+
+
+def test_what_does_not_come_again_is_told_with_what_was_seen_the_first_time() -> None:
+    tried: list[World] = []
+
+    def differing(world: World) -> tuple[Verdict, ...]:
+        """Different from the oracle once, and never again."""
+        tried.append(world)
+        decisions = predict(world, world.attempts[:1], linux())
+        return tuple(judge(world.attempts[0], it, Observation("EIO")) for it in decisions) if len(tried) == 1 else ()
+
+    (progress,) = search(differing, [WORLD])
+    assert progress.found is not None
+    assert (progress.found.world, progress.found.comes_again) == (WORLD, False)
+    assert [verdict.agree for verdict in progress.found.verdicts] == [False]
 
 
 def test_a_place_that_cannot_build_ends_the_sweep() -> None:
