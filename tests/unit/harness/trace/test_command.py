@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.deadline import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ptrace(2) as Linux has it")
 
@@ -174,7 +177,7 @@ def test_a_command_that_stops_goes_on_when_it_is_told_to(told: Path) -> None:
 
 def test_what_a_command_leaves_running_keeps_nobody_waiting_and_goes_on(told: Path, tmp_path: Path) -> None:
     """A daemon's calls are the kernel's business still: without who follows, the filter would fail them (ENOSYS)."""
-    path = tmp_path / "s"
+    path, answer = tmp_path / "s", tmp_path / "answer"
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     program = f"""
@@ -188,7 +191,8 @@ if os.fork() == 0:
         said = "ok"
     except OSError as error:
         said = errno.errorcode[error.errno]
-    open({str(fifo)!r}, "w").write(said)
+    with open({str(answer)!r}, "w") as file:
+        file.write(said)
     os._exit(0)
 print("over")
 """
@@ -197,8 +201,20 @@ print("over")
         server.listen()
         ran = Followed(told, *python(program))
         assert (ran.done.returncode, ran.done.stdout) == (0, "over\n")
-        fifo.write_text("go on\n")
-        assert fifo.read_text() == "ok"
+        until(lambda: goes_on(fifo), "what was left running waits for the command's end")
+        until(lambda: answer.exists() and answer.read_text(), "what was left running has connected")
+    assert answer.read_text() == "ok"
+
+
+def goes_on(fifo: Path) -> bool:
+    """Let who reads this FIFO go on; whether there is somebody."""
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    return True
 
 
 def test_it_dies_with_who_called_it(told: Path) -> None:
