@@ -91,7 +91,6 @@ SOURCES = {
 NEVER_PRINTED = {
     "observatory/service/invariants.py": "the tests look at it after each turn of a server that they drive",
     "harness/showcase": "sessions of nox that write documents and show the demonstration",
-    "harness/world/drawing": "it draws worlds",
 }
 """What no command of the two prints, and why."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.oracle import linux, predict, rules_of
+from harness.oracle import predict, rules_of
 from harness.trials.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
     elsewhere = facts.system != "Linux"
     claimed = decisions
     if foreign or elsewhere:
-        sysctls = {**facts.sysctls, **world.sysctls}
-        others = linux(sysctls, facts.kernel, own_users=facts.own_users, staying=facts.staying)
-        claimed = predict(world, world.attempts, others)
+        stated = replace(facts, system="Linux", sysctls={**facts.sysctls, **world.sysctls})
+        claimed = predict(world, world.attempts, rules_of(stated))
     about = _spelled("Linux" if elsewhere else None, foreign)
     here = _spelled(facts.system if elsewhere else None, {name: facts.sysctls[name] for name in foreign})
     verdicts: list[Verdict] = []

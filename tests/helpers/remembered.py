@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -15,15 +16,7 @@ class Remembered(Generic[_T]):
 
     def __init__(self, given: Iterator[_T]) -> None:
         self._given = given
-        self._known: list[_T] = []
 
     def __iter__(self) -> Iterator[_T]:
-        number = 0
-        while True:
-            if number == len(self._known):
-                try:
-                    self._known.append(next(self._given))
-                except StopIteration:
-                    return
-            yield self._known[number]
-            number += 1
+        self._given, again = itertools.tee(self._given)
+        return again

@@ -71,11 +71,10 @@ _USUAL: Mapping[Operation, frozenset[NodeKind]] = {
     "list": frozenset({"directory", "mount"}),
 }
 _NEW: Mapping[Operation, int] = {
-    "rename": 0,
     "bind": 3,
     "mkdir": 3,
     "create": 2,
-    **dict.fromkeys(("chown", "read", "write", "execute", "truncate", "list"), 0),
+    **dict.fromkeys(("rename", "chown", "read", "write", "execute", "truncate", "list"), 0),
 }
 """In how many cases of four it is about a name that may be new; in one of all others."""
 
