@@ -140,7 +140,7 @@ def _follow(
         if tracer.began:
             ended(tracer.shorn)
         prctl(PR_SET_PDEATHSIG, 0)
-        _tell(writing, "status", f"{status} {tracer.left}")
+        _tell(writing, "status", f"{status} {int(tracer.left)}")
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)

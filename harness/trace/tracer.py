@@ -74,9 +74,13 @@ class Tracer:
         self._threads.add(thread)
 
     @property
-    def left(self) -> int:
-        """How many threads are followed."""
-        return len(self._threads)
+    def left(self) -> bool:
+        """Whether anything is left to follow. Only the kernel knows: a child may not have begun to run yet."""
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | ptrace.WALL)
+        except ChildProcessError:
+            return False
+        return True
 
     def interrupt(self) -> None:
         """Stop every thread that is followed, so that `follow` looks at it. A signal handler may call this."""
@@ -89,11 +93,11 @@ class Tracer:
         self.interrupt()
 
     def follow(self) -> None:
-        """Until nothing is left that is followed."""
+        """Until nothing is left that is followed, and this process has no child."""
         # A command may make any number of calls that succeed, and each takes two turns of this.
         wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._filtered
         everywhere = self._at_every_call
-        while self._threads:
+        while True:
             try:
                 thread, status = wait(-1, ptrace.WALL)
                 what = status >> 8

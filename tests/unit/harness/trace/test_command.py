@@ -49,6 +49,18 @@ class Followed:
         self.calls = [row for row in self.told if row[0] != "end"]
 
 
+def may_take_all_of_a_cpu() -> bool:
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return False
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        return False
+    os.sched_setscheduler(0, policy, parameters)
+    return True
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
     return tmp_path / "told"
@@ -204,6 +216,37 @@ print("over")
         until(lambda: goes_on(fifo), "what was left running waits for the command's end")
         until(lambda: answer.exists() and answer.read_text(), "what was left running has connected")
     assert answer.read_text() == "ok"
+
+
+@pytest.mark.skipif(not may_take_all_of_a_cpu(), reason="needs two CPUs and CAP_SYS_NICE, to hold one of them")
+def test_what_is_left_running_goes_on_even_if_it_had_not_begun_to_run_when_the_command_ended(
+    told: Path, tmp_path: Path
+) -> None:
+    """On a busy machine a child may get its first turn later than its parent ends. Here that is made so."""
+    fifo, cpu = tmp_path / "fifo", min(os.sched_getaffinity(0))
+    os.mkfifo(fifo)
+    program = f"""
+os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(2))
+os.sched_setaffinity(0, {{{cpu}}})
+if os.fork() == 0:
+    os.setsid()
+    for stream in (0, 1, 2):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+    open({str(fifo)!r}).read()
+    os._exit(0)
+"""
+    holding = f"os.sched_setaffinity(0, {{{cpu}}}); os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    with subprocess.Popen(
+        [*python(f"{holding}; print('holds it', flush=True)\nwhile True: pass")], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "holds it\n"
+            ran = Followed(told, *python(program))
+        finally:
+            holder.kill()
+    assert ran.done.returncode == 0, ran.done.stderr
+    until(lambda: goes_on(fifo), "what was left running goes on")
 
 
 def goes_on(fifo: Path) -> bool:
