@@ -46,6 +46,8 @@ operation = "stat"
 path = "/tmp"
 """
 """The first of each batch: where it is not tried, those that are drawn are not either."""
+MEANINGLESS = TAME.replace('user = "u"', 'user = "nobody"')
+"""The second: no world, since its attempt is of a user that it does not have."""
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's"),
@@ -153,9 +155,10 @@ def test_worlds_that_want_out_change_nothing(where: str, capsys: pytest.CaptureF
         )
         @given(st.lists(wild_world(), min_size=BATCH, max_size=BATCH), kills)
         def changes_nothing(worlds: list[str], kill: dict[str, Any] | None) -> None:
-            assert contest.ask([TAME, *worlds], kill) == [], "\n".join(worlds)
+            assert contest.ask([TAME, MEANINGLESS, *worlds], kill) == [], "\n".join(worlds)
 
         changes_nothing()
+        assert contest.ask([TAME, MEANINGLESS]) == []  # of a batch in which somebody is killed nothing is counted
         assert contest.end() == {"left": [], "changed": []}
     with capsys.disabled():
         print(f"\n{where}: {contest.counts}")
