@@ -42,7 +42,10 @@ def watching(server: ObservatoryServer, look: Any, size: tuple[int, int] = (140,
         app = WatchApp(feed, utc)
         try:
             async with app.run_test(size=size) as pilot:
-                await look(app, pilot)
+                try:
+                    await look(app, pilot)
+                finally:
+                    app.exit()  # as by "q": while `run_test` takes the screen away, the app would go on to draw
         finally:
             feed.stop()
 
