@@ -1,4 +1,7 @@
-"""The main suite on the Pythons of Debian's releases: each in a root of its own, made of Debian's packages."""
+"""The main suite and the fleet's on the Pythons of Debian's releases: each in a root of its own, of Debian's packages.
+
+What an interpreter does when a connection breaks differs between patch releases, and the fleet's suite breaks many.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,10 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Containe
 
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("machine", "python"), RELEASES.items(), ids=RELEASES, indirect=["machine"])
-def test_the_main_suite_passes(machine: Container, python: str) -> None:
+def test_the_suites_pass(machine: Container, python: str) -> None:
     assert run(machine, ["python3", "--version"])[1].startswith(f"Python {python}.")
-    script = "./noxw -s machine && ./noxw -s tests -- -q"
+    script = "./noxw -s machine && ./noxw -s tests fleet -- -q"
     status, said = run(machine, ["sh", "-ec", script], {"CI": "true"})
     assert status == 0, said[-8000:]
-    passed = re.search(r"(\d+) passed", said)
-    assert passed, said[-2000:]
-    assert int(passed[1]) > 1000
+    main, fleet = map(int, re.findall(r"(\d+) passed", said))
+    assert (main > 1000, fleet > 50) == (True, True), said[-2000:]
