@@ -84,6 +84,8 @@ def install(session: nox.Session, lock: str, *, project: bool = True) -> None:
 # Tests and benchmarks start many Pythons, and each would compile all it imports where the environment forbids to keep
 # that.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
+TO_CLEAR_UP = 30.0
+"""Seconds in which what is interrupted may end servers and places and delete its files; nox would give it 0.3."""
 
 
 def pytest(session: nox.Session, *paths: str) -> None:
@@ -93,7 +95,8 @@ def pytest(session: nox.Session, *paths: str) -> None:
     """
     workers = str((os.cpu_count() or 1) + 1)
     chosen = any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("python", "-m", "pytest", "-n", workers, *(() if chosen else paths), *session.posargs, env=COMPILED)
+    words = ["-m", "pytest", "-n", workers, *(() if chosen else paths), *session.posargs]
+    session.run("python", *words, env=COMPILED, interrupt_timeout=TO_CLEAR_UP)
 
 
 @nox.session
@@ -465,7 +468,8 @@ def benchmarks(session: nox.Session, names: Sequence[str]) -> None:
     failed = []
     for name in names:
         try:
-            session.run("python", f"benchmarks/{name}.py", *session.posargs, env=COMPILED)
+            words = [f"benchmarks/{name}.py", *session.posargs]
+            session.run("python", *words, env=COMPILED, interrupt_timeout=TO_CLEAR_UP)
         except CommandFailed:
             failed.append(name)
     if failed:
