@@ -161,14 +161,17 @@ async def drop(nc: NatsConnection) -> None:
     sent anew.
     """
     _abort(nc)
-    with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-        await asyncio.wait_for(nc.close(), 1.0)
+    await _close(nc)
 
 
 async def _abandon(nc: NatsConnection) -> None:
     """Close what may have been half made, or not at all."""
     with contextlib.suppress(ObservatoryError):
         _abort(nc)
+    await _close(nc)
+
+
+async def _close(nc: NatsConnection) -> None:
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
 
