@@ -62,25 +62,46 @@ def check(
     testbed = Testbed(place, subject, mode=configuration.mode, owner=configuration.owner, group=configuration.group)
     begin("a first start")
     seen = rehearsed(testbed)
-    chosen = [each for each in CHECKS if not only or each.name in only]
+    to_make = chosen(only)
 
     def make(testbed: Testbed, each: Check) -> CheckResult:
         begin(each.name)
         started = monotonic()
         finding = attack(testbed, each)
-        command = shlex.join([*reproduce[:2], "--only", each.name, *reproduce[2:]])
         seconds = round(monotonic() - started, 1)
         mend = advice(each.name, seen.program) if finding.verdict == "broken" else ""
+        command = again(reproduce, each.name)
         return CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds, mend)
 
     if others:
-        yield from _side_by_side(chosen, [testbed, *map(testbed.like, others)], make)
+        yield from _side_by_side(to_make, [testbed, *map(testbed.like, others)], make)
     else:
-        yield from (make(testbed, each) for each in chosen)
+        yield from (make(testbed, each) for each in to_make)
+
+
+def unfinished(results: Sequence[CheckResult], reproduce: Sequence[str], only: Sequence[str] = ()) -> list[CheckResult]:
+    """Of a run of `check` that was interrupted, what has no result: nothing is known of it."""
+    seen = {result.check for result in results}
+    why = "the run was interrupted before this check ended"
+    return [
+        CheckResult(each.name, "not known", why, again(reproduce, each.name))
+        for each in chosen(only)
+        if each.name not in seen
+    ]
+
+
+def chosen(only: Sequence[str]) -> list[Check]:
+    """The checks of these names, in the order of `CHECKS`; without any, all."""
+    return [each for each in CHECKS if not only or each.name in only]
+
+
+def again(reproduce: Sequence[str], name: str) -> str:
+    """The command that makes one check again."""
+    return shlex.join([*reproduce[:2], "--only", name, *reproduce[2:]])
 
 
 def _side_by_side(
-    chosen: Sequence[Check], testbeds: Sequence[Testbed], make: Callable[[Testbed, Check], CheckResult]
+    to_make: Sequence[Check], testbeds: Sequence[Testbed], make: Callable[[Testbed, Check], CheckResult]
 ) -> Iterator[CheckResult]:
     """Each check on whichever testbed is free. Who interrupts it gets what has been found by then, before the error."""
     free: queue.SimpleQueue[Testbed] = queue.SimpleQueue()
@@ -97,9 +118,9 @@ def _side_by_side(
     pool = ThreadPoolExecutor(len(testbeds), "harness-check")
     waiting: list[Future[CheckResult]] = []
     try:
-        first = sorted(chosen, key=lambda each: each.name not in LONGEST)
+        first = sorted(to_make, key=lambda each: each.name not in LONGEST)
         coming = {each.name: pool.submit(take, each) for each in first}
-        waiting = [coming[each.name] for each in chosen]
+        waiting = [coming[each.name] for each in to_make]
         while waiting:
             yield waiting[0].result()
             del waiting[0]

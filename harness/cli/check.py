@@ -18,9 +18,10 @@ from harness.subjects.option_words import option, option_words
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping, Sequence
 
     from harness.checks.check import CheckResult
-    from harness.engines.protocol import Engine, Facts
+    from harness.engines.protocol import Engine, Facts, Place
     from harness.subjects.description import Described
 
 FILES = ("html", "junit", "sarif", "markdown")
@@ -83,10 +84,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace, described: Described) -> int:
     """Raises CheckError if it can't be checked."""
-    from harness.checks.runner import CheckError, Configuration, check
+    from harness.checks.runner import CheckError
     from harness.engines.side_by_side import MOST, places
     from harness.report import checks_baseline
-    from harness.report.checks_terminal import Progress, print_result, print_summary
+    from harness.report.checks_terminal import print_summary
     from harness.report.output_file import expect_writable
     from harness.subjects.command import CommandSubject
     from harness.subjects.machine import derived_mounts, missing, named_accounts
@@ -104,42 +105,77 @@ def _check(options: argparse.Namespace, described: Described) -> int:
             mounts=(*subject.mounts, *derived_mounts(subject.command, subject.mounts)),
         )
     engine = choose(options.engine, options.image or described.image)
-    configuration = Configuration(described.mode, described.owner, described.group)
     image = options.image or described.image or engine.image_with(subject.suite, subject.packages)
-    results: list[CheckResult] = []
     most = len(options.only) or MOST
-    with places(engine, image=image, mounts=subject.install(engine, image), most=most) as [place, *others]:
-        before = monotonic()
-        try:
-            who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
-            if own and (lacking := missing(place, subject.command, who, subject.packages)) is not None:
-                raise CheckError(lacking)
-            if options.init:
-                from harness.checks.first_description import first_description
+    with places(engine, image=image, mounts=subject.install(engine, image), most=most) as opened:
+        place, before = opened[0], monotonic()
+        who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
+        if own and (lacking := missing(place, subject.command, who, subject.packages)) is not None:
+            raise CheckError(lacking)
+        if options.init:
+            from harness.checks.first_description import first_description
 
-                print(first_description(place, described, subject, check_options.given(options)), end="")
-                return AGREE
-            progress = Progress(sys.stderr)
-            again = _again(options, engine)
-            for found in check(place, subject, configuration, again, options.only, progress.begin, others):
-                result = checks_baseline.mark(found, described.expected, baseline)
-                results.append(result)
-                progress.clear()
-                if options.json:
-                    print(json.dumps(asdict(result)), flush=True)
-                else:
-                    print_result(result, sys.stdout)
-        finally:
-            if results:
-                with put_off():
-                    _write_files(options, described, results, place.facts)
+            print(first_description(place, described, subject, check_options.given(options)), end="")
+            return AGREE
+        results = _results(options, replace(described, subject=subject), opened, baseline, _again(options, engine))
         if not options.json:
             print_summary(results, place.facts, monotonic() - before, sys.stdout)
     return DISAGREE if any(result.fails for result in results) else AGREE
 
 
+def _results(
+    options: argparse.Namespace,
+    described: Described,
+    opened: Sequence[Place],
+    baseline: Mapping[str, set[str]],
+    again: Sequence[str],
+) -> list[CheckResult]:
+    """Make the checks, print each result and write all of them, however the run ends: what it came to no end with as
+    `not known`.
+    """
+    from harness.checks.runner import Configuration, check, chosen, unfinished
+    from harness.report import checks_baseline
+    from harness.report.checks_terminal import Progress
+
+    place, *others = opened
+    configuration = Configuration(described.mode, described.owner, described.group)
+    progress = Progress(sys.stderr, len(chosen(options.only)))
+    results: list[CheckResult] = []
+    try:
+        for found in check(place, described.subject, configuration, again, options.only, progress.begin, others):
+            results.append(checks_baseline.mark(found, described.expected, baseline))
+            progress.clear()
+            _print(options, results[-1])
+    except BaseException as error:
+        if results or isinstance(error, KeyboardInterrupt):
+            with put_off():
+                left = unfinished(results, again, options.only)
+                _write_files(options, described, [*results, *left], place.facts)
+                progress.clear()
+                print(
+                    f"harness: the run ended before {len(left)} of its checks did; nothing is known of what they ask",
+                    file=sys.stderr,
+                )
+                if options.json:
+                    for each in left:
+                        _print(options, each)
+        raise
+    with put_off():
+        _write_files(options, described, results, place.facts)
+    return results
+
+
+def _print(options: argparse.Namespace, result: CheckResult) -> None:
+    from harness.report.checks_terminal import print_result
+
+    if options.json:
+        print(json.dumps(asdict(result)), flush=True)
+    else:
+        print_result(result, sys.stdout)
+
+
 def _write_files(options: argparse.Namespace, described: Described, results: list[CheckResult], facts: Facts) -> None:
-    """Write what was found so far, however the run ends."""
+    """Write what was found."""
     from harness.report import checks_html, checks_junit, checks_markdown, checks_sarif
     from harness.report.output_file import write_output
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from harness.checks import CHECKS
 from harness.report.text import visible
 
 if TYPE_CHECKING:
@@ -30,15 +29,16 @@ INDENT = 27
 class Progress:
     """One line that says what is being done, where somebody looks on; it goes before anything else is printed."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, total: int) -> None:
         self._stream = stream if stream.isatty() else None
+        self._total = total
         self._begun = 0
 
     def begin(self, name: str) -> None:
         """Say what comes."""
         if self._stream is not None:
             self._begun += 1
-            self._stream.write(f"\r\x1b[K{self._begun - 1} of {len(CHECKS)}: {name} ...")
+            self._stream.write(f"\r\x1b[K{self._begun - 1} of {self._total}: {name} ...")
             self._stream.flush()
 
     def clear(self) -> None:

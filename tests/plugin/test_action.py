@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import tomllib
 from pathlib import Path
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
-def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
-    """Run the last step with these inputs and the defaults of the others; the job's summary goes to `summary.md`."""
+def begin(project: Project, **given: str) -> subprocess.Popen[str]:
+    """Begin the last step with these inputs and the defaults of the others; the job's summary goes to `summary.md`."""
     step = ACTION["runs"]["steps"][-1]
     inputs: dict[str, Any] = {
         name: given.get(name, about.get("default", "")) for name, about in ACTION["inputs"].items()
@@ -33,15 +35,23 @@ def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
         (name,) = re.findall(r"inputs\.(\w+)", value)
         variables[variable] = inputs[name]
     variables["GITHUB_STEP_SUMMARY"] = str(project.directory / "summary.md")
-    return subprocess.run(
+    return subprocess.Popen(
         ["bash", "-eo", "pipefail", "-c", step["run"]],
         cwd=project.directory,
         env=variables,
         text=True,
-        capture_output=True,
-        check=False,
-        timeout=280,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
+
+def run(project: Project, **given: str) -> subprocess.CompletedProcess[str]:
+    with begin(project, **given) as step:
+        try:
+            said, errors = step.communicate(timeout=280)
+        finally:
+            step.kill()
+    return subprocess.CompletedProcess(step.args, step.returncode, said, errors)
 
 
 def inputs(project: Project) -> dict[str, str]:
@@ -109,15 +119,33 @@ def test_a_subject_file_says_all_and_the_jobs_page_gets_a_summary(project: Proje
     assert '"ruleId": "lifetime"' in sarif.read_text(encoding="utf-8")
 
 
-def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found(project: Project) -> None:
-    page = project.directory / "page.html"
+def test_a_run_that_takes_too_long_is_ended_and_says_what_it_found_and_what_not(project: Project) -> None:
+    page, junit = project.directory / "page.html", project.directory / "junit.xml"
     slow = {**inputs(project), "command": f"sleep 3; {inputs(project)['command']}"}
-    done = run(project, **slow, page=str(page), timeout="30")
-    assert done.returncode not in (0, 1), done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert page.exists(), done.stdout + done.stderr
+    with begin(project, **slow, only="mode creation-window", page=str(page), junit=str(junit), timeout="600") as step:
+        assert step.stdout is not None
+        assert step.stderr is not None
+        try:
+            assert re.match("held +mode ", step.stdout.readline())
+            (running,) = subprocess.check_output(["pgrep", "-P", str(step.pid), "-x", "timeout"], text=True).split()
+            os.kill(int(running), signal.SIGALRM)  # as its clock does when the time is over
+            said, errors = step.communicate(timeout=280)
+        finally:
+            step.kill()
+    assert step.returncode == 124, said + errors
+    assert "Traceback" not in errors
+    assert "::error::The checks were ended after 600 seconds" in said
     assert "What holds of which server" in page.read_text(encoding="utf-8")
-    assert re.search("^held ", done.stdout, re.MULTILINE), "nothing is said of the checks that had come to their end"
+    assert "the run was interrupted before this check ended" in junit.read_text(encoding="utf-8")
+    summary = (project.directory / "summary.md").read_text(encoding="utf-8")
+    assert "| mode | held |" in summary
+    assert "| creation-window | **?** |" in summary
+
+
+def test_the_time_that_a_run_may_take_is_an_input(project: Project) -> None:
+    done = run(project, **inputs(project), timeout="0.001")
+    assert done.returncode == 124, done.stdout + done.stderr
+    assert "::error::The checks were ended after 0.001 seconds" in done.stdout
 
 
 SERVERS = ("redis", "memcached", "haproxy", "nginx", "dbus-daemon")

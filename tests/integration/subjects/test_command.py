@@ -136,19 +136,29 @@ def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(check:
     assert "b'" not in done.stderr
 
 
-def test_what_was_found_is_written_though_the_run_is_broken_off(engine: Engine, tmp_path: Path) -> None:
+def test_a_run_that_is_broken_off_writes_what_was_found_and_that_the_rest_is_not_known(
+    engine: Engine, tmp_path: Path
+) -> None:
     page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
     # The second one takes seconds, in which it is broken off.
     words = ["--mount", f"{HERE}:/srv/hooks", "--only", "mode", "--only", "creation-window", "--patience", "30"]
     command = [sys.executable, "-m", "harness", "check", "--engine", engine.name, "--json", *words]
     command += ["--html", str(page), "--junit", str(junit), "--", *PERL]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert json.loads(running.stdout.readline())["check"] == "mode"
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=100)
+        said, errors = running.communicate(timeout=100)
     assert running.returncode == 130
-    assert "0660 is asked for by the umask" in page.read_text(encoding="utf-8")
+    (left,) = map(json.loads, said.splitlines())
+    assert (left["check"], left["verdict"]) == ("creation-window", "not known")
+    assert "--only creation-window" in left["reproduce"]
+    assert "the run ended before 1 of its checks did" in errors
+    for file in (page, junit):
+        written = file.read_text(encoding="utf-8")
+        assert "0660 is asked for by the umask" in written or file is junit
+        assert "creation-window" in written
+        assert "the run was interrupted before this check ended" in written
     assert 'name="mode"' in junit.read_text(encoding="utf-8")
 
 
