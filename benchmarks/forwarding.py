@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import nats
 from crowds import hook, lag, middle_and_most, say
 from ingest import note, observatory, processor_seconds, shown
+from nats.js.api import StorageType, StreamConfig
 from scale import fill
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ EVENTS = 100_000
 RATE, SECONDS = 400, 10
 """Events a second of all together, and for how long."""
 STREAM = "OBSERVATORY"
+PUBLISHER = Path(__file__).parent / "peers" / "nats_publisher.py"
 LISTENS = re.compile(rb"Listening for client connections on (\S+)\n")
 """What NATS's log says once it does, on a port that it has chosen itself."""
 COMMAND = [sys.executable, "-m", "observatory", "forward"]
@@ -88,18 +90,41 @@ def once(folder: Path, subjects: list[Subject], url: str) -> float:
     return cpu
 
 
-async def seconds(url: str) -> float:
-    """From the first message in the stream to the last, by NATS's clock."""
+async def seconds(url: str, stream: str = STREAM) -> float:
+    """From the first message in a stream to the last, by NATS's clock."""
     connection = await nats.connect(url)
     jetstream = connection.jetstream()
-    state = (await jetstream.stream_info(STREAM)).state
+    state = (await jetstream.stream_info(stream)).state
     times = []
     for number in (state.first_seq, state.last_seq):
         asked = json.dumps({"seq": number}).encode()
-        answer = await connection.request(f"$JS.API.STREAM.MSG.GET.{STREAM}", asked)
+        answer = await connection.request(f"$JS.API.STREAM.MSG.GET.{stream}", asked)
         times.append(datetime.fromisoformat(json.loads(answer.data)["message"]["time"]))
     await connection.close()
     return (times[1] - times[0]).total_seconds()
+
+
+async def beside(url: str) -> int:
+    """Make a stream for publishers that do nothing else; the bytes that a message of an event has."""
+    connection = await nats.connect(url)
+    jetstream = connection.jetstream()
+    await jetstream.add_stream(StreamConfig(name="BARE", subjects=["bare.>"], storage=StorageType.FILE))
+    state = (await jetstream.stream_info(STREAM)).state
+    await connection.close()
+    return state.bytes // state.messages
+
+
+def bare(url: str, publishers: int, count: int) -> str:
+    """Publishers that do nothing else, of so many messages together: how many a second."""
+    size = asyncio.run(beside(url))
+    command = [sys.executable, str(PUBLISHER), url]
+    running = [
+        subprocess.Popen([*command, f"bare.{number}", str(count // publishers), str(size)])
+        for number in range(publishers)
+    ]
+    if {process.wait() for process in running} != {0}:
+        raise SystemExit("a bare publisher has failed")
+    return f"{count / asyncio.run(seconds(url, 'BARE')):,.0f}"
 
 
 def gathered(
@@ -188,9 +213,10 @@ def main() -> int:
             url, broker = stack.enter_context(nats_server(folder))
             events = options.each // count * count
             sent = gathered(folder, subjects, url, broker, events)
-            rows.append((str(count), *sent, *steady_lag(folder, subjects, url, events, options)))
+            alone = bare(url, count, events)
+            rows.append((str(count), sent[0], alone, *sent[1:], *steady_lag(folder, subjects, url, events, options)))
     note("")
-    headings = ("forwarders", "events/s", "forwarder us", "NATS us", "lag p50 ms", "p99 ms", "most ms")
+    headings = ("forwarders", "events/s", "bare/s", "forwarder us", "NATS us", "lag p50 ms", "p99 ms", "most ms")
     shown(headings, rows, f"{options.each:,} events that had gathered; then {options.rate} a second, and their lag")
     return 0
 

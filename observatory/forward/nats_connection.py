@@ -80,7 +80,7 @@ class NatsConnection(Client):
         """Raise NatsConnectionError unless the connection is as private as it was asked to be."""
         if not self._encrypted:
             return
-        tls = writer(self).get_extra_info("ssl_object")
+        tls = _of_the_transport(self, "ssl_object")
         if tls is None:
             raise NatsConnectionError(
                 "the connection is not encrypted: this NATS, or somebody in between, offers no TLS; nothing was sent"
@@ -134,7 +134,7 @@ async def connect(access: Access, inbox: str) -> NatsConnection:
         )
         nc.check_encryption()
         # When it's closed, by whatever, the kernel throws away what it has not delivered; see `drop`.
-        sock = writer(nc).get_extra_info("socket")
+        sock = _of_the_transport(nc, "socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     except (OSError, nats.errors.Error, TimeoutError, ValueError, NatsConnectionError) as error:
         await _abandon(nc)
@@ -174,6 +174,9 @@ async def _abandon(nc: NatsConnection) -> None:
 async def _close(nc: NatsConnection) -> None:
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
         await asyncio.wait_for(nc.close(), 1.0)
+    # Where there was still something to write, nats-py stops at that, and Python complains of the tasks that are left.
+    for subscription in [*nc._subs.values()]:
+        subscription._stop_processing()
 
 
 def _abort(nc: Client) -> None:
@@ -184,6 +187,17 @@ def _abort(nc: Client) -> None:
     transport = writer(nc).transport
     with contextlib.suppress(AttributeError):
         transport.abort()
+
+
+def _of_the_transport(nc: Client, name: str) -> Any:
+    """What asyncio knows of a connection under this name. Raises NatsConnectionError if it was lost.
+
+    Of one with TLS that both ends have closed, Python itself raises AttributeError.
+    """
+    try:
+        return writer(nc).get_extra_info(name)
+    except AttributeError:
+        raise NatsConnectionError("the connection was lost") from None
 
 
 def writer(nc: Client) -> asyncio.StreamWriter:

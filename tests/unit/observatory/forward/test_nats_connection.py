@@ -17,6 +17,8 @@ from observatory.forward.nats_connection import Access, NatsConnection, NatsConn
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from nats.aio.msg import Msg
+
 INFO = b'INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n'
 WRITTEN = 64_000_000
 """Bytes: far more than two sockets hold."""
@@ -85,6 +87,30 @@ def test_what_a_dropped_connection_has_not_even_handed_to_the_kernel_is_thrown_a
     end, received = beside_a_server(dropped)
     assert end == "reset"
     assert received < WRITTEN / 2
+
+
+def test_a_connection_that_is_dropped_while_it_has_something_to_write_leaves_no_task_behind() -> None:
+    async def ignore(_: Msg) -> None:
+        """What comes is not looked at."""
+
+    async def left(access: Access, nats: Nats) -> list[str]:
+        before = asyncio.all_tasks()
+        nats.listens.clear()
+        nc = await connect(access, "_INBOX")
+        await nc.subscribe("_INBOX.>", cb=ignore)
+        assert nc._transport is not None
+        nc._transport.write(bytes(WRITTEN))
+        for _ in range(2):  # the first is written behind that, and until it is gone the second waits
+            await nc.publish("observatory.web1", b"something")
+            await asyncio.sleep(0.01)
+        assert nc.pending_data_size > 0
+        await drop(nc)
+        nats.listens.set()
+        await asyncio.wait_for(nats.end, 5)
+        await asyncio.sleep(0)
+        return [str(task) for task in asyncio.all_tasks() - before]
+
+    assert beside_a_server(left) == []
 
 
 @pytest.mark.parametrize("guarded", [True, False])

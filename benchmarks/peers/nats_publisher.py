@@ -10,6 +10,7 @@ import nats
 
 
 async def publish(url: str, subject: str, count: int, size: int) -> None:
+    """Publish, with as many unanswered as a forwarder has."""
     nc = await nats.connect(url.split(","))
     jetstream = nc.jetstream(publish_async_max_pending=512)
     payload = os.urandom(size // 2).hex().encode()
