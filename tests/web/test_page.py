@@ -341,6 +341,7 @@ def test_a_hundred_thousand_events_scroll_smoothly(server: ObservatoryServer, we
     page.open(web.link)
     page.wait("return document.getElementById('count').textContent.replace(/\\D/g, '') === '100000'", seconds=60)
     page.begin_counting()
+    unit = min(page.unit() for _ in range(5))
     before = page.spent()
     frames = page.chromium.execute_async_script(
         """const done = arguments[0], list = document.getElementById('list'), times = [];
@@ -358,13 +359,13 @@ def test_a_hundred_thousand_events_scroll_smoothly(server: ObservatoryServer, we
     times, most = frames["times"], frames["most"]
     work = (page.spent() - before) / len(times)
     print(
-        f"\n100,000 events: {work:.1f} ms of work a frame, which comes after {times[len(times) // 2]:.1f} ms in the "
-        f"middle and {times[int(len(times) * 0.95)]:.1f} ms for 95 %; {most} rows in the page"
+        f"\n100,000 events: {work:.1f} ms of work a frame (a unit takes {unit:.1f}), which comes after "
+        f"{times[len(times) // 2]:.1f} ms in the middle and {times[int(len(times) * 0.95)]:.1f} ms for 95 %"
     )
     assert most < 80
     assert frames["bottom"] > 2_000_000
-    # Of the 16.7 ms of a frame, in time of the processor: what a frame takes besides is other work and other people.
-    assert work < 8
+    # A unit is the time of a frame, 17 ms, on an idle machine; to lay out all events would take a thousand of them.
+    assert work < unit
 
 
 def test_durations_are_those_of_the_events_that_match(server: ObservatoryServer, web: Web, page: Page) -> None:
