@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from harness.trace import ptrace
 from harness.trace.calls import CALLS
 from harness.trace.error import TraceError
 from harness.trace.failed_call import failed_call
+from harness.trace.given import shorn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,17 +171,11 @@ class Tracer:
     def _executed(self, thread: int) -> None:
         """A program has begun: look whether it has what its file gives (execve(2), capabilities(7))."""
         self.began |= thread == self._main
-        path = f"/proc/{thread}/exe"
-        try:
-            file = os.stat(path)
-            effective = os.stat(f"/proc/{thread}").st_uid
-            name = os.readlink(path)
-        except OSError:
-            return
-        if file.st_mode & stat.S_ISUID and effective not in {file.st_uid, 0}:
-            self.shorn[name] = f"it is set-uid, of uid {file.st_uid}"
-        elif effective != 0 and _has_capabilities(path):
-            self.shorn[name] = "its file has capabilities"
+        with contextlib.suppress(OSError):
+            found = shorn(thread)
+            if found is not None:
+                program, why = found
+                self.shorn[program] = why
 
     def _gone(self, thread: int, status: int) -> None:
         self._threads.discard(thread)
@@ -218,10 +213,3 @@ def _to_a_thread(request: int, thread: int, data: int = 0) -> None:
         ptrace.request(request, thread, data)
     except ProcessLookupError:
         return
-
-
-def _has_capabilities(path: str) -> bool:
-    try:
-        return bool(os.getxattr(path, "security.capability"))  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
-        return False

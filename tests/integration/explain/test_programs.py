@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -95,12 +96,45 @@ def test_two_hundred_threads_and_a_thousand_children_end_as_they_would_alone(sta
     assert (path, who, call, times, answer) == ("/run/none.sock", "root", "connect", "1200", "ENOENT")
 
 
-def test_a_set_uid_program_that_runs_without_its_rights_is_named(stage: Stage) -> None:
-    stage.run("cp /usr/bin/id /run/id; chmod 4755 /run/id")
-    alone = stage.enter(*becoming("ali"), "/run/id", "-u")
-    assert alone.stdout == "0\n"
-    done = stage.enter(*becoming("ali"), sys.executable, "-m", "harness", "explain", "--", "/run/id", "-u")
+NAMED = "/run/id ran without the rights that its file gives, since it was followed"
+
+
+@pytest.mark.parametrize(
+    ("given", "question", "told"),
+    [
+        ("chmod 4755 /run/id", "-u", "it is set-uid, of uid 0"),
+        ("chmod 4711 /run/id", "-u", "it is set-uid, of uid 0"),
+        ("chgrp 42 /run/id; chmod 2755 /run/id", "-g", "it is set-gid, of gid 42"),
+    ],
+    ids=["set-uid", "unreadable", "set-gid"],
+)
+def test_a_program_that_runs_without_its_rights_is_named(stage: Stage, given: str, question: str, told: str) -> None:
+    stage.run(f"cp /usr/bin/id /run/id; {given}")
+    alone = stage.enter(*becoming("ali"), "/run/id", question)
+    assert alone.stdout != "1000\n"
+    done = stage.enter(*becoming("ali"), sys.executable, "-m", "harness", "explain", "--", "/run/id", question)
     assert done.stdout == "1000\n"
-    assert "/run/id ran without the rights that its file gives, since it was followed (it is set-uid, of uid 0)" in (
-        done.stderr
-    )
+    assert f"{NAMED} ({told})" in done.stderr
+
+
+def test_a_program_that_would_have_had_no_rights_anyway_is_not_named(stage: Stage) -> None:
+    """Once by who starts the harness, once by the command itself, which root follows."""
+    stage.run("cp /usr/bin/id /run/id; chmod 4755 /run/id")
+    explain, given_up = (sys.executable, "-m", "harness", "explain", "--"), (*becoming("ali"), "--no-new-privs")
+    for words in ((*given_up, *explain), (*explain, *given_up)):
+        done = stage.enter(*words, "/run/id", "-u")
+        assert done.stdout == "1000\n"
+        assert "on a Unix socket failed" in done.stderr or "\npath " in f"\n{done.stderr}"
+        assert NAMED not in done.stderr
+
+
+NET_RAW = struct.pack("<IIIII", 0x2000000, 1 << 13, 0, 0, 0).hex()
+"""A file's capability, as the kernel keeps it (struct vfs_cap_data in linux/capability.h)."""
+
+
+def test_a_program_whose_capabilities_root_lets_it_have_is_not_named(stage: Stage) -> None:
+    giving = f"import os; os.setxattr('/run/id', 'security.capability', bytes.fromhex('{NET_RAW}'))"
+    stage.run(f'cp /usr/bin/id /run/id; {sys.executable} -ISc "{giving}"')
+    by_oneself = stage.enter(*becoming("ali"), sys.executable, "-m", "harness", "explain", "--", "/run/id")
+    assert f"{NAMED} (its file has capabilities)" in by_oneself.stderr
+    assert NAMED not in stage.explain("--", *becoming("ali"), "/run/id").stderr
