@@ -8,6 +8,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.trace.memory import spelled
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -110,7 +112,7 @@ def unix_address(address: bytes) -> str | None:
         return None
     if name[:1] == b"\0":
         return "@" + os.fsdecode(name[1:])
-    return os.fsdecode(name.partition(b"\0")[0])
+    return spelled(os.fsdecode(name.partition(b"\0")[0]))
 
 
 def _text(value: str) -> str:

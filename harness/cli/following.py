@@ -5,7 +5,10 @@ All of it goes to standard error: standard output is the command's.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from harness.trace.failed_call import FailedCall
 
 _WHO = ("user", "unit", "uid", "gid", "groups", "as_container", "to", "mode", "type")
+_TELLING = (b"Name:", b"Uid:", b"Gid:", b"Groups:", b"CapEff:", b"Seccomp_filters:")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,8 +81,16 @@ class _Told(Refusals):
 
     def failed(self, call: FailedCall) -> None:
         """Explain a call."""
-        kind = (call.operation, call.path, call.to, call.base, call.outcome, *_caller(call.thread))
-        self.came(kind, lambda: self._explained(call))
+        from harness.cli.standing import standing
+
+        folder = f"/proc/{call.thread}"
+        paths = [
+            (f"{folder}/root" if path.startswith("/") else f"{folder}/{call.start}", path)
+            for path in (call.path, call.to)
+            if path and not path.startswith("@")
+        ]
+        kind = (replace(call, thread=0, descriptor=None), *_caller(folder))
+        self.came(kind, (call.descriptor, *standing(*paths)), lambda: self._explained(call))
 
     def _explained(self, call: FailedCall) -> RefusedCall:
         from harness.live.refused_call import explained
@@ -86,9 +98,12 @@ class _Told(Refusals):
         return explained(call, self._ours)
 
 
-def _caller(thread: int) -> tuple[object, ...]:
-    """What tells one program and user from another."""
-    try:
-        return Path(f"/proc/{thread}/comm").read_bytes(), Path(f"/proc/{thread}").stat().st_uid
-    except OSError:
-        return ()
+def _caller(folder: str) -> tuple[object, ...]:
+    """What tells one program, user and place from another, read from a thread's folder in /proc."""
+    said: list[object] = []
+    with contextlib.suppress(OSError):
+        said += [line for line in Path(folder, "status").read_bytes().split(b"\n") if line.startswith(_TELLING)]
+    for link in ("root", "ns/mnt", "ns/net", "ns/user"):
+        with contextlib.suppress(OSError):
+            said.append(os.readlink(f"{folder}/{link}"))
+    return tuple(said)

@@ -25,21 +25,25 @@ class Refusals:
         self._rows: list[_Row] = []
         self.any = False
 
-    def came(self, kind: tuple[object, ...], explain: Callable[[], RefusedCall]) -> None:
-        """Print a call with its reason, unless one like it has been; after a second its reason is looked for anew."""
+    def came(self, kind: tuple[object, ...], standing: tuple[object, ...], explain: Callable[[], RefusedCall]) -> None:
+        """Print a call with its reason, unless one like it has been.
+
+        Its reason is looked for anew after a second, and where what decides is not what it was (`standing`).
+        """
         from harness.report.refused_calls import refused_call, usual
 
         now = time.monotonic()
         alike = [row for row in self._rows if row.kind == kind]
-        if alike and now - alike[-1].looked < PATIENCE:
-            alike[-1].times += 1
-            return
+        for row in alike:
+            if row.standing == standing and now - row.looked < PATIENCE:
+                row.times += 1
+                return
         refused = explain()
         for row in alike:
             if row.refused.reason == refused.reason:
-                row.times, row.looked = row.times + 1, now
+                row.times, row.looked, row.standing = row.times + 1, now, standing
                 return
-        self._rows.append(_Row(kind, refused, now))
+        self._rows.append(_Row(kind, standing, refused, now))
         if not usual(refused.call.path, refused.call.outcome):
             self.any = True
             self._print(refused_call(refused))
@@ -59,9 +63,12 @@ class Refusals:
 
 @dataclass(slots=True)
 class _Row:
-    """Calls that failed alike: what they have in common, the first one's explanation, when that was looked for."""
+    """Calls that failed alike: what they have in common, what decided on it when its reason was last looked for, the
+    first one's explanation, and when that was.
+    """
 
     kind: tuple[object, ...]
+    standing: tuple[object, ...]
     refused: RefusedCall
     looked: float
     times: int = 1

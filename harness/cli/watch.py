@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Explain each refusal until SIGINT or SIGTERM; 0 if there was none, 1 if there was one, 69 if it can't be seen."""
     from harness.audit.error import AuditError
     from harness.audit.recording import LostError, SwitchedOffError, recording
+    from harness.cli.standing import standing
     from harness.live.recorded_call import concerns, explained_record
     from harness.report.text import visible
 
@@ -60,8 +61,8 @@ def run(options: argparse.Namespace) -> int:
                     lost = True
                 else:
                     if call is not None and concerns(call, path):
-                        kind = (call.path, call.cwd, call.error, call.uid, call.gid, call.program)
-                        refusals.came(kind, partial(explained_record, call, path))
+                        kind = (call.path, call.cwd, call.error, call.uid, call.gid, call.program, call.file)
+                        refusals.came(kind, standing(("", path)), partial(explained_record, call, path))
     except AuditError as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return UNAVAILABLE

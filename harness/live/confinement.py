@@ -49,11 +49,13 @@ _ARGUMENTS: Final[Mapping[FilteredCall, tuple[tuple[int, ...], ...]]] = {"socket
 class Filtered:
     """What the filters of a process do, as far as that could be found out.
 
-    `refused` are the calls that they refuse; `unknown` is a sentence for each that they may refuse, by call.
+    `refused` are the calls that they refuse; `unknown` is a sentence for each that they may refuse, by call. `any`: it
+    has some, or may have, since it can't be read.
     """
 
     refused: Confinement | None = None
     unknown: tuple[tuple[FilteredCall, str], ...] = ()
+    any: bool = False
 
     def doubt(self, operation: Operation) -> str | None:
         """What leaves open whether an operation may be called."""
@@ -67,14 +69,6 @@ def filters(pid: int) -> int:
     return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp") == FILTERED else 0
 
 
-def has_filters(pid: int) -> bool:
-    """Whether a process has filters of system calls, or may have some, since it can't be read."""
-    try:
-        return filters(pid) > 0
-    except OSError:
-        return True
-
-
 def filtered(pid: int, ours: int = 0) -> Filtered:
     """What the filters of a process do with each call; of these, the last `ours` are the harness's own, and none."""
     try:
@@ -84,7 +78,7 @@ def filtered(pid: int, ours: int = 0) -> Filtered:
             f"process {pid} has a filter of system calls (seccomp) of its own, which may refuse what all else allows; "
             "it could not be read: that takes root (CAP_SYS_ADMIN) without a filter, so run this outside of a container"
         )
-        return Filtered(unknown=tuple((call, why) for call in get_args(FilteredCall)))
+        return Filtered(unknown=tuple((call, why) for call in get_args(FilteredCall)), any=True)
 
 
 def _evaluated(pid: int, ours: int) -> Filtered:
@@ -111,7 +105,7 @@ def _evaluated(pid: int, ours: int) -> Filtered:
             unknown.append((call, f"{what}: {why}, so that is not known"))
         else:
             refused.append((call, first))
-    return Filtered(Confinement(tuple(sorted(refused))) if refused else None, tuple(unknown))
+    return Filtered(Confinement(tuple(sorted(refused))) if refused else None, tuple(unknown), any=True)
 
 
 def confined_by(pid: int, ours: int = 0) -> Iterator[str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live import apparmor, landlock, other_modules, selinux
-from harness.live.confinement import has_filters
 from harness.live.layer_state import LayerState
 from harness.live.security_modules import active_modules
 from harness.world import CALLS
@@ -113,7 +112,7 @@ def _filter(actor: Actor, operation: Operation, refused: Mapping[Layer, str]) ->
         return LayerState("seccomp", "refused", refused["seccomp"])
     if doubt is not None:
         return LayerState("seccomp", "not looked at", doubt)
-    if operation not in CALLS and actor.process is not None and has_filters(actor.pid):
+    if operation not in CALLS and actor.filtered.any:
         why = f"process {actor.pid} has a filter, and filters are read for {', '.join(CALLS)} alone"
         return LayerState("seccomp", "not looked at", why, f"try it as that process: strace -p {actor.pid}")
     return LayerState("seccomp", "passed", _without_process(actor))

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live import actor
+from harness.live.by_itself import by_its_flags, by_itself
 from harness.live.confinement import ELSE, confined_by
 from harness.live.judgement import find
-from harness.live.process import ProcessError
+from harness.live.limits import in_child
+from harness.live.process import ProcessError, inside
 from harness.live.scene import Wanted, scene
+from harness.trace.failed_call import UNREACHABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.live.actor import Actor
     from harness.live.judgement import Judgement
@@ -31,7 +34,7 @@ _OPERATIONS: Final[Mapping[TracedOperation, Operation]] = {
     "unlink": "unlink",
     "rename": "rename",
     "chmod": "chmod",
-    "chown": "stat",  # the way there; who may change an owner is told beside it
+    "chown": "chown",
 }
 _FAMILY: Final = frozenset({"EAFNOSUPPORT", "EPERM", "EACCES"})
 _UNREADABLE: Final = (
@@ -42,7 +45,12 @@ _LIMITS: Final[Mapping[str, str]] = {
     "ENFILE": "the machine has as many files open as it may (fs.file-max)",
     "ENOMEM": "the kernel has no memory for it",
     "ENOBUFS": "the kernel has no memory for it",
+    "ETOOMANYREFS": "the user has as many descriptors on their way in messages as may be (RLIMIT_NOFILE)",
 }
+_UNKNOWN_FAULT: Final = "it is the call's own arguments or the state of its socket, and which is not known"
+_OF_ARGUMENTS: Final = frozenset({"EINVAL", "EBADF", "ENOTSOCK", "EOPNOTSUPP", "ENOTSUP", "EMSGSIZE", "EPIPE"})
+"""What is said of arguments and of the socket's state, and hardly by a module."""
+SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ def explained(call: FailedCall, ours: int) -> RefusedCall:
         return RefusedCall(call, who.name, program, *_of_a_socket(call, who, ours))
     if call.outcome in _LIMITS:
         return RefusedCall(call, who.name, program, None, _LIMITS[call.outcome])
-    if call.base is not None and (not call.base.startswith("/") or call.base.endswith(" (deleted)")):
-        why = f"the directory at which the path begins is out of reach ({call.base})"
+    why = by_itself(call) or _lost(call, who)
+    if why is not None:
         return RefusedCall(call, who.name, program, None, why)
     try:
         seen = scene(who, _wanted(call, who))
@@ -83,36 +91,71 @@ def explained(call: FailedCall, ours: int) -> RefusedCall:
     except (OSError, ValueError) as error:
         return RefusedCall(call, who.name, program, None, f"it could not be looked at: {error}")
     model = judgement.decision.outcome if judgement.conclusive else None
+    if model != call.outcome:
+        why = by_its_flags(call) or (_UNKNOWN_FAULT if call.outcome in _OF_ARGUMENTS and model is not None else None)
+        if why is not None:
+            return RefusedCall(call, who.name, program, None, why)
     return RefusedCall(call, who.name, program, model, _reason(call, who, judgement, ours), (who, seen, judgement))
 
 
 def _wanted(call: FailedCall, who: Actor) -> Wanted:
+    assert call.path is not None
+    operation = _OPERATIONS[call.operation]
+    owner, group = _ours(call.owner, who, "uid_map"), _ours(call.group, who, "gid_map")
+    if call.link:
+        operation = "readlink"  # the way to the link; who may change it is told beside it
+    elif operation == "chown" and owner is None and group is None:
+        operation = "stat"
+    if operation != "chown":
+        owner = group = None
     return Wanted(
-        _OPERATIONS[call.operation], call.path or "@", call.to, call.mode, _TYPES.get(call.type or 0), _base(call, who)
+        operation, call.path, call.to, call.mode, _TYPES.get(call.type or 0), call.base, owner=owner, group=group
     )
 
 
-def _base(call: FailedCall, who: Actor) -> str | None:
-    """Where a relative path begins, as the process would name it: below its own root directory."""
-    if call.base is None or who.root == "/":
-        return call.base
+def _ours(number: int | None, who: Actor, name: str) -> int | None:
+    """Our number of an id that a process gives."""
+    if number is None or who.namespace == os.readlink("/proc/self/ns/user"):
+        return number
+    return inside(number, who.pid, name)
+
+
+def _lost(call: FailedCall, who: Actor) -> str | None:
+    """Why the directory at which a relative path begins is not the one that its name leads to; None if it is."""
+    if call.base is None:
+        return None
+    if call.base.startswith(UNREACHABLE):
+        return f"the directory at which the path begins is outside of the process's root directory ({call.base})"
+    if not call.base.startswith("/"):
+        return f"that at which the path begins is no directory ({call.base})"
+    if call.start is None:
+        return None
+    named, link = f"{who.root.rstrip('/')}{call.base}", f"/proc/{call.thread}/{call.start}"
     try:
-        root = os.readlink(who.root)
+        if in_child(lambda: os.path.samestat(os.stat(named), os.stat(link)), SECONDS):
+            return None
+    except (PermissionError, TimeoutError):
+        return None  # what is hidden is told of the path
     except OSError:
-        return call.base
-    return "/" + call.base.removeprefix(root).lstrip("/") if root != "/" else call.base
+        pass
+    return (
+        f"the directory at which the path begins is not to be found by its name ({call.base}), since it was removed, "
+        "replaced or mounted upon, so what is in it is not known"
+    )
 
 
 def _reason(call: FailedCall, who: Actor, judgement: Judgement, ours: int) -> str:
     decision = judgement.decision
     if judgement.conclusive and decision.outcome == call.outcome:
         return decision.why
-    if call.operation == "chown" and call.outcome == "EPERM" and decision.outcome == "ok":
+    if call.link and call.operation == "chown" and call.outcome == "EPERM" and decision.outcome == "ok":
         return (
-            f"only who has CAP_CHOWN may give {decision.at} to another user, and its owner may give it to a group of "
-            "their own"
+            f"only who has CAP_CHOWN may give the symlink {decision.at} to another user, and its owner may give it to "
+            "a group of their own"
         )
-    between = ", or ".join((*confined_by(who.pid, ours), ELSE))
+    if call.outcome == "EAGAIN" and call.operation == "connect" and decision.outcome == "ok":
+        return f"the queue of {decision.at} was full when it was asked, and has room since"
+    between = ", or ".join((*_by_the_other_end(call), *confined_by(who.pid, ours), ELSE))
     if not judgement.conclusive:
         unknown = judgement.notes[0] if judgement.notes else f"what is at {decision.at} is not known"
         return f"{unknown} (what else may refuse: {between})"
@@ -120,6 +163,16 @@ def _reason(call: FailedCall, who: Actor, judgement: Judgement, ours: int) -> st
         f"the kernel says {call.outcome}, and the model {decision.outcome}: what may be in between is {between}, or "
         "what has changed since"
     )
+
+
+def _by_the_other_end(call: FailedCall) -> Iterator[str]:
+    """What may refuse a message or its sender, which no path tells (unix_may_send and unix_scm_to_skb in af_unix.c)."""
+    if call.operation != "connect" or call.outcome != "EPERM":
+        return
+    if _TYPES.get(call.type or 0) == "dgram":
+        yield "a receiver that is connected to another socket, which takes messages from that one alone"
+    if call.name in {"sendmsg", "sendmmsg"}:
+        yield "ids that the message claims (SCM_CREDENTIALS)"
 
 
 def _of_a_socket(call: FailedCall, who: Actor, ours: int) -> tuple[str | None, str]:

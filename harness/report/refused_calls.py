@@ -74,7 +74,9 @@ def _words(refused: RefusedCall) -> str:
 
 def _row(refused: RefusedCall, times: int) -> tuple[str, ...]:
     call = refused.call
-    path = "-" if call.path is None else call.path if call.base is None else posixpath.join(call.base, call.path)
+    path = "-" if call.path is None else call.path
+    if call.base is not None:
+        path = posixpath.join(call.base, path.removeprefix("./"))
     who = f"{refused.who} ({refused.program})"
     reason = "optional: libraries do without it" if usual(call.path, call.outcome) else _first_sentence(refused.reason)
     return visible(path), visible(who), call.name, str(times), call.outcome, visible(reason)

@@ -25,7 +25,8 @@ class Call:
     """A system call. Numbers are positions among its arguments.
 
     `address` are those of a sockaddr and its length; `message` that of a msghdr, which has both; `paths` those of
-    files. `mode` is chmod's.
+    files. `mode` is chmod's, `owner` are chown's uid and gid, `flags` those of the calls that have some. `follows`:
+    without flags, a symlink at a path's end is followed.
     """
 
     name: str
@@ -34,6 +35,9 @@ class Call:
     message: int | None = None
     paths: tuple[Name, ...] = ()
     mode: int | None = None
+    owner: tuple[int, int] | None = None
+    flags: int | None = None
+    follows: bool = True
 
 
 CALLS: Final[Mapping[str, Call]] = {
@@ -46,16 +50,16 @@ CALLS: Final[Mapping[str, Call]] = {
         Call("sendmmsg", "connect", message=1),
         Call("bind", "bind", address=(1, 2)),
         Call("unlink", "unlink", paths=(Name(0),)),
-        Call("unlinkat", "unlink", paths=(Name(1, 0),)),
+        Call("unlinkat", "unlink", paths=(Name(1, 0),), flags=2),
         Call("rename", "rename", paths=(Name(0), Name(1))),
         Call("renameat", "rename", paths=(Name(1, 0), Name(3, 2))),
-        Call("renameat2", "rename", paths=(Name(1, 0), Name(3, 2))),
+        Call("renameat2", "rename", paths=(Name(1, 0), Name(3, 2)), flags=4),
         Call("chmod", "chmod", paths=(Name(0),), mode=1),
         Call("fchmodat", "chmod", paths=(Name(1, 0),), mode=2),
-        Call("fchmodat2", "chmod", paths=(Name(1, 0),), mode=2),
-        Call("chown", "chown", paths=(Name(0),)),
-        Call("lchown", "chown", paths=(Name(0),)),
-        Call("fchownat", "chown", paths=(Name(1, 0),)),
+        Call("fchmodat2", "chmod", paths=(Name(1, 0),), mode=2, flags=3),
+        Call("chown", "chown", paths=(Name(0),), owner=(1, 2)),
+        Call("lchown", "chown", paths=(Name(0),), owner=(1, 2), follows=False),
+        Call("fchownat", "chown", paths=(Name(1, 0),), owner=(2, 3), flags=4),
     )
 }
 """By name; sendto and sendmsg to an address ask for what connect asks for (unix_dgram_sendmsg, net/unix/af_unix.c)."""

@@ -13,6 +13,11 @@ _MESSAGE: Final = struct.Struct("=QI")
 """The beginning of struct msghdr: the address and its length."""
 
 
+def spelled(path: str) -> str:
+    """A path as it is written here, where `@` begins an abstract name: a relative one that begins so gets `./`."""
+    return f"./{path}" if path.startswith("@") else path
+
+
 class Memory:
     """A process's memory; a context manager. Raises OSError, as does each reading of what is not there."""
 
@@ -37,7 +42,7 @@ class Memory:
             if not piece:
                 break
             text += piece
-        return os.fsdecode(text.partition(b"\0")[0])
+        return spelled(os.fsdecode(text.partition(b"\0")[0]))
 
     def address(self, at: int, size: int) -> str | None:
         """The name in a sockaddr_un (unix(7)): a path, `@` and an abstract name, or nothing; None of other families."""
@@ -49,11 +54,9 @@ class Memory:
         name = raw[2:]
         if name.startswith(b"\0"):
             return "@" + os.fsdecode(name[1:])
-        return os.fsdecode(name.partition(b"\0")[0])
+        return spelled(os.fsdecode(name.partition(b"\0")[0]))
 
-    def message_address(self, at: int) -> str | None:
-        """The name to which a struct msghdr is sent; None if it has none or one of another family."""
+    def message(self, at: int) -> tuple[int, int]:
+        """The address to which a struct msghdr is sent and its length; zeros where it can't be read."""
         raw = self.read(at, _MESSAGE.size)
-        if len(raw) < _MESSAGE.size:
-            return None
-        return self.address(*_MESSAGE.unpack(raw))
+        return _MESSAGE.unpack(raw) if len(raw) == _MESSAGE.size else (0, 0)

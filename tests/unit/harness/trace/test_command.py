@@ -107,6 +107,7 @@ server.bind("live")
 server.listen()
 socket.socket(socket.AF_UNIX).connect("live")
 fails(socket.socket(socket.AF_UNIX).connect, "gone")
+fails(socket.socket(socket.AF_UNIX).connect, "@gone")
 fails(socket.socket(socket.AF_UNIX).connect, "\\0nobody-has-this")
 fails(socket.socket(socket.AF_UNIX).bind, "live")
 sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -128,6 +129,7 @@ fails(lambda: os.unlink("gone", dir_fd=here))
     stream, dgram = int(socket.SOCK_STREAM), int(socket.SOCK_DGRAM)
     assert [[name, outcome, path, to, base, kind] for name, outcome, path, to, base, kind in ran.calls] == [
         ["connect", "ENOENT", "gone", None, here, stream],
+        ["connect", "ENOENT", "./@gone", None, here, stream],
         ["connect", "ECONNREFUSED", "@nobody-has-this", None, None, stream],
         ["bind", "EADDRINUSE", "live", None, here, stream],
         ["sendto", "EPROTOTYPE", "live", None, here, dgram],
