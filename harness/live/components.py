@@ -22,6 +22,7 @@ from harness.live.kernel_text import read_lines
 from harness.live.limits import items_of_child
 from harness.live.lookup import LINKS, PATH_ONLY
 from harness.live.mounts import read_mounts
+from harness.live.pid_namespace import number_here, numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,8 +53,8 @@ class Component:
     `path` is absolute with symlinks resolved up to it. What is no directory, socket or symlink counts as a file.
     `target` is a symlink's text. `acl` is None where the file system knows no such lists. `mount` and `inode` are what
     /proc/self/fdinfo tells of it (proc_pid_fdinfo(5)), where the kernel does. `process` is set where a link of that
-    process's folder in /proc leads to it: its ptrace check was passed. `attributes` are those
-    of statx(2), such as that it is immutable.
+    process's folder in /proc leads to it: its ptrace check was passed. `holder` is the process whose open files a
+    directory of /proc lists. `attributes` are those of statx(2), such as that it is immutable.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Component:
     mount: int | None = None
     inode: int | None = None
     process: int | None = None
+    holder: int | None = None
     attributes: int = 0
 
 
@@ -164,6 +166,8 @@ class _Walk:
                     component = self._through_link(component, process)
                 if component.kind == "symlink":
                     component = self._own(component)
+                elif name == "fd" and self._is_proc(component):
+                    component = replace(component, holder=self._number_here(len(self._here) - 1))
                 yield component
                 if component.kind == "symlink" and (names or follow or path.endswith("/")):
                     links += 1
@@ -211,7 +215,7 @@ class _Walk:
             self._mount, inode = _numbers(descriptor)
             status = self._status(descriptor)
             kind: ComponentKind = _KINDS.get(stat.S_IFMT(status.st_mode), "file")
-            target = os.readlink("", dir_fd=descriptor) if kind == "symlink" else None
+            target = _text(descriptor, name) if kind == "symlink" else None
             acl = () if kind == "symlink" else read_acl(f"/proc/self/fd/{descriptor}")
             return Component(path, kind, status, acl, target, self._mount, inode, attributes=attributes_of(descriptor))
         finally:
@@ -244,26 +248,45 @@ class _Walk:
         name = posixpath.basename(component.path)
         if name not in _MAGIC and folder == texts:
             return None
-        return next((int(text) for text in reversed(folder) if text.isdecimal()), None)
+        numbers = [at for at, text in enumerate(folder) if text.isdecimal()]
+        return self._number_here(numbers[-1]) if numbers else None
 
     def _through_link(self, link: Component, process: int) -> Component:
         """What such a link leads to, with the ptrace check that the kernel makes of us."""
         name = posixpath.basename(link.path)
         return replace(self._look(link.path, self._directory, name, follow=True), process=process)
 
+    def _number_here(self, at: int) -> int | None:
+        """Our number of the process whose folder in a /proc we have gone into, as so manieth name."""
+        texts = [one.text for one in self._here]
+        first = next(place for place, text in enumerate(texts) if text.isdecimal())
+        return number_here(self._directory, "../" * (len(texts) - first), int(texts[at]))
+
     def _own(self, component: Component) -> Component:
         """/proc/self with the process that is meant, which is not the one that looks."""
-        if posixpath.basename(component.path) not in _SELF or not self._is_proc(component):
+        name = posixpath.basename(component.path)
+        if name not in _SELF or not self._is_proc(component):
             return component
-        if self._pid is None or component.target != str(os.getpid()):
+        if self._pid is None:
             raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
-        return replace(component, target=str(self._pid))
+        process, thread = numbers_in(self._directory, self._pid)
+        return replace(component, target=str(process) if name == "self" else f"{process}/task/{thread}")
 
     def _is_proc(self, component: Component) -> bool:
         if self._proc is None:
             known = [*read_mounts(), *([] if self._pid is None else read_mounts(str(self._pid)))]
             self._proc = frozenset(mount.number for mount in known if mount.filesystem == "proc")
         return component.mount in self._proc
+
+
+def _text(descriptor: int, name: str) -> str:
+    """A symlink's text. /proc/self has none for who has no number in that /proc's PID namespace."""
+    try:
+        return os.readlink("", dir_fd=descriptor)
+    except FileNotFoundError:
+        if name in _SELF:
+            return ""
+        raise
 
 
 def _numbers(descriptor: int) -> tuple[int | None, int | None]:

@@ -13,6 +13,7 @@ from harness.live.components import Component, Hidden, look
 from harness.live.mounts import read_mounts
 from harness.live.nodes import Names, mounted_upon, node, not_there
 from harness.live.obstacle import Obstacle
+from harness.live.pid_namespace import thread_group
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
 from harness.oracle import Change
@@ -140,7 +141,7 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
         unknown,
         tuple(dict.fromkeys(one.path for one in way)),
         (*_obstacles(actor, wanted, way, known, listener, ends), *beyond),
-        frozenset(path for path, mount in on.items() if not filesystems.modes_count(mount)),
+        frozenset((*_modeless(on), *_own_files(actor, components.values()))),
         _titles(points, hidden, known, actor),
         components,
         on,
@@ -254,10 +255,31 @@ def _queue(at: str, listener: FoundSocket) -> Obstacle:
     )
 
 
+def _modeless(on: Mapping[str, MountPoint]) -> Iterator[str]:
+    yield from (path for path, mount in on.items() if not filesystems.modes_count(mount))
+
+
+def _own_files(actor: Actor, components: Iterable[Component]) -> Iterator[str]:
+    """The directories of /proc with one's own open files, which are open to oneself, also where they are root's since
+    one may not be dumped (proc_fd_permission in fs/proc/fd.c).
+    """
+    for one in components:
+        if one.holder is not None and _is_of(actor, one.holder):
+            yield one.path
+
+
+def _is_of(actor: Actor, thread: int) -> bool:
+    """Whether a thread is of the process that is meant."""
+    try:
+        return thread_group(thread) == thread_group(actor.pid)
+    except OSError:
+        return False
+
+
 def _links(actor: Actor, way: Iterable[Component | Hidden]) -> Iterator[Obstacle]:
     """The links of /proc that lead to a thing, each with the ptrace check that the kernel makes of the actor."""
     for one in way:
-        if one.process is None or one.process == actor.pid:
+        if one.process is None or _is_of(actor, one.process):
             continue
         try:
             process = ptrace.traced(one.process)

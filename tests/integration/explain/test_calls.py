@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -284,3 +285,71 @@ def test_a_reason_counts_for_no_failure_of_another_kind_place_or_time(stage: Sta
         "connect /srv/web/s.sock: EACCES: ali lacks w on /srv/web/s.sock",
     ]
     assert [line.split()[4] for line in everything[everything.index("\npath ") :].splitlines()[2:]] == list("121111")
+
+
+def test_a_proc_of_another_pid_namespace_is_read_by_its_numbers(stage: Stage) -> None:
+    """Its process 1 is the one that asks, and not this machine's first."""
+    stage.run("mkdir /run/d; serve -- /run/d/s mode=0700")
+    lines, _ = told(
+        stage,
+        """
+        libc.unshare(0x20020000)
+        libc.mount(b"none", b"/", None, 0x44000, None)
+        if os.fork() == 0:
+            libc.mount(b"proc", b"/proc", b"proc", 0, None)
+            os.chdir("/run/d")
+            become(1000)
+            fails(new().connect, "/proc/self/cwd/s")
+            fails(new().connect, "/proc/1/cwd/s")
+            fails(new().connect, "/proc/thread-self/cwd/none")
+            os._exit(0)
+        os.wait()
+        """,
+    )
+    assert lines == [
+        "connect /proc/self/cwd/s: EACCES: ali lacks w on /proc/1/cwd/s",
+        "connect /proc/1/cwd/s: EACCES: ali lacks w on /proc/1/cwd/s",
+        "connect /proc/thread-self/cwd/none: ENOENT: There is nothing named none in /proc/1/task/1/cwd",
+    ]
+
+
+def test_the_open_files_of_a_process_are_open_to_itself_though_it_may_not_be_dumped(stage: Stage) -> None:
+    stage.run("mkdir /run/d; serve -- /run/d/s mode=0700")
+    lines, _ = told(
+        stage,
+        """
+        folder = os.open("/run/d", os.O_RDONLY)
+        become(1000)
+        if os.path.exists(f"/proc/{os.getppid()}/fd/0"):
+            sys.exit("this process has not lost what it needs for that")
+        fails(new().connect, f"/proc/self/fd/{folder}/s")
+        """,
+    )
+    assert [re.sub(r"/proc/\d+/", "/proc/PID/", line) for line in lines] == [
+        "connect /proc/self/fd/3/s: EACCES: ali lacks w on /proc/PID/fd/3/s"
+    ]
+
+
+def test_in_a_thread_self_is_its_process_and_thread_self_the_thread(stage: Stage) -> None:
+    """The thread has a working directory of its own."""
+    stage.run("mkdir /run/d; serve -- /run/d/s mode=0700")
+    lines, _ = told(
+        stage,
+        """
+        import threading
+        def apart():
+            libc.unshare(0x200)
+            os.chdir("/run/d")
+            fails(new().connect, "/proc/self/cwd/s")
+            fails(new().connect, "/proc/thread-self/cwd/s")
+        os.chdir("/srv")
+        become(1000)
+        thread = threading.Thread(target=apart)
+        thread.start()
+        thread.join()
+        """,
+    )
+    assert [re.sub(r"\d\d+", "N", line) for line in lines] == [
+        "connect /proc/self/cwd/s: ENOENT: There is nothing named s in /proc/N/cwd",
+        "connect /proc/thread-self/cwd/s: EACCES: ali lacks w on /proc/N/task/N/cwd/s",
+    ]
