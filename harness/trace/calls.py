@@ -67,16 +67,18 @@ CALLS: Final[Mapping[str, Call]] = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine's AUDIT_ARCH (linux/audit.h), and its numbers (asm/unistd.h) of these calls, of those that take a
-    filter, and of others that a filter may refuse.
+    """A machine as uname(2) names it, its AUDIT_ARCH (linux/audit.h), and its numbers (asm/unistd.h) of these calls, of
+    those that take a filter, and of others that a filter may refuse.
     """
 
+    name: str
     architecture: int
     numbers: Mapping[str, int]
 
 
 MACHINES: Final[Mapping[str, Machine]] = {
     "x86_64": Machine(
+        "x86_64",
         0xC000003E,
         {
             "socket": 41,
@@ -105,6 +107,7 @@ MACHINES: Final[Mapping[str, Machine]] = {
         },
     ),
     "aarch64": Machine(
+        "aarch64",
         0xC00000B7,
         {
             "unlinkat": 35,

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 NO_NEW_PRIVS, SET_SECCOMP, MODE_FILTER = 38, 22, 2
 """linux/prctl.h, linux/seccomp.h."""
 ALLOW, TRACE = 0x7FFF0000, 0x7FF00000
-TAKES_A_FILTER: Final = 1
-"""The data of a stop at which a process is about to take a filter."""
+FOLLOWED, TAKES_A_FILTER = 0x6F62, 0x6F63
+"""The data of a stop at a call that is followed, and of one at which a process is about to take a filter. A stop with
+other data is that of a filter of the process's own."""
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 """BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K (linux/bpf_common.h)."""
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16
@@ -45,15 +46,20 @@ def program(machine: Machine) -> bytes:
         (RETURN, 0, 0, ALLOW),
         (LOAD, 0, 0, NUMBER_AT),
         *((JUMP_IF_EQUAL, 0, 4, numbers["socket"]), (LOAD, 0, 0, ARGUMENTS_AT)),
-        *((JUMP_IF_EQUAL, 0, 1, int(socket.AF_UNIX)), (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)),
+        *((JUMP_IF_EQUAL, 0, 1, int(socket.AF_UNIX)), (RETURN, 0, 0, TRACE | FOLLOWED), (RETURN, 0, 0, ALLOW)),
         *((JUMP_IF_EQUAL, 0, 6, numbers["sendto"]), (LOAD, 0, 0, _ADDRESS_OF_SENDTO), (JUMP_IF_EQUAL, 0, 2, 0)),
-        *((LOAD, 0, 0, _ADDRESS_OF_SENDTO + 4), (JUMP_IF_EQUAL, 1, 0, 0), (RETURN, 0, 0, TRACE), (RETURN, 0, 0, ALLOW)),
+        *(
+            (LOAD, 0, 0, _ADDRESS_OF_SENDTO + 4),
+            (JUMP_IF_EQUAL, 1, 0, 0),
+            (RETURN, 0, 0, TRACE | FOLLOWED),
+            (RETURN, 0, 0, ALLOW),
+        ),
         *((JUMP_IF_EQUAL, 0, 4, numbers["prctl"]), (LOAD, 0, 0, ARGUMENTS_AT), (JUMP_IF_EQUAL, 0, 1, SET_SECCOMP)),
         *((RETURN, 0, 0, TRACE | TAKES_A_FILTER), (RETURN, 0, 0, ALLOW)),
         *((JUMP_IF_EQUAL, 0, 1, numbers["seccomp"]), (RETURN, 0, 0, TRACE | TAKES_A_FILTER)),
         *((JUMP_IF_EQUAL, len(plain) - at, 0, number) for at, number in enumerate(plain)),
         (RETURN, 0, 0, ALLOW),
-        (RETURN, 0, 0, TRACE),
+        (RETURN, 0, 0, TRACE | FOLLOWED),
     ]
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -9,6 +10,8 @@ from typing import Final
 
 PATH_MAX: Final = 4096
 _PAGE: Final = 4096
+_HIGHEST: Final = (1 << 63) - 1
+"""No process has anything beyond that, and pread(2) takes no such place."""
 _MESSAGE: Final = struct.Struct("=QI")
 """The beginning of struct msghdr: the address and its length."""
 
@@ -32,6 +35,8 @@ class Memory:
 
     def read(self, at: int, size: int) -> bytes:
         """So many bytes, or those up to where the memory ends."""
+        if at > _HIGHEST:
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
         return os.pread(self._descriptor, size, at)
 
     def string(self, at: int) -> str:

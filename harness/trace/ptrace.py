@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Final, NamedTuple
 
 CONT, SYSCALL, DETACH = 7, 24, 17
 SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
+GETREGSET, SETREGSET = 0x4204, 0x4205
 SYSGOOD, FORK, VFORK, CLONE, EXEC, SECCOMP, EXITKILL = 0x1, 0x2, 0x4, 0x8, 0x10, 0x80, 0x100000
 """PTRACE_O_..."""
 EVENT_EXEC, EVENT_SECCOMP, EVENT_STOP = 4, 7, 128
@@ -16,6 +18,19 @@ WALL: Final = 0x40000000
 """Wait for threads as well (waitpid(2))."""
 AT_EXIT: Final = 2
 """PTRACE_SYSCALL_INFO_EXIT; all from linux/ptrace.h."""
+
+NT_PRSTATUS, NT_ARM_SYSTEM_CALL = 1, 0x404
+"""linux/elf.h."""
+_REGISTERS: Final = {"x86_64": (27 * 8, 10, 15), "aarch64": (34 * 8, 0, None)}
+"""Of each machine: the bytes of its general registers, and where among them the result is and the call's number, which
+aarch64 has in a set of its own (asm/ptrace.h, struct user_regs_struct and struct user_pt_regs)."""
+
+
+class _Vector(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
 
 _SIZE: Final = 96
 _ENTRY: Final = struct.Struct("=B3xI8x8xQ6Q")
@@ -45,6 +60,38 @@ def call(which: int, thread: int, address: int, data: ctypes.Array[ctypes.c_char
 def request(which: int, thread: int, data: int = 0) -> None:
     """Ask for something. Raises OSError; ProcessLookupError if the thread has been killed meanwhile."""
     if _request(which, thread, None, data) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def refuse(thread: int, machine: str) -> None:
+    """Have the call at which a filter has stopped a thread fail with ENOSYS, as without anybody who follows.
+
+    (seccomp(2), SECCOMP_RET_TRACE.) Raises OSError.
+    """
+    general, result, number = _REGISTERS[machine]
+    held = _registers(thread, NT_PRSTATUS, general)
+    struct.pack_into("=q", held, 8 * result, -errno.ENOSYS)
+    if number is None:
+        _set_registers(thread, NT_ARM_SYSTEM_CALL, bytearray(struct.pack("=i", -1)))
+    else:
+        struct.pack_into("=q", held, 8 * number, -1)
+    _set_registers(thread, NT_PRSTATUS, held)
+
+
+def _registers(thread: int, kind: int, size: int) -> bytearray:
+    held = ctypes.create_string_buffer(size)
+    vector = _Vector(ctypes.addressof(held), size)
+    if _request(GETREGSET, thread, kind, ctypes.addressof(vector)) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return bytearray(held.raw)
+
+
+def _set_registers(thread: int, kind: int, values: bytearray) -> None:
+    held = ctypes.create_string_buffer(bytes(values), len(values))
+    vector = _Vector(ctypes.addressof(held), len(values))
+    if _request(SETREGSET, thread, kind, ctypes.addressof(vector)) == -1:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.trace.calls import machine
 from harness.trace.error import TraceError
-from harness.trace.tracer import Tracer
+from harness.trace.tracer import Tracer, status_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,14 @@ def follow(pid: int, failed: Callable[[FailedCall], None]) -> None:
     tracer = Tracer(known, failed, filtered=False)
     before = {one: signal.signal(one, lambda *_: tracer.leave()) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        tracer.seize(pid)
-        seized: set[int] = {pid}
-        while new := _threads(pid) - seized:
-            for thread in new:
-                seized.add(thread)
-                _seize_if_there(tracer, thread)
+        tried: set[int] = set()
+        while new := _threads(pid) - tried:
+            alone = len(new | tried) == 1
+            tried |= new
+            for thread in sorted(new):
+                _seize_if_there(tracer, thread, alone=alone)
+        if not tried:
+            raise TraceError(f"no process has pid {pid}")
         tracer.interrupt()
         tracer.follow()
     finally:
@@ -48,10 +50,14 @@ def _threads(pid: int) -> set[int]:
         return set()
 
 
-def _seize_if_there(tracer: Tracer, thread: int) -> None:
-    """A thread may end at any time."""
+def _seize_if_there(tracer: Tracer, thread: int, *, alone: bool) -> None:
+    """A thread may end at any time, and one that was made since is followed with the one that made it.
+
+    The first thread may have ended long before the others, and stays until they do.
+    """
     try:
         tracer.seize(thread)
     except TraceError:
-        if os.path.exists(f"/proc/{thread}"):
+        state, follower = status_field(thread, "State")[:1], status_field(thread, "TracerPid")
+        if state and follower != str(os.getpid()) and (alone or state not in {"Z", "X"}):
             raise

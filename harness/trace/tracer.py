@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from harness.trace import ptrace
 from harness.trace.calls import CALLS
 from harness.trace.error import TraceError
 from harness.trace.failed_call import failed_call
+from harness.trace.filter import FOLLOWED, TAKES_A_FILTER
 from harness.trace.given import shorn
 
 if TYPE_CHECKING:
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from harness.trace.calls import Machine
     from harness.trace.failed_call import FailedCall
 
-OPTIONS: Final = ptrace.SYSGOOD | ptrace.FORK | ptrace.VFORK | ptrace.CLONE | ptrace.EXEC | ptrace.SECCOMP
+OPTIONS: Final = ptrace.SYSGOOD | ptrace.FORK | ptrace.VFORK | ptrace.CLONE | ptrace.EXEC
+LEFT_WITHIN: Final = 1.0
+"""Seconds in which threads are left alone one by one. Those that cannot be stopped, as one that has ended before others
+of its process or one that waits for a vfork(2)'s child, the kernel leaves alone when this process ends."""
+_TSYNC: Final = 1
+"""SECCOMP_FILTER_FLAG_TSYNC (linux/seccomp.h)."""
 _STOPPED: Final = 0x7F
 _SECCOMP: Final = signal.SIGTRAP | ptrace.EVENT_SECCOMP << 8
 _SYSCALL: Final = signal.SIGTRAP | 0x80
@@ -28,12 +35,16 @@ _EXECUTED: Final = signal.SIGTRAP | ptrace.EVENT_EXEC << 8
 _HALTING: Final = frozenset({int(getattr(signal, name, 0)) for name in ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")})
 
 
+class _Left(Exception):  # noqa: N818 - what is asked for, and no fault
+    """Nothing is to be followed any more."""
+
+
 class Tracer:
     """Follows threads; `failed` is told of each call that failed, while the thread that made it stands still.
 
     `filtered`: they have the filter, so that a call stops them only where it is one of those that are followed; else
     each call does, and so does each of a process that has taken a filter of its own. `ended` is told of the end of
-    `main`, with its wait status.
+    `main`, with its wait status, and `halted` of it when it stops by a signal and when it goes on.
     """
 
     def __init__(
@@ -44,7 +55,9 @@ class Tracer:
         filtered: bool,
         main: int | None = None,
         ended: Callable[[int], None] = lambda _status: None,
+        halted: Callable[[bool], None] = lambda _halted: None,
     ) -> None:
+        self._machine = machine
         self._calls = {number: CALLS[name] for name, number in machine.numbers.items() if name in CALLS}
         self._architecture = machine.architecture
         self._failed = failed
@@ -52,10 +65,13 @@ class Tracer:
         self._at_every_call: set[int] = set()
         self._main = main
         self._ended = ended
+        self._halted = halted
+        self._main_halts = False
         self._threads: set[int] = set()
         self._entries: dict[int, bytes] = {}
         self._sockets: set[str] = set()
-        self._leaving = False
+        self._leave_by: float | None = None
+        self._waiting = False
         self.began = False
         """Whether `main` has begun to run a program."""
         self.shorn: dict[str, str] = {}
@@ -64,10 +80,12 @@ class Tracer:
     def seize(self, thread: int, options: int = 0) -> None:
         """Begin to follow a thread, and all that it will start. Raises TraceError."""
         try:
-            ptrace.request(ptrace.SEIZE, thread, OPTIONS | options)
+            ptrace.request(ptrace.SEIZE, thread, OPTIONS | options | (ptrace.SECCOMP if self._filtered else 0))
         except ProcessLookupError:
             raise TraceError(f"no process has pid {thread}") from None
         except OSError as error:
+            if (reason := _why_not(thread)) is not None:
+                raise TraceError(f"process {thread} can't be followed: {reason}") from error
             raise TraceError(
                 f"process {thread} may not be followed by ptrace(2): {error.strerror}. That takes root, or a process "
                 "of one's own that nobody follows, and kernel.yama.ptrace_scope = 0 where set"
@@ -76,7 +94,7 @@ class Tracer:
 
     @property
     def left(self) -> bool:
-        """Whether anything is left to follow. Only the kernel knows: a child may not have begun to run yet."""
+        """Whether this process has any child. Only the kernel knows: one may not have begun to run yet."""
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | ptrace.WALL)
         except ChildProcessError:
@@ -90,26 +108,31 @@ class Tracer:
 
     def leave(self) -> None:
         """Have `follow` leave all processes alone and return. A signal handler may call this."""
-        self._leaving = True
+        self._leave_by = time.monotonic() + LEFT_WITHIN
         self.interrupt()
+        if self._waiting:
+            raise _Left  # it may wait for one that cannot be stopped
 
     def follow(self) -> None:
-        """Until nothing is left that is followed, and this process has no child."""
+        """Until nothing is left that is followed; with a `main`, until this process has no child."""
         # A command may make any number of calls that succeed, and each takes two turns of this.
         wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._filtered
         everywhere = self._at_every_call
-        while True:
+        while self._leave_by is None and (self._threads or self._main is not None):
             try:
+                self._waiting = True
                 thread, status = wait(-1, ptrace.WALL)
+                self._waiting = False
                 what = status >> 8
                 if status & 0xFF != _STOPPED:
                     self._gone(thread, status)
-                elif self._leaving:
+                elif self._leave_by is not None:
                     self._left_alone(thread, status)
                 elif what == _SECCOMP:
                     entries[thread] = ptrace.entry(thread) or b""
-                    if ptrace.data_of_filter():
-                        everywhere |= _siblings(thread)
+                    data = ptrace.data_of_filter()
+                    if data != FOLLOWED and not self._at_another_filter(thread, data):
+                        continue
                     request(ptrace.SYSCALL, thread)
                 elif what == _SYSCALL and filtered and thread not in everywhere:
                     error = ptrace.error(thread)
@@ -124,11 +147,40 @@ class Tracer:
                     self._go_on(thread, status)
             except ProcessLookupError:
                 continue  # killed meanwhile: its end will be told
+            except _Left:
+                break
             except ChildProcessError:
                 return
+        while self._leave_by is not None and self._threads and time.monotonic() < self._leave_by:
+            try:
+                thread, status = os.waitpid(-1, ptrace.WALL | os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not thread:
+                time.sleep(0.01)  # of one that cannot be stopped nothing is told
+            elif status & 0xFF != _STOPPED:
+                self._gone(thread, status)
+            else:
+                self._left_alone(thread, status)
+
+    def _at_another_filter(self, thread: int, data: int) -> bool:
+        """At a call that gives a process a filter, or that a filter of its own has stopped: whether it is made."""
+        if data != TAKES_A_FILTER:
+            ptrace.refuse(thread, self._machine.name)
+            ptrace.request(ptrace.SYSCALL if thread in self._at_every_call else ptrace.CONT, thread)
+            return False
+        siblings = _siblings(thread)
+        entry = ptrace.entry_of(self._entries[thread])
+        if entry.number == self._machine.numbers["seccomp"] and entry.arguments[1] & _TSYNC:
+            for other in siblings - self._at_every_call - {thread}:
+                _to_a_thread(ptrace.INTERRUPT, other)  # it will have that filter too, and is to stop at every call
+        self._at_every_call |= siblings
+        return True
 
     def _go_on(self, thread: int, status: int) -> None:
         number, event = status >> 8 & 0xFF, status >> 16
+        if thread == self._main:
+            self._tell_of_halting(event == ptrace.EVENT_STOP and number in _HALTING)
         onward = ptrace.CONT if self._filtered and thread not in self._at_every_call else ptrace.SYSCALL
         if number == _SYSCALL:
             self._at_any_call(thread)
@@ -142,6 +194,11 @@ class Tracer:
             ptrace.request(onward, thread)
         else:
             ptrace.request(onward, thread, number)
+
+    def _tell_of_halting(self, halts: bool) -> None:
+        if halts != self._main_halts:
+            self._main_halts = halts
+            self._halted(halts)
 
     def _at_any_call(self, thread: int) -> None:
         """Without a filter each call stops, where it begins and where it ends."""
@@ -159,8 +216,11 @@ class Tracer:
 
     def _at_the_end(self, thread: int, error: int) -> None:
         entry = ptrace.entry_of(self._entries[thread])
+        call = self._calls.get(entry.number)
+        if call is None:
+            return  # it would have given the process a filter
         try:
-            failed = failed_call(thread, self._calls[entry.number], entry.arguments, error, self._sockets)
+            failed = failed_call(thread, call, entry.arguments, error, self._sockets)
         except OSError:
             return  # it was killed, or gave the kernel an address at which there is nothing
         if failed is not None:
@@ -182,6 +242,7 @@ class Tracer:
         self._entries.pop(thread, None)
         self._at_every_call.discard(thread)
         if thread == self._main:
+            self._tell_of_halting(False)
             self._ended(status)
 
     def _left_alone(self, thread: int, status: int) -> None:
@@ -192,12 +253,33 @@ class Tracer:
 
 def filters_of(thread: int) -> int:
     """How many filters of system calls a thread has; 1 stands for some on kernels before 5.9, 0 where it is gone."""
+    if status_field(thread, "Seccomp") in {"", "0"}:
+        return 0
+    return int(status_field(thread, "Seccomp_filters") or "1")
+
+
+def _why_not(thread: int) -> str | None:
+    """Why the kernel lets nobody follow a thread, whoever it is (ptrace_attach in kernel/ptrace.c), if that is it."""
+    process, follower = (status_field(thread, name) for name in ("Tgid", "TracerPid"))
+    if process == str(os.getpid()):
+        return "it is the harness itself"
+    if status_field(thread, "State")[:1] in {"Z", "X"}:
+        return "it has ended, and its parent has not asked for that yet"
+    if status_field(thread, "State") and not status_field(thread, "VmSize"):
+        return "it is a thread of the kernel's"
+    if follower not in {"", "0"}:
+        return f"process {follower} follows it already"
+    return None
+
+
+def status_field(thread: int, name: str) -> str:
+    """A line of proc(5)'s status of a thread; nothing where it is gone or has no such line."""
     try:
         lines = Path(f"/proc/{thread}/status").read_bytes().split(b"\n")
     except OSError:
-        return 0
+        return ""
     fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
-    return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp", b"0") != b"0" else 0
+    return os.fsdecode(fields.get(name.encode(), b""))
 
 
 def _siblings(thread: int) -> set[int]:

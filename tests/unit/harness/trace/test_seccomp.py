@@ -10,13 +10,14 @@ import pytest
 
 from harness.trace import bpf
 from harness.trace.calls import CALLS, MACHINES
-from harness.trace.filter import TAKES_A_FILTER, program
+from harness.trace.filter import FOLLOWED, TAKES_A_FILTER, program
 from harness.trace.seccomp import ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, TRACE, TRAP, USER_NOTIFICATION, outcome
 
 if TYPE_CHECKING:
     from harness.trace.calls import Machine
 
 ADDRESS = 1 << 40
+STOP = TRACE | FOLLOWED
 UNIX, INTERNET = int(socket.AF_UNIX), int(socket.AF_INET)
 
 
@@ -29,11 +30,11 @@ def test_the_own_filter_stops_at_the_calls_that_are_followed_and_nowhere_else(ma
 
     numbers = machine.numbers
     for name in CALLS.keys() & numbers.keys() - {"socket", "sendto"}:
-        assert returned(numbers[name], 3, ADDRESS, 110) == TRACE
+        assert returned(numbers[name], 3, ADDRESS, 110) == STOP
         assert returned(numbers[name], 3, ADDRESS, 110, architecture=1) == ALLOW
-    assert [returned(numbers["socket"], family, 1) for family in (UNIX, INTERNET)] == [TRACE, ALLOW]
+    assert [returned(numbers["socket"], family, 1) for family in (UNIX, INTERNET)] == [STOP, ALLOW]
     addresses = (0, ADDRESS, 1)
-    assert [returned(numbers["sendto"], 3, 1, 1, 0, at, 0) for at in addresses] == [ALLOW, TRACE, TRACE]
+    assert [returned(numbers["sendto"], 3, 1, 1, 0, at, 0) for at in addresses] == [ALLOW, STOP, STOP]
     assert [returned(numbers["prctl"], option) for option in (22, 38)] == [TRACE | TAKES_A_FILTER, ALLOW]
     assert returned(numbers["seccomp"], 1) == TRACE | TAKES_A_FILTER
     others = set(range(500)) - {numbers[name] for name in numbers.keys() & {*CALLS, "prctl", "seccomp"}}
