@@ -10,6 +10,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
+from harness.live.kernel_text import read_lines
 from harness.trace.failed_call import AT_SYMLINK_NOFOLLOW
 from harness.trace.own_socket import own_socket
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _FAMILY_ALONE, _WHOLE_ADDRESS = 2, 110
 """Bytes of a sockaddr_un without a name, and with the longest (unix_validate_addr in net/unix/af_unix.c)."""
+_O_PATH: Final = 0o10000000
+"""asm-generic/fcntl.h."""
 _MESSAGES: Final = frozenset({"sendmsg", "sendmmsg"})
 _SENDING: Final = _MESSAGES | {"sendto"}
 _AT_REMOVEDIR, _AT_EMPTY_PATH = 0x200, 0x1000
@@ -51,18 +54,25 @@ def by_itself(call: FailedCall) -> str | None:
         return _of_address(call)
 
 
-def _of_descriptor(call: FailedCall, number: int) -> str:
+def _of_descriptor(call: FailedCall, number: int) -> str | None:
     try:
         what = os.readlink(f"/proc/{call.thread}/fd/{number}")
+        path_only = _flags(call.thread, number) & _O_PATH
     except FileNotFoundError:
         return f"the process has no descriptor {number} open"
     except OSError:
         return f"descriptor {number}, or one that the message passes on, is not of the kind that the call takes"
     if call.error == errno.ENOTSOCK:
-        return f"descriptor {number} is no socket, but {what}"
-    if call.name in _MESSAGES:
-        return "the message passes on a descriptor that is not open (SCM_RIGHTS)"
-    return f"descriptor {number} names {what} and is not open for more than that (O_PATH)"
+        return None if what.startswith("socket:") else f"descriptor {number} is no socket, but {what}"
+    if path_only:
+        return f"descriptor {number} names {what} and is not open for more than that (O_PATH)"
+    return "the message passes on a descriptor that is not open (SCM_RIGHTS)" if call.name in _MESSAGES else None
+
+
+def _flags(thread: int, number: int) -> int:
+    """The flags with which a descriptor was opened."""
+    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/{thread}/fdinfo/{number}") if b":\t" in line)
+    return int(fields.get(b"flags", b"0"), 8)
 
 
 def _of_address(call: FailedCall) -> str | None:

@@ -47,9 +47,11 @@ _LIMITS: Final[Mapping[str, str]] = {
     "ENOBUFS": "the kernel has no memory for it",
     "ETOOMANYREFS": "the user has as many descriptors on their way in messages as may be (RLIMIT_NOFILE)",
 }
-_UNKNOWN_FAULT: Final = "it is the call's own arguments or the state of its socket, and which is not known"
+_UNKNOWN_FAULT: Final = (
+    "its own arguments, the state of its socket or the file system's rules refuse it, and which of these is not known"
+)
 _OF_ARGUMENTS: Final = frozenset({"EINVAL", "EBADF", "ENOTSOCK", "EOPNOTSUPP", "ENOTSUP", "EMSGSIZE", "EPIPE"})
-"""What is said of arguments and of the socket's state, and hardly by a module."""
+"""What hardly any module says, but the kernel of arguments and of a socket's state."""
 SECONDS: Final = 1.0
 
 
@@ -82,19 +84,25 @@ def explained(call: FailedCall, ours: int) -> RefusedCall:
         return RefusedCall(call, who.name, program, *_of_a_socket(call, who, ours))
     if call.outcome in _LIMITS:
         return RefusedCall(call, who.name, program, None, _LIMITS[call.outcome])
-    why = by_itself(call) or _lost(call, who)
-    if why is not None:
-        return RefusedCall(call, who.name, program, None, why)
+    why = by_itself(call)
+    if why is not None and who.filtered.any:
+        why += f", unless a filter of system calls (seccomp) on process {who.pid} refuses it so"
+    why = why or _lost(call, who)
+    return _judged(call, who, program, ours) if why is None else RefusedCall(call, who.name, program, None, why)
+
+
+def _judged(call: FailedCall, who: Actor, program: str, ours: int) -> RefusedCall:
+    """What the model says of a call's path."""
     try:
         seen = scene(who, _wanted(call, who))
         judgement = find(who, seen)
     except (OSError, ValueError) as error:
         return RefusedCall(call, who.name, program, None, f"it could not be looked at: {error}")
     model = judgement.decision.outcome if judgement.conclusive else None
-    if model != call.outcome:
-        why = by_its_flags(call) or (_UNKNOWN_FAULT if call.outcome in _OF_ARGUMENTS and model is not None else None)
-        if why is not None:
-            return RefusedCall(call, who.name, program, None, why)
+    if model != call.outcome and (why := by_its_flags(call)) is not None:
+        return RefusedCall(call, who.name, program, None, why)
+    if model not in {None, call.outcome} and call.outcome in _OF_ARGUMENTS and not who.filtered.any:
+        return RefusedCall(call, who.name, program, None, _UNKNOWN_FAULT)
     return RefusedCall(call, who.name, program, model, _reason(call, who, judgement, ours), (who, seen, judgement))
 
 

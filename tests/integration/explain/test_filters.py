@@ -94,6 +94,15 @@ def test_root_reads_the_filter_and_leaves_the_process_as_it_was(stage: Stage, wo
         assert "State:\tS" in said
 
 
+@pytest.mark.parametrize("error", ["EBADF", "ENOTSOCK", "EINVAL"])
+def test_what_a_filter_refuses_is_not_laid_to_the_descriptor(stage: Stage, error: str) -> None:
+    done = stage.explain("--", *AS_ALI, PYTHON, "-c", HELD, PATH, f"connect={error}")
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("harness: "))
+    assert line.partition(") ")[2] == (
+        f"connect {PATH}: {error}: A filter of system calls (seccomp) refuses the system call connect with {error}"
+    )
+
+
 def test_a_user_is_told_that_a_filter_may_refuse(stage: Stage) -> None:
     for word in ("socket=EAFNOSUPPORT", "unlink=EPERM"):
         with Held(stage, PATH, word) as held:
