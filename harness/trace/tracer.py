@@ -113,12 +113,15 @@ class Tracer:
         if self._waiting:
             raise _Left  # it may wait for one that cannot be stopped
 
+    def _leaves(self) -> bool:
+        return self._leave_by is not None
+
     def follow(self) -> None:
         """Until nothing is left that is followed; with a `main`, until this process has no child."""
         # A command may make any number of calls that succeed, and each takes two turns of this.
         wait, request, entries, filtered = os.waitpid, ptrace.request, self._entries, self._filtered
         everywhere = self._at_every_call
-        while self._leave_by is None and (self._threads or self._main is not None):
+        while not self._leaves() and (self._threads or self._main is not None):
             try:
                 self._waiting = True
                 thread, status = wait(-1, ptrace.WALL)
@@ -126,7 +129,7 @@ class Tracer:
                 what = status >> 8
                 if status & 0xFF != _STOPPED:
                     self._gone(thread, status)
-                elif self._leave_by is not None:
+                elif self._leaves():
                     self._left_alone(thread, status)
                 elif what == _SECCOMP:
                     entries[thread] = ptrace.entry(thread) or b""
