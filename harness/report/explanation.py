@@ -11,7 +11,8 @@ from harness.live.sandbox import SHOWN as SANDBOX
 from harness.oracle import Layer
 from harness.report.drawing import operation_and_path, reason, tree
 from harness.report.text import Line, Span, Style, visible
-from harness.report.trail import Trails
+from harness.report.trail import ROOT_DIRECTORY, Trails
+from harness.world import Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement, *, tabled: bool = 
         outcome = [Span("ok", "allowed"), *_reservation(judgement)]
     else:
         outcome = [Span(decision.outcome, "refused"), Span(f" at {visible(decision.at)}")]
-    trails = Trails(scene.world)
+    trails = Trails(scene.world, _root(scene))
     lines: list[Line] = [
         (Span(f"{_who(actor)} {operation_and_path(scene.attempt)}: ", "strong"), *outcome),
         *tree(
@@ -65,6 +66,14 @@ def explain(actor: Actor, scene: Scene, judgement: Judgement, *, tabled: bool = 
     lines += [(Span("  note   ", "dim"), Span(visible(note), "warning")) for note in notes]
     lines += layers(judgement.layers) if tabled else []
     return lines
+
+
+def _root(scene: Scene) -> Node:
+    """The root directory as it was seen."""
+    if scene.root is None:
+        return ROOT_DIRECTORY
+    status = scene.root.status
+    return Node("/", "directory", status.st_uid, status.st_gid, status.st_mode & 0o7777)
 
 
 def _unit(actor: Actor) -> list[Line]:

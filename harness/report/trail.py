@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from harness.world import Attempt, World
 
+ROOT_DIRECTORY = Node("/", "directory")
 LINKS = 40
 """A lookup that follows more symlinks than this is given up (MAXSYMLINKS in include/linux/namei.h)."""
 
@@ -31,10 +32,13 @@ class Step:
 
 
 class Trails:
-    """The paths of one world, as they were when the world had just been built."""
+    """The paths of one world, as they were when the world had just been built.
 
-    def __init__(self, world: World) -> None:
-        self._nodes, self._binds = _tree(world)
+    `root` is the root directory, which no world makes: where one has been seen, it may be anybody's and of any mode.
+    """
+
+    def __init__(self, world: World, root: Node = ROOT_DIRECTORY) -> None:
+        self._nodes, self._binds = _tree(world, root)
         self._known: dict[tuple[str, bool, str], tuple[Step, ...]] = {}
 
     def of(self, attempt: Attempt) -> tuple[Step, ...]:
@@ -101,9 +105,9 @@ def _level(path: str) -> int:
     return 0 if path == "/" else path.count("/")
 
 
-def _tree(world: World) -> tuple[Mapping[str, Node], Mapping[str, str]]:
+def _tree(world: World, root: Node) -> tuple[Mapping[str, Node], Mapping[str, str]]:
     """Every node that a lookup can reach, by its place behind all bind mounts, and these mounts."""
-    nodes: dict[str, Node] = {"/": Node("/", "directory")}
+    nodes: dict[str, Node] = {"/": root}
     binds: dict[str, str] = {}
     for node in world.nodes:
         if node.path.startswith("@"):

@@ -181,6 +181,22 @@ def test_a_relative_path_that_begins_with_an_at_sign_is_no_abstract_name(stage: 
     ]
 
 
+def test_a_root_directory_is_drawn_as_it_is(stage: Stage) -> None:
+    """It may be anybody's, and of any mode; that of an image often is what its archive said."""
+    stage.run("mkdir -p /srv/a/run; serve -- /srv/a/run/s.sock mode=0777; chown 1500:1501 /srv/a; chmod 0750 /srv/a")
+    lines, everything = told(
+        stage,
+        """
+        os.chroot("/srv/a")
+        os.chdir("/")
+        become(1000)
+        fails(new().connect, "/run/s.sock")
+        """,
+    )
+    assert lines == ["connect /run/s.sock: EACCES: uid-1000 lacks x on /"]
+    assert re.search(r"^  > drwxr-x---  1500 1501  /  <- EACCES", everything, re.MULTILINE), everything
+
+
 def test_below_a_root_directory_of_its_own_a_relative_path_begins_where_the_process_says(stage: Stage) -> None:
     stage.run("mkdir -p /srv/a/run /srv/ab; serve -- /srv/a/run/s.sock mode=0700; dead /srv/ab/stale")
     lines, everything = told(
