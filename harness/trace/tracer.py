@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -95,6 +96,8 @@ class Tracer:
     @property
     def left(self) -> bool:
         """Whether this process has any child. Only the kernel knows: one may not have begun to run yet."""
+        if sys.platform != "linux":
+            raise AssertionError
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | ptrace.WALL)
         except ChildProcessError:

@@ -364,7 +364,8 @@ def test_what_is_left_running_goes_on_even_if_it_had_not_begun_to_run_when_the_c
     told: Path, tmp_path: Path
 ) -> None:
     """On a busy machine a child may get its first turn later than its parent ends. Here that is made so."""
-    fifo, cpu = tmp_path / "fifo", min(os.sched_getaffinity(0))
+    fifo = tmp_path / "fifo"
+    cpu = min(os.sched_getaffinity(0))  # type: ignore[attr-defined,unused-ignore]
     os.mkfifo(fifo)
     program = f"""
 os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(2))
