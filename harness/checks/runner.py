@@ -103,7 +103,9 @@ def again(reproduce: Sequence[str], name: str) -> str:
 def _side_by_side(
     to_make: Sequence[Check], testbeds: Sequence[Testbed], make: Callable[[Testbed, Check], CheckResult]
 ) -> Iterator[CheckResult]:
-    """Each check on whichever testbed is free. Who interrupts it gets what has been found by then, before the error."""
+    """Each check on whichever testbed is free. Who interrupts it gets what has been found by then, before the error; it
+    may be the last one once more.
+    """
     free: queue.SimpleQueue[Testbed] = queue.SimpleQueue()
     for each in testbeds:
         free.put(each)

@@ -143,6 +143,8 @@ def _results(
     results: list[CheckResult] = []
     try:
         for found in check(place, described.subject, configuration, again, options.only, progress.begin, others):
+            if any(each.check == found.check for each in results):
+                continue  # who is interrupted gets all that was found, and may have this one already
             results.append(checks_baseline.mark(found, described.expected, baseline))
             progress.clear()
             _print(options, results[-1])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 from harness.inside.libc import copy_descriptor
+from harness.trace.status import fields
 
 
 def own_socket(thread: int, descriptor: int) -> socket.socket:
     """A copy of a thread's socket, of its family and type. Raises OSError, also for what is no socket."""
-    with Path(f"/proc/{thread}/status").open("rb") as file:
-        process = next(int(line.split()[1]) for line in file if line.startswith(b"Tgid:"))
-    return socket.socket(fileno=copy_descriptor(process, descriptor))
+    return socket.socket(fileno=copy_descriptor(int(fields(thread)["Tgid"]), descriptor))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.trace.calls import machine
 from harness.trace.error import TraceError
-from harness.trace.tracer import Tracer, status_field
+from harness.trace.status import field
+from harness.trace.tracer import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,6 @@ def _seize_if_there(tracer: Tracer, thread: int, *, alone: bool) -> None:
     try:
         tracer.seize(thread)
     except TraceError:
-        state, follower = status_field(thread, "State")[:1], status_field(thread, "TracerPid")
+        state, follower = field(thread, "State")[:1], field(thread, "TracerPid")
         if state and follower != str(os.getpid()) and (alone or state not in {"Z", "X"}):
             raise

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.trace import ptrace
@@ -16,6 +15,7 @@ from harness.trace.error import TraceError
 from harness.trace.failed_call import failed_call
 from harness.trace.filter import FOLLOWED, TAKES_A_FILTER
 from harness.trace.given import shorn
+from harness.trace.status import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,33 +259,23 @@ class Tracer:
 
 def filters_of(thread: int) -> int:
     """How many filters of system calls a thread has; 1 stands for some on kernels before 5.9, 0 where it is gone."""
-    if status_field(thread, "Seccomp") in {"", "0"}:
+    if field(thread, "Seccomp") in {"", "0"}:
         return 0
-    return int(status_field(thread, "Seccomp_filters") or "1")
+    return int(field(thread, "Seccomp_filters") or "1")
 
 
 def _why_not(thread: int) -> str | None:
     """Why the kernel lets nobody follow a thread, whoever it is (ptrace_attach in kernel/ptrace.c), if that is it."""
-    process, follower = (status_field(thread, name) for name in ("Tgid", "TracerPid"))
+    process, follower = (field(thread, name) for name in ("Tgid", "TracerPid"))
     if process == str(os.getpid()):
         return "it is the harness itself"
-    if status_field(thread, "State")[:1] in {"Z", "X"}:
+    if field(thread, "State")[:1] in {"Z", "X"}:
         return "it has ended, and its parent has not asked for that yet"
-    if status_field(thread, "State") and not status_field(thread, "VmSize"):
+    if field(thread, "State") and not field(thread, "VmSize"):
         return "it is a thread of the kernel's"
     if follower not in {"", "0"}:
         return f"process {follower} follows it already"
     return None
-
-
-def status_field(thread: int, name: str) -> str:
-    """A line of proc(5)'s status of a thread; nothing where it is gone or has no such line."""
-    try:
-        lines = Path(f"/proc/{thread}/status").read_bytes().split(b"\n")
-    except OSError:
-        return ""
-    fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
-    return os.fsdecode(fields.get(name.encode(), b""))
 
 
 def _siblings(thread: int) -> set[int]:
