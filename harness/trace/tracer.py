@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 OPTIONS: Final = ptrace.SYSGOOD | ptrace.FORK | ptrace.VFORK | ptrace.CLONE | ptrace.EXEC
 LEFT_WITHIN: Final = 1.0
-"""Seconds in which threads are left alone one by one. Those that cannot be stopped, as one that has ended before others
-of its process or one that waits for a vfork(2)'s child, the kernel leaves alone when this process ends."""
+"""Seconds in which threads are left alone one by one. One that cannot be stopped, since it waits for a vfork(2)'s
+child, the kernel leaves alone when this process ends."""
+_ENDED: Final = frozenset({"", "Z", "X"})
+"""States of a thread that is gone, or has ended before others of its process."""
 _TSYNC: Final = 1
 """SECCOMP_FILTER_FLAG_TSYNC (linux/seccomp.h)."""
 _STOPPED: Final = 0x7F
@@ -34,10 +36,6 @@ _SECCOMP: Final = signal.SIGTRAP | ptrace.EVENT_SECCOMP << 8
 _SYSCALL: Final = signal.SIGTRAP | 0x80
 _EXECUTED: Final = signal.SIGTRAP | ptrace.EVENT_EXEC << 8
 _HALTING: Final = frozenset({int(getattr(signal, name, 0)) for name in ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")})
-
-
-class _Left(Exception):  # noqa: N818 - what is asked for, and no fault
-    """Nothing is to be followed any more."""
 
 
 class Tracer:
@@ -72,7 +70,6 @@ class Tracer:
         self._entries: dict[int, bytes] = {}
         self._sockets: set[str] = set()
         self._leave_by: float | None = None
-        self._waiting = False
         self.began = False
         """Whether `main` has begun to run a program."""
         self.shorn: dict[str, str] = {}
@@ -113,8 +110,8 @@ class Tracer:
         """Have `follow` leave all processes alone and return. A signal handler may call this."""
         self._leave_by = time.monotonic() + LEFT_WITHIN
         self.interrupt()
-        if self._waiting:
-            raise _Left  # it may wait for one that cannot be stopped
+        if os.fork() == 0:
+            os._exit(0)  # its end is waited for too, where nothing that is followed can be stopped
 
     def _leaves(self) -> bool:
         return self._leave_by is not None
@@ -126,9 +123,7 @@ class Tracer:
         everywhere = self._at_every_call
         while not self._leaves() and (self._threads or self._main is not None):
             try:
-                self._waiting = True
                 thread, status = wait(-1, ptrace.WALL)
-                self._waiting = False
                 what = status >> 8
                 if status & 0xFF != _STOPPED:
                     self._gone(thread, status)
@@ -153,8 +148,6 @@ class Tracer:
                     self._go_on(thread, status)
             except ProcessLookupError:
                 continue  # killed meanwhile: its end will be told
-            except _Left:
-                break
             except ChildProcessError:
                 return
         while self._leave_by is not None and self._threads and time.monotonic() < self._leave_by:
@@ -163,6 +156,7 @@ class Tracer:
             except ChildProcessError:
                 return
             if not thread:
+                self._threads = {each for each in self._threads if field(each, "State")[:1] not in _ENDED}
                 time.sleep(0.01)  # of one that cannot be stopped nothing is told
             elif status & 0xFF != _STOPPED:
                 self._gone(thread, status)
@@ -269,7 +263,7 @@ def _why_not(thread: int) -> str | None:
     process, follower = (field(thread, name) for name in ("Tgid", "TracerPid"))
     if process == str(os.getpid()):
         return "it is the harness itself"
-    if field(thread, "State")[:1] in {"Z", "X"}:
+    if field(thread, "State")[:1] in _ENDED:
         return "it has ended, and its parent has not asked for that yet"
     if field(thread, "State") and not field(thread, "VmSize"):
         return "it is a thread of the kernel's"

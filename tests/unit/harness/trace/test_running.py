@@ -82,7 +82,7 @@ def test_a_process_that_makes_threads_meanwhile_is_followed() -> None:
     """A thread of one that is followed already is followed too, and can't be begun with once more."""
     making = "import threading\nprint('ready', flush=True)\nwhile True:\n threading.Thread(target=int).start()"
     with ready(making) as process:
-        for _ in range(10):
+        for _ in range(5):
             following = followed(process.pid)
             following.send_signal(signal.SIGINT)
             said, _ = following.communicate(timeout=60)
