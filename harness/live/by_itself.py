@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from harness.live.kernel_text import read_lines
 from harness.trace.failed_call import AT_SYMLINK_NOFOLLOW
 from harness.trace.own_socket import own_socket
-from harness.trace.status import by_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +71,8 @@ def _of_descriptor(call: FailedCall, number: int) -> str | None:
 
 def _flags(thread: int, number: int) -> int:
     """The flags with which a descriptor was opened."""
-    return int(by_key(read_lines(f"/proc/{thread}/fdinfo/{number}")).get(b"flags", b"0"), 8)
+    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/{thread}/fdinfo/{number}") if b":\t" in line)
+    return int(fields.get(b"flags", b"0"), 8)
 
 
 def _of_address(call: FailedCall) -> str | None:

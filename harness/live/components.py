@@ -23,7 +23,6 @@ from harness.live.limits import items_of_child
 from harness.live.lookup import LINKS, PATH_ONLY
 from harness.live.mounts import read_mounts
 from harness.live.pid_namespace import number_here, numbers_in
-from harness.trace.status import by_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -292,6 +291,6 @@ def _text(descriptor: int, name: str) -> str:
 
 def _numbers(descriptor: int) -> tuple[int | None, int | None]:
     """The mount and the inode of what a descriptor is open on. Kernels before 5.14 do not tell the inode's number."""
-    fields = by_key(read_lines(f"/proc/self/fdinfo/{descriptor}"))
+    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/self/fdinfo/{descriptor}") if b":\t" in line)
     mount, inode = (fields.get(name) for name in (b"mnt_id", b"ino"))
     return None if mount is None else int(mount), None if inode is None else int(inode)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
 from harness.live.layer_state import Answer, LayerState, inactive
-from harness.trace.status import status_fields
+from harness.live.process import status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection

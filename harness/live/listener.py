@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from harness.live.kernel_text import read_lines, unescaped_name
-from harness.live.process import started
-from harness.trace.status import status_fields
+from harness.live.process import started, status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -15,7 +15,7 @@ from harness.trace.error import TraceError
 from harness.trace.failed_call import failed_call
 from harness.trace.filter import FOLLOWED, TAKES_A_FILTER
 from harness.trace.given import shorn
-from harness.trace.status import field, status_fields
+from harness.trace.status import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,27 +253,23 @@ class Tracer:
 
 def filters_of(thread: int) -> int:
     """How many filters of system calls a thread has; 1 stands for some on kernels before 5.9, 0 where it is gone."""
-    try:
-        fields = status_fields(thread)
-    except OSError:
+    if field(thread, "Seccomp") in {"", "0"}:
         return 0
-    return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp", b"0") != b"0" else 0
+    return int(field(thread, "Seccomp_filters") or "1")
 
 
 def _why_not(thread: int) -> str | None:
     """Why the kernel lets nobody follow a thread, whoever it is (ptrace_attach in kernel/ptrace.c), if that is it."""
-    try:
-        fields = status_fields(thread)
-    except OSError:
-        return None
-    if int(fields[b"Tgid"]) == os.getpid():
+    process, follower = (field(thread, name) for name in ("Tgid", "TracerPid"))
+    if process == str(os.getpid()):
         return "it is the harness itself"
-    if fields[b"State"][:1] in {b"Z", b"X"}:
+    if field(thread, "State")[:1] in _ENDED:
         return "it has ended, and its parent has not asked for that yet"
-    if b"VmSize" not in fields:
+    if field(thread, "State") and not field(thread, "VmSize"):
         return "it is a thread of the kernel's"
-    follower = int(fields[b"TracerPid"])
-    return f"process {follower} follows it already" if follower else None
+    if follower not in {"", "0"}:
+        return f"process {follower} follows it already"
+    return None
 
 
 def _siblings(thread: int) -> set[int]:
