@@ -9,7 +9,6 @@ import contextlib
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE, DISAGREE, UNAVAILABLE, USAGE
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from harness.trace.failed_call import FailedCall
 
 _WHO = ("user", "unit", "uid", "gid", "groups", "as_container", "to", "mode", "type")
-_TELLING = (b"Name:", b"Uid:", b"Gid:", b"Groups:", b"CapEff:", b"Seccomp_filters:")
+_TELLING = (b"Name", b"Uid", b"Gid", b"Groups", b"CapEff", b"Seccomp_filters")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,7 +88,7 @@ class _Told(Refusals):
             for path in (call.path, call.to)
             if path and not path.startswith("@")
         ]
-        kind = (replace(call, thread=0, descriptor=None), *_caller(folder))
+        kind = (replace(call, thread=0, descriptor=None), *_caller(call.thread))
         self.came(kind, (call.descriptor, *standing(*paths)), lambda: self._explained(call))
 
     def _explained(self, call: FailedCall) -> RefusedCall:
@@ -98,12 +97,15 @@ class _Told(Refusals):
         return explained(call, self._ours)
 
 
-def _caller(folder: str) -> tuple[object, ...]:
-    """What tells one program, user and place from another, read from a thread's folder in /proc."""
+def _caller(thread: int) -> tuple[object, ...]:
+    """What tells one program, user and place from another."""
+    from harness.inside.procfs import status_fields
+
     said: list[object] = []
     with contextlib.suppress(OSError):
-        said += [line for line in Path(folder, "status").read_bytes().split(b"\n") if line.startswith(_TELLING)]
+        fields = status_fields(thread)
+        said += [fields.get(key) for key in _TELLING]
     for link in ("root", "ns/mnt", "ns/net", "ns/user"):
         with contextlib.suppress(OSError):
-            said.append(os.readlink(f"{folder}/{link}"))
+            said.append(os.readlink(f"/proc/{thread}/{link}"))
     return tuple(said)

@@ -10,6 +10,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.procfs import by_key
 from harness.live.kernel_text import read_lines
 from harness.trace.failed_call import AT_SYMLINK_NOFOLLOW
 from harness.trace.own_socket import own_socket
@@ -71,8 +72,7 @@ def _of_descriptor(call: FailedCall, number: int) -> str | None:
 
 def _flags(thread: int, number: int) -> int:
     """The flags with which a descriptor was opened."""
-    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/{thread}/fdinfo/{number}") if b":\t" in line)
-    return int(fields.get(b"flags", b"0"), 8)
+    return int(by_key(read_lines(f"/proc/{thread}/fdinfo/{number}")).get(b"flags", b"0"), 8)
 
 
 def _of_address(call: FailedCall) -> str | None:

@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from harness.inside.procfs import by_key
 from harness.live.acl import read_acl
 from harness.live.attributes import attributes_of
 from harness.live.kernel_text import read_lines
@@ -291,6 +292,6 @@ def _text(descriptor: int, name: str) -> str:
 
 def _numbers(descriptor: int) -> tuple[int | None, int | None]:
     """The mount and the inode of what a descriptor is open on. Kernels before 5.14 do not tell the inode's number."""
-    fields = dict(line.split(b":\t", 1) for line in read_lines(f"/proc/self/fdinfo/{descriptor}") if b":\t" in line)
+    fields = by_key(read_lines(f"/proc/self/fdinfo/{descriptor}"))
     mount, inode = (fields.get(name) for name in (b"mnt_id", b"ino"))
     return None if mount is None else int(mount), None if inode is None else int(inode)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from harness.live.process import status_fields
+from harness.inside.procfs import status_fields
 from harness.world import CALLS, Confinement, FilteredCall
 
 if TYPE_CHECKING:

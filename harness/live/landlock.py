@@ -6,8 +6,8 @@ import ctypes
 from typing import TYPE_CHECKING, Final
 
 from harness.inside.libc import LIBC
+from harness.inside.procfs import status_fields
 from harness.live.layer_state import Answer, LayerState, inactive
-from harness.live.process import status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection

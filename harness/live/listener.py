@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.procfs import status_fields
 from harness.live.kernel_text import read_lines, unescaped_name
-from harness.live.process import started, status_fields
+from harness.live.process import started
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

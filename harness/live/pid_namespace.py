@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Final
 
-from harness.live.process import status_fields
+from harness.inside.procfs import status_fields
 
 _UNKNOWN: Final = (errno.ESRCH, os.strerror(errno.ESRCH))
 

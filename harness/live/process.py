@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.inside.procfs import by_key
 from harness.live.kernel_text import read_lines, unescaped_name
 from harness.world import Principal
 
@@ -64,7 +65,7 @@ def running(pid: int) -> RunningProcess:
             raise ProcessError(f"no process has pid {pid}") from error
         raise ProcessError(f"process {pid} can't be read: {error.strerror}") from error
     name, principal = parse_status(lines)
-    fields = _fields(lines)
+    fields = by_key(lines)
     uids, gids = (frozenset(map(int, fields[key].split())) for key in (b"Uid", b"Gid"))
     held = (int(fields[b"CapEff"], 16), int(fields[b"CapBnd"], 16))
     ranges = (_ranges(pid, "uid_map"), _ranges(pid, "gid_map"))
@@ -73,7 +74,7 @@ def running(pid: int) -> RunningProcess:
 
 def parse_status(lines: Sequence[bytes]) -> tuple[str, Principal]:
     """A process's name, and the ids, groups and capabilities that count for its files."""
-    fields = _fields(lines)
+    fields = by_key(lines)
     uid, gid = (int(fields[key].split()[3]) for key in (b"Uid", b"Gid"))  # real, effective, saved, file system
     groups = tuple(sorted(map(int, fields[b"Groups"].split())))
     return unescaped_name(fields[b"Name"]), Principal(uid, gid, groups, named(int(fields[b"CapEff"], 16), uid))
@@ -84,15 +85,6 @@ def named(held: int, uid: int) -> frozenset[str] | None:
     capabilities = frozenset(name for number, name in CAPABILITIES.items() if held >> number & 1)
     natural = frozenset(CAPABILITIES.values()) if uid == 0 else frozenset[str]()
     return None if capabilities == natural else capabilities
-
-
-def status_fields(pid: int) -> dict[bytes, bytes]:
-    """What /proc/PID/status says, by key. Raises OSError."""
-    return _fields(read_lines(f"/proc/{pid}/status"))
-
-
-def _fields(lines: Sequence[bytes]) -> dict[bytes, bytes]:
-    return {key: value for key, _, value in (line.partition(b":\t") for line in lines)}
 
 
 def started(pid: int) -> int:

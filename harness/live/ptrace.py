@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from harness.live.process import status_fields
+from harness.inside.procfs import status_fields
 
 if TYPE_CHECKING:
     from harness.world import Principal

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from harness.trace.status import fields
+from harness.inside.procfs import field, status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,34 +29,35 @@ def shorn(thread: int) -> tuple[str, str] | None:
 
     Raises OSError if the thread is gone.
     """
-    status = fields(thread)
-    own = fields(os.getpid())
-    if status["NoNewPrivs"] == "1" and (own["NoNewPrivs"] == "1" or int(own["CapEff"], 16) & _SYS_ADMIN):
-        return None  # it has given that up itself: the filter needs that of no one who has CAP_SYS_ADMIN
     path = f"/proc/{thread}/exe"
     try:
         name = os.readlink(path)
     except PermissionError:
         # A file that may not be read: /proc does not tell which it is, but what it was called by.
-        path = name = _called(thread, status["Name"])
+        path = name = _called(thread, field(thread, "Name"))
         if not name:
             return None
+    if not os.stat(path).st_mode & (stat.S_ISUID | stat.S_ISGID) and not _permitted(path):
+        return None  # as nearly every program's file, so that no more is read for it
+    status, own = status_fields(thread), status_fields(os.getpid())
+    if status[b"NoNewPrivs"] == b"1" and (own[b"NoNewPrivs"] == b"1" or int(own[b"CapEff"], 16) & _SYS_ADMIN):
+        return None  # it has given that up itself: the filter needs that of no one who has CAP_SYS_ADMIN
     why = " and ".join(_lacking(path, status))
     return (name, why) if why else None
 
 
-def _lacking(path: str, status: Mapping[str, str]) -> list[str]:
+def _lacking(path: str, status: Mapping[bytes, bytes]) -> list[str]:
     file = os.stat(path)
     if os.statvfs(path).f_flag & os.ST_NOSUID:
         return []
-    uid, gid = (int(status[key].split()[1]) for key in ("Uid", "Gid"))
+    uid, gid = (int(status[key].split()[1]) for key in (b"Uid", b"Gid"))
     lacking: list[str] = []
     if file.st_mode & stat.S_ISUID and uid not in {file.st_uid, 0}:
         lacking.append(f"it is set-uid, of uid {file.st_uid}")
     # Without the group's x it is a mark for locks, and gives nothing (bprm_fill_uid in fs/exec.c).
     if file.st_mode & stat.S_ISGID and file.st_mode & stat.S_IXGRP and gid != file.st_gid:
         lacking.append(f"it is set-gid, of gid {file.st_gid}")
-    if _permitted(path) & int(status["CapBnd"], 16) & ~int(status["CapPrm"], 16):
+    if _permitted(path) & int(status[b"CapBnd"], 16) & ~int(status[b"CapPrm"], 16):
         lacking.append("its file has capabilities")
     return lacking
 

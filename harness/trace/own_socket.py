@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 from harness.inside.libc import copy_descriptor
-from harness.trace.status import fields
+from harness.inside.procfs import status_fields
 
 
 def own_socket(thread: int, descriptor: int) -> socket.socket:
     """A copy of a thread's socket, of its family and type. Raises OSError, also for what is no socket."""
-    return socket.socket(fileno=copy_descriptor(int(fields(thread)["Tgid"]), descriptor))
+    return socket.socket(fileno=copy_descriptor(int(status_fields(thread)[b"Tgid"]), descriptor))

@@ -8,6 +8,8 @@ import os
 import struct
 from typing import Final, NamedTuple
 
+from harness.inside.libc import called
+
 CONT, SYSCALL, DETACH = 7, 24, 17
 SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
 GETREGSET, SETREGSET = 0x4204, 0x4205
@@ -70,30 +72,19 @@ def refuse(thread: int, machine: str) -> None:
     (seccomp(2), SECCOMP_RET_TRACE.) Raises OSError.
     """
     general, result, number = _REGISTERS[machine]
-    held = _registers(thread, NT_PRSTATUS, general)
+    held = ctypes.create_string_buffer(general)
+    _registers(GETREGSET, thread, NT_PRSTATUS, held)
     struct.pack_into("=q", held, 8 * result, -errno.ENOSYS)
     if number is None:
-        _set_registers(thread, NT_ARM_SYSTEM_CALL, bytearray(struct.pack("=i", -1)))
+        _registers(SETREGSET, thread, NT_ARM_SYSTEM_CALL, ctypes.create_string_buffer(struct.pack("=i", -1), 4))
     else:
         struct.pack_into("=q", held, 8 * number, -1)
-    _set_registers(thread, NT_PRSTATUS, held)
+    _registers(SETREGSET, thread, NT_PRSTATUS, held)
 
 
-def _registers(thread: int, kind: int, size: int) -> bytearray:
-    held = ctypes.create_string_buffer(size)
-    vector = _Vector(ctypes.addressof(held), size)
-    if _request(GETREGSET, thread, kind, ctypes.addressof(vector)) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return bytearray(held.raw)
-
-
-def _set_registers(thread: int, kind: int, values: bytearray) -> None:
-    held = ctypes.create_string_buffer(bytes(values), len(values))
-    vector = _Vector(ctypes.addressof(held), len(values))
-    if _request(SETREGSET, thread, kind, ctypes.addressof(vector)) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+def _registers(which: int, thread: int, kind: int, held: ctypes.Array[ctypes.c_char]) -> None:
+    vector = _Vector(ctypes.addressof(held), len(held))
+    called(_request(which, thread, kind, ctypes.addressof(vector)))
 
 
 def data_of_filter() -> int:

@@ -7,9 +7,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from harness.inside.procfs import field
 from harness.trace.calls import machine
 from harness.trace.error import TraceError
-from harness.trace.status import field
 from harness.trace.tracer import Tracer
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from harness.inside.procfs import field, status_fields
 from harness.trace import ptrace
 from harness.trace.calls import CALLS
 from harness.trace.error import TraceError
 from harness.trace.failed_call import failed_call
 from harness.trace.filter import FOLLOWED, TAKES_A_FILTER
 from harness.trace.given import shorn
-from harness.trace.status import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,23 +253,27 @@ class Tracer:
 
 def filters_of(thread: int) -> int:
     """How many filters of system calls a thread has; 1 stands for some on kernels before 5.9, 0 where it is gone."""
-    if field(thread, "Seccomp") in {"", "0"}:
+    try:
+        fields = status_fields(thread)
+    except OSError:
         return 0
-    return int(field(thread, "Seccomp_filters") or "1")
+    return int(fields.get(b"Seccomp_filters", b"1")) if fields.get(b"Seccomp", b"0") != b"0" else 0
 
 
 def _why_not(thread: int) -> str | None:
     """Why the kernel lets nobody follow a thread, whoever it is (ptrace_attach in kernel/ptrace.c), if that is it."""
-    process, follower = (field(thread, name) for name in ("Tgid", "TracerPid"))
-    if process == str(os.getpid()):
+    try:
+        fields = status_fields(thread)
+    except OSError:
+        return None
+    if int(fields[b"Tgid"]) == os.getpid():
         return "it is the harness itself"
-    if field(thread, "State")[:1] in _ENDED:
+    if fields[b"State"][:1] in {b"Z", b"X"}:
         return "it has ended, and its parent has not asked for that yet"
-    if field(thread, "State") and not field(thread, "VmSize"):
+    if b"VmSize" not in fields:
         return "it is a thread of the kernel's"
-    if follower not in {"", "0"}:
-        return f"process {follower} follows it already"
-    return None
+    follower = int(fields[b"TracerPid"])
+    return f"process {follower} follows it already" if follower else None
 
 
 def _siblings(thread: int) -> set[int]:
