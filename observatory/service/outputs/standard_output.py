@@ -8,7 +8,6 @@ pretty first, a process of its own does it: see `Printer`.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
 import stat
@@ -16,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from observatory.service.connection import SEND, SENDS_BY_FLAG
-from observatory.service.outputs.printer import Printer
+from observatory.service.outputs.printer import GONE, Printer
 from observatory.service.poller import WRITE
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 OUTPUT_BUFFER: Final = 8 * 1024 * 1024
 """Bytes that wait for the reader of standard output at most."""
-_GONE: Final = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EBADF, errno.ENXIO, errno.ENOTCONN}
-"""What a descriptor says whose reader, terminal or device is there no more."""
 
 
 def json_lines(events: list[Event]) -> bytes:
@@ -66,7 +63,7 @@ class DescriptorOutput:
         self._printer: Printer | None = None
         write = _way_to_write(descriptor, self._closing) if render is None else None
         if write is None:
-            self._printer = Printer(descriptor, render or _as_it_is, reopen)
+            self._printer = Printer(descriptor, render or _as_it_is, reopen, log)
             descriptor = own = self._printer.descriptor
             write = lambda data: os.write(own, data)  # noqa: E731
         self._write = write
@@ -143,7 +140,7 @@ class DescriptorOutput:
         except BlockingIOError:
             pass
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 self._torn = self._torn or len(view) < len(data)
                 raise
             self._log(f"standard output is closed ({error.strerror}): events go to the database only")
