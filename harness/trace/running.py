@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from harness.inside.procfs import field
 from harness.trace.calls import machine
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.trace.failed_call import FailedCall
+
+HEEDED_WITHIN: Final = 0.25
+"""Seconds after which a signal is heeded at the latest."""
 
 
 def follow(pid: int, failed: Callable[[FailedCall], None]) -> None:
@@ -28,6 +31,9 @@ def follow(pid: int, failed: Callable[[FailedCall], None]) -> None:
         raise TraceError("the numbers of this machine's system calls are not known: x86_64 and aarch64 on Linux are")
     tracer = Tracer(known, failed, filtered=False)
     before = {one: signal.signal(one, lambda *_: tracer.leave()) for one in (signal.SIGINT, signal.SIGTERM)}
+    # A handler is run between two steps of Python: for a signal that comes just before a wait begins, once that ends.
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, HEEDED_WITHIN, HEEDED_WITHIN)
     try:
         tried: set[int] = set()
         while new := _threads(pid) - tried:
@@ -40,6 +46,7 @@ def follow(pid: int, failed: Callable[[FailedCall], None]) -> None:
         tracer.interrupt()
         tracer.follow()
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for one, handler in before.items():
             signal.signal(one, handler)
 

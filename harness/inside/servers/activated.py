@@ -26,15 +26,20 @@ def main() -> None:
     """Serve everyone without waiting for anyone."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         sys.exit("activated: there is no socket for this process in $LISTEN_FDS")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    told, telling = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.set_wakeup_fd(telling)  # a handler alone may be run after a wait that has just begun, which is too late
     listener = socket.socket(fileno=FIRST)
     listener.set_inheritable(False)
     listener.setblocking(False)
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
+    selector.register(told, selectors.EVENT_READ)
     held: Counter[int] = Counter()
     while True:
         for key, _ in selector.select():
+            if key.fileobj == told:
+                return
             if key.fileobj is listener:
                 accept(selector, listener, held)
             else:
