@@ -147,8 +147,7 @@ def _results(
                 continue  # who is interrupted gets all that was found, and may have this one already
             results.append(checks_baseline.mark(found, described.expected, baseline))
             progress.clear()
-            with put_off():  # an interrupt in the middle of a line would have Python write it once more
-                _print(options, results[-1])
+            _print(options, results[-1])
     except BaseException as error:
         if results or isinstance(error, KeyboardInterrupt):
             with put_off():

@@ -44,14 +44,29 @@ class _Stream(io.FileIO):
     def __init__(self, descriptor: int, *, closed: bool, silent: bool) -> None:
         super().__init__(descriptor, "w", closefd=False)
         self._was_closed = closed
+        self._untold = b""
         self.silent = silent
 
     def write(self, data: Any, /) -> int:
-        """Write, and wait for a reader where the descriptor does not wait by itself."""
+        """Write, and wait for a reader where the descriptor does not wait by itself.
+
+        An interrupt that comes while something is written is raised before its length can be told. Whoever then writes
+        the same once more, as a buffer does that is flushed at the end, is told of it then.
+        """
+        written = len(self._untold)
+        again = written > 0 and memoryview(data)[:written] == self._untold
+        self._untold = b""
+        if again:
+            return written
+        done: list[int | None] = []
         try:
             if self._was_closed:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            while (written := super().write(data)) is None:
+            while True:
+                done.extend(map(super().write, (data,)))  # in one step of Python's, so that no length is lost
+                told = done[-1]
+                if told is not None:
+                    return told
                 import select
 
                 select.select([], [self], [])
@@ -59,7 +74,9 @@ class _Stream(io.FileIO):
             if not self.silent:
                 raise OutputLostError(error) from None
             return memoryview(data).nbytes
-        return written
+        except BaseException:
+            self._untold = bytes(memoryview(data)[: done[-1] or 0]) if done else b""
+            raise
 
 
 def ended(name: str, work: Callable[[], int]) -> int:

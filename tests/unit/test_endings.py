@@ -172,6 +172,51 @@ def test_an_interrupt_that_comes_while_an_object_is_deleted_ends_the_command_too
     assert "KeyboardInterrupt" in said
 
 
+INTERRUPTED_WRITES = """
+import importlib, signal, sys
+ending = importlib.import_module(sys.argv[1] + ".cli.ending")
+number, writing = 0, False
+
+def interrupt(*_):
+    global writing
+    if writing:
+        writing = False
+        raise KeyboardInterrupt
+
+def write_lines():
+    global number, writing
+    while number < 20_000:
+        number, writing = number + 1, True
+        signal.setitimer(signal.ITIMER_REAL, (number % 60 + 1) / 1e6)
+        sys.stdout.write(f"{number:05d}\\n")
+    writing = False
+
+def work():
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # as one comes that Python has dropped
+    while number < 20_000:
+        try:
+            write_lines()
+        except KeyboardInterrupt:
+            pass
+    return 0
+
+sys.exit(ending.ended("command", work))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no alarms")
+@pytest.mark.parametrize("package", COMMANDS)
+def test_nothing_is_written_twice_where_an_interrupt_comes_while_it_is_written(package: str) -> None:
+    """At each line one comes, up to 60 us after it was begun."""
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", INTERRUPTED_WRITES, package], capture_output=True, text=True, check=True
+    )
+    numbers = [int(line) for line in done.stdout.splitlines()]
+    assert len(numbers) > 1000
+    assert numbers == sorted(set(numbers))
+
+
 def test_nothing_that_takes_time_is_imported_before_an_interrupt_is_met() -> None:
     for package in COMMANDS:
         program = f"import sys; before = set(sys.modules); import {package}.cli.main; print(*set(sys.modules) - before)"
