@@ -6,6 +6,7 @@ All of it goes to standard error: standard output is the command's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from dataclasses import replace
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _WHO = ("user", "unit", "uid", "gid", "groups", "as_container", "to", "mode", "type")
 _TELLING = (b"Name", b"Uid", b"Gid", b"Groups", b"CapEff", b"Seccomp_filters")
+
+_OF_A_PATH = frozenset({errno.ENOENT, errno.EACCES, errno.ECONNREFUSED, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Of these what a path leads to is the reason, and not the state of the socket that it was asked for with."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,7 +93,8 @@ class _Told(Refusals):
             if path and not path.startswith("@")
         ]
         kind = (replace(call, thread=0, descriptor=None), *_caller(call.thread))
-        self.came(kind, (call.descriptor, *standing(*paths)), lambda: self._explained(call))
+        on = None if call.error in _OF_A_PATH else call.descriptor
+        self.came(kind, (on, *standing(*paths)), lambda: self._explained(call))
 
     def _explained(self, call: FailedCall) -> RefusedCall:
         from harness.live.refused_call import explained

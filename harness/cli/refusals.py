@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from harness.report.text import Line
 
 PATIENCE = 1.0
-"""Seconds for which the reason of a failure counts for others like it."""
+"""Seconds for which the reason of a failure counts for others like it, at least."""
+REST = 9
+"""And for this many times as long as it took to find it: of a program that fails all the time a tenth goes to that."""
 
 
 class Refusals:
@@ -28,22 +30,24 @@ class Refusals:
     def came(self, kind: tuple[object, ...], standing: tuple[object, ...], explain: Callable[[], RefusedCall]) -> None:
         """Print a call with its reason, unless one like it has been.
 
-        Its reason is looked for anew after a second, and where what decides is not what it was (`standing`).
+        Its reason is looked for anew after a while, and where what decides is not what it was (`standing`).
         """
         from harness.report.refused_calls import refused_call, usual
 
         now = time.monotonic()
         alike = [row for row in self._rows if row.kind == kind]
         for row in alike:
-            if row.standing == standing and now - row.looked < PATIENCE:
+            if row.standing == standing and now < row.counts_until:
                 row.times += 1
                 return
         refused = explain()
+        found = time.monotonic()
+        counts_until = found + max(PATIENCE, REST * (found - now))
         for row in alike:
             if row.refused.reason == refused.reason:
-                row.times, row.looked, row.standing = row.times + 1, now, standing
+                row.times, row.counts_until, row.standing = row.times + 1, counts_until, standing
                 return
-        self._rows.append(_Row(kind, standing, refused, now))
+        self._rows.append(_Row(kind, standing, refused, counts_until))
         if not usual(refused.call.path, refused.call.outcome):
             self.any = True
             self._print(refused_call(refused))
@@ -64,11 +68,11 @@ class Refusals:
 @dataclass(slots=True)
 class _Row:
     """Calls that failed alike: what they have in common, what decided on it when its reason was last looked for, the
-    first one's explanation, and when that was.
+    first one's explanation, and the time until which that counts.
     """
 
     kind: tuple[object, ...]
     standing: tuple[object, ...]
     refused: RefusedCall
-    looked: float
+    counts_until: float
     times: int = 1
