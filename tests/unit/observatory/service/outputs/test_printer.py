@@ -128,6 +128,14 @@ def test_it_opens_its_output_anew_between_two_lines_and_nowhere_else(tmp_path: P
     assert lines == [b"%d!\n" % number for number in range(1000)]
 
 
+def give_room(printer: Printer, size: int | None) -> None:
+    """How long its file may be; None: as long as it likes."""
+    if sys.platform != "linux":
+        raise AssertionError
+    _, most = resource.prlimit(printer._pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(printer._pid, resource.RLIMIT_FSIZE, (most if size is None else size, most))
+
+
 TEN_LINES = [b"%d" % number * 400 for number in range(10)]
 
 
@@ -144,8 +152,7 @@ def small(tmp_path: Path) -> Iterator[tuple[Printer, Path, Path]]:
 
     with written.open("wb") as file:
         printer = Printer(file.fileno(), loud, tuple, log)
-        _, most = resource.prlimit(printer._pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(printer._pid, resource.RLIMIT_FSIZE, (1000, most))
+        give_room(printer, 1000)
         os.write(printer.descriptor, b"".join(line + b"\n" for line in TEN_LINES))
         sentence = "cannot write on standard output: File too large; events wait until it can be written\n"
         until(lambda: said.exists() and said.read_text() == sentence, "it has said that there is no room")
@@ -159,9 +166,7 @@ def test_where_there_is_no_room_it_says_so_once_and_goes_on_where_there_is_some(
     once = said.read_text()
     whole = b"".join(loud(line) for line in TEN_LINES)
     assert written.read_bytes() == whole[:1000]
-    assert sys.platform == "linux"
-    _, most = resource.prlimit(printer._pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(printer._pid, resource.RLIMIT_FSIZE, (most, most))
+    give_room(printer, None)
     assert printer.close(PATIENCE)
     assert written.read_bytes() == whole
     assert said.read_text() == once
