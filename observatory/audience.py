@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from observatory.identity.membership import is_member
+from observatory.ownership import ROOT
 
 if TYPE_CHECKING:
     from observatory.identity import PeerCredentials
-
-ROOT = 0
 
 
 class Audience(msgspec.Struct, frozen=True):

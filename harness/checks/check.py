@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from harness.inside.reports import AnswerReport
     from harness.testbed.testbed import Testbed
 
 CheckVerdict = Literal["held", "broken", "not applicable", "not known"]
@@ -40,6 +41,11 @@ def not_applicable(why: str, **evidence: Any) -> Finding:
 def not_known(why: str, **evidence: Any) -> Finding:
     """The attack did not finish, or what it needs was not seen: nothing is said of the server."""
     return Finding("not known", why, evidence)
+
+
+def told(answer: AnswerReport) -> str:
+    """What became of a request, for a sentence: of what kind it was, and what the server said."""
+    return " ".join(part for part in (answer["kind"], answer["text"]) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,11 @@ def _try(testbed: Testbed, outside: Sequence[str], umask: int, still: int) -> tu
         "speaks": testbed.subject.speaks if testbed.subject.own_check is None else "nothing",
         "order": testbed.order(umask=umask, stop=signal.SIGKILL if testbed.slow_to_stop else 0),
     }
-    testbed.lay()
+    testbed.lay(made_by=testbed.socket_owner)
     people = [testbed.person(name) for name in outside]
     # Every system call at which it stops costs time: a start may take longer so, but not for ever.
     steps = testbed.probe("steps", **common, outsiders=people, seconds=3 * patience, timeout=4 * patience + 60)
-    testbed.lay()
+    testbed.lay(made_by=testbed.socket_owner)
     chosen = testbed.subject.starts
     series = min(SERIES, testbed.left / (2 * still))
     fewest = chosen or (FEWEST if testbed.left > 0 else 1)

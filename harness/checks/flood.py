@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.checks.check import Check, Finding, broken, held, not_applicable, not_known
+from harness.checks.check import Check, Finding, broken, held, not_applicable, not_known, told
 
 if TYPE_CHECKING:
     from harness.testbed.server import RunningServer
@@ -51,15 +51,13 @@ def _flood(testbed: Testbed, running: RunningServer, other: str) -> Finding:
     if (then := said["unfinished"] or said["refusal"]) is not None:
         opened += f" (then {then})"
     if answer["kind"] != "accepted":
-        return broken(
-            f"{opened}; {other} did not get in ({answer['kind']} {answer['text']})", flood=said, answer=answer
-        )
+        return broken(f"{opened}; {other} did not get in ({told(answer)})", flood=said, answer=answer)
     if answer["seconds"] > DEADLINE:
         return broken(f"{opened}; {other} waited {answer['seconds']:.3f} s for an answer", flood=said, answer=answer)
     later = testbed.ask(running, other, "after-a-flood", DEADLINE, again=True)
     if later["kind"] != "accepted":
         return broken(
-            f"{opened}, and left; {other} did not get in any more ({later['kind']} {later['text']})",
+            f"{opened}, and left; {other} did not get in any more ({told(later)})",
             flood=said,
             answer=later,
         )

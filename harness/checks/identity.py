@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.checks.check import Check, Finding, broken, held, not_applicable
+from harness.checks.check import Check, Finding, broken, held, not_applicable, told
 from harness.inside.dialects import dialect_name
 from harness.testbed.cast import UNMAPPED_BUT_VALID
 from harness.testbed.probing import ProbeError
@@ -26,6 +26,8 @@ HOLDS = (
 CONNECTIONS = 200
 EACH = 4
 SEED = 20_240
+ALONE = 1.0
+"""Seconds that one request gets at least."""
 PATIENCE = 8.0
 """Seconds that an answer may take."""
 DENIED = ("refused", "closed")
@@ -118,6 +120,7 @@ def _hold(
             each=connections,
             seed=SEED,
             seconds=PATIENCE,
+            longest=max(ALONE, testbed.left / 2),
             stopped=stopped,
         )
 
@@ -127,9 +130,14 @@ def _hold(
     # Where there is no room for so many at once some get no answer, which says nothing of whom the server sees.
     lines = [said for said in ask(people, each) if settled(said)]
     known = {said["label"] for said in lines}
+    unasked = []
     for person in people:
-        if person["label"] not in known:
+        if person["label"] in known:
+            continue
+        if testbed.left:
             lines += ask([person], 1)
+        else:
+            unasked.append(person["label"])
     faults = []
     counted = 0
     for said in lines:
@@ -141,9 +149,14 @@ def _hold(
             else:
                 faults.append(f"{said['label']} was served as {seen}, and should be refused")
         elif testbed.admits(said["label"]):
-            faults.append(f"{said['label']} was not served ({said['kind']} {said['text']})")
+            faults.append(f"{said['label']} was not served ({told(said)})")
         elif said["kind"] not in DENIED:
             faults.append(f"{said['label']} got {said['kind']} where a refusal is due")
+    if unasked and not faults:
+        raise TimeoutError(
+            f"{len(unasked)} of {len(people)} processes got no answer where all were connected at once, and there was "
+            "no time to ask for each of them alone"
+        )
     return faults, counted
 
 
@@ -226,6 +239,7 @@ def _named_from_outside(testbed: Testbed, running: RunningServer) -> list[str]:
             each=1,
             seed=SEED,
             seconds=20.0,
+            longest=20.0,
         )
         seen = testbed.seen(running, said) if said["kind"] == "accepted" else None
         if seen is None:

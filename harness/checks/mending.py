@@ -37,7 +37,8 @@ ADVICE = {
     ),
     "squatting": (
         "End with a failure and a sentence when bind says EADDRINUSE, and let the client compare the server's uid "
-        "(SO_PEERCRED) with the one that it expects before it says anything."
+        "(SO_PEERCRED) with the one that it expects before it says anything. A directory that is there already must be "
+        "the server's own user's and closed to others, before anything is made in it."
     ),
     "replacement": "Keep the socket in a directory in which nobody else may write, or that has the sticky bit.",
     "lifetime": (
@@ -62,6 +63,12 @@ IN_PYTHON = {
     "slow-peer": "In Python: socketserver.ThreadingUnixStreamServer, or asyncio with asyncio.timeout around each read.",
 }
 """The same, where the server is a Python program."""
+
+GO_ON = (
+    "Keep the server running whatever a client does and however it hangs up: catch the errors of one connection, and "
+    "ignore SIGPIPE."
+)
+"""Of a server that ended while it was attacked, whatever else was seen."""
 
 
 def advice(check: str, program: str) -> str:

@@ -39,6 +39,8 @@ def _judge(testbed: Testbed, running: RunningServer) -> Finding:
         return _without_file(testbed, path)
     there = testbed.look(path)[path]
     assert there is not None
+    if there["kind"] == "symlink":
+        return not_known(f"{path} is a symlink, which has no mode of its own: name what it leads to with --socket")
     if testbed.subject.own_check is not None:
         return _own_check(testbed, running, there)
     faults = [*_differences(testbed, there)]
@@ -46,13 +48,22 @@ def _judge(testbed: Testbed, running: RunningServer) -> Finding:
     attempts = testbed.connects(path)
     decisions = predict(world, attempts, rules_of(testbed.place.facts))
     outcomes = {}
+    waiting = []
     for attempt, decision, seen in zip(attempts, decisions, testbed.attempt(*attempts), strict=True):
         outcomes[attempt.user] = seen.outcome
-        if seen.outcome != decision.outcome:
+        if seen.outcome == "EAGAIN" and decision.outcome == "ok":
+            waiting.append(attempt.user)
+        elif seen.outcome != decision.outcome:
             faults.append(f"{attempt.user} should get {decision.outcome} and got {seen.outcome}")
     evidence = {"mode": f"{there['mode']:04o}", "outcomes": outcomes}
     if faults:
         return broken("; ".join(faults), **evidence)
+    if waiting:
+        return not_known(
+            f"the server has not accepted those who came first, so that its queue is full and {', '.join(waiting)} got "
+            "EAGAIN: they were let through to it, and it is not known whether they get in",
+            **evidence,
+        )
     admitted = ", ".join(user for user, outcome in outcomes.items() if outcome == "ok")
     said = _asked(testbed, there)
     return held(f"{said}; {admitted} get in, and the other {_others(outcomes)} do not", **evidence)

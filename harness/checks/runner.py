@@ -5,13 +5,13 @@ from __future__ import annotations
 import queue
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.checks import CHECKS
 from harness.checks.check import CheckResult, Finding, not_known
-from harness.checks.mending import advice
+from harness.checks.mending import GO_ON, advice
 from harness.engines.protocol import PlaceError
 from harness.testbed.rehearsal import rehearse
 from harness.testbed.server import StartError
@@ -69,7 +69,9 @@ def check(
         started = monotonic()
         finding = attack(testbed, each)
         seconds = round(monotonic() - started, 1)
-        mend = advice(each.name, seen.program) if finding.verdict == "broken" else ""
+        mend = ""
+        if finding.verdict == "broken":
+            mend = advice(each.name, seen.program) if testbed.ended is None else GO_ON
         command = again(reproduce, each.name)
         return CheckResult(each.name, finding.verdict, finding.why, command, finding.evidence, seconds, mend)
 
@@ -137,7 +139,7 @@ def rehearsed(testbed: Testbed) -> Rehearsal:
     """One start without any attack. Raises CheckError."""
     try:
         return rehearse(testbed)
-    except (StartError, PlaceError) as error:
+    except (StartError, PlaceError, TimeoutError) as error:
         command = shlex.join(testbed.subject.arguments(testbed.request()))
         raise CheckError(f"{testbed.subject.name} can't be checked: started as {command}, {error}") from None
 
@@ -146,10 +148,18 @@ def attack(testbed: Testbed, each: Check) -> Finding:
     """Make one check. What keeps the attack from its end is that check's outcome, and says nothing of the server."""
     testbed.begin_check()
     try:
-        return each.attack(testbed)
+        finding = each.attack(testbed)
     except StartError as error:
         return not_known(f"it could not be attacked: {error}")
     except TimeoutError as error:
         return not_known(f"the attack did not finish: {error}")
     except Exception as error:  # the others are still to be made
         return not_known(f"the check itself failed: {type(error).__name__}: {error}")
+    return finding if testbed.ended is None else _of_one_that_ended(testbed.ended, finding)
+
+
+def _of_one_that_ended(how: str, finding: Finding) -> Finding:
+    """Of a server that ended meanwhile nothing was seen to hold, and what was broken may be so by its end."""
+    if finding.verdict == "held":
+        return not_known(f"{how}; until then {finding.why}", **finding.evidence)
+    return replace(finding, why=f"{how}; {finding.why}")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from harness.testbed.testbed import Testbed
 
 HOLDS = (
-    "If another user took the name in /tmp first, the server says so and ends with a failure, and its own client, "
+    "If another user took the name in /tmp first, or made the directory that the server makes there, the server says "
+    "so and ends with a failure, and its own client, "
     "where there is one, does not talk to whoever took it."
 )
 HANG_UPS = 8
@@ -21,6 +22,8 @@ LONGER = 1.5
 """How many times longer than the first a second meeting may take."""
 ENDING = 1.5
 """Seconds that the end of a meeting takes at most."""
+STRANGER = "stranger"
+ANYBODY = 0o002
 CLIENT = "member"
 """Who runs the server's own client."""
 
@@ -33,6 +36,12 @@ def attack(testbed: Testbed) -> Finding:
         return not_applicable(testbed.no_path)
     if testbed.subject.activated:
         return not_applicable("it does not make its socket: whoever starts it does")
+    made = testbed.made_in("tmp", STRANGER)
+    if made:
+        above = made[0].path.rpartition("/")[0] or "/"
+        there = testbed.look(above)[above]
+        if there is not None and not there["mode"] & ANYBODY:
+            return not_applicable(f"only its owner may make names in {above}, so nobody else can take one there first")
     before = monotonic()
     found = _meet(testbed, silent=False)
     took = monotonic() - before
@@ -57,12 +66,12 @@ def _meet(testbed: Testbed, *, silent: bool, least: float = 0.0) -> Finding:
     Some try again for a while, and one that gives up in the end is not one that runs on: it gets what time there is,
     and not less than `least`.
     """
-    testbed.lay("tmp")
+    testbed.lay("tmp", made_by=STRANGER)
     path = testbed.endpoint
     told: dict[str, Any] = {}
     datagrams = testbed.type == "dgram"
     how = {"datagrams": datagrams, "silent": silent}
-    with testbed.holding("squat", testbed.principal("stranger"), path=path, last=told, **how):
+    with testbed.holding("squat", testbed.principal(STRANGER), path=path, last=told, **how):
         before = testbed.look(path)[path]
         assert before is not None
         running = testbed.start()
@@ -76,6 +85,12 @@ def _meet(testbed: Testbed, *, silent: bool, least: float = 0.0) -> Finding:
         status = running.process.wait(testbed.subject.patience).status
         client = "" if taken_over or silent else _client(testbed, path)
     by_client = told.get("bytes", {}).get(str(testbed.world.uid(CLIENT)), 0)
+    if testbed.made and (taken_over or not ended):
+        return broken(
+            f"it serves in {path.rpartition('/')[0]}, which another user had made first, who can put a socket of their "
+            "own there at any time",
+            squatter=told,
+        )
     if taken_over:
         return not_applicable(
             f"it took the name from whoever squatted there, as {testbed.owner} may, so the squatter gains nothing; "

@@ -78,7 +78,7 @@ def attack(testbed: Testbed) -> Finding:
             untried.append(obstacle.what)
             continue
         begun = monotonic()
-        testbed.lay("own", obstacle.nodes)
+        testbed.lay("own", obstacle.nodes, made_by=testbed.socket_owner)
         for path in obstacle.filled:
             testbed.root("sh", "-c", 'printf %s "$1" > "$0"', path, CONTENT)
         before = testbed.look(*obstacle.watched)

@@ -85,7 +85,8 @@ class NamespaceEngine:
             binds.append((str(prefix), str(target)))
             inside = target / interpreter.relative_to(prefix)
             libraries = str(target / "lib")
-        binds += [(mount.source, mount.target) for mount in map(parse, mounts)]
+        # A directory before what is in it, which it would hide.
+        binds += sorted(((mount.source, mount.target) for mount in map(parse, mounts)), key=lambda bind: bind[1])
         root = bundle.compiled_delivery(
             "harness.inside.agent.entrance", python=str(inside), libraries=libraries, binds=binds, links=links
         )

@@ -58,6 +58,9 @@ def _find_server(testbed: Testbed, running: RunningServer) -> None:
         testbed.type = found["type"]
     if found["holders"]:
         running.process.pid = found["holders"][0]
+    elif not found["others"]:
+        how = running.own_end(running.process.wait(testbed.subject.patience))
+        raise StartError(f"the server ended as soon as {testbed.asker} had come to it, {how}")
     elif running.pid not in found["others"]:
         words = testbed.log(running)
         raise StartError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.testbed.readiness import await_server
 from harness.testbed.server import StartError
 from harness.testbed.testbed import CHECK, QUICK
+from harness.world import Node
 
 if TYPE_CHECKING:
     from harness.inside.reports import ServerReport, Sighting
@@ -42,6 +43,8 @@ class Rehearsal:
 def rehearse(testbed: Testbed) -> Rehearsal:
     """Start and stop it, and tell the testbed what that taught. Raises StartError if it can't be checked."""
     testbed.lay()
+    above = [] if testbed.no_path or "*" in testbed.endpoint else testbed.above()
+    laid = testbed.look(*above)
     before = monotonic()
     running = testbed.start()
     try:
@@ -50,6 +53,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
         served = testbed.served_by(running)
         _choose_socket(testbed, running, served)
         there = None if testbed.no_path else testbed.look(running.endpoint)[running.endpoint]
+        made = {path: there for path, there in testbed.look(*above).items() if there and not laid[path]}
         doors = tuple(served["doors"])
         program = served["program"]
         ended = _stop(testbed, running)
@@ -60,6 +64,7 @@ def rehearse(testbed: Testbed) -> Rehearsal:
     testbed.least = min(testbed.subject.patience, LEAST_WAIT * started + LEAST)
     testbed.limit = max(CHECK, STARTS * started)
     testbed.finished = there
+    testbed.made = tuple(Node(path, "directory", one["uid"], one["gid"], one["mode"]) for path, one in made.items())
     testbed.stays = None if ended is None else left is not None
     testbed.deaf = ended is None
     testbed.slow_to_stop = ended is None or ended > SLOW

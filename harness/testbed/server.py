@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,7 +80,7 @@ class RunningServer:
         self.process = process
         self.endpoint = endpoint
         self.stop = stop
-        self.killed = False
+        self.killed = self.told_to_end = False
         self._events: dict[str, dict[str, Any]] = {}
         self._heard: list[str] = []
 
@@ -92,6 +93,12 @@ class RunningServer:
     def supervisor(self) -> int:
         """The pid of the process under which all of this start is."""
         return self.process.supervisor
+
+    def own_end(self, done: Completed) -> str:
+        """How it ended without having been told to, and what it said: the end of a sentence."""
+        how = f"by {signal.Signals(-done.status).name}" if done.status < 0 else f"with status {done.status}"
+        said = self._said(done)
+        return how + (f"; it said: {said}" if said else "")
 
     def event(self, token: str, seconds: float) -> dict[str, Any] | None:
         """The JSON line on standard output that carries the token, or `None` if it does not come."""
@@ -125,7 +132,10 @@ class RunningServer:
 
     def last_words(self, done: Completed) -> str:
         """The end of what it said, once it has ended, for a sentence."""
-        said = " ".join(("\n".join(self._heard) + "\n" + (done.stderr.strip() or done.stdout.strip())).split())
-        if said:
-            return f"it said: {said[-TAIL:]}"
+        if said := self._said(done):
+            return f"it said: {said}"
         return "it said nothing" + ("" if self.killed else f" (exit status {done.status})")
+
+    def _said(self, done: Completed) -> str:
+        words = "\n".join(self._heard) + "\n" + (done.stderr.strip() or done.stdout.strip())
+        return " ".join(words.split())[-TAIL:]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.engines.encoding import encode_principal
 from harness.inside.dialects import dialect
 from harness.subjects.subject import StartRequest, fill_text
-from harness.testbed.cast import STATE, Location, cast, directory, lay
+from harness.testbed.cast import OWN, STATE, Location, cast, directory, lay
 from harness.testbed.furnishing import furnish
 from harness.testbed.probing import Prober
 from harness.testbed.readiness import NOTIFY, await_server
@@ -35,7 +35,7 @@ CALM = 2.5
 """Seconds for an answer when nobody attacks."""
 CHECK = 8.0
 """Seconds in which a check begins what it may do more often, or watch for longer, so that it ends within ten."""
-LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished", "stays")
+LEARNED = ("type", "deaf", "slow_to_stop", "settling", "least", "limit", "mode", "finished", "stays", "made")
 """What one start teaches (`harness.testbed.rehearsal`), beside the subject's own socket."""
 QUICK = 1.5
 """Seconds that something which a server decides at its start may take at least, however quickly it starts."""
@@ -59,6 +59,8 @@ class Testbed(Prober):
         self.cast = cast(owner, self.group, subject.accounts_besides(owner), subject.socket_owner)
         self.finished: Sighting | None = None
         self.stays: bool | None = None
+        self.made: tuple[Node, ...] = ()
+        self.ended: str | None = None
         self.limit = CHECK
         self._until = 0.0
         self._running: list[ServerProcess] = []
@@ -78,6 +80,7 @@ class Testbed(Prober):
     def begin_check(self) -> None:
         """From now on a check has its time."""
         self._until = monotonic() + self.limit
+        self.ended = None
 
     @property
     def left(self) -> float:
@@ -86,15 +89,36 @@ class Testbed(Prober):
 
     # The world
 
-    def lay(self, location: Location = "own", extra: Sequence[Node] = ()) -> None:
-        """Make a world anew; what an earlier check left is gone."""
+    def lay(self, location: Location = "own", extra: Sequence[Node] = (), *, made_by: str | None = None) -> None:
+        """Make a world anew; what an earlier check left is gone.
+
+        With `made_by` the directories that the server makes at its start are there already: as an earlier start has
+        left them, or another user's, if that is not the socket's owner, whom they let do everything there.
+        """
         self._end_last()
+        if made_by is not None:
+            extra = (*self.made_in(location, made_by), *extra)
         self.world = lay(self.cast, location, self.socket_owner, extra)
         self.directory = directory(location)
         self.place.build(self.world)
         variables = {"PATH": self.path, **self.environment()}
         furnish(self.place, self.subject, self.request(), self.principal(self.socket_owner), variables)
         self.subject.prepare(self.place, self.owner, self.principal(self.owner), STATE)
+
+    def made_in(self, location: Location, made_by: str) -> tuple[Node, ...]:
+        """The directories that the server makes at its start, the topmost first, as `lay` makes them of a user."""
+        moved = [
+            replace(node, path=directory(location) + node.path.removeprefix(OWN)) if node.path.startswith(OWN) else node
+            for node in self.made
+        ]
+        if made_by == self.socket_owner:
+            return tuple(moved)
+        return tuple(replace(node, owner=made_by, group=made_by, mode=0o777) for node in moved)
+
+    def above(self, path: str | None = None) -> list[str]:
+        """Every directory above a path, from below the root on; without one, above where the server will be."""
+        parts = (self.endpoint if path is None else path).split("/")[1:-1]
+        return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
 
     def enter(self, world: World) -> None:
         """Work in a world that has been built already."""
@@ -217,11 +241,15 @@ class Testbed(Prober):
         try:
             await_server(self, running, seconds)
             yield running
+            if not running.killed and not running.told_to_end and not self.descriptors_of(running):
+                how = running.own_end(running.process.wait(self.subject.patience))
+                self.ended = f"the server ended while it was attacked, {how}"
         finally:
             self.kill(running)
 
     def stop(self, running: RunningServer) -> None:
         """End it in its own way and wait. Raises TimeoutError."""
+        running.told_to_end = True
         holders = self.served_by(running)["holders"]
         if holders:  # whoever was started may have gone to the background only after it answered
             running.process.pid = holders[0]

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from observatory.address import private_socket
-from observatory.audience import ROOT, Audience
+from observatory.audience import Audience
 from observatory.errors import ObservatoryError
 from observatory.listening import Listener, Specification, listen
 from observatory.listening.launchd import activated_listeners
 from observatory.listening.private_directory import make_private_directory, others_may_bind
 from observatory.listening.surroundings import longest_queue, risks
 from observatory.listening.systemd import OUTPUT, notify, passed_listeners
+from observatory.ownership import ROOT
 from observatory.service.loop import Loop
 from observatory.service.outputs.output_socket import SocketOutput
 from observatory.service.outputs.standard_output import DescriptorOutput, leads_nowhere

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from observatory.audience import ROOT
+from observatory.ownership import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -29,4 +29,4 @@ def ask(connection: socket.socket, token: str, claims: Claims) -> Answer:
     text = line.decode("utf-8", "replace").strip()
     if text.startswith("-LOADING"):
         return Answer("starting", text)
-    return Answer("refused" if text.startswith("-") else "accepted", text)
+    return Answer("accepted" if text == "+PONG" else "refused", text)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def main(pid: int, seconds: float) -> None:
     """Print how many processes there were below that of `harness.inside.supervisor`, and how many are left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)  # a server may have stopped it
     killed: set[int] = set()
     until = time.monotonic() + seconds
     left = tree(pid)[1:]

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import time
 from typing import TYPE_CHECKING
 
 from harness.inside import errnos
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from harness.inside.messages import EncodedPerson
     from harness.inside.reports import PersonReport
 
+LEAST = 0.02
+"""Seconds that one who comes last gets."""
+
 
 def main(
     endpoint: str,
@@ -35,12 +39,17 @@ def main(
     each: int,
     seed: int,
     seconds: float,
+    longest: float,
     stopped: int | None = None,
 ) -> None:
-    """Print a `PersonReport` for each connection."""
+    """Print a `PersonReport` for each connection. Each gets so many seconds, and all together the `longest`.
+
+    A server that serves one after the other may keep everyone waiting for one who waits for their own turn.
+    """
     if stopped is not None:
         os.kill(stopped, signal.SIGSTOP)
-    started = [_start(endpoint, speaks, person, each, seconds) for person in people]
+    limits = (seconds, time.monotonic() + longest)
+    started = [_start(endpoint, speaks, person, each, limits) for person in people]
     connected = [int(answers.readline()) for _, answers in started]
     if stopped is not None:
         os.kill(stopped, signal.SIGCONT)
@@ -59,7 +68,9 @@ def main(
         os.wait()
 
 
-def _start(endpoint: str, speaks: str, person: EncodedPerson, each: int, seconds: float) -> tuple[IO[str], IO[str]]:
+def _start(
+    endpoint: str, speaks: str, person: EncodedPerson, each: int, limits: tuple[float, float]
+) -> tuple[IO[str], IO[str]]:
     """One person as a process: what it is told, and what it says."""
     told, tell = os.pipe()
     hear, say = os.pipe()
@@ -72,10 +83,14 @@ def _start(endpoint: str, speaks: str, person: EncodedPerson, each: int, seconds
     status = 1
     try:
         with os.fdopen(say, "w") as answers, os.fdopen(told) as orders:
-            _live(endpoint, speaks, person, each, seconds, orders, answers)
+            _live(endpoint, speaks, person, each, limits, orders, answers)
         status = 0
     finally:
         os._exit(status)
+
+
+def _left(seconds: float, until: float) -> float:
+    return max(LEAST, min(seconds, until - time.monotonic()))
 
 
 def _live(
@@ -83,17 +98,18 @@ def _live(
     speaks: str,
     person: EncodedPerson,
     each: int,
-    seconds: float,
+    limits: tuple[float, float],
     orders: IO[str],
     answers: IO[str],
 ) -> None:
+    seconds, until = limits
     later = person.get("later")
     (act_as if later else become)(person)
     connections: list[socket.socket | None] = []
     kinds = []
     for _ in range(each):
         try:
-            connections.append(connect(endpoint, seconds))
+            connections.append(connect(endpoint, _left(seconds, until)))
             kinds.append("ok")
         except OSError as error:
             connections.append(None)
@@ -116,5 +132,6 @@ def _live(
         }
         connection = connections[turn]
         if connection is not None:
+            connection.settimeout(_left(seconds, until))
             report["kind"], report["text"], report["seen"] = ask_on(connection, speaks, report["token"], claims)
         print(json.dumps(report), file=answers, flush=True)

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,40 +15,12 @@ from harness.cli.main import main
 from tests.helpers.outputs import wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from harness.engines.protocol import Engine
-
-    Check = Callable[..., "Done"]
+    from tests.integration.subjects.conftest import Check
 
 HERE = Path(__file__).parent
 PERL = ("perl", "/srv/hooks/hooks.pl", "{socket}")
 """A hook server in another language: a process for each client, and nothing removed at the end."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that has ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def check(one_engine: Engine, capsys: pytest.CaptureFixture[str]) -> Check:
-    """`harness check` with these words, in this process: to import all that it needs takes longer than most checks."""
-
-    def run(*words: str) -> Done:
-        try:
-            status: object = main(["check", "--engine", one_engine.name, *words])
-        except SystemExit as ended:
-            status = ended.code
-        assert isinstance(status, int)
-        said = capsys.readouterr()
-        return Done(status, said.out, said.err)
-
-    return run
 
 
 def test_a_server_in_another_language_is_checked_by_its_command_alone(check: Check) -> None:

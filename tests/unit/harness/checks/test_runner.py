@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.checks import CHECKS, runner
-from harness.checks.check import Check, Finding, held
+from harness.checks.check import Check, Finding, broken, held
 from harness.checks.runner import Configuration, check
 from tests.helpers.deadline import PATIENCE, until
 
@@ -20,6 +20,8 @@ BESIDE = 3
 
 class Bench(SimpleNamespace):
     """A testbed that only counts."""
+
+    ended: str | None = None
 
     def like(self, place: str) -> Bench:
         return Bench(place=place)
@@ -121,3 +123,24 @@ def test_who_interrupts_it_gets_what_was_found_by_then(
 def test_what_begins_first_are_checks(made: list[tuple[str, str]]) -> None:
     assert set(runner.LONGEST) < {each.name for each in CHECKS}
     assert made == []
+
+
+def test_what_was_found_of_a_server_that_ended_meanwhile_begins_with_its_end(
+    monkeypatch: pytest.MonkeyPatch, made: list[tuple[str, str]]
+) -> None:
+    """And what held until then is not known to hold."""
+
+    def attack(name: str) -> Any:
+        def tried(bench: Bench) -> Finding:
+            made.append((name, bench.place))
+            bench.ended = "the server ended"
+            return broken("nobody got in") if name == "mode" else held("nobody got in")
+
+        return tried
+
+    checks(monkeypatch, attack)
+    found = {result.check: (result.verdict, result.why) for result in results(only=("mode", "umask"))}
+    assert found == {
+        "mode": ("broken", "the server ended; nobody got in"),
+        "umask": ("not known", "the server ended; until then nobody got in"),
+    }

@@ -39,7 +39,7 @@ class Foreign(Testbed):
     def left(self) -> float:
         return max(0.0, CHECK - self.now)
 
-    def lay(self, location: Any = "own", extra: Any = ()) -> None:
+    def lay(self, location: Any = "own", extra: Any = (), **_: Any) -> None:
         self.tried += 1
         self.now += self.takes
 
