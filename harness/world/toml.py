@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args
 
+from harness.world.document import DocumentError, parsed, text_of
 from harness.world.error import WorldError
 from harness.world.model import (
     DEFAULT_MODES,
@@ -26,8 +27,8 @@ from harness.world.model import (
     User,
     World,
 )
-from harness.world.position import line_of
-from harness.world.validation import KeyPath, complete, problems
+from harness.world.position import KeyPath, line_of, spoken
+from harness.world.validation import ID_LIMIT, complete, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,11 +45,13 @@ _ACL_TAGS: Final = ("user", "group", "mask", "other")
 def load(path: str | Path) -> World:
     """The world in a file. Raises WorldError if it can't be read or is invalid."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = text_of(Path(path))
     except OSError as error:
         raise WorldError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise WorldError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except DocumentError as error:
+        raise WorldError(f"{path}: {error}") from None
     return loads(text, str(path))
 
 
@@ -56,24 +59,26 @@ def loads(text: str, name: str = "world") -> World:
     """The world in a TOML text; `name` stands for the file in what is said of errors. Raises WorldError."""
     try:
         return _loads(text, name)
-    except RecursionError:  # of the parser, or of Python where it would say what it found
+    except RecursionError:  # of Python where it would say what it found
         raise WorldError(f"{name}: arrays or tables are nested too deep to be read") from None
 
 
 def _loads(text: str, name: str) -> World:
     try:
-        document = tomllib.loads(text)
+        document = parsed(text)
     except tomllib.TOMLDecodeError as error:
         message = re.sub(r" \(at line (\d+), column (\d+)\)$", r"", str(error))
         at = re.search(r"at line (\d+)", str(error))
         raise WorldError(f"{name}:{at[1] if at else len(text.splitlines())}: {message}") from error
+    except DocumentError as error:
+        raise WorldError(f"{name}{'' if error.line is None else f':{error.line}'}: {error}") from None
     try:
         world = complete(_world(_Table(document, ())))
         for problem in problems(world):
             raise _ProblemFound(problem.where, problem.sentence)
     except _ProblemFound as found:
         where = _as_written(document, found.where)
-        raise WorldError(f"{name}:{line_of(text, where)}: {_spoken(where)}: {found.sentence}") from None
+        raise WorldError(f"{name}:{line_of(text, where)}: {spoken(where)}: {found.sentence}") from None
     return world
 
 
@@ -84,18 +89,11 @@ class _ProblemFound(Exception):  # noqa: N818  never leaves this module: it beco
         self.sentence = sentence
 
 
-def _spoken(where: KeyPath) -> str:
-    text = ""
-    for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "the file"
-
-
 def _as_written(document: Mapping[str, Any], where: KeyPath) -> KeyPath:
-    """The key as the file has it: `state` may stand there as `listening`."""
-    if where[-1:] == ("state",):
-        node = document["nodes"][where[1]]
-        return where if "state" in node else (*where[:-1], "listening")
+    """The key as the file has it: the `state` of a node may stand there as `listening`."""
+    match where:
+        case ("nodes", int() as index, "state") if "state" not in document["nodes"][index]:
+            return ("nodes", index, "listening")
     return where
 
 
@@ -200,6 +198,8 @@ def _acl_entry(table: _Table, key: str, value: object) -> AclEntry:
     if parts is None:
         table.wrong(key, f"{text!r} is no ACL entry such as user:bob:rw-, group::r-- or mask::rwx")
     tag, who, permissions = parts.groups()
+    if who.isdecimal() and len(who) > len(str(ID_LIMIT)):
+        table.wrong(key, f"{who[:8]}... in an entry is no {tag}'s number: 0 to {ID_LIMIT - 1}")
     return AclEntry(
         tag=_ACL_TAGS[_ACL_TAGS.index(tag)],
         who=int(who) if who.isdecimal() else who or None,

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.world.model import AclEntry, Attempt, Node
-
-KeyPath = tuple[str | int, ...]
-"""A place in a world, as keys and positions: `("nodes", 2, "mode")`."""
+    from harness.world.position import KeyPath
 
 CAPABILITIES: Final = frozenset(
     {
@@ -75,9 +73,10 @@ CAPABILITIES: Final = frozenset(
 REFUSALS: Final = frozenset({"EACCES", "EAFNOSUPPORT", "ENOSYS", "EPERM"})
 """What filters of system calls answer, and what the harness tells from the call's own answer to nonsense."""
 
+ID_LIMIT: Final = 2**32 - 1
+"""The first number that is nobody's: (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)."""
 MOUNT_OPTIONS: Final = frozenset({"ro", "nosuid", "nodev", "noexec"})
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-_ID_LIMIT: Final = 2**32 - 1  # (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)
 _PATH_LIMIT: Final = 4096  # PATH_MAX of linux/limits.h, with the closing NUL
 
 
@@ -118,8 +117,8 @@ def _names(world: World) -> Iterator[Problem]:
     for name, gid in world.groups.items():
         if not _NAME.fullmatch(name):
             yield Problem(("groups", name), f"{name!r} can't be a group's name (letters, digits, _ . -, at most 32)")
-        if not 0 <= gid < _ID_LIMIT:
-            yield Problem(("groups", name), f"{gid} is not a gid: 0 to {_ID_LIMIT - 1}")
+        if not 0 <= gid < ID_LIMIT:
+            yield Problem(("groups", name), f"{gid} is not a gid: 0 to {ID_LIMIT - 1}")
     if world.groups.get("root", 0) != 0:
         yield Problem(("groups", "root"), "the group root is gid 0 everywhere")
 
@@ -133,8 +132,8 @@ def _users(world: World) -> Iterator[Problem]:
         if user.name in seen:
             yield Problem(where, f"there are two users named {user.name!r}")
         seen.add(user.name)
-        if not 0 <= user.uid < _ID_LIMIT:
-            yield Problem((*where, "uid"), f"{user.uid} is not a uid: 0 to {_ID_LIMIT - 1}")
+        if not 0 <= user.uid < ID_LIMIT:
+            yield Problem((*where, "uid"), f"{user.uid} is not a uid: 0 to {ID_LIMIT - 1}")
         if user.name == "root" and user.uid != 0:
             yield Problem((*where, "uid"), "root is uid 0 everywhere")
         yield from (Problem((*where, "gid"), text) for text in _known_group(world, user.gid))
@@ -171,16 +170,16 @@ def _users(world: World) -> Iterator[Problem]:
 
 def _known_group(world: World, group: str | int) -> Iterator[str]:
     if isinstance(group, int):
-        if not 0 <= group < _ID_LIMIT:
-            yield f"{group} is not a gid: 0 to {_ID_LIMIT - 1}"
+        if not 0 <= group < ID_LIMIT:
+            yield f"{group} is not a gid: 0 to {ID_LIMIT - 1}"
     elif group not in world.groups:
         yield f"no group is named {group!r}; give it a number in [groups]"
 
 
 def _known_user(world: World, user: str | int) -> Iterator[str]:
     if isinstance(user, int):
-        if not 0 <= user < _ID_LIMIT:
-            yield f"{user} is not a uid: 0 to {_ID_LIMIT - 1}"
+        if not 0 <= user < ID_LIMIT:
+            yield f"{user} is not a uid: 0 to {ID_LIMIT - 1}"
     elif all(user != known.name for known in world.users):
         yield f"no user is named {user!r}"
 

@@ -241,6 +241,70 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     assert load(tmp_path / "w.toml") == loads(TEXT)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[users.state]", "w.toml:2: users.state: uid = is missing"),
+        ("[groups]\nstate = -1", "w.toml:3: groups.state: -1 is not a gid"),
+        ("state = 1", "w.toml:2: state: no such key"),
+        ('[sysctls]\nstate = "a"', "w.toml:3: sysctls.state: must be a number, not a text"),
+        (
+            '[[attempts]]\nuser = "root"\noperation = "stat"\npath = "/x"\nstate = "full"',
+            "w.toml:6: attempts[0].state: no such key",
+        ),
+        ('[[nodes]]\npath = "/x"\nkind = "file"\nlistening = false', "w.toml:5: nodes[0].listening: a file does not"),
+    ],
+)
+def test_what_is_called_state_is_taken_for_a_sockets_only_where_it_is_one(text: str, said: str) -> None:
+    with pytest.raises(WorldError) as caught:
+        loads(f'name = "w"\n{text}\n', "w.toml")
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"[users.a]\nuid = {'9' * 5000}", "w.toml:3: users.a.uid: a number has at most 64 bits"),
+        (f"[users.a]\nuid = 0x{'f' * 5000}", "w.toml:3: users.a.uid: a number has at most 64 bits"),
+        (f"[users.a]\nuid = 1\ngroups = [1, {'1_' * 5000}1]", "w.toml:4: users.a.groups[1]: a number has at most 64"),
+        (f'[[nodes]]\npath = "/x"\nkind = "file"\nmode = 0x{"f" * 5000}', "w.toml:5: nodes[0].mode: a number has at"),
+        (f'[[nodes]]\npath = "/x"\nkind = "file"\nacl = ["user:{"9" * 5000}:rwx"]', "w.toml:5: nodes[0].acl: 9999"),
+    ],
+    ids=["decimal", "hexadecimal", "in a list", "mode", "acl"],
+)
+def test_a_number_of_thousands_of_digits_is_told_with_its_line_and_key(text: str, said: str) -> None:
+    with pytest.raises(WorldError) as caught:
+        loads(f'name = "w"\n{text}\n', "w.toml")
+    assert str(caught.value).startswith(said)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("form", ["{} = 1", "[{}]", "[[{}]]", "groups = {{ {} = 1 }}"])
+def test_a_key_of_very_many_parts_is_refused_at_once(form: str) -> None:
+    with pytest.raises(WorldError, match=r"^w\.toml:2: a key has more than 16 parts with dots between them"):
+        loads('name = "w"\n' + form.format("x." * 100_000 + "y"), "w.toml")
+
+
+def test_dots_in_texts_and_comments_are_no_parts_of_a_key() -> None:
+    dots = "a." * 100
+    world = loads(f'name = "w"  # {dots}\nabout = """\n{dots}\n"{dots}"\n"""\n[groups]\n\'web\' = 7 # "{dots}')
+    assert world.about == f'{dots}\n"{dots}"\n'
+
+
+def test_a_file_of_more_than_eight_mebibytes_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    with file.open("wb") as opened:
+        opened.truncate(2**30)
+    with pytest.raises(WorldError, match=r"w\.toml: the file has more than 8 MiB: divide it"):
+        load(file)
+
+
+def test_a_mistake_below_an_array_of_very_many_lines_is_told_at_once() -> None:
+    text = 'name = "w"\nabout = [\n' + "0,\n" * 50_000 + "]\n"
+    with pytest.raises(WorldError, match=r"^world:2: about: must be a text in quotes, not an array"):
+        loads(text)
+
+
 @pytest.mark.parametrize("key", ["about", "groups", "sysctls", "nodes", "users"])
 @pytest.mark.parametrize(("opening", "closing"), ["[]", ("{a=", "}")], ids=["arrays", "tables"])
 def test_what_is_nested_too_deep_is_said(key: str, opening: str, closing: str) -> None:
