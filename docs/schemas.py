@@ -31,6 +31,10 @@ def world() -> dict[str, Any]:
     del user["properties"]["name"]
     user["required"] = ["uid"]
     numbers = {"type": "object", "additionalProperties": {"type": "integer"}}
+    settings = {
+        name: {"type": "integer", "minimum": values[0], "maximum": values[-1]}
+        for name, values in validation.SYSCTLS.items()
+    }
     told = ["symptom", "cause", "remedy"]
     return _schema(
         "A world",
@@ -41,7 +45,7 @@ def world() -> dict[str, Any]:
             "users": {"type": "object", "additionalProperties": user},
             "nodes": {"type": "array", "items": node},
             "attempts": {"type": "array", "items": _of(model.Attempt, attempts, mode=MODE)},
-            "sysctls": numbers,
+            "sysctls": _object(settings, []),
             "scenario": _object(dict.fromkeys(told, TEXT), told),
         },
         ["name"],

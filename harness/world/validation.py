@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from harness.world import policy
@@ -18,7 +19,7 @@ from harness.world.placement import Tree, no_node_path, no_path, placed
 from harness.world.profile import RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.world.model import AclEntry, Attempt, Node
     from harness.world.position import KeyPath
@@ -73,6 +74,20 @@ CAPABILITIES: Final = frozenset(
 REFUSALS: Final = frozenset({"EACCES", "EAFNOSUPPORT", "ENOSYS", "EPERM"})
 """What filters of system calls answer, and what the harness tells from the call's own answer to nonsense."""
 
+SYSCTLS: Final[Mapping[str, range]] = MappingProxyType(
+    {
+        "fs.protected_symlinks": range(2),
+        "fs.protected_hardlinks": range(2),
+        "fs.protected_regular": range(3),
+        "fs.protected_fifos": range(3),
+        "kernel.overflowuid": range(2**16),
+        "kernel.overflowgid": range(2**16),
+        "net.core.somaxconn": range(2**31),
+        "apparmor.af_unix": range(2),
+    }
+)
+"""The settings that a place tells of itself, so that a world's can be compared with them, and what each may be."""
+
 ID_LIMIT: Final = 2**32 - 1
 """The first number that is nobody's: (uid_t) -1 means 'leave it as it is' to chown(2) and setuid(2)."""
 MOUNT_OPTIONS: Final = frozenset({"ro", "nosuid", "nodev", "noexec"})
@@ -118,9 +133,14 @@ def _names(world: World) -> Iterator[Problem]:
         if not _NAME.fullmatch(name):
             yield Problem(("groups", name), f"{name!r} can't be a group's name (letters, digits, _ . -, at most 32)")
         if not 0 <= gid < ID_LIMIT:
-            yield Problem(("groups", name), f"{gid} is not a gid: 0 to {ID_LIMIT - 1}")
+            yield Problem(("groups", name), f"{_told(gid)} is not a gid: 0 to {ID_LIMIT - 1}")
     if world.groups.get("root", 0) != 0:
         yield Problem(("groups", "root"), "the group root is gid 0 everywhere")
+    for name, value in world.sysctls.items():
+        if name not in SYSCTLS:
+            yield Problem(("sysctls", name), f"no such setting is looked at; there are {', '.join(SYSCTLS)}")
+        elif value not in SYSCTLS[name]:
+            yield Problem(("sysctls", name), f"{_told(value)} is not one of its values: 0 to {SYSCTLS[name][-1]}")
 
 
 def _users(world: World) -> Iterator[Problem]:
@@ -133,7 +153,7 @@ def _users(world: World) -> Iterator[Problem]:
             yield Problem(where, f"there are two users named {user.name!r}")
         seen.add(user.name)
         if not 0 <= user.uid < ID_LIMIT:
-            yield Problem((*where, "uid"), f"{user.uid} is not a uid: 0 to {ID_LIMIT - 1}")
+            yield Problem((*where, "uid"), f"{_told(user.uid)} is not a uid: 0 to {ID_LIMIT - 1}")
         if user.name == "root" and user.uid != 0:
             yield Problem((*where, "uid"), "root is uid 0 everywhere")
         yield from (Problem((*where, "gid"), text) for text in _known_group(world, user.gid))
@@ -168,10 +188,15 @@ def _users(world: World) -> Iterator[Problem]:
                 )
 
 
+def _told(number: int) -> str:
+    """A number for a sentence: Python writes none of thousands of digits."""
+    return str(number) if abs(number) < 2**64 else "a number of more than 64 bits"
+
+
 def _known_group(world: World, group: str | int) -> Iterator[str]:
     if isinstance(group, int):
         if not 0 <= group < ID_LIMIT:
-            yield f"{group} is not a gid: 0 to {ID_LIMIT - 1}"
+            yield f"{_told(group)} is not a gid: 0 to {ID_LIMIT - 1}"
     elif group not in world.groups:
         yield f"no group is named {group!r}; give it a number in [groups]"
 
@@ -179,7 +204,7 @@ def _known_group(world: World, group: str | int) -> Iterator[str]:
 def _known_user(world: World, user: str | int) -> Iterator[str]:
     if isinstance(user, int):
         if not 0 <= user < ID_LIMIT:
-            yield f"{user} is not a uid: 0 to {ID_LIMIT - 1}"
+            yield f"{_told(user)} is not a uid: 0 to {ID_LIMIT - 1}"
     elif all(user != known.name for known in world.users):
         yield f"no user is named {user!r}"
 
@@ -208,10 +233,23 @@ def _attempt(world: World, users: set[str], attempt: Attempt) -> Iterator[tuple[
     if attempt.root is not None and not attempt.root.startswith("/"):
         yield "root", f"{attempt.root!r} is not an absolute path"
     yield from (("network", sentence) for sentence in _network(attempt.network))
-    if attempt.expect not in {None, "ok"} and not hasattr(errno, attempt.expect or ""):
-        yield "expect", f"{attempt.expect!r} is neither ok nor an errno's name such as EACCES"
+    yield from (("expect", sentence) for sentence in _outcome(attempt.expect))
     if attempt.at is not None and attempt.expect in {None, "ok"}:
         yield "at", "names what refuses, so it needs an expect = that is a refusal"
+    if attempt.at is not None:
+        yield from (("at", sentence) for sentence in no_path(attempt.at))
+        if attempt.at and not attempt.at.startswith(("/", "@")) and attempt.at != attempt.path:
+            yield "at", f"{attempt.at!r} is neither an absolute path nor an abstract name (@...)"
+
+
+def _outcome(expect: str | None) -> Iterator[str]:
+    if expect in {None, "ok", *errno.errorcode.values()}:
+        return
+    number = getattr(errno, expect or "", None)
+    if isinstance(number, int):  # EWOULDBLOCK
+        yield f"{expect} is called {errno.errorcode[number]}: write that"
+    else:
+        yield f"{expect!r} is neither ok nor an errno's name such as EACCES"
 
 
 def _held(world: World, attempt: Attempt) -> Iterator[tuple[str, str]]:

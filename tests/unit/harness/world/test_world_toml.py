@@ -187,6 +187,9 @@ def wrong(old: str, new: str) -> str:
         ('to = "/run/other"\n', "", "w.toml:31: attempts[0].to: rename needs a second path"),
         ('mode = "0777"\n', "", "w.toml:39: attempts[1].mode: chmod needs a mode"),
         ('"EACCES"', '"EACCESS"', "w.toml:37: attempts[0].expect: 'EACCESS' is neither ok nor an errno's name"),
+        ('"EACCES"', '"errorcode"', "w.toml:37: attempts[0].expect: 'errorcode' is neither ok nor an errno's name"),
+        ('"EACCES"', '"__doc__"', "w.toml:37: attempts[0].expect: '__doc__' is neither ok nor an errno's name"),
+        ('"EACCES"', '"EWOULDBLOCK"', "w.toml:37: attempts[0].expect: EWOULDBLOCK is called EAGAIN: write that"),
         ('expect = "EACCES"\n', "", "w.toml:37: attempts[0].at: names what refuses, so it needs an expect"),
         (
             'path = "/run/docker.sock"\nmode = "0777"',

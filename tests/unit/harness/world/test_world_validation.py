@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from harness.inside.agent import facts
 from harness.world import AclEntry, Attempt, Node, User, World, complete, problems
+from harness.world.validation import SYSCTLS
 
 ALICE = User("alice", 1000, 1000)
 
@@ -32,10 +34,25 @@ def test_a_world_that_makes_sense_has_no_problems() -> None:
         ({"users": (ALICE, ALICE)}, "users.alice: there are two users named 'alice'"),
         ({"users": (User("root", 5, 0),)}, "users.root.uid: root is uid 0 everywhere"),
         ({"users": (User("a", 1, -3),)}, "users.a.gid: -3 is not a gid: 0 to 4294967294"),
+        (
+            {"users": (User("a", 10**5000, 1),)},
+            "users.a.uid: a number of more than 64 bits is not a uid: 0 to 4294967294",
+        ),
     ],
 )
 def test_names_and_numbers_of_people(more: dict[str, Any], sentence: str) -> None:
     assert sentence in said(**more)
+
+
+def test_a_setting_is_one_that_places_tell_with_one_of_its_values() -> None:
+    assert {*facts.SYSCTLS, "apparmor.af_unix"} == {*SYSCTLS}
+    assert said(sysctls={"fs.protected_regular": 2, "net.core.somaxconn": 4096}) == []
+    (unknown,) = said(sysctls={"fs.protected_symlink": 1})
+    assert unknown.startswith("sysctls.fs.protected_symlink: no such setting is looked at; there are fs.protected_sym")
+    assert said(sysctls={"fs.protected_symlinks": 10**22, "fs.protected_fifos": -1}) == [
+        "sysctls.fs.protected_symlinks: a number of more than 64 bits is not one of its values: 0 to 1",
+        "sysctls.fs.protected_fifos: -1 is not one of its values: 0 to 2",
+    ]
 
 
 def test_a_world_needs_a_name() -> None:
@@ -91,6 +108,12 @@ def test_nodes_that_nothing_could_make(node: Node, sentence: str) -> None:
         (Attempt("alice", "stat", "/a", mode=0), "mode: stat takes no mode"),
         (Attempt("alice", "chmod", "/a", mode=-1), "mode: -0o1 is not a mode: 0 to 7777"),
         (Attempt("alice", "stat", "/a", type="dgram"), "type: stat has no socket, so it takes no type"),
+        (Attempt("alice", "stat", "/a", expect="ENOENT", at=""), "at: an empty path names nothing"),
+        (Attempt("alice", "stat", "/a", expect="ENOENT", at="/a\0"), "at: a path can't hold a NUL"),
+        (
+            Attempt("alice", "stat", "/a", expect="ENOENT", at="somewhere"),
+            "at: 'somewhere' is neither an absolute path nor an abstract name (@...)",
+        ),
         (Attempt("alice", "stat", "/a", root="srv"), "root: 'srv' is not an absolute path"),
         (
             Attempt("alice", "connect", "@a", network=""),
