@@ -71,7 +71,10 @@ def subject() -> dict[str, Any]:
         **dict.fromkeys(description.LISTS, TEXTS),
         **{key: {"anyOf": [TEXT, TEXTS]} for key in description.COMMANDS},
         **{key: {"type": "object"} for key in description.TABLES},
-        **{key: {"type": "number", "exclusiveMinimum": 0} for key in description.NUMBERS},
+        **{
+            key: {"type": "integer" if key == "starts" else "number", "minimum": least, "maximum": most}
+            for key, (least, most) in description.NUMBERS.items()
+        },
         "activated": {"type": "boolean"},
         "mode": MODE,
         "at_most": MODE,

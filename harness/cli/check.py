@@ -219,7 +219,7 @@ def _described(options: argparse.Namespace) -> Described:
 def _known(options: argparse.Namespace, name: str) -> Described:
     """A server that the harness knows, with what little can be said of it. Raises DescriptionError."""
     from harness.subjects import SUBJECTS
-    from harness.subjects.description import Described, DescriptionError, account, mode_of
+    from harness.subjects.description import NUMBERS, Described, DescriptionError, account, check_number, mode_of
 
     subject = SUBJECTS[name]
     given = check_options.given(options)
@@ -232,6 +232,8 @@ def _known(options: argparse.Namespace, name: str) -> Described:
         raise DescriptionError(f"{name} can't be told a group for its socket, so --group would have no effect")
     owner = account(given["user"], "--as") if "user" in given else subject.owner
     group = account(given["group"], "--group") if "group" in given else subject.group
+    for key in NUMBERS.keys() & given:
+        check_number(key, given[key])
     subject = replace(
         subject, patience=given.get("patience", subject.patience), starts=given.get("starts", subject.starts)
     )

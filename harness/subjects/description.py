@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.inside.dialects import DIALECTS, NAMES, dialect
 from harness.subjects.command import CommandSubject
+from harness.subjects.machine import named_accounts
 from harness.subjects.subject import ConfigurationFile, DataDirectory
+from harness.world.document import DocumentError, parsed, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.subjects.subject import Subject
 
@@ -32,12 +34,18 @@ TEXTS = frozenset(
 LISTS = frozenset({"doors", "own_check", "accounts", "config", "data", "mounts", "packages"})
 COMMANDS = frozenset({"command", "setup", "spawn", "client"})
 TABLES = frozenset({"environment", "files", "dialect", "expected"})
-NUMBERS = frozenset({"patience", "starts"})
+NUMBERS = {"patience": (1, 3600), "starts": (1, 10_000)}
+"""Seconds and a count, and the least and the most of each: a place needs some time for every answer."""
 KEYS = frozenset({*TEXTS, *LISTS, *COMMANDS, *TABLES, *NUMBERS, "activated"})
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 OTHERS = frozenset({"bare", "colleague", "member", "stranger", "searcher", "kin"})
 """Who else takes part in the checks (`harness.testbed.cast`)."""
-READY = re.compile(r"notify|line:.+|tcp:\d+|socket")
+EVERYWHERE = frozenset({"root", *OTHERS} - {"kin"})
+"""Who takes part whatever is asked for; kin does where there is a group."""
+READY = re.compile(r"notify|line:.+|tcp:[0-9]{1,5}|socket")
+PORTS = range(1, 2**16)
+EXCHANGE = frozenset({"begin", "send", "expect", "refused"})
+"""Keys of `[dialect]` whose values are texts (`harness.inside.dialects.exchange`)."""
 
 
 class DescriptionError(Exception):
@@ -59,12 +67,13 @@ class Described:
 def load(file: Path) -> Described:
     """Read a subject file. Raises DescriptionError."""
     try:
-        with file.open("rb") as opened:
-            table = tomllib.load(opened)
+        table = parsed(text_of(file))
     except OSError as error:
         raise DescriptionError(f"{file} can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DescriptionError(f"{file} is not TOML: {error}") from None
+    except DocumentError as error:
+        raise DescriptionError(f"{file}{'' if error.line is None else f':{error.line}'}: {error}") from None
     try:
         return described(
             {"name": file.stem if file.stem != "subject" else file.absolute().parent.name, **table}, file.parent
@@ -115,6 +124,7 @@ def described(table: Mapping[str, Any], base: Path) -> Described:
         data=data,
     )
     _check_placeholders(subject)
+    _check_own_check(subject)
     return Described(
         subject,
         mode_of(table.get("at_most") or table.get("mode") or "0660"),
@@ -135,11 +145,53 @@ def _check_kinds(table: Mapping[str, Any]) -> None:
             raise DescriptionError(f'{key} must be a list of texts, as in {key} = ["..."]')
         if key in TABLES and not isinstance(value, dict):
             raise DescriptionError(f"{key} must be a table, as in [{key}]")
-        if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
-            raise DescriptionError(f"{key} must be a number above 0")
+        if key in NUMBERS:
+            check_number(key, value)
+        if key == "activated" and not isinstance(value, bool):
+            raise DescriptionError("activated must be true or false")
         texts = value.values() if isinstance(value, dict) and key != "dialect" else ()
         if not all(isinstance(each, str) for each in texts):
             raise DescriptionError(f"every value of [{key}] must be a text")
+        if any("\0" in text for text in _names_of_the_system(key, value)):
+            raise DescriptionError(f"{key} holds a NUL, which no path, word or variable can have: leave it out")
+    for name in table.get("environment", {}):
+        if not name or "=" in name:
+            raise DescriptionError(f"[environment] has {name!r}, which can't be a variable's name: write NAME = VALUE")
+
+
+def _names_of_the_system(key: str, value: object) -> Iterator[str]:
+    """The texts of a key that the system is given as they are; those of a file or a protocol may be any bytes."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        yield from (each for each in value if isinstance(each, str))
+    elif isinstance(value, dict) and key != "dialect":
+        yield from value
+        yield from value.values() if key != "files" else ()
+
+
+def check_number(key: str, value: object) -> None:
+    """Whether these seconds or this count make sense. Raises DescriptionError."""
+    least, most = NUMBERS[key]
+    kind, called = (int, "a whole number") if key == "starts" else (int | float, "a number of seconds")
+    if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:
+        raise DescriptionError(f"{key} must be {called} from {least} to {most}")
+
+
+def _check_own_check(subject: Subject) -> None:
+    """Whether there will be everybody whom it is to serve by a check of its own (`harness.testbed.cast`)."""
+    if subject.own_check is None:
+        return
+    accounts = (*subject.accounts_besides(subject.owner), *named_accounts(subject))
+    known = {*EVERYWHERE, subject.owner, *accounts, *(("kin",) if subject.group is not None else ())}
+    for name in subject.own_check:
+        if name == "kin" and name not in known:
+            raise DescriptionError("own_check names kin, who takes part only where a group is given: give group too")
+        if name not in known:
+            raise DescriptionError(
+                f"own_check names {name!r}, who takes no part; there are {', '.join(sorted(known))}, and those whom "
+                "accounts names"
+            )
 
 
 def _check_placeholders(subject: Subject) -> None:
@@ -160,11 +212,13 @@ def _words(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = table.get(key, ())
     if isinstance(value, str):
         try:
-            return tuple(shlex.split(value))
+            value = shlex.split(value)
         except ValueError as error:
             raise DescriptionError(f"{key} can't be split into words: {error}") from None
     if not (isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)):
         raise DescriptionError(f"{key} must be a text or a list of texts")
+    if value and not value[0]:
+        raise DescriptionError(f"the first word of {key} is empty: it must be a program")
     return tuple(value)
 
 
@@ -196,7 +250,19 @@ def signal_number(text: str) -> int:
 def _readiness(text: str) -> str:
     if text and not READY.fullmatch(text):
         raise DescriptionError(f"ready = {text!r} is none of socket, notify, line:PATTERN and tcp:PORT")
+    kind, _, what = text.partition(":")
+    if kind == "line":
+        _check_pattern("ready", what)
+    if kind == "tcp" and int(what) not in PORTS:
+        raise DescriptionError(f"ready = {text!r}: a port is a number from {PORTS[0]} to {PORTS[-1]}")
     return "" if text == "socket" else text
+
+
+def _check_pattern(key: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise DescriptionError(f"{key}: {pattern!r} is not a regular expression: {error}") from None
 
 
 def speaks_of(table: Mapping[str, Any], base: Path) -> str:
@@ -205,6 +271,7 @@ def speaks_of(table: Mapping[str, Any], base: Path) -> str:
     if "dialect" in table:
         if said:
             raise DescriptionError("speaks names a dialect and [dialect] describes one: give one of them")
+        _check_exchange("dialect", table["dialect"])
         return _usable({"name": "its own dialect", "steps": [table["dialect"]], **table["dialect"]})
     if said.endswith(".py"):
         try:
@@ -219,10 +286,28 @@ def speaks_of(table: Mapping[str, Any], base: Path) -> str:
     return said or "nothing"
 
 
+def _check_exchange(where: str, exchange: Mapping[str, Any]) -> None:
+    for key in EXCHANGE.intersection(exchange):
+        text = exchange[key]
+        if not isinstance(text, str):
+            raise DescriptionError(f'{where}.{key} must be a text, as in {key} = "..."')
+        if key in {"expect", "refused"}:
+            _check_pattern(f"{where}.{key}", text)
+        elif max(text, default="") > "\xff":
+            raise DescriptionError(
+                f"{where}.{key} has {max(text)!r}: each character stands for a byte, so write \\u0000 to \\u00ff"
+            )
+    steps = exchange.get("steps", [])
+    if not (isinstance(steps, list) and all(isinstance(step, dict) for step in steps)):
+        raise DescriptionError(f"{where}.steps must be tables, each written [[{where}.steps]]")
+    for step in steps:
+        _check_exchange(f"{where}.steps", step)
+
+
 def _usable(description: Mapping[str, Any]) -> str:
     """The description as it goes into the place, if it makes a dialect."""
-    speaks = json.dumps(description)
     try:
+        speaks = json.dumps(description)
         made = dialect(speaks)
         missing = [name for name in ("TELLS", "begin", "ask") if not hasattr(made, name)]
     except Exception as error:  # whatever their module does when it is loaded

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from harness.inside.dialects import dialect, dialect_name
 from harness.subjects.description import DescriptionError, described, load
 from harness.subjects.option_words import option_words
 from harness.subjects.subject import StartRequest, fill_text
+from harness.testbed.cast import cast
 
 HERE = Path()
 COMMAND = "served --socket {socket} --mode {mode}"
@@ -79,13 +82,44 @@ flood = "it has no limit for each user"
         ({"command": COMMAND, "mode": "0660", "at_most": "0660"}, "give one of them"),
         ({"command": COMMAND, "mode": 660}, "mode must be a text"),
         ({"command": COMMAND, "doors": "tcp:1"}, "doors must be a list of texts"),
-        ({"command": COMMAND, "patience": 0}, "patience must be a number above 0"),
+        ({"command": COMMAND, "patience": 0}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "patience": 1e-9}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "patience": 1e300}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "patience": 10**400}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "patience": math.inf}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "patience": math.nan}, "patience must be a number of seconds from 1 to 3600"),
+        ({"command": COMMAND, "starts": 1.5}, "starts must be a whole number from 1 to 10000"),
+        ({"command": COMMAND, "starts": 10**400}, "starts must be a whole number from 1 to 10000"),
+        ({"command": COMMAND, "activated": "no"}, "activated must be true or false"),
         ({"command": COMMAND, "stop": "SIGSTOPP"}, "there is no signal 'SIGSTOPP'"),
         ({"command": COMMAND, "ready": "soon"}, "is none of socket, notify, line:PATTERN and tcp:PORT"),
+        ({"command": COMMAND, "ready": "line:["}, "ready: '[' is not a regular expression: unterminated character set"),
+        ({"command": COMMAND, "ready": "line:a{99999999999}"}, "is not a regular expression"),
+        ({"command": COMMAND, "ready": "tcp:65536"}, "a port is a number from 1 to 65535"),
+        ({"command": COMMAND, "ready": f"tcp:{'9' * 5000}"}, "is none of socket, notify, line:PATTERN and tcp:PORT"),
         ({"command": COMMAND, "speaks": "gopher"}, "no dialect is named 'gopher'; there are hooks, http"),
         ({"command": COMMAND, "speaks": "nowhere.py"}, "the dialect nowhere.py can't be read"),
         ({"command": COMMAND, "speaks": "http", "dialect": {}}, "give one of them"),
         ({"command": COMMAND, "dialect": {"send": "x"}}, "is not a dialect: KeyError: 'expect'"),
+        ({"command": COMMAND, "dialect": {"expect": "["}}, "dialect.expect: '[' is not a regular expression"),
+        ({"command": COMMAND, "dialect": {"expect": "a", "refused": "("}}, "dialect.refused: '(' is not a regular"),
+        ({"command": COMMAND, "dialect": {"steps": [{"expect": "*"}]}}, "dialect.steps.expect: '*' is not a regular"),
+        ({"command": COMMAND, "dialect": {"steps": ["a"]}}, "dialect.steps must be tables, each written [[dialect.s"),
+        ({"command": COMMAND, "dialect": {"begin": date(1979, 5, 27)}}, 'must be a text, as in begin = "..."'),
+        ({"command": COMMAND, "dialect": {"expect": "a", "more": date(1979, 5, 27)}}, "is not a dialect: TypeError"),
+        ({"command": COMMAND, "dialect": {"expect": "a", "send": "\u20ac"}}, "each character stands for a byte"),
+        ({"command": COMMAND, "own_check": ["kin"]}, "own_check names kin, who takes part only where a group is given"),
+        ({"command": COMMAND, "own_check": ["nobody-here"]}, "own_check names 'nobody-here', who takes no part; there"),
+        ({"command": COMMAND, "user": "www", "own_check": ["alice"]}, "own_check names 'alice', who takes no part"),
+        ({"command": COMMAND, "config": ["\0"]}, "config holds a NUL"),
+        ({"command": COMMAND, "speaks": "\0.py"}, "speaks holds a NUL"),
+        ({"command": f"{COMMAND} \0"}, "command holds a NUL"),
+        ({"command": ["served", "{socket}", "\0"]}, "command holds a NUL"),
+        ({"command": ["", "{socket}"]}, "the first word of command is empty"),
+        ({"command": COMMAND, "setup": "'' x"}, "the first word of setup is empty"),
+        ({"command": COMMAND, "environment": {"A": "\0"}}, "environment holds a NUL"),
+        ({"command": COMMAND, "environment": {"": "a"}}, "[environment] has '', which can't be a variable's name"),
+        ({"command": COMMAND, "environment": {"A=B": "a"}}, "[environment] has 'A=B', which can't be a variable's"),
         ({"command": COMMAND, "config": ["/missing.conf"]}, "the configuration /missing.conf can't be read"),
         ({"command": COMMAND, "data": ["/missing"]}, "the data /missing is not a directory"),
         ({"command": "served 'x"}, "command can't be split into words"),
@@ -109,6 +143,34 @@ def test_a_file_that_is_no_description_is_named(tmp_path: Path) -> None:
     file.write_text("command = 'x'", encoding="utf-8")
     with pytest.raises(DescriptionError, match=r"subject\.toml: nothing in 'x' says where"):
         load(file)
+
+
+def test_a_file_beyond_any_use_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "subject.toml"
+    for text, said in {
+        f"patience = {'9' * 5000}": r"subject\.toml:1: patience: a number has at most 64 bits",
+        f"doors = {'[' * 20_000}{']' * 20_000}": r"subject\.toml: arrays or tables are nested too deep to be read",
+        f"{'a.' * 20_000}b = 1": r"subject\.toml:1: a key has more than 16 parts",
+        "# " + "x" * 2**23: r"subject\.toml: the file has more than 8 MiB",
+    }.items():
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(DescriptionError, match=said):
+            load(file)
+
+
+def test_whoever_takes_part_may_be_served_by_a_check_of_its_own() -> None:
+    served = f"{COMMAND} --group {{group}}"
+    people = ["root", "bare", "alice", "colleague", "member", "stranger", "searcher", "kin", "web", "www"]
+    table = {"command": served, "group": "web", "accounts": ["www"], "socket_owner": "web", "own_check": people}
+    subject = described(table, HERE).subject
+    there = cast(subject.owner, subject.group, subject.accounts_besides(subject.owner), subject.socket_owner)
+    assert {user.name for user in there.users} == {*people}
+    assert subject.own_check == tuple(people)
+
+
+def test_a_protocol_and_a_configuration_may_have_any_bytes_in_them() -> None:
+    table = {"command": COMMAND, "dialect": {"begin": "\0\xff", "expect": "\0"}, "files": {"{state}/a": "\0"}}
+    assert described(table, HERE).subject.configurations[0].text == "\0"
 
 
 def test_a_module_of_somebody_is_spoken_as_ours_are(tmp_path: Path) -> None:
