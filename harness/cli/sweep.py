@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.world import World
 
 ONCE = "this was seen once, and did not come again when the same world was tried once more"
+WEEK = 7 * 24 * 60
 SHOWN = 20
 """How many disagreements are said and saved; all are counted."""
 
@@ -35,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     place_options.add_options(parser)
     parser.add_argument("--worlds", type=_count, default=1000, metavar="N", help="random worlds after the grid (1000)")
     parser.add_argument(
-        "--minutes", type=float, metavar="M", help="as many random worlds as these minutes allow instead"
+        "--minutes", type=_minutes, metavar="M", help="as many random worlds as these minutes allow instead"
     )
     parser.add_argument("--seed", type=_count, default=0, metavar="N", help="draw other random worlds (0)")
     parser.add_argument(
@@ -57,6 +59,14 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a count")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        minutes = float(text)
+        if 0 < minutes <= WEEK:
+            return minutes
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes: write one above 0, up to {WEEK}, a week's")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -69,7 +69,7 @@ def test_a_module_whose_sentences_nobody_has_placed_is_an_error(tmp_path: Path) 
         (["harness", "sweep", "--worlds"], "argument …: expected one argument"),
         (["harness", "completion", "csh"], "argument …: invalid choice: … (choose from …)"),
         (["observatory", "install-hooks", "--global", "--project"], "argument …: not allowed with argument …"),
-        (["harness", "sweep", "--minutes", "few"], "argument …: invalid … value: …"),
+        (["harness", "explain", "--uid", "few"], "argument …: invalid … value: …"),
         (["harness", "check", "--mo", "x"], "ambiguous option: … could match …"),
         (["observatory", "install-hooks"], "one of the arguments … is required"),
         (["harness", "shell", "home-0750"], "the following arguments are required: …"),
