@@ -34,7 +34,7 @@ def text_of(file: Path) -> str:
     with file.open("rb") as opened:
         raw = opened.read(LARGEST + 1)
     if len(raw) > LARGEST:
-        raise DocumentError(f"the file has more than {LARGEST // 2**20} MiB: divide it")
+        raise DocumentError(f"the file has more than {LARGEST // 2**20} MiB: make it shorter")
     return raw.decode()
 
 
