@@ -11,6 +11,7 @@ import errno
 import http.client
 import json
 import os
+import shlex
 import socket
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -189,7 +190,8 @@ def _refusal(path: str, error: OSError) -> ObservatoryError:
         return _unavailable(f"nobody listens at {path}; start a server with `observatory serve`")
     if number in {errno.EACCES, errno.EPERM}:
         return ObservatoryError(
-            f"you may not connect to {path}; `observatory doctor` shows which directory or mode is in the way",
+            f"you may not connect to {path}; `observatory doctor --socket {shlex.quote(path)}` shows which directory "
+            f"or mode is in the way, and what to do",
             ExitStatus.NOT_PERMITTED,
         )
     if number is None:  # the path itself is too long

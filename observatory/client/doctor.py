@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 import stat
 import subprocess
@@ -50,7 +51,7 @@ def examine(socket: str, server_uids: frozenset[int], settings: Sequence[Path]) 
     yield from _socket(path, trusted)
     yield from _directories(path, trusted)
     client = Client(socket, server_uids)
-    server = _server(client)
+    server = _server(client, path)
     yield server
     yield _curl()
     hooks, running = look(str(path), settings, client_version(), server_uids)
@@ -97,7 +98,11 @@ def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
         )
         return
     yield Diagnosis("socket", True, f"{path} is a socket with mode {mode:04o}, owner {owner}, group {group}")
-    yield Diagnosis("reach", True, _reach(path, found))
+    who = _reach(path, found)
+    if _may(path, os.W_OK):
+        yield Diagnosis("reach", True, who)
+    else:
+        yield Diagnosis("reach", False, f"{who}; but not you, {user_name(os.geteuid())}: see below, at `server`")
 
 
 _UNMAPPED: Final = (
@@ -109,6 +114,11 @@ _UNMAPPED: Final = (
 def _is_unmapped(uid: int) -> bool:
     """Whether a file's owner may be anybody without a number here."""
     return known_uid(uid) is None
+
+
+def _may(path: Path, mode: int) -> bool:
+    """Whether the kernel lets this user do that, by all that it asks but for a security module."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _reach(path: Path, found: os.stat_result) -> str:
@@ -168,14 +178,8 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
                 "directories", False, f"{directory} can't be seen: a directory above it can't be searched by you"
             )
             return
-        if not os.access(directory, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            yield Diagnosis(
-                "directories",
-                False,
-                f"{directory} (mode {stat.S_IMODE(found.st_mode):04o}, {user_name(found.st_uid)}:"
-                f"{group_name(found.st_gid)}) can't be searched by you, so nothing below it can be reached; its owner "
-                f"can change that with chmod or chgrp",
-            )
+        if not _may(directory, os.X_OK):
+            yield Diagnosis("directories", False, _closed(directory, found))
             return
         if _is_unmapped(found.st_uid):
             yield Diagnosis("directories", False, f"{directory} {_UNMAPPED}, who can put another socket at {path}")
@@ -212,6 +216,17 @@ def _directories(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
     yield Diagnosis("directories", True, f"you can search every directory above {path}, {how}")
 
 
+def _closed(directory: Path, found: os.stat_result) -> str:
+    return (
+        f"{directory} ({_mode_and_owners(found)}) can't be searched by you, so nothing below it can be reached; its "
+        f"owner can change that with chmod or chgrp"
+    )
+
+
+def _mode_and_owners(found: os.stat_result) -> str:
+    return f"mode {stat.S_IMODE(found.st_mode):04o}, {user_name(found.st_uid)}:{group_name(found.st_gid)}"
+
+
 def _binders(directory: Path, trusted: frozenset[int]) -> str | None:
     """Who may make sockets in a directory and should not be able to."""
     found = directory.stat()
@@ -238,12 +253,14 @@ def _writers(found: os.stat_result, trusted: frozenset[int]) -> str | None:
     return None
 
 
-def _server(client: Client) -> Diagnosis:
+def _server(client: Client, path: Path) -> Diagnosis:
     """Is it there, does it answer, and does it see who asks?"""
     try:
         uid = client.whoami().get("uid")
     except ObservatoryError as error:
-        return Diagnosis("server", False, str(error), error)
+        refused = isinstance(error.__cause__, PermissionError)
+        sentence = f"you may not connect to {path}: {_in_the_way(path)}" if refused else str(error)
+        return Diagnosis("server", False, sentence, error)
     own = os.geteuid()
     if uid == own:
         return Diagnosis("server", True, f"it answers, and sees you as {user_name(own)} (uid {own})")
@@ -254,6 +271,38 @@ def _server(client: Client) -> Diagnosis:
         f"it answers, but sees you as {seen} where you are uid {own}: it runs in another user namespace; run it "
         f"outside of the container",
     )
+
+
+def _in_the_way(path: Path) -> str:
+    """What keeps this user from a socket, and what to do about it."""
+    socket = Path(os.path.realpath(path))
+    for directory in reversed(socket.parents):
+        if not _may(directory, os.X_OK):
+            return _closed(directory, directory.stat())
+    if not _may(socket, os.W_OK):
+        found = socket.stat()
+        what = f"its permissions ({_mode_and_owners(found)}) don't let you, {user_name(os.geteuid())}, write to it"
+        return f"{what}; {_admission(socket, found)}"
+    return (
+        f"its mode and the directories above it would let you, so a security module such as SELinux or AppArmor does "
+        f"not; the system's audit log has its refusals, and `harness explain {shlex.quote(str(path))}` what it knows"
+    )
+
+
+def _admission(path: Path, found: os.stat_result) -> str:
+    """How this user could come to write to a socket, given that its permissions do not allow it."""
+    uid = os.geteuid()
+    owner, group, user = user_name(found.st_uid), group_name(found.st_gid), user_name(uid)
+    if found.st_uid == uid:
+        return f"it is your own: `chmod u+w {shlex.quote(str(path))}`"
+    if not found.st_mode & stat.S_IWGRP:
+        return f"{owner} can start the server with --mode 0660 and a --group that you are in (`id -Gn` lists yours)"
+    if found.st_gid in {os.getegid(), *os.getgroups()}:
+        return f"you are in {group}, so it is an access control list that keeps you out, which {owner} can change"
+    if user in _members(found.st_gid):
+        return f"{group} has you in it, and not yet what you run: log in again, or begin a shell by `newgrp {group}`"
+    join = f"; or root can add you to {group} (log in again then)" if found.st_gid else ""
+    return f"{owner} can start the server with a --group that you are in (`id -Gn` lists yours){join}"
 
 
 def _curl() -> Diagnosis:

@@ -113,7 +113,7 @@ def test_the_callers_permissions_do_not_suffice(path: Path) -> None:
     path.parent.chmod(0o755)
     with serving(path, answering(ok(WHO))):
         path.chmod(0o600)
-        shown = f"you may not connect to {path}; `observatory doctor` shows"
+        shown = f"you may not connect to {path}; `observatory doctor --socket {path}` shows"
         with effective_user(4001), refused(ExitStatus.NOT_PERMITTED, shown):
             Client(str(path)).whoami()
 

@@ -270,9 +270,77 @@ def test_the_directory_that_cannot_be_searched_is_named(directory: Path) -> None
     closed.chmod(0o700)
     with bound(closed / "below" / "o.sock"), effective_user(4001):
         found = look(closed / "below" / "o.sock")
-    assert found["directories"].sentence.startswith(f"{closed} (mode 0700, root:root) can't be searched by you")
+    says = f"{closed} (mode 0700, root:root) can't be searched by you"
+    assert found["directories"].sentence.startswith(says)
+    assert found["server"].sentence.startswith(f"you may not connect to {closed}/below/o.sock: {says}")
     assert found["server"].error is not None
     assert found["server"].error.status is ExitStatus.NOT_PERMITTED
+
+
+@root_only
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "members", "what"),
+    [
+        (0o660, 0, 0, (), "root can start the server with a --group that you are in (`id -Gn` lists yours)"),
+        (0o660, 0, 4002, (), "root can start the server with a --group that you are in (`id -Gn` lists yours); or "),
+        (0o660, 0, 4002, ("4001",), "4002 has you in it, and not yet what you run: log in again, or begin a shell by"),
+        (0o060, 4001, 4001, (), "it is your own: `chmod u+w "),
+        (0o600, 0, 4001, (), "root can start the server with --mode 0660 and a --group that you are in"),
+    ],
+)
+def test_who_may_not_connect_is_told_what_is_in_the_way_and_what_to_do(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: int,
+    owner: int,
+    group: int,
+    members: tuple[str, ...],
+    what: str,
+) -> None:
+    path = directory / "o.sock"
+    directory.chmod(0o755)
+    monkeypatch.setattr(doctor, "_members", lambda gid: {*members})
+    with bound(path):
+        os.chown(path, owner, group)
+        path.chmod(mode)
+        with effective_user(4001):
+            found = look(path)
+    assert found["socket"].ok
+    assert found["directories"].ok
+    assert not found["reach"].ok
+    assert "; but not you, 4001: see below, at `server`" in found["reach"].sentence
+    names = f"{'root' if owner == 0 else owner}:{'root' if group == 0 else group}"
+    why = f"its permissions (mode {mode:04o}, {names}) don't let you, 4001, write to it; "
+    assert found["server"].sentence.startswith(f"you may not connect to {path}: {why}{what}")
+    assert not any("observatory doctor" in each.sentence for each in found.values())
+    assert found["server"].error is not None
+    assert found["server"].error.status is ExitStatus.NOT_PERMITTED
+
+
+@root_only
+def test_a_member_of_the_sockets_group_may_connect(directory: Path) -> None:
+    path = directory / "o.sock"
+    directory.chmod(0o755)
+    with bound(path):
+        os.chown(path, 0, 4002)
+        path.chmod(0o660)
+        with effective_user(4001, groups=[4002]):
+            found = look(path)
+    assert found["reach"].ok
+    assert found["server"].sentence.startswith(f"nobody listens at {path}")
+
+
+def test_a_refusal_that_no_permission_explains_is_put_down_to_a_security_module(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(client: Client) -> None:
+        raise ObservatoryError("no", ExitStatus.NOT_PERMITTED) from PermissionError()
+
+    monkeypatch.setattr(Client, "whoami", refuse)
+    with bound(directory / "o.sock"):
+        found = look(directory / "o.sock")
+    assert found["reach"].ok
+    assert "so a security module such as SELinux or AppArmor does not" in found["server"].sentence
 
 
 def test_a_missing_directory_is_named(directory: Path) -> None:
