@@ -1,4 +1,4 @@
-"""What others said, made harmless for a terminal.
+"""What others said, made harmless for a terminal, and what they may have meant.
 
 Names, sentences and whole events come from other people. Nothing of it may reach a terminal that could move its
 cursor, change its title or turn the direction of its text.
@@ -6,7 +6,10 @@ cursor, change its title or turn the direction of its text.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _UNSEEN: Final = (
     (0x7F, 0x9F),  # delete, and the control characters that a terminal takes for commands as it does those of ASCII
@@ -19,6 +22,19 @@ _UNSEEN: Final = (
 
 TIMES: Final = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00"
 """Examples of times that a person may ask for."""
+_LONGEST_WORD: Final = 100
+"""No name that is known is longer, and looking at a longer word takes as long as its sender likes."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Which of the known names was probably meant by a word, upper and lower case alike."""
+    import difflib  # noqa: PLC0415 - few need it, and it takes a while
+
+    if len(word) > _LONGEST_WORD:
+        return None
+    by_letters = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_letters, n=1)
+    return by_letters[near[0]] if near else None
 
 
 def _escape(code: int) -> str:

@@ -68,14 +68,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _kinds(text: str) -> frozenset[Kind]:
     import argparse
-    import difflib
 
     from observatory.notify.occasions import KINDS
+    from observatory.text import nearest
 
     for word in text.split(","):
         if word not in KINDS:
-            near = difflib.get_close_matches(word, KINDS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f": there are {', '.join(KINDS)}"
+            near = nearest(word, KINDS)
+            hint = f"; did you mean {near}?" if near else f": there are {', '.join(KINDS)}"
             raise argparse.ArgumentTypeError(f"nothing is called {word!r}{hint}")
     return frozenset(kind for kind in KINDS if kind in text.split(","))
 

@@ -6,7 +6,6 @@ the nearest that is.
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.hooks import event_names, tool_names
 from observatory.sessions.state import DEAD
-from observatory.text import TIMES
+from observatory.text import TIMES, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,9 +101,8 @@ def _known(server: Events, kind: str, name: str) -> None:
 
 def unknown(kind: str, name: str) -> str:
     """What to say of an event or a tool of a name that is neither known nor recorded: which is the nearest."""
-    by_letters = {each.lower(): each for each in KNOWN[kind]}
-    near = difflib.get_close_matches(name.lower(), by_letters, n=1)
-    hint = f"; did you mean {by_letters[near[0]]}?" if near else ""
+    near = nearest(name, KNOWN[kind])
+    hint = f"; did you mean {near}?" if near else ""
     return f"no {kind} {name!r} is known, and none was recorded{hint}"
 
 

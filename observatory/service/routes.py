@@ -16,6 +16,7 @@ from observatory.http.parser import Refusal
 from observatory.service.event_stream import Wish
 from observatory.store import Query
 from observatory.store.query import first
+from observatory.text import nearest, printable
 
 if TYPE_CHECKING:
     from observatory.audience import Scope
@@ -42,6 +43,13 @@ _METHODS = {
     Action.DATABASE: (b"GET", b"HEAD"),
     Action.EVENTS: (b"GET",),
 }
+_OF_EVENTS: Final = (
+    *("after", "limit", "event", "session", "tool", "beginning", "since", "until", "user", "database", "follow"),
+)
+"""The parameters of `/events`, where another one is refused: a misspelt filter would show everything. A hook's are not
+looked at: it says nothing of a refusal, and its event would be lost."""
+_SHOWN: Final = 40
+"""Characters of an unknown parameter's name that its sender is told again."""
 _ACTIONS = {action.value.encode(): action for action in Action}
 
 
@@ -77,7 +85,18 @@ def route(method: bytes, target: bytes) -> Route | NoRoute:
         return NoRoute(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{action.value} takes {allow} only."), allow)
     query = (url.query or b"").decode("ascii", errors="replace")
     parameters = parse_qs(query, keep_blank_values=True, errors="replace")
+    if action is Action.EVENTS:
+        for name in parameters:
+            if name not in _OF_EVENTS:
+                return NoRoute(Refusal(HTTPStatus.BAD_REQUEST, _unknown(name)))
     return Route(action, parameters, parameters.get("event", [None])[0] if action is Action.HOOK else None)
+
+
+def _unknown(name: str) -> str:
+    near = nearest(name, _OF_EVENTS)
+    hint = "" if near is None else f" (did you mean {near}=?)"
+    known = ", ".join(f"{each}=" for each in _OF_EVENTS)
+    return f"/events takes no parameter {printable(name[:_SHOWN])}={hint}, only {known}."
 
 
 def wish(parameters: Parameters, may_see: Scope) -> Wish | Refusal:

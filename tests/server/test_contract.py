@@ -167,6 +167,7 @@ def test_what_cannot_be_done_is_answered_with_one_sentence(server: ObservatorySe
         (b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 65536 + b"\r\n\r\n", 431),
         (b"nonsense\r\n\r\n", 400),
         (b"GET /events?limit=x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /events?evnet=Stop HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     ):
         with server.connect() as sock:
             sock.sendall(request)
@@ -174,6 +175,14 @@ def test_what_cannot_be_done_is_answered_with_one_sentence(server: ObservatorySe
         assert found == status, request[:80]
         assert re.fullmatch(rb"[A-Z/][^\n]*\.\n", body), request[:80]
     assert server.stored() == []
+
+
+def test_an_event_is_kept_whatever_parameters_its_hook_misspells(server: ObservatoryServer) -> None:
+    for body in (b"{}", b'{"hook_event_name":"Stop"}'):
+        with server.connect() as sock:
+            sock.sendall(b"POST /hook?evnt=Stop HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            assert read_answer(sock)[0] == 200
+    assert [event["_event"] for event in server.stored()] == ["Unknown", "Stop"]
 
 
 def test_a_wrong_method_says_which_are_right(server: ObservatoryServer) -> None:

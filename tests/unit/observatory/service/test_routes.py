@@ -56,6 +56,33 @@ def test_a_target_that_leads_nowhere_is_refused(method: bytes, target: bytes, st
     assert (found.refusal.status, found.allow) == (status, allow)
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (b"evnet=Stop", "/events takes no parameter evnet= (did you mean event=?), only after=, limit=, event=, "),
+        (b"event=Stop&Limit=3", "/events takes no parameter Limit= (did you mean limit=?), only "),
+        (b"zzz", "/events takes no parameter zzz=, only "),
+        (b"=1", "/events takes no parameter =, only "),
+        (b"caf%C3%A9=1&more=2", "/events takes no parameter caf\u00e9=, only "),
+        (b"a%0Ab=1", "/events takes no parameter a\\nb=, only "),
+        (b"e" * 60_000 + b"=1", f"/events takes no parameter {'e' * 40}=, only "),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_refused_with_those_that_are(query: bytes, says: str) -> None:
+    found = route(b"GET", b"/events?" + query)
+    assert isinstance(found, NoRoute)
+    assert found.refusal.status == 400
+    assert found.refusal.sentence.startswith(says)
+    assert found.refusal.sentence.endswith("database=, follow=.")
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [(b"POST", b"/hook?evnt=Stop"), (b"GET", b"/health?again"), (b"GET", b"/whoami?x=1")]
+)
+def test_no_event_is_lost_for_a_parameter_and_none_matters_where_there_are_none(method: bytes, target: bytes) -> None:
+    assert isinstance(route(method, target), Route)
+
+
 def test_a_user_is_asked_for_by_number() -> None:
     wanted = wish({"user": "1000"}, Scope(everything=True))
     assert isinstance(wanted, Wish)
