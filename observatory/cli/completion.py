@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "completion",
         help="print a shell's completion script",
         description="Print a script that completes this command's words in a shell, for one that does not find the "
-        "installed one. For bash: observatory completion bash > "
+        "installed one. For bash: mkdir -p ~/.local/share/bash-completion/completions; observatory completion bash > "
         "~/.local/share/bash-completion/completions/observatory",
     )
     parser.add_argument("shell", choices=SHELLS, help="which shell")

@@ -79,6 +79,15 @@ def test_every_example_does_what_it_shows(document: str, directory: Path, need: 
         assert (command, normal(prints, home)) == (command, re.sub(r" +", " ", shows))
 
 
+def test_the_files_of_one_user_are_copied_into_a_home_that_has_no_such_directory_yet(directory: Path) -> None:
+    copying = re.findall(r"^(?:mkdir|cp) .*~/.*$", TEXT, re.MULTILINE)
+    assert any(line.startswith("cp ") for line in copying)
+    subprocess.run(["sh", "-ec", "\n".join(copying)], cwd=ROOT, env={**os.environ, "HOME": str(directory)}, check=True)
+    found = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    assert ".config/systemd/user/claude-observatory.socket" in found
+    assert "Library/LaunchAgents/claude-observatory.agent.plist" in found
+
+
 def size(text: str) -> int:
     number, unit = re.fullmatch(r"(\d+) (MiB|KiB|s)?.*", text).groups()  # type: ignore[union-attr]
     return int(number) * {"MiB": 1 << 20, "KiB": 1 << 10}.get(unit, 1)

@@ -280,6 +280,6 @@ complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observato
 complete -c observatory -n '_shtab_observatory_using compact' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using compact' -l database -x -d 'the database (default: as `serve` finds it)'
 complete -c observatory -n '_shtab_observatory_using compact' -l socket -x -d 'the socket of the server whose database it is'
-complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a completion -d 'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
+complete -c observatory -n '_shtab_observatory_using; and test $_shtab_observatory_npos -eq 0' -a completion -d 'Print a script that completes this command'"'"'s words in a shell, for one that does not find the installed one. For bash: mkdir -p ~/.local/share/bash-completion/completions; observatory completion bash > ~/.local/share/bash-completion/completions/observatory'
 complete -c observatory -n '_shtab_observatory_using completion' -s h -l help -d 'show this help message and exit'
 complete -c observatory -n '_shtab_observatory_using completion; and test $_shtab_observatory_npos -eq 0' -ka "bash zsh fish" -d 'which shell'
