@@ -20,7 +20,7 @@ _UNSEEN: Final = (
 )
 """Unicode's categories Cc, Cf (turns of direction among them), Zl and Zp, less what JSON has as escapes only."""
 
-TIMES: Final = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00"
+TIMES: Final = "1h, today, yesterday, 2026-01-31 or 2026-01-31T13:00+01:00"
 """Examples of times that a person may ask for."""
 _LONGEST_WORD: Final = 100
 """No name that is known is longer, and looking at a longer word takes as long as its sender likes."""

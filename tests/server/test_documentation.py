@@ -17,7 +17,7 @@ import pytest
 from observatory import events
 from observatory.cli.main import parser
 from observatory.http.parser import MAX_BODY, MAX_HEAD
-from observatory.service import limits, log
+from observatory.service import limits, log, retention
 from observatory.service.outputs import output_socket, pretty, standard_output
 from observatory.service.routes import Action
 from observatory.store import database
@@ -116,6 +116,7 @@ def test_a_limit_is_the_one_that_the_server_has(what: str, limit: float) -> None
 def test_other_numbers_in_the_text_are_the_server_s() -> None:
     assert f"less {limits.RESERVED_DESCRIPTORS} |" in TEXT
     assert f"together at most {limits.TURN_BUDGET * 1000:.0f} ms" in TEXT
+    assert retention.EVERY == 60, "once a minute"
     assert output_socket.READER_BUFFER == limits.FOLLOWER_BUFFER
     assert f"an event of more than {pretty.LONGEST_LINE >> 10} KiB stays" in TEXT.replace("\n", " ")
     assert f"the server keeps {log.LOG_BUFFER >> 10} KiB of it" in TEXT.replace("\n", " ")

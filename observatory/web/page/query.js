@@ -2,7 +2,7 @@
 
 export const NAMES = ["event", "tool", "session", "user", "host"];
 const UNITS = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 7 * 86400e3 };
-const EXAMPLES = "1h, today, 2026-01-31 or 2026-01-31T13:00+01:00";
+const EXAMPLES = "1h, today, yesterday, 2026-01-31 or 2026-01-31T13:00+01:00";
 
 /** The time that is meant, in milliseconds; null for what is none. Without an offset it is local, or UTC. */
 export function instant(text, now, utc) {

@@ -132,7 +132,7 @@ def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
         (["--event", "stop"], "did you mean Stop?"),
         (["--tool", "bash"], "no tool 'bash' is known, and none was recorded; did you mean Bash?"),
         (["--tool", "qqqq"], "no tool 'qqqq' is known, and none was recorded\n"),
-        (["--since", "soon"], "--since: 'soon' is not a time such as 1h, today, 2026-01-31"),
+        (["--since", "soon"], "--since: 'soon' is not a time such as 1h, today, yesterday, 2026-01-31"),
         (["--until", "1h", "--follow"], "--follow has no end"),
     ],
 )
