@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import socket
+import stat
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -186,6 +187,8 @@ def _refusal(path: str, error: OSError) -> ObservatoryError:
     number = error.errno
     if number in {errno.ENOENT, errno.ENOTDIR}:
         return _unavailable(f"there is no {path}; start a server with `observatory serve`")
+    if number in {errno.ECONNREFUSED, errno.ENOTSOCK} and _is_something_else(path):
+        return _unavailable(f"{path} is not a socket, so no server listens there; name a server's by --socket")
     if number == errno.ECONNREFUSED:
         return _unavailable(f"nobody listens at {path}; start a server with `observatory serve`")
     if number in {errno.EACCES, errno.EPERM}:
@@ -199,6 +202,14 @@ def _refusal(path: str, error: OSError) -> ObservatoryError:
     if number in {errno.ECONNRESET, errno.EPIPE}:
         return _unavailable(f"the server at {path} closed the connection")
     return _unavailable(f"no server can be reached at {path}: {error.strerror}")
+
+
+def _is_something_else(path: str) -> bool:
+    """Whether what is there is no socket. Linux refuses a connection to it as it does one to a dead server's socket."""
+    try:
+        return not stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _unavailable(sentence: str) -> ObservatoryError:

@@ -82,7 +82,7 @@ def _socket(path: Path, trusted: frozenset[int]) -> Iterator[Diagnosis]:
         return
     if not stat.S_ISSOCK(found.st_mode):
         yield Diagnosis(
-            "socket", False, f"{path} is not a socket; move it away, and start a server with `observatory serve`"
+            "socket", False, f"{path} is not a socket; name a server's by --socket, or move it away and start a server"
         )
         return
     if _is_unmapped(found.st_uid):

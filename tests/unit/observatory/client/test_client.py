@@ -108,6 +108,15 @@ def test_no_server_is_there(path: Path) -> None:
         Client(str(path / "below")).whoami()
 
 
+def test_what_is_no_socket_is_told_from_a_socket_where_nobody_listens(path: Path) -> None:
+    path.parent.joinpath("directory").mkdir()
+    path.parent.joinpath("file").touch()
+    path.symlink_to("file")
+    for each in (path, path.parent / "directory", path.parent / "file"):
+        with refused(ExitStatus.UNAVAILABLE, f"{each} is not a socket, so no server listens there"):
+            Client(str(each)).whoami()
+
+
 @root_only
 def test_the_callers_permissions_do_not_suffice(path: Path) -> None:
     path.parent.chmod(0o755)
