@@ -81,8 +81,12 @@ def _run(words: Sequence[str]) -> int:
     import socket
 
     from observatory.errors import ExitStatus, ObservatoryError
-    from observatory.text import printable
+    from observatory.text import nearest, printable
 
+    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+        near = nearest(words[0], COMMANDS)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(COMMANDS)}"
+        parser(()).error(f"there is no command {words[0]!r}; {hint}")
     # Importing all takes longer than most of them do: a subcommand that stands first is all that is needed.
     options = parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(words)
     if options.command not in _WITHOUT_A_SOCKET and not hasattr(socket, "AF_UNIX"):

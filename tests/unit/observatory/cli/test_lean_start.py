@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from observatory.cli.main import COMMANDS, parser
+import pytest
+
+from observatory.cli.main import COMMANDS, main, parser
 
 LOADED = """
 import contextlib, sys
@@ -30,6 +32,25 @@ def test_a_subcommand_imports_no_other() -> None:
 def test_the_whole_help_has_them_all() -> None:
     assert len(loaded("--help")) == len(COMMANDS)
     assert all(f"    {command}" in parser().format_help() for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("serv", "there is no command 'serv'; did you mean serve?"),
+        ("Install-Hook", "there is no command 'Install-Hook'; did you mean install-hooks?"),
+        ("xyzzy", "there is no command 'xyzzy'; there are serve, events, "),
+    ],
+)
+def test_a_command_that_there_is_not_is_answered_with_the_nearest_that_there_is(
+    word: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([word])
+    assert ended.value.code == 2
+    usage, sentence = capsys.readouterr().err.splitlines()
+    assert usage == "usage: observatory [-h] [--version] COMMAND ..."
+    assert sentence.startswith(f"observatory: error: {says}")
 
 
 def test_a_server_starts_without_what_few_of_them_need() -> None:
