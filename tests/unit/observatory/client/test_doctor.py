@@ -120,7 +120,8 @@ def test_no_socket(directory: Path) -> None:
 
 def test_something_else_is_there(directory: Path) -> None:
     (directory / "o.sock").write_text("")
-    assert "is not a socket; name a server's by --socket, or move it away" in look(directory / "o.sock")["socket"].sentence
+    found = look(directory / "o.sock")["socket"]
+    assert "is not a socket; name a server's by --socket, or move it away" in found.sentence
 
 
 def test_a_symbolic_link_is_named_with_its_target(directory: Path) -> None:
