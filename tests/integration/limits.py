@@ -146,9 +146,18 @@ LIMITS = (
             f"{_PLACES}a_process_has_the_capabilities_that_were_named_even_after_an_exec",
             f"{_PLACES}root_has_the_place_s_capabilities",
             f"{_PLACES}processes_of_an_earlier_world_end_with_it",
+            f"{_PLACES}what_is_changed_through_a_worlds_mount_is_not_given_back_to_what_is_below_it",
+            f"{_PLACES}what_was_changed_and_moved_away_is_not_given_back_to_what_came_in_its_place",
         ),
         "these worlds have what Linux alone has: capabilities, POSIX ACLs, mounts, abstract names, seqpacket sockets",
         "harness/oracle/kernels.py; bsd/kern/uipc_usrreq.c; acl(3)",
+        ("darwin", "freebsd"),
+    ),
+    Limit(
+        "host",
+        ("subjects/test_odd_servers.py",),
+        "these servers change their socket's mode before bind, and ask for credentials by SO_PEERCRED, as on Linux",
+        "tests/integration/subjects/odd.py",
         ("darwin", "freebsd"),
     ),
     Limit(
