@@ -90,7 +90,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     from harness.report.checks_terminal import print_summary
     from harness.report.output_file import expect_writable
     from harness.subjects.command import CommandSubject
-    from harness.subjects.machine import derived_mounts, missing, named_accounts
+    from harness.subjects.machine import equipped, missing
     from harness.testbed.cast import OWNER_ID
     from harness.world import ROOT, Principal
 
@@ -99,11 +99,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     subject = described.subject
     own = isinstance(subject, CommandSubject)
     if own:
-        subject = replace(
-            subject,
-            accounts=(*subject.accounts, *named_accounts(subject)),
-            mounts=(*subject.mounts, *derived_mounts(subject.command, subject.mounts)),
-        )
+        subject = equipped(subject)
     engine = choose(options.engine, options.image or described.image)
     image = options.image or described.image or engine.image_with(subject.suite, subject.packages)
     most = len(options.only) or MOST

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from harness.pytest_plugin.marks import again, described_by, world_of
+from harness.pytest_plugin.marks import Needs, again, described_by, needs_of, world_of
 from harness.pytest_plugin.plugin import COUNTED, IMAGE, REPRODUCTION
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from harness.checks import CheckResult
     from harness.engines.protocol import Engine, Place
     from harness.pytest_plugin.people import Person, ServerUnderTest
-    from harness.world import World
+    from harness.subjects.subject import Subject
+    from harness.world import Principal, World
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +40,13 @@ def harness_mounts() -> Sequence[str]:
 def harness_place(
     harness_engine: Engine, harness_mounts: Sequence[str], request: pytest.FixtureRequest
 ) -> Iterator[Place]:
-    """A place for this worker, shared by its tests: build a world in it first."""
-    with harness_engine.open(image=request.config.getoption(IMAGE), mounts=harness_mounts) as opened:
+    """A place for this worker, shared by its tests: build a world in it first.
+
+    Tests whose server needs something of its own there share one that has it.
+    """
+    needs: Needs = getattr(request, "param", Needs())
+    image = request.config.getoption(IMAGE) or needs.image_of(harness_engine)
+    with harness_engine.open(image=image, mounts=needs.mounts_beside(harness_mounts)) as opened:
         yield opened
 
 
@@ -77,17 +83,32 @@ def harness_socket_mode(request: pytest.FixtureRequest) -> int:
     return 0o660 if request.node.get_closest_marker("harness_server") is None else described_by(request.node).mode
 
 
+def _expect(place: Place, subject: Subject, who: Principal) -> None:
+    """Raise UsageError with a sentence if the place lacks what the server's command names of this machine."""
+    from harness.subjects.machine import missing
+
+    if (lacking := missing(place, subject.command, who, subject.packages)) is not None:
+        raise pytest.UsageError(lacking)
+
+
 @pytest.fixture
 def harness_server(
     harness_place: Place, harness_world: World, harness_socket_mode: int, request: pytest.FixtureRequest
 ) -> Iterator[ServerUnderTest]:
     """The server of the test's mark `harness_server`, started in the world; it has answered, and ends with the test."""
     from harness.pytest_plugin.people import ServerUnderTest
+    from harness.testbed.furnishing import furnish
     from harness.testbed.testbed import Testbed
 
     subject = described_by(request.node).subject
     testbed = Testbed(harness_place, subject, mode=harness_socket_mode, owner=subject.owner, group=subject.group)
     testbed.enter(harness_world)
+    for name in (testbed.owner, testbed.socket_owner):
+        if all(user.name != name for user in harness_world.users):
+            raise pytest.UsageError(f"{request.node.nodeid}: its world has no user {name}, whose the server is to be")
+    _expect(harness_place, subject, testbed.principal(testbed.owner))
+    variables = {"PATH": testbed.path, **testbed.environment()}
+    furnish(harness_place, subject, testbed.request(), testbed.principal(testbed.socket_owner), variables)
     with testbed.serve() as running:
         yield ServerUnderTest(testbed, running)
 
@@ -103,11 +124,14 @@ def harness_check(
     """What came of a check of the mark's server: the test runs once for each that `harness_checks` names."""
     from harness.checks.runner import Configuration, check
     from harness.report.checks_baseline import mark
+    from harness.testbed.cast import OWNER_ID
+    from harness.world import ROOT, Principal
 
     described = described_by(request.node)
     subject = described.subject
+    _expect(harness_place, subject, ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID))
     configuration = Configuration(harness_socket_mode, described.owner, described.group)
-    image = request.config.getoption(IMAGE)
+    image = request.config.getoption(IMAGE) or (needs_of(request.node) or Needs()).image_of(harness_engine)
     words = ["harness", "check", "--engine", harness_engine.name, *(("--image", image) if image else ())]
     words += again(request.node, harness_socket_mode, harness_mounts)
     (result,) = check(harness_place, subject, configuration, words, [request.param])

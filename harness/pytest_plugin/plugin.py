@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from _pytest.junitxml import xml_key
 
-from harness.pytest_plugin.marks import MARKS, names_of, world_of
+from harness.pytest_plugin.marks import MARKS, names_of, needs_of, world_of
 from harness.trials.shards import Shard, shard_argument
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "harness_engine" in metafunc.fixturenames:
         names = str(metafunc.config.getoption(ENGINE)).split(",")
         metafunc.parametrize("harness_engine", names, indirect=True, scope="session")
+    needs = needs_of(metafunc.definition) if "harness_place" in metafunc.fixturenames else None
+    if needs is not None:
+        metafunc.parametrize("harness_place", [needs], ids=[pytest.HIDDEN_PARAM], indirect=True, scope="session")
     _parametrize(
         metafunc, "harness_socket_mode", "harness_socket_modes", lambda given: given, lambda mode: f"{mode:04o}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pwd
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,15 @@ def named_accounts(subject: Subject) -> tuple[str, ...]:
     words = {name for text in texts for name in NAMED.findall(text)}
     known = {entry.pw_name for entry in pwd.getpwall() if entry.pw_uid in SYSTEM_IDS}
     return tuple(sorted((words & known) - {subject.owner}))
+
+
+def equipped(subject: Subject) -> Subject:
+    """The subject with what of this machine it names: the directories of its program and files, and accounts."""
+    return replace(
+        subject,
+        accounts=(*subject.accounts, *named_accounts(subject)),
+        mounts=(*subject.mounts, *derived_mounts(subject.command, subject.mounts)),
+    )
 
 
 def derived_mounts(command: Sequence[str], given: Iterable[str]) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ OPTIONS = {
     "environment": "env",
 }
 """Keys of a subject file whose options are called otherwise."""
+FOR_PEOPLE = frozenset({"name", "about", "expected"})
+"""Keys that change nothing of what is done, and have no option."""
+OF_THE_IMAGE = frozenset({"image", "suite", "packages"})
+"""Keys for which `--image` stands, which is no word about the server."""
 
 
 def option(key: str) -> str:
@@ -24,8 +28,10 @@ def option(key: str) -> str:
 
 
 def option_words(table: Mapping[str, Any]) -> Iterator[str]:
-    """The options that say what the table says, but for its command."""
+    """The options that say what the table says, but for its command and its image."""
     for key, value in table.items():
+        if key in FOR_PEOPLE | OF_THE_IMAGE:
+            continue
         if key == "own_check":
             yield from (option(key), ",".join(value))
         elif key == "environment":

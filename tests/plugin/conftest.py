@@ -91,16 +91,37 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(installed: Path, engine: Engine, tmp_path: Path) -> Project:
-    """The example, written out."""
+def empty(installed: Path, engine: Engine, tmp_path: Path) -> Project:
+    """A project that has nothing yet, in a directory that other users reach."""
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:2]:
         parent.chmod(0o755)
-    assert set(example()) == {"guestbook.py", "conftest.py", "office.toml", "test_guestbook.py", "sockets.yml"}
-    for name, text in example().items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     return Project(tmp_path, installed, engine.name)
+
+
+@pytest.fixture
+def project(empty: Project) -> Project:
+    """The example, written out."""
+    assert set(example()) == {"guestbook.py", "conftest.py", "office.toml", "test_guestbook.py", "sockets.yml"}
+    for name, text in example().items():
+        (empty.directory / name).write_text(text, encoding="utf-8")
+    return empty
+
+
+@pytest.fixture
+def tutorial(empty: Project) -> Project:
+    """What a reader of docs/tutorial-daemon.md has at its end: its files, and the subject file that `--init` wrote."""
+    text = (ROOT / "docs" / "tutorial-daemon.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    assert set(files) == {"daemon.py", "better.py", "conftest.py", "test_server.py"}
+    for name, content in files.items():
+        (empty.directory / name).write_text(content, encoding="utf-8")
+    command = ("python3", f"{empty.directory}/better.py", "{socket}", "{mode}")
+    written = empty.command("harness", "check", "--engine", empty.engine, "--init", "--", *command)
+    assert written.returncode == 0, written.stderr
+    (empty.directory / "subject.toml").write_text(written.stdout, encoding="utf-8")
+    return empty
 
 
 @pytest.fixture

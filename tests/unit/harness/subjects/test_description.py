@@ -209,6 +209,8 @@ def test_what_stands_between_braces_is_filled_in_and_other_braces_stay() -> None
 def test_a_description_becomes_the_options_that_say_the_same() -> None:
     table = {
         "command": COMMAND,
+        "name": "served",
+        "packages": ["served"],
         "user": "root",
         "own_check": ["root", "alice"],
         "environment": {"A": "1"},
