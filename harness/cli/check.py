@@ -90,7 +90,7 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     from harness.report.checks_terminal import print_summary
     from harness.report.output_file import expect_writable
     from harness.subjects.command import CommandSubject
-    from harness.subjects.machine import equipped, missing
+    from harness.subjects.machine import equipped, missing, out_of_reach
     from harness.testbed.cast import OWNER_ID
     from harness.world import ROOT, Principal
 
@@ -106,14 +106,18 @@ def _check(options: argparse.Namespace, described: Described) -> int:
     with places(engine, image=image, mounts=subject.install(engine, image), most=most) as opened:
         place, before = opened[0], monotonic()
         who = ROOT if described.owner == "root" else Principal(OWNER_ID, OWNER_ID)
-        if own and (lacking := missing(place, subject.command, who, subject.packages)) is not None:
+        if own and (lacking := missing(place, subject.command, who, subject.packages, subject.directory)) is not None:
             raise CheckError(lacking)
-        if options.init:
-            from harness.checks.first_description import first_description
+        try:
+            if options.init:
+                from harness.checks.first_description import first_description
 
-            print(first_description(place, described, subject, check_options.given(options)), end="")
-            return AGREE
-        results = _results(options, replace(described, subject=subject), opened, baseline, _again(options, engine))
+                print(first_description(place, described, subject, check_options.given(options)), end="")
+                return AGREE
+            results = _results(options, replace(described, subject=subject), opened, baseline, _again(options, engine))
+        except CheckError as error:
+            lacking = out_of_reach(place, subject.command, who, subject.directory, _base(options)) if own else None
+            raise CheckError(f"{error}; {lacking}" if lacking else str(error)) from None
         if not options.json:
             print_summary(results, place.facts, monotonic() - before, sys.stdout)
     return DISAGREE if any(result.fails for result in results) else AGREE
@@ -210,6 +214,12 @@ def _described(options: argparse.Namespace) -> Described:
             "harness check -- COMMAND {socket}"
         )
     return check_options.described_by(options)
+
+
+def _base(options: argparse.Namespace) -> Path:
+    """What the paths of a description are relative to: where its file is, or where we are."""
+    words: list[str] = options.words
+    return Path(words[0]).parent if len(words) == 1 and words[0].endswith(".toml") else Path()
 
 
 def _known(options: argparse.Namespace, name: str) -> Described:

@@ -87,7 +87,7 @@ def _expect(place: Place, subject: Subject, who: Principal) -> None:
     """Raise UsageError with a sentence if the place lacks what the server's command names of this machine."""
     from harness.subjects.machine import missing
 
-    if (lacking := missing(place, subject.command, who, subject.packages)) is not None:
+    if (lacking := missing(place, subject.command, who, subject.packages, subject.directory)) is not None:
         raise pytest.UsageError(lacking)
 
 

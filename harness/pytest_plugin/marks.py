@@ -133,7 +133,7 @@ def again(item: pytest.Item, mode: int, mounts: Sequence[str]) -> list[str]:
     if str(table.get("speaks", "")).endswith(".py"):
         table["speaks"] = str(item.path.parent / table["speaks"])
     given = [*option_words(table), *(f"--mount={mount}" for mount in mounts)]
-    return [*given, "--", *words]
+    return [*given, "--", _described(item).subject.command[0], *words[1:]]
 
 
 def names_of(item: str, mark: str, given: Sequence[object], known: Sequence[str]) -> Sequence[object]:

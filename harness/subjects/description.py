@@ -6,6 +6,7 @@ Both are a table with the same keys; what is wrong in it is one sentence.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -88,6 +89,8 @@ def described(table: Mapping[str, Any], base: Path) -> Described:
     command = _words(table, "command")
     if not command:
         raise DescriptionError("there is no command: say how the server is started")
+    if "directory" not in table:
+        command = (_program(command[0], base), *command[1:])
     at_most = "at_most" in table
     if at_most and "mode" in table:
         raise DescriptionError("mode asks for exactly that mode and at_most for no more than that: give one of them")
@@ -205,6 +208,12 @@ def _check_placeholders(subject: Subject) -> None:
             f"nothing in {shlex.join(subject.command)!r} says where the socket goes: write {{socket}} where its path "
             "belongs, or {directory} for the directory in which it is to be"
         )
+
+
+def _program(word: str, base: Path) -> str:
+    """A program of this machine that is named by a relative path, by its whole path: the server runs elsewhere."""
+    relative = "/" in word and not word.startswith("/") and (base / word).is_file()
+    return os.path.normpath((base / word).absolute()) if relative else word
 
 
 def _words(table: Mapping[str, Any], key: str) -> tuple[str, ...]:

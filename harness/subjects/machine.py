@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import re
 import shutil
@@ -81,14 +82,18 @@ def _is_safe(directory: Path) -> bool:
     )
 
 
-def missing(place: Place, command: Sequence[str], who: Principal, packages: Sequence[str] = ()) -> str | None:
+def missing(
+    place: Place, command: Sequence[str], who: Principal, packages: Sequence[str] = (), directory: str = "/"
+) -> str | None:
     """What of this machine the command names and the place lacks, or its user can't reach: a sentence, or `None`.
 
-    `packages` are Debian's that bring the program.
+    `packages` are Debian's that bring the program, and `directory` is where it runs.
     """
     program = command[0]
-    if place.run(["sh", "-c", 'command -v -- "$0" >/dev/null', program], who).status != 0:
+    if not _is_there(place, 'command -v -- "$1" >/dev/null', program, who, directory):
         here = shutil.which(program)
+        if here is not None and "/" in program and not program.startswith("/"):
+            return f"{program} is not in {directory} of the place, where the command runs: write {_whole(program)}"
         if here is None:
             how = f": install Debian's {' and '.join(packages)}" if packages else ""
             return f"there is no program {program}, neither in the place nor on this machine{how}"
@@ -99,10 +104,35 @@ def missing(place: Place, command: Sequence[str], who: Principal, packages: Sequ
     return None
 
 
+def out_of_reach(place: Place, command: Sequence[str], who: Principal, directory: str, base: Path) -> str | None:
+    """Of a command that failed, a file of this machine that it names relative to `base`, where it does not run: what to
+    write, or `None`.
+    """
+    for word in command[1:]:
+        if word.startswith(("/", "-")) or "{" in word or not (base / word).is_file():
+            continue
+        if not _is_there(place, 'test -e "$1"', word, who, directory):
+            return f"{word} is not in {directory} of the place, where the command runs: write {_whole(base / word)}"
+    return None
+
+
+def _is_there(place: Place, test: str, name: str, who: Principal, directory: str) -> bool:
+    """Whether a test of the name passes in the place; in its root, where there is no such directory yet."""
+    return place.run(["sh", "-c", f'cd -- "$0" 2>/dev/null; {test}', directory, name], who).status == 0
+
+
+def _whole(path: str | Path) -> str:
+    return os.path.normpath(Path(path).absolute())
+
+
 def _sentence(place: Place, named: str, file: Path) -> str:
     if place.run(["test", "-e", str(file)], ROOT).status == 0:
         return f"{named} is in the place, but the server's user may not reach it: look at the directories above it"
     directory = _directory_of(file)
     system = any(file.is_relative_to(each) for each in OF_THE_SYSTEM)
-    how = "packages = [...] in a subject file, --image, or --engine namespace" if system else f"--mount {directory}"
+    how = (
+        "packages = [...] in a subject file, --image, or --engine namespace"
+        if system
+        else f"--mount {directory} (in a subject file: mounts)"
+    )
     return f"{named} is on this machine, not in the place: {how}"

@@ -110,6 +110,43 @@ def test_a_program_that_is_not_in_the_place_is_said_to_be_on_this_machine(check:
     assert "b'" not in done.stderr
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the server, a program in it that other users reach; whoever types a command is there."""
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    program = tmp_path / "hooks.pl"
+    program.write_text(f"#!/usr/bin/perl\n{(HERE / 'hooks.pl').read_text(encoding='utf-8')}", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_program_is_found_by_a_path_that_is_relative_to_where_one_is(check: Check, here: Path) -> None:
+    for words in ((), ("--mount", "."), ("--mount", ".", "--chdir", str(here))):
+        done = check("--only", "mode", *words, "--", "./hooks.pl", "{socket}")
+        assert done.returncode == 0, (words, done.stderr)
+    (here / "below").mkdir()
+    file = here / "below" / "subject.toml"
+    file.write_text('command = "../hooks.pl {socket}"\n', encoding="utf-8")
+    done = check("--only", "mode", str(file))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_script_of_a_relative_path_runs_where_it_is_and_else_it_is_said_what_to_write(
+    check: Check, here: Path
+) -> None:
+    server = ("--", "perl", "hooks.pl", "{socket}")
+    assert check("--only", "mode", "--mount", ".", "--chdir", str(here), *server).returncode == 0
+    for words in ((), ("--mount", ".")):
+        done = check(*words, *server)
+        assert done.returncode == 2, done.stdout
+        assert f"hooks.pl is not in / of the place, where the command runs: write {here}/hooks.pl" in done.stderr
+    done = check("--chdir", "/tmp", "--", "./hooks.pl", "{socket}")
+    assert f"./hooks.pl is not in /tmp of the place, where the command runs: write {here}/hooks.pl" in done.stderr
+    assert check("--only", "mode", "--", "perl", str(here / "hooks.pl"), "{socket}").returncode == 0
+
+
 def test_a_run_that_is_broken_off_writes_what_was_found_and_that_the_rest_is_not_known(
     engine: Engine, tmp_path: Path
 ) -> None:

@@ -72,7 +72,10 @@ def test_what_is_not_in_the_place_is_said_with_the_way_to_bring_it_in(program: P
         return machine.missing(place, command, who, packages)
 
     path, project = str(program), str(program.parents[1])
-    assert missing([path], set(), set()) == f"{path} is on this machine, not in the place: --mount {project}"
+    assert (
+        missing([path], set(), set())
+        == f"{path} is on this machine, not in the place: --mount {project} (in a subject file: mounts)"
+    )
     assert missing([path], {path}, {path}) is None
     assert "may not reach it" in str(missing([path], {path}, set()))
     nowhere = str(missing(["no-such-program"], set(), set()))
