@@ -69,7 +69,16 @@ def _run(words: Sequence[str]) -> int:
     gc.set_threshold(50_000)
     # The options before a subcommand take no value, so the first other word is its name.
     command = next((word for word in words if not word.startswith("-")), "")
-    options = parser(command).parse_args(words)
+    top = parser(command)
+    if command not in COMMANDS and words[:1] == [command]:
+        from difflib import get_close_matches
+
+        near = get_close_matches(command, COMMANDS, 1)
+        top.error(
+            f"there is no command {command!r}; "
+            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}")
+        )
+    options = top.parse_args(words)
     options.behind_dashes = [*words[words.index("--") + 1 :]] if "--" in words else None
 
     from harness.cli.exit_status import UNAVAILABLE, USAGE
