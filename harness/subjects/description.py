@@ -20,6 +20,7 @@ from harness.subjects.command import CommandSubject
 from harness.subjects.machine import named_accounts
 from harness.subjects.subject import ConfigurationFile, DataDirectory
 from harness.world.document import DocumentError, parsed, text_of
+from harness.world.leading_zero import leading_zero
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,13 +69,16 @@ class Described:
 def load(file: Path) -> Described:
     """Read a subject file. Raises DescriptionError."""
     try:
-        table = parsed(text_of(file))
+        text = text_of(file)
+        table = parsed(text)
     except OSError as error:
         raise DescriptionError(f"{file} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise DescriptionError(f"{file} is not TOML: {error}") from None
     except DocumentError as error:
         raise DescriptionError(f"{file}{'' if error.line is None else f':{error.line}'}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DescriptionError(f"{file} is not TOML: {leading_zero(text, error) or error}") from None
     try:
         return described(
             {"name": file.stem if file.stem != "subject" else file.absolute().parent.name, **table}, file.parent

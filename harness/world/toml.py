@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args
 
 from harness.world.document import DocumentError, parsed, text_of
 from harness.world.error import WorldError
+from harness.world.leading_zero import leading_zero
 from harness.world.model import (
     DEFAULT_MODES,
     AclEntry,
@@ -67,7 +68,7 @@ def _loads(text: str, name: str) -> World:
     try:
         document = parsed(text)
     except tomllib.TOMLDecodeError as error:
-        message = re.sub(r" \(at line (\d+), column (\d+)\)$", r"", str(error))
+        message = leading_zero(text, error) or re.sub(r" \(at line (\d+), column (\d+)\)$", r"", str(error))
         at = re.search(r"at line (\d+)", str(error))
         raise WorldError(f"{name}:{at[1] if at else len(text.splitlines())}: {message}") from error
     except DocumentError as error:

@@ -140,6 +140,15 @@ def test_a_file_that_is_no_description_is_named(tmp_path: Path) -> None:
     file.write_text("command = ", encoding="utf-8")
     with pytest.raises(DescriptionError, match=r"subject\.toml is not TOML"):
         load(file)
+    for key, written, right in (
+        ("mode", "0660", 'mode = "0660"'),
+        ("at_most", "0660", 'at_most = "0660"'),
+        ("patience", "020", "patience = 20"),
+        ("patience", "[1, -0_20]", "-20"),
+    ):
+        file.write_text(f"command = 'x'\r\n{key} = {written}", encoding="utf-8", newline="")
+        with pytest.raises(DescriptionError, match=rf"subject\.toml is not TOML: .* begin with 0: write {right}$"):
+            load(file)
     file.write_text("command = 'x'", encoding="utf-8")
     with pytest.raises(DescriptionError, match=r"subject\.toml: nothing in 'x' says where"):
         load(file)

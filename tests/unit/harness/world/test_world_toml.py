@@ -134,7 +134,10 @@ def wrong(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"0660"', "0660", "w.toml:18: Expected newline or end of document after a statement"),
+        ('"0660"', "0660", 'w.toml:18: a number can\'t begin with 0: write mode = "0660"'),
+        ('"0660"', "06 60", 'w.toml:18: a number can\'t begin with 0: write mode = "06"'),
+        ('"0660"', "0 660", "w.toml:18: Expected newline or end of document after a statement"),
+        ("uid = 1500", "uid = 01500", "w.toml:9: a number can't begin with 0: write uid = 1500"),
         ('"0660"', "660", 'w.toml:18: nodes[0].mode: must be one to four octal digits in quotes, such as "0660"'),
         ('"0660"', '"0o660"', 'w.toml:18: nodes[0].mode: must be one to four octal digits in quotes, such as "0660"'),
         ('"0660"', '"0980"', "w.toml:18: nodes[0].mode: must be one to four octal digits"),
