@@ -283,7 +283,9 @@ def speaks_of(table: Mapping[str, Any], base: Path) -> str:
     said = table.get("speaks", "")
     if "dialect" in table:
         if said:
-            raise DescriptionError("speaks names a dialect and [dialect] describes one: give one of them")
+            raise DescriptionError(
+                f"speaks = {said!r} names a dialect and [dialect] describes one: delete speaks to have [dialect] spoken"
+            )
         _check_exchange("dialect", table["dialect"])
         return _usable({"name": "its own dialect", "steps": [table["dialect"]], **table["dialect"]})
     if said.endswith(".py"):
