@@ -148,6 +148,32 @@ def test_the_time_that_a_run_may_take_is_an_input(project: Project) -> None:
     assert "::error::The checks were ended after 0.001 seconds" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"mode": "0600", "user": "root"}, "subject.toml says what the server is: write mode, user there"),
+        ({"speaks": "http"}, "subject.toml says what the server is: write speaks there"),
+        ({"mount": "/opt/server\n"}, "subject.toml says what the server is: write mounts there"),
+        ({"command": "server {socket}"}, "::error::The inputs subject and command each say what the server is"),
+        ({"subject": ""}, "::error::Nothing says what the server is: give the input subject or the input command."),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(project: Project, given: dict[str, str], sentence: str) -> None:
+    (project.directory / "subject.toml").write_text('command = "server {socket}"\n', encoding="utf-8")
+    always = {"subject": "subject.toml", "engine": project.engine, "python": str(project.python)}
+    done = run(project, **{**always, **given})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in done.stdout + done.stderr
+
+
+def test_the_workflow_of_the_documentation_uploads_what_its_check_writes() -> None:
+    (job,) = yaml.safe_load(example()["sockets.yml"])["jobs"].values()
+    check, upload = job["steps"][-2:]
+    assert check["with"]["sarif"] == upload["with"]["sarif_file"]
+    assert job["permissions"]["security-events"] == "write"
+    assert "cancelled" in upload["if"]  # what is broken fails the check, and is to be uploaded
+
+
 SERVERS = ("redis", "memcached", "haproxy", "nginx", "dbus-daemon")
 
 

@@ -99,7 +99,10 @@ flood = "it has no limit for each user"
         ({"command": COMMAND, "ready": f"tcp:{'9' * 5000}"}, "is none of socket, notify, line:PATTERN and tcp:PORT"),
         ({"command": COMMAND, "speaks": "gopher"}, "no dialect is named 'gopher'; there are hooks, http"),
         ({"command": COMMAND, "speaks": "nowhere.py"}, "the dialect nowhere.py can't be read"),
-        ({"command": COMMAND, "speaks": "http", "dialect": {}}, "describes one: delete speaks to have [dialect] spoken"),
+        (
+            {"command": COMMAND, "speaks": "http", "dialect": {}},
+            "describes one: delete speaks to have [dialect] spoken",
+        ),
         ({"command": COMMAND, "dialect": {"send": "x"}}, "is not a dialect: KeyError: 'expect'"),
         ({"command": COMMAND, "dialect": {"expect": "["}}, "dialect.expect: '[' is not a regular expression"),
         ({"command": COMMAND, "dialect": {"expect": "a", "refused": "("}}, "dialect.refused: '(' is not a regular"),
