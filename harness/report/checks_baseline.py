@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.report.output_file import OutputError
+from harness.report.same_fault import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ KNOWN = "it was broken in the same way in the baseline"
 
 def load(file: Path) -> dict[str, set[str]]:
     """The faults of an earlier run: by check, each part of what was said of it. Raises OutputError."""
-    faults: dict[str, set[str]] = {}
+    known: dict[str, set[str]] = {}
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -29,12 +29,13 @@ def load(file: Path) -> dict[str, set[str]]:
         try:
             result = json.loads(line)
             if result["verdict"] == "broken":
-                faults.setdefault(str(result["check"]), set()).update(_parts(str(result["why"])))
-        except (ValueError, KeyError, TypeError):
+                evidence = result.get("evidence", {})
+                known.setdefault(str(result["check"]), set()).update(faults(str(result["why"]), dict(evidence)))
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise OutputError(
                 f"line {number} of the baseline {file} is not a result of a check: write it by harness check --json"
             ) from None
-    return faults
+    return known
 
 
 def mark(result: CheckResult, expected: Mapping[str, str], baseline: Mapping[str, set[str]]) -> CheckResult:
@@ -43,10 +44,5 @@ def mark(result: CheckResult, expected: Mapping[str, str], baseline: Mapping[str
         return result
     if result.check in expected:
         return replace(result, expected=expected[result.check])
-    known = result.check in baseline and _parts(result.why) <= baseline[result.check]
+    known = result.check in baseline and faults(result.why, result.evidence) <= baseline[result.check]
     return replace(result, expected=KNOWN) if known else result
-
-
-def _parts(why: str) -> set[str]:
-    """What was said, without the numbers that differ from run to run, part by part."""
-    return {re.sub(r"\d+", "#", part).strip() for part in why.split("; ")}

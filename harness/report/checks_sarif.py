@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from harness.checks import CHECKS
 from harness.checks.mending import advice
+from harness.report.same_fault import without_what_differs
 from harness.report.text import visible
 
 if TYPE_CHECKING:
@@ -48,12 +50,13 @@ def _result(name: str, location: str, result: CheckResult) -> dict[str, Any]:
     text = f"{visible(name)}: {visible(result.why)}"
     if result.mend:
         text += f"\n{result.mend}"
-    same = re.sub(r"\d+", "#", result.why)
+    same = without_what_differs(result.why) if result.verdict == "broken" else result.verdict
+    uri = quote(os.fsencode(location))
     found: dict[str, Any] = {
         "ruleId": result.check,
         "level": LEVELS[result.verdict],
         "message": {"text": f"{text}\nAgain: {visible(result.reproduce)}"},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": location}, "region": {"startLine": 1}}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}],
         "partialFingerprints": {"fault/v1": f"{name}/{result.check}/{same}"},
     }
     if result.expected:

@@ -206,3 +206,20 @@ def test_a_baseline_leaves_what_was_broken_before_and_fails_for_what_is_new(chec
     )
     assert wide.returncode == 1
     assert "BROKEN  mode" in wide.stdout
+
+
+WITH_A_MODE = (
+    *("perl", "-MIO::Socket::UNIX", "-e"),
+    "$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9); chmod oct $ARGV[1], $ARGV[0]; sleep 1 while 1",
+    "{socket}",
+)
+
+
+@pytest.mark.parametrize(("known", "now"), [("0666", "0777"), ("0640", "0600"), ("0444", "0000")])
+def test_a_baseline_does_not_hide_a_mode_that_became_worse(check: Check, tmp_path: Path, known: str, now: str) -> None:
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(check("--json", "--only", "mode", "--", *WITH_A_MODE, known).stdout, encoding="utf-8")
+    same = check("--baseline", str(baseline), "--only", "mode", "--", *WITH_A_MODE, known)
+    assert (same.returncode, "it was broken in the same way" in same.stdout) == (0, True)
+    worse = check("--baseline", str(baseline), "--only", "mode", "--", *WITH_A_MODE, now)
+    assert (worse.returncode, f"it has {now}" in worse.stdout) == (1, True)

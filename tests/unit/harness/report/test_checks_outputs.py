@@ -73,6 +73,23 @@ def test_sarif_has_what_is_broken_or_not_known_with_its_rule_and_its_reason() ->
     assert json.loads(again)["runs"][0]["results"][0]["partialFingerprints"] == first["partialFingerprints"]
 
 
+def test_sarif_names_a_file_as_a_uri_does() -> None:
+    (run,) = json.loads(checks_sarif.sarif("served", "sub/a b%#?\xe9\udcff.toml", ALL))["runs"]
+    uris = {result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]}
+    assert uris == {"sub/a%20b%25%23%3F%C3%A9%FF.toml"}
+
+
+def test_sarif_tells_a_worse_fault_from_the_one_before() -> None:
+    def fingerprint(result: CheckResult) -> str:
+        (found,) = json.loads(checks_sarif.sarif("served", "subject.toml", [result]))["runs"][0]["results"]
+        return str(found["partialFingerprints"]["fault/v1"])
+
+    wide = replace(BROKEN, check="mode", why="0660 is asked for, it has 0666")
+    assert fingerprint(wide) != fingerprint(replace(wide, why="0660 is asked for, it has 0777"))
+    late = replace(UNKNOWN, why="the attack did not finish: 7 of 12 tries are missing")
+    assert fingerprint(UNKNOWN) == fingerprint(late)
+
+
 def test_markdown_escapes_what_a_server_said() -> None:
     text = checks_markdown.markdown("served", ALL)
     assert "member &lt;did not> get in \\| at all" in text
@@ -97,9 +114,10 @@ def test_a_baseline_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "baseline"
     with pytest.raises(OutputError, match="can't be read"):
         checks_baseline.load(file)
-    file.write_text("held mode\n", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"line 1 .* is not a result of a check"):
-        checks_baseline.load(file)
+    for line in ("held mode", "[" * 100_000, '{"verdict": "broken", "check": "mode", "why": "x", "evidence": 1}'):
+        file.write_text(f"{line}\n", encoding="utf-8")
+        with pytest.raises(OutputError, match=r"line 1 .* is not a result of a check"):
+            checks_baseline.load(file)
 
 
 def test_every_check_says_how_to_mend_what_it_finds() -> None:
