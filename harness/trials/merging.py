@@ -6,6 +6,7 @@ Parts are JUnit files of pytest with `--harness-shard`, and what `harness sweep 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNIT = {"tests": "tests", "sweep": "attempts"}
+LARGEST = 2**63 - 1
+"""What no count comes near."""
 
 
 class MergeError(Exception):
@@ -70,7 +73,7 @@ def _read(file: Path) -> list[Part]:
         if not parts:
             raise ValueError(f"{file} has no test suite")
         return parts
-    except (ElementTree.ParseError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ElementTree.ParseError, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         raise MergeError(
             f"{file} is neither a JUnit file of `pytest --harness-shard` nor what `harness sweep --json` wrote "
             "to its end"
@@ -79,43 +82,94 @@ def _read(file: Path) -> list[Part]:
 
 def _sweep(file: str, text: str) -> Part:
     *lines, last = (json.loads(line) for line in text.splitlines())
+    failures = tuple(_disagreement(line["differences"], line["toml"]) for line in lines)
+    tried, failed = _count(last["attempts"]), _count(last["disagreements"])
+    # Of many only the first are in the file.
+    if failed < len(failures) or (failed and not failures):
+        raise _contradiction(file, f"{failed} disagreements, and has {len(failures)}")
+    if failed > tried:
+        raise _contradiction(file, f"{failed} disagreements in {tried} attempts")
     return Part(
         file=file,
         kind="sweep",
-        whole=f"sweep with seed {int(last['seed'])} in {last['engine']}",
-        shard=parse_shard(last["shard"]),
-        tried=int(last["attempts"]),
-        failed=int(last["disagreements"]),
+        whole=f"sweep with seed {_count(last['seed'])} in {_words(last['engine'])}",
+        shard=parse_shard(_words(last["shard"])),
+        tried=tried,
+        failed=failed,
         skipped=0,
-        seconds=float(last["seconds"]),
-        failures=tuple(
-            Failure(line["differences"][0], "\n".join([*line["differences"], line["toml"]])) for line in lines
-        ),
+        seconds=_seconds(last["seconds"]),
+        failures=failures,
     )
+
+
+def _disagreement(differences: object, toml: object) -> Failure:
+    if not isinstance(differences, list):
+        raise TypeError
+    said = [*map(_words, differences)]
+    return Failure(said[0], "\n".join([*said, _words(toml)]))
 
 
 def _tests(file: str, text: str) -> Iterator[Part]:
     for suite in ElementTree.fromstring(text).iter("testsuite"):  # noqa: S314 - a file of one's own CI
         properties = {one.get("name"): one.get("value", "") for one in suite.iterfind("properties/property")}
+        cases = suite.findall("testcase")
         failures = []
         skipped = 0
-        for case in suite.iterfind("testcase"):
-            skipped += case.find("skipped") is not None
+        for case in cases:
             wrong = [one for one in case if one.tag in {"failure", "error"}]
             if wrong:
                 said = "\n".join(one.text or one.get("message") or "" for one in wrong)
                 failures.append(Failure(f"{case.get('classname')}::{case.get('name')}", said))
+            else:
+                skipped += case.find("skipped") is not None
+        _agree(file, suite)
         yield Part(
             file=file,
             kind="tests",
             whole=f"tests in {properties['engine']}",
             shard=parse_shard(properties["shard"]),
-            tried=len(suite.findall("testcase")) - skipped,
+            tried=len(cases) - skipped,
             failed=len(failures),
             skipped=skipped,
-            seconds=float(suite.get("time", "0")),
+            seconds=_seconds(float(suite.get("time", "0"))),
             failures=tuple(failures),
         )
+
+
+def _agree(file: str, suite: ElementTree.Element) -> None:
+    """See that a suite has what it counts. Raises MergeError, and ValueError where it counts by no number."""
+    for counted, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        there = len(suite.findall(f"testcase/{tag}"))
+        if _count(int(suite.get(counted, there))) != there:
+            raise _contradiction(file, f"{suite.get(counted)} {counted}, and has {there}")
+    # With subtests, and with errors in a teardown, pytest counts more than it has testcases.
+    if _count(int(suite.get("tests", 0))) and suite.find("testcase") is None:
+        raise _contradiction(file, f"{suite.get('tests')} tests, and has none")
+
+
+def _contradiction(file: str, counted: str) -> MergeError:
+    return MergeError(f"{file} contradicts itself, so it is not used: it counts {counted}; make this part anew")
+
+
+def _count(value: object) -> int:
+    """A count as it is written. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise ValueError
+    return value
+
+
+def _seconds(value: object) -> float:
+    """Seconds as they are written. Raises ValueError or OverflowError."""
+    if not isinstance(value, int | float) or not 0 <= float(value) < math.inf:
+        raise ValueError
+    return float(value)
+
+
+def _words(value: object) -> str:
+    """Text as it is written. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _complete(parts: Sequence[Part]) -> None:

@@ -124,10 +124,104 @@ def test_parts_of_different_wholes_do_not_go_together(tmp_path: Path, capsys: py
     assert "of the 2 parts of the sweep with seed 4 in docker these are missing: 2" in capsys.readouterr().err
 
 
-NO_PARTS = ("", "x", "[]", '{"attempts": 1}', "<a>", "<testsuites/>", "<testsuites><testsuite/></testsuites>")
+def suite(counts: str, *cases: str) -> str:
+    properties = '<property name="engine" value="host"/><property name="shard" value="1/1"/>'
+    return f"<testsuite {counts}><properties>{properties}</properties>{''.join(cases)}</testsuite>"
 
 
-@pytest.mark.parametrize("content", NO_PARTS)
+CONTRADICTS = "harness: {}/part contradicts itself, so it is not used: it counts {}; make this part anew\n"
+FAILED = '<testcase classname="a" name="b"><failure>c</failure></testcase>'
+CONTRADICTIONS = {
+    suite('tests="100" failures="5" errors="7"'): "5 failures, and has 0",
+    suite('tests="1" failures="0"', FAILED): "0 failures, and has 1",
+    suite('tests="1" failures="1" errors="1"', FAILED): "1 errors, and has 0",
+    suite('tests="1" skipped="1"', FAILED): "1 skipped, and has 0",
+    suite('tests="100"'): "100 tests, and has none",
+}
+
+
+@pytest.mark.parametrize(("content", "said"), CONTRADICTIONS.items(), ids=CONTRADICTIONS.values())
+def test_a_suite_that_counts_other_tests_than_it_has_is_refused(
+    content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "part").write_text(content)
+    assert main(["merge", str(tmp_path / "part")]) == 2
+    assert capsys.readouterr() == ("", CONTRADICTS.format(tmp_path, said))
+
+
+@pytest.mark.parametrize(
+    ("found", "counts", "said"),
+    [
+        ((DISAGREEMENT,), {"disagreements": 0}, "0 disagreements, and has 1"),
+        ((), {"disagreements": 3}, "3 disagreements, and has 0"),
+        ((DISAGREEMENT,), {"attempts": 0}, "1 disagreements in 0 attempts"),
+    ],
+)
+def test_a_sweep_that_counts_other_disagreements_than_it_has_is_refused(
+    found: tuple[Mapping[str, object], ...],
+    counts: Mapping[str, object],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["merge", str(sweep(tmp_path / "part", "1/1", *found, **counts))]) == 2
+    assert capsys.readouterr() == ("", CONTRADICTS.format(tmp_path, said))
+
+
+def test_of_a_sweep_with_many_disagreements_all_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["merge", str(sweep(tmp_path / "part", "1/1", *[DISAGREEMENT] * 20, disagreements=31))]) == 1
+    assert capsys.readouterr().out.endswith("\n700 attempts in 1 parts: 31 failed, 0 skipped\n")
+
+
+UNUSUAL = """
+import pytest, unittest
+
+@pytest.fixture
+def torn():
+    yield
+    raise OSError("torn")
+
+def test_well(torn): pass
+def test_wrong(torn): assert False
+def test_skipped(torn): pytest.skip("not this one")
+
+@pytest.mark.xfail(strict=True)
+def test_unexpected(): pass
+
+class TestMany(unittest.TestCase):
+    def test_subtests(self):
+        for number in range(9):
+            with self.subTest(number=number):
+                self.assertLess(number, 7)
+"""
+
+
+def test_whatever_pytest_counts_is_no_contradiction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_unusual.py").write_text(UNUSUAL)
+    words = ["-q", "-p", "harness.pytest_plugin", "--harness-engine", "docker", "--harness-shard", "1/1"]
+    command = [sys.executable, "-m", "pytest", *words, "--junitxml=part"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert main(["merge", str(tmp_path / "part")]) == 1
+    assert capsys.readouterr().out.endswith(" tests in 1 parts: 6 failed, 0 skipped\n")
+
+
+NO_SUMMARIES: dict[str, tuple[object, ...]] = {
+    "attempts": (-1, 0.9, "7", True, None, float("inf"), 10**400),
+    "seconds": (-1, "7", float("nan"), float("inf"), 10**400),
+    "disagreements": (-1,),
+    "seed": (0.5,),
+    "shard": (1,),
+    "engine": (1,),
+}
+NO_PARTS = (
+    *("", "x", "[]", '{"attempts": 1}', "<a>", "<testsuites/>", "<testsuites><testsuite/></testsuites>"),
+    *(suite(f'{count}="{value}"') for count in ("tests", "failures") for value in ("-1", "0.9", "x")),
+    *(suite(f'time="{value}"') for value in ("-1", "nan", "inf", "x")),
+    *(json.dumps({**SUMMARY, "shard": "1/1", key: value}) for key in NO_SUMMARIES for value in NO_SUMMARIES[key]),
+)
+
+
+@pytest.mark.parametrize("content", NO_PARTS, ids=range(len(NO_PARTS)))
 def test_a_file_that_is_no_part_gets_one_sentence(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
