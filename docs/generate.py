@@ -76,7 +76,7 @@ HARNESS = Program(
         ("1", "an attempt disagrees, a check finds a fault, or what was asked about would be refused or is not known"),
         ("2", "the command line or the world is invalid (usage error)"),
         ("69", "no engine works here, an extra is not installed, or a process can't be followed (EX_UNAVAILABLE)"),
-        ("74", "standard output can't be written: it is closed, or its disk is full (EX_IOERR)"),
+        ("74", "standard output or a report can't be written: it is closed, or its disk is full (EX_IOERR)"),
         ("126", "`harness explain -- COMMAND`: the command can't be started"),
         ("127", "`harness explain -- COMMAND`: the command was not found"),
         ("130", "interrupted (SIGINT)"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.cli import check_options, place_options
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 from harness.cli.interrupts import put_off
+from harness.cli.outputs import say_unwritten
 from harness.engines.registry import choose
 from harness.subjects.option_words import option, option_words
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from harness.checks.check import CheckResult
     from harness.engines.protocol import Engine, Facts, Place
+    from harness.report.output_file import OutputError
     from harness.subjects.description import Described
 
 FILES = ("html", "junit", "sarif", "markdown")
@@ -114,13 +116,15 @@ def _check(options: argparse.Namespace, described: Described) -> int:
 
                 print(first_description(place, described, subject, check_options.given(options)), end="")
                 return AGREE
-            results = _results(options, replace(described, subject=subject), opened, baseline, _again(options, engine))
+            results, failed = _results(
+                options, replace(described, subject=subject), opened, baseline, _again(options, engine)
+            )
         except CheckError as error:
             lacking = out_of_reach(place, subject.command, who, subject.directory, _base(options)) if own else None
             raise CheckError(f"{error}; {lacking}" if lacking else str(error)) from None
         if not options.json:
             print_summary(results, place.facts, monotonic() - before, sys.stdout)
-    return DISAGREE if any(result.fails for result in results) else AGREE
+    return say_unwritten(failed) or (DISAGREE if any(result.fails for result in results) else AGREE)
 
 
 def _results(
@@ -129,9 +133,9 @@ def _results(
     opened: Sequence[Place],
     baseline: Mapping[str, set[str]],
     again: Sequence[str],
-) -> list[CheckResult]:
+) -> tuple[list[CheckResult], list[OutputError]]:
     """Make the checks, print each result and write all of them, however the run ends: what it came to no end with as
-    `not known`.
+    `not known`. Beside the results, why a file was not written.
     """
     from harness.checks.runner import Configuration, check, chosen, unfinished
     from harness.report import checks_baseline
@@ -152,8 +156,9 @@ def _results(
         if results or isinstance(error, KeyboardInterrupt):
             with put_off():
                 left = unfinished(results, again, options.only)
-                _write_files(options, described, [*results, *left], place.facts)
+                failed = _write_files(options, described, [*results, *left], place.facts)
                 progress.clear()
+                say_unwritten(failed)
                 print(
                     f"harness: the run ended before {len(left)} of its checks did; nothing is known of what they ask",
                     file=sys.stderr,
@@ -163,8 +168,7 @@ def _results(
                         _print(options, each)
         raise
     with put_off():
-        _write_files(options, described, results, place.facts)
-    return results
+        return results, _write_files(options, described, results, place.facts)
 
 
 def _print(options: argparse.Namespace, result: CheckResult) -> None:
@@ -176,22 +180,25 @@ def _print(options: argparse.Namespace, result: CheckResult) -> None:
         print_result(result, sys.stdout)
 
 
-def _write_files(options: argparse.Namespace, described: Described, results: list[CheckResult], facts: Facts) -> None:
-    """Write what was found."""
+def _write_files(
+    options: argparse.Namespace, described: Described, results: list[CheckResult], facts: Facts
+) -> list[OutputError]:
+    """Write what was found; why a file was not written."""
     from harness.report import checks_html, checks_junit, checks_markdown, checks_sarif
-    from harness.report.output_file import write_output
+    from harness.report.output_file import write_outputs
 
     name, about = described.subject.name, described.subject.about
-    if options.html is not None:
-        section = checks_html.Section(name, about, tuple(results))
-        write_output(options.html, checks_html.html_page(f"{name}, checked", [section], facts))
-    if options.junit is not None:
-        write_output(options.junit, checks_junit.junit(name, results, facts))
-    if options.sarif is not None:
-        file = options.words[0] if options.words[0].endswith(".toml") else name
-        write_output(options.sarif, checks_sarif.sarif(name, os.path.relpath(file) if "/" in file else file, results))
-    if options.markdown is not None:
-        write_output(options.markdown, checks_markdown.markdown(name, results))
+    section = checks_html.Section(name, about, tuple(results))
+    file = options.words[0] if options.words[0].endswith(".toml") else name
+    location = os.path.relpath(file) if "/" in file else file
+    return write_outputs(
+        [
+            (options.html, lambda: checks_html.html_page(f"{name}, checked", [section], facts)),
+            (options.junit, lambda: checks_junit.junit(name, results, facts)),
+            (options.sarif, lambda: checks_sarif.sarif(name, location, results)),
+            (options.markdown, lambda: checks_markdown.markdown(name, results)),
+        ]
+    )
 
 
 def _described(options: argparse.Namespace) -> Described:

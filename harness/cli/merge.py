@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.exit_status import AGREE, DISAGREE, USAGE
+from harness.cli.outputs import say_unwritten
 
 if TYPE_CHECKING:
     import argparse
@@ -29,17 +30,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Merge; 0 if nothing failed in any part, 1 if something did, 2 if the files are not all the parts."""
     from harness.report.merged import html_page, junit, text
-    from harness.report.output_file import write_output
+    from harness.report.output_file import expect_writable, write_outputs
     from harness.report.text import visible
     from harness.trials.merging import MergeError, read_parts
 
+    expect_writable(options.html, options.junit)
     try:
         parts = read_parts(options.files)
-        sys.stdout.write(text(parts))
-        for file, content in ((options.html, html_page), (options.junit, junit)):
-            if file is not None:
-                write_output(file, content(parts))
     except MergeError as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE
-    return DISAGREE if any(part.failed for part in parts) else AGREE
+    sys.stdout.write(text(parts))
+    failed = write_outputs([(options.html, lambda: html_page(parts)), (options.junit, lambda: junit(parts))])
+    return say_unwritten(failed) or (DISAGREE if any(part.failed for part in parts) else AGREE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import place_options
 from harness.cli.exit_status import AGREE, DISAGREE
+from harness.cli.outputs import say_unwritten
 from harness.engines.error import PlaceError
 from harness.engines.registry import choose
 from harness.scenarios import find
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from harness.engines.protocol import Place
+    from harness.report.output_file import OutputError
     from harness.trials.run import Run
 
 
@@ -33,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; 0 if all agree, 1 if anything does not."""
+    """Run it; 0 if all agree, 1 if anything does not, 2 or 74 if a report was not written."""
     from harness.report.output_file import expect_writable
     from harness.trials.run import run_world
 
@@ -49,21 +51,18 @@ def run(options: argparse.Namespace) -> int:
     with engine.open(image=options.image) as place:
         done = run_world(scenario.world, place, reproduce, scenario.story)
         _print(done, options)
-        _write(done, options)
+        unwritten = say_unwritten(_write(done, options))
         if options.keep:
             _wait(place)
-    return AGREE if done.agree else DISAGREE
+    return unwritten or (AGREE if done.agree else DISAGREE)
 
 
-def _write(done: Run, options: argparse.Namespace) -> None:
+def _write(done: Run, options: argparse.Namespace) -> list[OutputError]:
     from harness.report.junit import junit
-    from harness.report.output_file import write_output
+    from harness.report.output_file import write_outputs
     from harness.report.run_html import html_page
 
-    if options.html:
-        write_output(options.html, html_page(done))
-    if options.junit:
-        write_output(options.junit, junit(done))
+    return write_outputs([(options.html, lambda: html_page(done)), (options.junit, lambda: junit(done))])
 
 
 def _print(done: Run, options: argparse.Namespace) -> None:

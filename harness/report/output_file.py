@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from harness.live.lookup import PATH_ONLY, open_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import TextIO
 
 
 class OutputError(Exception):
@@ -27,11 +28,37 @@ class WriteError(OutputError):
 
 
 def expect_writable(*files: Path | None) -> None:
-    """Look whether these can be written, before there is anything to write. Raises OutputError."""
+    """Look whether these can be written, none in the place of another, before there is anything to write. Raises
+    OutputError.
+    """
+    places = set()
     for file in files:
+        if file is None:
+            continue
+        with _directory(file) as directory:
+            _before(file, directory)
+            there = os.fstat(directory)
+            place = (there.st_dev, there.st_ino, file.name)
+            if place in places:
+                raise OutputError(f"{file} is not written: two outputs have this name; give each a name of its own")
+            places.add(place)
+            try:
+                with _hidden(directory):
+                    pass
+            except OSError as error:
+                raise OutputError(f"{file} can't be written: {error.strerror}") from error
+
+
+def write_outputs(outputs: Iterable[tuple[Path | None, Callable[[], str]]]) -> list[OutputError]:
+    """Write all that are asked for and can be written; why others were not."""
+    failed = []
+    for file, text in outputs:
         if file is not None:
-            with _directory(file) as directory:
-                _before(file, directory)
+            try:
+                write_output(file, text())
+            except OutputError as error:
+                failed.append(error)
+    return failed
 
 
 def write_output(file: Path, text: str) -> None:
@@ -76,6 +103,8 @@ def _open_directory(file: Path) -> int:
 
 def _before(file: Path, directory: int) -> os.stat_result | None:
     """What is to be replaced, if that is ours."""
+    if not file.name:
+        raise OutputError(f"{file} is not written: it is a directory's name, and no file's")
     try:
         found = os.stat(file.name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
@@ -92,17 +121,24 @@ def _before(file: Path, directory: int) -> os.stat_result | None:
 
 
 def _replace(name: str, directory: int, text: str, before: os.stat_result | None) -> None:
+    with _hidden(directory) as (hidden, output):
+        if before is not None:
+            os.fchmod(output.fileno(), stat.S_IMODE(before.st_mode))
+        output.write(text)
+        output.close()
+        os.rename(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+@contextlib.contextmanager
+def _hidden(directory: int) -> Iterator[tuple[str, TextIO]]:
+    """A new file under a name that nobody can guess; it is removed if it has that name still."""
     hidden = f".{os.urandom(8).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     # The name is made with what the umask leaves, as open() would have made the file.
     descriptor = os.open(hidden, flags, 0o666, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as output:
-            if before is not None:
-                os.fchmod(output.fileno(), stat.S_IMODE(before.st_mode))
-            output.write(text)
-        os.rename(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
+            yield hidden, output
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(hidden, dir_fd=directory)
-        raise

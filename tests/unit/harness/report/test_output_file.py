@@ -3,11 +3,12 @@ from __future__ import annotations
 import os
 import resource
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from harness.report.output_file import OutputError, WriteError, expect_writable, write_output
+from harness.report.output_file import OutputError, WriteError, expect_writable, write_output, write_outputs
 
 
 def names(folder: Path) -> list[str]:
@@ -121,6 +122,40 @@ def test_a_file_for_which_there_is_no_room_is_named_and_what_was_there_stays(tmp
 def test_where_nothing_can_be_written_is_said_beforehand(tmp_path: Path) -> None:
     expect_writable(None, tmp_path / "new")
     assert names(tmp_path) == []
-    for wrong in (tmp_path / "none" / "x", tmp_path):
-        with pytest.raises(OutputError):
+    for wrong in (tmp_path / "none" / "x", tmp_path, Path(), Path("/"), Path("/proc/x"), tmp_path / ("x" * 300)):
+        with pytest.raises(OutputError) as refused:
             expect_writable(wrong)
+        assert not isinstance(refused.value, WriteError)
+
+
+def test_a_name_that_is_no_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match=r"^\. is not written: it is a directory's name, and no file's$"):
+        write_output(Path(), "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_directory_that_is_not_ours_to_write_is_said_beforehand(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(OutputError, match="x can't be written: Permission denied"):
+        expect_writable(tmp_path / "x")
+
+
+def test_no_output_is_written_in_the_place_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for one, other in (("x", "x"), ("./x", "x"), ("real/../x", "x"), ("link/x", "real/x"), ("x", str(tmp_path / "x"))):
+        with pytest.raises(OutputError, match=f"^{other} is not written: two outputs have this name; give each a name"):
+            expect_writable(Path(one), None, Path(other))
+    expect_writable(Path("x"), Path("real/x"), Path("y"))
+
+
+def test_what_can_be_written_is_written_whatever_became_of_the_others(tmp_path: Path) -> None:
+    texts = {tmp_path / "none" / "x": "lost", tmp_path / "one": "1", tmp_path: "lost", tmp_path / "two": "2"}
+    failed = write_outputs([(None, str), *((file, partial(str, text)) for file, text in texts.items())])
+    assert [str(error) for error in failed] == [
+        f"{tmp_path}/none/x can't be written: No such file or directory",
+        f"{tmp_path} is not written: what is there is not a regular file",
+    ]
+    assert [(tmp_path / name).read_text() for name in names(tmp_path)] == ["1", "2"]
