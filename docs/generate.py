@@ -81,6 +81,7 @@ HARNESS = Program(
         ("127", "`harness explain -- COMMAND`: the command was not found"),
         ("130", "interrupted (SIGINT)"),
         ("141", "nobody reads standard output any more (SIGPIPE); no message is printed"),
+        ("143", "ended by SIGTERM; `harness check` first writes what was found, as after an interrupt"),
         ("any", "`harness explain -- COMMAND` and `harness shell`: the command's or the shell's own"),
     ),
     (

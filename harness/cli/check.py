@@ -11,8 +11,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from harness.cli import check_options, place_options
-from harness.cli.exit_status import AGREE, DISAGREE, USAGE
-from harness.cli.interrupts import put_off
+from harness.cli.exit_status import AGREE, DISAGREE, TERMINATED, USAGE
+from harness.cli.interrupts import TerminatedError, put_off, terminable
 from harness.cli.outputs import say_unwritten
 from harness.engines.registry import choose
 from harness.subjects.option_words import option, option_words
@@ -67,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check it; 0 if nothing is broken or only what is known, 1 if anything is."""
+    """Check it; 0 if nothing is broken or only what is known, 1 if anything is, 143 if SIGTERM ended it before."""
     from harness.checks.runner import CheckError
     from harness.report.text import visible
     from harness.subjects.description import DescriptionError
@@ -78,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
         described = _described(options)
         if wrong := _unknown_checks([*options.only, *described.expected]):
             raise CheckError(wrong)
-        return _check(options, described)
+        with terminable():
+            return _check(options, described)
+    except TerminatedError:
+        return TERMINATED
     except (CheckError, DescriptionError) as error:
         print(f"harness: {visible(str(error))}", file=sys.stderr)
         return USAGE

@@ -10,3 +10,5 @@ USAGE = 2
 """The command line or the world is wrong."""
 UNAVAILABLE = 69
 """No engine works here: EX_UNAVAILABLE of sysexits.h."""
+TERMINATED = 143
+"""By SIGTERM, as a shell tells it, where a command writes first what it has found."""

@@ -147,8 +147,9 @@ def test_a_script_of_a_relative_path_runs_where_it_is_and_else_it_is_said_what_t
     assert check("--only", "mode", "--", "perl", str(here / "hooks.pl"), "{socket}").returncode == 0
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_broken_off_writes_what_was_found_and_that_the_rest_is_not_known(
-    engine: Engine, tmp_path: Path
+    engine: Engine, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     page, junit = tmp_path / "page.html", tmp_path / "junit.xml"
     # The second one takes seconds, in which it is broken off.
@@ -158,9 +159,9 @@ def test_a_run_that_is_broken_off_writes_what_was_found_and_that_the_rest_is_not
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert json.loads(running.stdout.readline())["check"] == "mode"
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said, errors = running.communicate(timeout=100)
-    assert running.returncode == 130
+    assert running.returncode == status
     (left,) = map(json.loads, said.splitlines())
     assert (left["check"], left["verdict"]) == ("creation-window", "not known")
     assert "--only creation-window" in left["reproduce"]
