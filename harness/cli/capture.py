@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if not judgement.conclusive:
         print(f"harness: nothing was captured: {visible(judgement.notes[-1])}", file=sys.stderr)
         return DISAGREE
-    world = captured(seen, judgement)
+    world = captured(actor, seen, judgement)
     for problem in problems(world):
         raise WorldError(
             f"{visible(seen.attempt.path)} can't be expressed in a world file: {visible(problem.sentence)}"

@@ -13,7 +13,7 @@ from harness.live.lasting import lasting
 from harness.live.listener import holders
 from harness.live.outside import outside_path
 from harness.live.process import in_login, unit_of
-from harness.oracle import Change, decide, linux, quoted
+from harness.oracle import Change, decide, linux, quoted, with_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,12 @@ CHECKING: Final = ("dbus-broker", "dbus-daemon", "gpg-agent", "mysqld", "mariadb
 
 _OF_A_FILE: Final = frozenset({"acl", "chgrp", "chmod", "chown"})
 _JOIN: Final = re.compile(r"usermod -aG (\S+) \S+")
-_LOGIN: Final = "  # and log in again"
+_PROGRAMS: Final = (
+    *("chattr -", "chgrp ", "chmod ", "chown ", "mount -o ", "nsenter ", "rm ", "setfacl ", "setpriv ", "systemctl "),
+    *("umount ", "usermod "),
+)
+"""How a change begins that is a command."""
+_LOGIN: Final = "log in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +82,12 @@ def renewals(actor: Actor, fresh: Sequence[int]) -> tuple[str, ...]:
     unit = unit_of(actor.pid)
     if unit is not None:
         return (f"systemctl restart {quoted(unit)}{then}",)
-    ways = []
-    if actor.pid == os.getpid() and len(groups) == 1 and not groups[0].startswith("gid "):
-        ways.append(f"sg {groups[0].split()[0]} -c COMMAND{then}, as it is after a new login")
-    elif in_login(actor.pid):
-        ways.append(f"log in again, or restart it: with the group {', '.join(groups)} the answer is ok")
-    else:
-        ways.append(f"runuser -u {quoted(actor.name)} -- COMMAND{then}")
-    return tuple(ways)
+    mine = actor.root == "/" and os.geteuid() != 0 and os.getuid() == actor.principal.uid
+    if mine and len(groups) == 1 and not groups[0].startswith("gid "):
+        return (f"sg {quoted(groups[0].rpartition(' ')[0])} -c COMMAND{then}, as it is after a new login",)
+    if actor.root != "/" or os.geteuid() != 0 or in_login(actor.pid):
+        return (f"log in again, or restart it: with the group {', '.join(groups)} the answer is ok",)
+    return (f"runuser -u {quoted(actor.name)} -- COMMAND{then}",)
 
 
 def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str]) -> Advice:
@@ -95,7 +98,9 @@ def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str
     changes = decision.changes if actor.root == "/" else _numbered(scene, decision)
     if renewed:
         changes = tuple(change for change in changes if "membership" not in change.what)
-    changes = tuple(change for change in changes if not _asks_for_unknown_lists(change, scene))
+    changes = tuple(
+        change for change in changes if not (_asks_for_unknown_lists(change, scene) or _joins_nothing(change, actor))
+    )
     spoken = tuple(_spoken(change, actor, scene) for change in changes)
     spoken = tuple({change.text: change for change in spoken}.values())
     return Advice(spoken, tuple(_notes(actor, scene, changes, held)), held)
@@ -158,51 +163,74 @@ def _asks_for_unknown_lists(change: Change, scene: Scene) -> bool:
     )
 
 
+def parted(text: str) -> tuple[str, list[str]]:
+    """A change's commands, and what it says that is none.
+
+    >>> parted("chmod o+x /srv  # and log in again"), parted("start the server")
+    (('chmod o+x /srv', ['log in again']), ('', ['start the server']))
+    """
+    commands, _, comment = text.partition("  # ")
+    if not commands.startswith(_PROGRAMS):
+        return "", [text]
+    return commands, [word for word in comment.removeprefix("and ").split("; and ") if word]
+
+
+def _group(joins: re.Match[str], actor: Actor) -> str | None:
+    """The name that a group has here, None where it has none."""
+    group = joins[1].removeprefix("gid-")
+    return actor.accounts.group(int(group)) if group.isdecimal() else group
+
+
+def _joins_nothing(change: Change, actor: Actor) -> bool:
+    """Whether a change is to join a group that has no name: usermod knows none such."""
+    joins = _JOIN.search(change.text)
+    return joins is not None and _is_an_account(actor) and _group(joins, actor) is None
+
+
+def _is_an_account(actor: Actor) -> bool:
+    """Whether usermod may be told to let somebody join a group."""
+    return actor.container is None and actor.database is not None and actor.root == "/"
+
+
 def _spoken(change: Change, actor: Actor, scene: Scene) -> Change:
-    """A change as a command that works here, for who reads it here."""
+    """A change as a command that works here, for who reads it here; what is no command stands behind it."""
     if change.what == "elsewhere":
         return change
-    text, _, behind = change.text.partition("; then ")
+    text, words = parted(change.text)
     joins = _JOIN.search(text)
+    name = None if joins is None else _group(joins, actor)
+    master = MASTERS.get(name or "")
     if joins is not None:
-        text = text.removesuffix(_LOGIN)
-        text = _joined(text, joins, actor, scene)
-        group = joins[1].removeprefix("gid-")
-        name = actor.accounts.group(int(group)) if group.isdecimal() else group
-        master = MASTERS.get(name or "")
-        if master is not None:
-            text += f"{';' if '  # ' in text else '  #'} members of {name} are as good as root ({master})"
+        text, more = _joined(text, joins, actor, scene)
+        words = [*more, *(word for word in words if word != _LOGIN)]
     if actor.root != "/":
         text = " && ".join(_from_outside(part, actor, scene) for part in text.split(" && "))
-    text = re.sub(r"\b[ug]id-(\d+)\b", r"\1", text)
-    return replace(change, text=text if not behind else f"{text}; then {behind}")
+    text = with_words(text, words)
+    if master is not None:
+        text += f"{';' if '  # ' in text else '  #'} members of {name} are as good as root ({master})"
+    return replace(change, text=re.sub(r"\b[ug]id-(\d+)\b", r"\1", text))
 
 
-def _joined(text: str, joins: re.Match[str], actor: Actor, scene: Scene) -> str:
-    """How this actor comes by a group, and what else the change takes."""
+def _joined(text: str, joins: re.Match[str], actor: Actor, scene: Scene) -> tuple[str, list[str]]:
+    """The commands by which this actor comes by a group, with those for what else the change takes; and words."""
     gid = scene.world.groups.get(joins[1], joins[1].removeprefix("gid-"))
+    rest = text.replace(joins[0], "").removeprefix(" && ").removesuffix(" && ").replace(" &&  && ", " && ")
     if actor.container is not None:
-        way = f"start the container again with --group-add {gid}"
-    elif actor.database is None or actor.root != "/":
+        return rest, [f"start the container again with --group-add {gid}"]
+    if not _is_an_account(actor):
         held = actor.principal
         groups = ",".join(map(str, (*held.groups, gid)))
         way = f"setpriv --reuid {held.uid} --regid {held.gid} --groups {groups} COMMAND"
-    else:
-        return f"{text}{_renewal(actor)}"
-    rest = text.replace(joins[0], "").removeprefix(" && ")
-    return f"{way} && {rest}" if rest else way
-
-
-def _renewal(actor: Actor) -> str:
-    """What makes a new membership count for who is meant."""
+        return f"{rest} && {way}" if rest else way, []
+    named = text.replace(joins[0], f"usermod -aG {quoted(_group(joins, actor) or str(gid))} {quoted(actor.name)}")
     if actor.stopped_unit is not None:
-        return "  # which counts when it is started"
+        return named, ["start it, when that counts"]
     if actor.process is None or in_login(actor.pid):
-        return _LOGIN
+        return named, [_LOGIN]
     unit = unit_of(actor.pid)
     if unit is not None:
-        return f" && systemctl restart {quoted(unit)}"
-    return f"  # and start it again with its groups: runuser -u {quoted(actor.name)} -- COMMAND"
+        return f"{named} && systemctl restart {quoted(unit)}", []
+    return named, [f"start it again with its groups: runuser -u {quoted(actor.name)} -- COMMAND"]
 
 
 def _from_outside(part: str, actor: Actor, scene: Scene) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from harness.world import ALLOW_OTHER, Node
+from harness.live.advice import after_login
+from harness.world import ALLOW_OTHER, Node, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.live.actor import Actor
     from harness.live.judgement import Judgement
     from harness.live.mounts import MountPoint
     from harness.live.scene import Scene
@@ -19,11 +21,15 @@ SOURCES: Final = "/.mounted"
 """Where the world has what is mounted elsewhere."""
 NETWORK: Final = "elsewhere"
 """What the world calls the network namespace of a name that is held in another one."""
+SESSION: Final = "-before"
+"""What the world adds to an account's name for a process that is older than a group of that account."""
 _CHANGING = frozenset({"bind", "unlink", "rename", "chmod"})
 
 
-def captured(scene: Scene, judgement: Judgement) -> World:
+def captured(actor: Actor, scene: Scene, judgement: Judgement) -> World:
     """The world, its attempt with the outcome that is predicted for this machine.
+
+    A process that lacks groups of its account is a user beside that: what the account is given, it does not get.
 
     Mounts count only where something is to be changed, where they are FUSE's, or where they show what has been deleted;
     elsewhere a mounted directory is one like any other.
@@ -36,7 +42,22 @@ def captured(scene: Scene, judgement: Judgement) -> World:
     made = [each for node in nodes for each in _made(scene, node)]
     if judgement.held_elsewhere:
         made.append(Node(attempt.path, "socket", type=attempt.type, network=NETWORK))
-    return replace(scene.world, nodes=tuple(made), attempts=(attempt,))
+    world = replace(scene.world, nodes=tuple(made), attempts=(attempt,))
+    return world if after_login(actor) is None else _with_account(actor, world)
+
+
+def _with_account(actor: Actor, world: World) -> World:
+    """The world with the account of who asks, who is called otherwise; it has those groups that the world names."""
+    assert actor.database is not None
+    (attempt,) = world.attempts
+    names = {gid: name for name, gid in world.groups.items()}
+    fresh = actor.database
+    groups = tuple(names[gid] for gid in fresh.groups if gid in names)
+    account = User(attempt.user, fresh.uid, names.get(fresh.gid, fresh.gid), groups)
+    session = f"{attempt.user}{SESSION}"
+    users = [replace(user, name=session) if user.name == attempt.user else user for user in world.users]
+    users.insert([user.name for user in users].index(session), account)
+    return replace(world, users=tuple(users), attempts=(replace(attempt, user=session),))
 
 
 def _unmounted(node: Node) -> Node:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.live import sandbox
-from harness.live.advice import Advice, advise, after_login, lacking, renewals
+from harness.live.advice import Advice, advise, after_login, lacking, parted, renewals
 from harness.live.denials import denials
 from harness.live.elsewhere import elsewhere
 from harness.live.layers import LOOKED_AT, Stop, ask, layer_states
-from harness.oracle import decide, linux
+from harness.oracle import decide, linux, with_words
 from harness.world import Attempt, Node
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.live.layer_state import LayerState
     from harness.live.obstacle import Obstacle
     from harness.live.scene import Scene
-    from harness.oracle import Decision, Layer, Rules
+    from harness.oracle import Change, Decision, Layer, Rules
 
 DEPTH: Final = 3
 """How many refusals behind the first are told of."""
@@ -240,7 +240,14 @@ def _refused(refusals: Sequence[tuple[Decision, Obstacle | None]]) -> dict[Layer
 def _with_what_helps_behind(decision: Decision, waiting: Sequence[tuple[Decision, Obstacle | None]]) -> Decision:
     """The changes with those that obstacles behind ask for, of which the rules of permission know nothing."""
     after = [obstacle.changes[0].text for _, obstacle in waiting if obstacle is not None and obstacle.changes]
-    changes = (replace(change, text="; then ".join([change.text, *after])) for change in decision.changes)
+    if not after:
+        return decision
+    changes: list[Change] = []
+    for change in decision.changes:
+        told = [parted(text) for text in (change.text, *after)]
+        commands = " && ".join(dict.fromkeys(text for text, _ in told if text))
+        words = dict.fromkeys(word for _, several in reversed(told) for word in reversed(several))
+        changes.append(replace(change, text=with_words(commands, list(reversed(words)))))
     return replace(decision, changes=tuple(changes))
 
 

@@ -13,6 +13,7 @@ from harness.oracle.reasons import (
     quoted,
     replaced,
 )
+from harness.oracle.remedy import with_words
 from harness.oracle.rules import Layer, Rules
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "quoted",
     "replaced",
     "rules_of",
+    "with_words",
     "xnu",
 ]

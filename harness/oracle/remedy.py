@@ -19,7 +19,7 @@ from harness.oracle.reasons import FLAG_LETTERS, letters, mounted_again, mounted
 from harness.world import ROOT, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.oracle.filesystem import Inode, Spot
     from harness.oracle.reasons import Names
@@ -35,6 +35,8 @@ OBSTACLES = 4
 """How many refusals in a row are looked through."""
 STRANGER = Principal(uid=2**32 - 3, gid=2**32 - 3)
 """Somebody of whom the world knows nothing: ids that nobody has."""
+_IN_WORDS = frozenset({"allow_other", "confinement", "listen", "login", "mount", "path", "queue", "type"})
+"""Kinds of changes that a person makes otherwise than by one command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,10 @@ def remedies(system: FileSystem, world: World, attempt: Attempt, rules: Rules, n
     solved: list[tuple[_Edit, ...]] = []
     runs = 0
     situations = [_Situation((), trial, refused)]
+    asker = _Asker(attempt.user, names.users.get(principal.uid, attempt.user), _sessions(world, attempt.user))
     while situations:
         situation = situations.pop(0)
-        for edit in _candidates(situation, attempt.user, names):
+        for edit in _candidates(situation, asker, names):
             runs += 1
             edits = (*situation.edits, edit)
             after, still = run(edit.system, edit.principal, edit.attempt, rules)
@@ -84,6 +87,26 @@ def remedies(system: FileSystem, world: World, attempt: Attempt, rules: Rules, n
         for number, edits in enumerate(solved)
     )
     return tuple(_change(edits, widening) for widening, _, _, edits in ranked[:SHOWN])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who is refused: as the world calls them, and their account.
+
+    Of the world's users with one uid the first is the account and the others are its sessions, for which no command
+    changes anything. `groups` are those of the account and its other sessions, which a new login may have.
+    """
+
+    label: str
+    account: str
+    groups: frozenset[int]
+
+
+def _sessions(world: World, label: str) -> frozenset[int]:
+    """The groups of all other users of a world with the same uid."""
+    uid = world.principal(label).uid
+    others = (world.principal(user.name) for user in world.users if user.name != label and user.uid == uid)
+    return frozenset(gid for other in others for gid in (other.gid, *other.groups))
 
 
 def _same(one: Refused, other: Refused) -> bool:
@@ -112,14 +135,27 @@ class _Widening:
 def _change(edits: tuple[_Edit, ...], widening: _Widening) -> Change:
     edits = tuple(sorted(edits, key=lambda edit: edit.what != "remount"))  # before what changes something there
     kinds = list(dict.fromkeys(edit.what for edit in edits))
-    joins = "membership" in kinds
+    kept = _without_repeats(edits)
+    words = [edit.text for edit in kept if edit.what in _IN_WORDS]
+    words += ["log in again"] if "membership" in kinds else []
     return Change(
         what=kinds[0] if len(kinds) == 1 else " and ".join(kinds),
         path=next((edit.path for edit in edits if edit.path is not None), None),
-        text=" && ".join(edit.text for edit in _without_repeats(edits)) + ("  # and log in again" if joins else ""),
+        text=with_words(" && ".join(edit.text for edit in kept if edit.what not in _IN_WORDS), words),
         widens=widening.users,
         admits=widening.admits,
     )
+
+
+def with_words(commands: str, words: Sequence[str]) -> str:
+    """Commands, and behind them as a comment of the shell what is no command; without commands that by itself.
+
+    >>> with_words("chmod o+x /srv", ["log in again"]), with_words("", ["start it", "wait"])
+    ('chmod o+x /srv  # and log in again', 'start it; and wait')
+    """
+    told = "; and ".join(words)
+    to_enter = "" if commands.startswith("systemctl edit ") else "and "  # what is to be entered there comes first
+    return f"{commands}  # {to_enter}{told}" if commands and told else commands or told
 
 
 def _without_repeats(edits: tuple[_Edit, ...]) -> list[_Edit]:
@@ -179,17 +215,17 @@ _RELEASES: Mapping[Layer, str] = {
 """How somebody comes out of what holds them."""
 
 
-def _candidates(situation: _Situation, user: str, names: Names) -> Iterator[_Edit]:
+def _candidates(situation: _Situation, asker: _Asker, names: Names) -> Iterator[_Edit]:
     refused = situation.refused
     if refused.layer is not None and refused.layer in _RELEASES:
         free = dataclasses.replace(situation.trial.principal, confined=None)
-        yield _edit(situation, "confinement", None, f"run {user} {_RELEASES[refused.layer]}", principal=free)
+        yield _edit(situation, "confinement", None, f"run {asker.label} {_RELEASES[refused.layer]}", principal=free)
     elif refused.layer == "inode flags":
         yield _without_flags(situation)
     elif refused.answer is not None and refused.spot is not None:
-        yield from _permissions(situation, refused.spot, user, names)
+        yield from _permissions(situation, refused.spot, asker, names)
     elif refused.outcome in _OTHERS:
-        yield from _OTHERS[refused.outcome](situation, user)
+        yield from _OTHERS[refused.outcome](situation, asker.account)
 
 
 def _edit(
@@ -213,10 +249,10 @@ def _edit(
     )
 
 
-def _permissions(situation: _Situation, spot: Spot, user: str, names: Names) -> Iterator[_Edit]:
+def _permissions(situation: _Situation, spot: Spot, asker: _Asker, names: Names) -> Iterator[_Edit]:
     """Membership in a group that has the bits, an ACL entry, another group for the thing, more bits for the class.
 
-    Nobody is told to join gid 0, to which half the system belongs.
+    Nobody is told to join gid 0, to which half the system belongs, nor a group without a name, which no command knows.
     """
     trial, refused = situation.trial, situation.refused
     answer = refused.answer
@@ -232,13 +268,15 @@ def _permissions(situation: _Situation, spot: Spot, user: str, names: Names) -> 
             joined = dataclasses.replace(principal, groups=tuple(sorted({*principal.groups, gid})))
             if (
                 gid != 0
+                and gid in names.groups
                 and not member(principal, gid)
                 and permission(joined, inode, answer.wanted, trial.rules).granted
             ):
-                name = names.groups.get(gid, str(gid))
-                yield _edit(
-                    situation, "membership", None, trial.rules.joining.format(group=name, user=user), principal=joined
-                )
+                name = names.groups[gid]
+                joining = trial.rules.joining.format(group=name, user=asker.account)
+                again = f"log in again: another session of uid {principal.uid} has the group {name} already"
+                what, text = ("login", again) if gid in asker.groups else ("membership", joining)
+                yield _edit(situation, what, None, text, principal=joined)
         if "acl" in trial.rules.classes and system.fuse(spot) is None:
             entry, acl_inode = _with_entry(inode, principal.uid, answer.wanted)
             text = f"setfacl -m u:{names.users.get(principal.uid, str(principal.uid))}:{entry} {path}"

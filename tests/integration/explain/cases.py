@@ -92,6 +92,17 @@ CASES = (
         then="setpriv --reuid 1500 --regid 1500 --groups 123,999",
     ),
     Case(
+        "directory-of-a-nameless-group",
+        "A directory whose group has a number and no name",
+        "our issue: groups without a name",
+        "mkdir -m 710 /srv/d; chgrp 12345 /srv/d; serve -- /srv/d/s.sock mode=0666",
+        "/srv/d/s.sock",
+        *WWW,
+        "EACCES",
+        "EACCES at /srv/d",
+        "setfacl -m u:www-data:x /srv/d",
+    ),
+    Case(
         "php-fpm-0660",
         "php-fpm's socket is root's alone, and nginx runs as www-data",
         "https://console9.com/wiki/articles/nginx/nginx-conf/troubleshooting/connect-php-fpm-sock-failed-upstream/",
@@ -168,7 +179,7 @@ CASES = (
         *WWW,
         "EACCES",
         "EACCES at /run/wsgi.sock",
-        "setfacl -m u:www-data:w /run/wsgi.sock; then look why its server accepts nobody, or restart it with a longer "
+        "setfacl -m u:www-data:w /run/wsgi.sock  # and look why its server accepts nobody, or restart it with a longer "
         "backlog",
         cure="kill {SERVER}; rm /run/wsgi.sock; serve -- /run/wsgi.sock; setfacl -m u:www-data:w /run/wsgi.sock",
         note="behind that, EAGAIN at /run/wsgi.sock",

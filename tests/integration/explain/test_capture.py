@@ -68,6 +68,19 @@ def test_a_captured_case_is_the_same_in_a_place(place: Place, name: str) -> None
     assert run.agree, [text for verdict in run.verdicts for text in verdict.differences]
 
 
+def test_a_captured_process_that_is_older_than_its_group_is_no_account_of_the_world(place: Place) -> None:
+    """What is done for the account would not help it: in the world it is told, as here, to be started anew."""
+    world = captured(case_of("docker-before-login"))
+    assert not isinstance(world, str), world
+    assert world.attempts[0].user == "ali-before"
+    assert world.user("ali").groups == ("docker",)
+    run = run_world(world, place, "")
+    assert run.agree, [text for verdict in run.verdicts for text in verdict.differences]
+    first, *others = (change.text for change in run.verdicts[0].decision.changes)
+    assert first == "log in again: another session of uid 1000 has the group docker already"
+    assert not any("before" in text or "usermod" in text for text in others)
+
+
 def test_what_no_world_can_say_is_not_captured() -> None:
     """sshfs holds nobody to the modes that it shows."""
     case = case_of("sshfs-0700")

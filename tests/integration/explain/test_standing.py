@@ -333,3 +333,17 @@ def test_one_capability_is_sight_enough_and_decides_nothing(stage: Stage) -> Non
     assert "  fix    setfacl -m u:app:x /home/ali " in text
     # For itself it has the capability, which opens directories and writes to nothing.
     assert first_line(stage, *bob, *seeing, *ask) == "EACCES at /home/ali/in/s"
+
+
+def test_who_follows_a_command_of_their_own_is_told_what_they_may_do_about_an_older_session(stage: Stage) -> None:
+    """runuser is root's; sg is for whoever is in the group by the user database, without logging in again."""
+    stage.run("usermod -aG docker bob; serve -- /run/docker.sock mode=0660 group=docker")
+    readable(stage)
+    asking = "import socket; socket.socket(socket.AF_UNIX).connect('/run/docker.sock')"
+    stage.run(f'printf "%s\\n" "{asking}" >$T/ask.py; chmod 644 $T/ask.py')
+    done = stage.enter(*AS_BOB, "--", "/usr/bin/python3", "-ISc", asking)
+    fixes = re.findall(r"^  (?:fix|or )    (.*)$", done.stderr, re.MULTILINE)
+    assert fixes[0].startswith("sg docker -c COMMAND  # with the group docker (999) the answer is ok"), done.stderr
+    assert not any("runuser" in fix for fix in fixes)
+    command = fixes[0].partition("  # ")[0].replace("COMMAND", '"/usr/bin/python3 -IS $T/ask.py"')
+    stage.run(f"setpriv --reuid bob --regid bob --clear-groups sh -c '{command}'")

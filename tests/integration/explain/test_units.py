@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -205,3 +206,15 @@ def test_a_question_that_makes_no_sense_gets_one_sentence(stage: Stage, argument
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_filter_that_is_to_go_is_no_part_of_the_command_that_is_printed_with_it(stage: Stage) -> None:
+    stage.run("mkdir -m 700 /srv/closed; serve -- /srv/closed/s mode=0666")
+    write_unit(stage, "User=ali\nRestrictAddressFamilies=AF_INET")
+    told = stage.explain("/srv/closed/s", "--unit", "app-x").stdout
+    commands = re.findall(r"^  (?:fix|or )    (.*?)  # and run ali without that filter", told, re.MULTILINE)
+    assert commands[0] == "setfacl -m u:ali:x /srv/closed", told
+    with trying(stage, "ali", "true") as attempt:
+        assert attempt("connect /srv/closed/s") == "EACCES"
+        stage.run(commands[0])
+        assert attempt("connect /srv/closed/s") == "ok"

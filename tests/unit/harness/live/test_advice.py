@@ -13,7 +13,7 @@ from harness.live.components import Component
 from harness.live.judgement import find
 from harness.live.process import RunningProcess
 from harness.live.scene import Scene
-from harness.world import Attempt, Node, Principal, User, World, complete
+from harness.world import Attempt, Confinement, Node, Principal, User, World, complete
 
 if TYPE_CHECKING:
     import pytest
@@ -69,6 +69,23 @@ def test_a_group_that_is_as_good_as_root_is_called_so() -> None:
     )
 
 
+def test_nobody_is_told_to_join_a_group_that_has_no_name_here() -> None:
+    nameless = replace(closed(group=12345), world=replace(closed(group=12345).world, groups={"gid-12345": 12345}))
+    assert not any("usermod" in text for text in texts(asker(), nameless))
+    without = replace(asker(), database=None)
+    assert texts(without, nameless)[0] == "setpriv --reuid 1000 --regid 1000 --groups 12345 COMMAND"
+
+
+def test_a_filter_that_is_to_go_is_told_of_behind_the_commands() -> None:
+    held = Confinement((("connect", "EACCES"),))
+    filtered = closed().with_subject(lambda user: replace(user, confined=held))
+    for text in texts(asker(), filtered):
+        commands, _, words = text.partition("  # ")
+        assert "without that filter" not in commands
+        assert "run ali without that filter, or let it allow the call" in words
+    assert texts(asker(), filtered)[0].startswith("usermod -aG seven ali  # and start it again with its groups: ")
+
+
 def test_no_list_is_proposed_where_the_file_system_keeps_none() -> None:
     assert not any("setfacl" in text for text in texts(asker(), closed(lists=False)))
     assert any("chmod" in text for text in texts(asker(), closed(lists=False)))
@@ -81,6 +98,16 @@ def test_what_gives_a_process_its_groups_depends_on_what_started_it(monkeypatch:
     assert fresh == (999, 1000)
     assert lacking(old, fresh) == ("docker (999)",)
     assert renewals(old, fresh)[0].startswith("runuser -u ali -- COMMAND")
+    said = ("log in again, or restart it: with the group docker (999) the answer is ok",)
+    assert renewals(asker(FOREIGN), fresh) == said
+    for effective, real, told in (
+        (33, 33, said[0]),
+        (1000, 1000, "sg docker -c COMMAND  # with the group docker (999) "),
+    ):
+        with monkeypatch.context() as ordinary:
+            ordinary.setattr("os.geteuid", lambda effective=effective: effective)
+            ordinary.setattr("os.getuid", lambda real=real: real)
+            assert renewals(old, fresh)[0].startswith(told)
     monkeypatch.setattr("harness.live.advice.in_login", lambda _: True)
     assert renewals(old, fresh) == ("log in again, or restart it: with the group docker (999) the answer is ok",)
     monkeypatch.setattr("harness.live.advice.unit_of", lambda _: "app.service")

@@ -119,6 +119,7 @@ def test_a_uid_without_a_name_is_not_told_to_join_a_group_by_name() -> None:
     nobody = User("uid-5000", 5000, 5000)
     socket = Node("/run/s", "socket", "root", 999, 0o660)
     here = scene(socket, user=nobody)
+    here = replace(here, world=replace(here.world, groups={**here.world.groups, "gid-999": 999}))
     text = plain(explain(actor(nobody), here, judged(here, nobody)))
     assert "usermod" not in text
     assert "setpriv --reuid 5000 --regid 1000 --groups 999 COMMAND" in text.partition("  fix ")[2]
@@ -161,7 +162,7 @@ def test_a_full_queue_counts_only_for_whom_nothing_else_refuses() -> None:
     refused = judged(obstructed(QUEUE, mode=0o600), ALI)
     assert refused.decision.outcome == "EACCES"
     assert "behind that, EAGAIN at /mnt/s: the queue is full." in refused.notes
-    assert refused.advice.changes[0].text == "setfacl -m u:ali:w /mnt/s; then wait"
+    assert refused.advice.changes[0].text == "setfacl -m u:ali:w /mnt/s  # and wait"
 
 
 def test_what_is_behind_one_obstacle_is_told_with_it() -> None:

@@ -4,14 +4,54 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 
 import pytest
 from hypothesis import given
 
 from harness.oracle import decide, linux, predict
-from harness.world import AclEntry, Attempt, Node, World, complete
+from harness.world import AclEntry, Attempt, Node, World, complete, loads
 from harness.world.strategies import worlds
 from tests.unit.harness.oracle.conftest import ask, directory, entry, link, socket
+
+OLD_SESSION = """
+name = "old"
+[groups]
+docker = 999
+[users.ali]
+uid = 1000
+groups = ["docker"]
+[users.ali-before]
+uid = 1000
+gid = 1000
+[[nodes]]
+path = "/run/docker.sock"
+kind = "socket"
+group = "docker"
+mode = "0660"
+[[attempts]]
+user = "ali-before"
+operation = "connect"
+path = "/run/docker.sock"
+"""
+FILTERED = """
+name = "filtered"
+[users.app]
+uid = 1000
+confined = { seccomp = { socket = "EAFNOSUPPORT" } }
+[[nodes]]
+path = "/srv/d"
+kind = "directory"
+mode = "0700"
+[[nodes]]
+path = "/srv/d/s"
+kind = "socket"
+mode = "0666"
+[[attempts]]
+user = "app"
+operation = "connect"
+path = "/srv/d/s"
+"""
 
 
 def offered(*arguments: object, **more: object) -> list[tuple[str, int]]:
@@ -40,6 +80,36 @@ def test_a_member_of_a_group_without_the_bit_is_not_told_to_join_it() -> None:
 def test_nobody_is_told_to_join_the_group_of_root() -> None:
     said = offered("dan", "connect", "/run/s", socket(mode=0o660, owner="root", group="root"))
     assert said == [("setfacl -m u:dan:w /run/s", 0), ("chgrp dan /run/s", 0), ("chmod o+w /run/s", 5)]
+
+
+def test_nobody_is_told_to_join_a_group_without_a_name() -> None:
+    said = offered("dan", "connect", "/run/s", dataclasses.replace(socket(mode=0o660), group=12345))
+    assert said == [("setfacl -m u:dan:w /run/s", 0), ("chgrp dan /run/s", 0), ("chmod o+w /run/s", 5)]
+
+
+def test_a_session_that_is_older_than_its_accounts_group_is_told_to_log_in_again() -> None:
+    world = loads(OLD_SESSION)
+    (decision,) = predict(world, world.attempts, linux(), changes=True)
+    assert decision.changes[0].text == "log in again: another session of uid 1000 has the group docker already"
+    assert not any("ali-before" in change.text for change in decision.changes)
+
+
+def test_a_session_of_an_account_that_is_no_member_either_is_told_to_let_the_account_join() -> None:
+    world = loads(OLD_SESSION.replace('groups = ["docker"]', ""))
+    (decision,) = predict(world, world.attempts, linux(), changes=True)
+    assert decision.changes[0].text == "usermod -aG docker ali  # and log in again"
+
+
+def test_what_is_no_command_stands_behind_the_commands_as_a_comment() -> None:
+    world = loads(FILTERED)
+    (decision,) = predict(world, world.attempts, linux(), changes=True)
+    assert decision.changes[0].text == (
+        "setfacl -m u:app:x /srv/d  # and run app without that filter, or let it allow the call "
+        "(RestrictAddressFamilies=, SystemCallFilter= of a unit)"
+    )
+    for change in decision.changes:
+        assert not subprocess.run(["sh", "-nc", change.text.partition("  # ")[0]], check=False).returncode, change.text
+        assert "without that filter" not in change.text.partition("  # ")[0]
 
 
 def test_an_acl_that_is_there_is_extended() -> None:
@@ -122,7 +192,10 @@ def test_an_offered_change_that_is_made_in_the_world_lets_the_attempt_succeed(wo
 
 def _with_commands(world: World, attempt: Attempt, text: str) -> World | None:
     """The world after usermod and setfacl on its nodes; None if other things are to be done."""
-    for command in text.partition("  #")[0].split(" && "):
+    commands, _, words = text.partition("  # ")
+    if words not in {"", "and log in again"}:
+        return None
+    for command in commands.split(" && "):
         join = re.fullmatch(r"usermod -aG (\S+) \S+", command)
         grant = re.fullmatch(r"setfacl -m u:(\w+):([rwx]+) (\S+)", command)
         if join is not None:
