@@ -94,7 +94,7 @@ def explanation(world: World, trails: Trails, alike: Sequence[Verdict], reproduc
         *reason(decision),
     ]
     lines += [
-        (Span("  BUT    ", "refused"), Span(visible(difference), "warning"))
+        (Span("  expect " if verdict.unexpected else "  BUT    ", "refused"), Span(visible(difference), "warning"))
         for verdict in alike
         for difference in verdict.differences
     ]

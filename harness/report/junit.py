@@ -34,7 +34,8 @@ def junit(run: Run) -> str:
         case = ElementTree.SubElement(suite, "testcase", {"classname": name, "name": title})
         if not verdict.agree:
             message = xml_text("; ".join(verdict.differences))
-            failure = ElementTree.SubElement(case, "failure", {"type": "disagreement", "message": message})
+            kind = "expectation" if verdict.unexpected else "disagreement"
+            failure = ElementTree.SubElement(case, "failure", {"type": kind, "message": message})
             failure.text = xml_text(plain(explanation(run.world, trails, [verdict], run.reproduce)))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=False) + "\n"

@@ -51,7 +51,8 @@
     const tags = element("p", { class: "tags" }, outcome("kernel", verdict.outcome), outcome("oracle", verdict.oracle));
     if (verdict.expect) tags.append(outcome("world expects", verdict.expect));
     const agree = verdict.differences.length === 0;
-    tags.append(element("span", { class: agree ? "tag agree" : "tag disagree" }, agree ? "agree" : "disagree"));
+    const told = agree ? "agree" : verdict.unexpected ? "not as the world expects" : "disagree";
+    tags.append(element("span", { class: agree ? "tag agree" : "tag disagree" }, told));
     body.append(tags);
     for (const difference of verdict.differences) body.append(element("p", { class: "difference" }, difference));
     body.append(tree(verdict));

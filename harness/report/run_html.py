@@ -48,7 +48,10 @@ def _embedded(data: object) -> str:
 
 
 def _header(run: Run) -> Iterator[str]:
-    disagreements = sum(not verdict.agree for verdict in run.verdicts)
+    unexpected = sum(verdict.unexpected for verdict in run.verdicts)
+    disagreements = sum(not verdict.agree for verdict in run.verdicts) - unexpected
+    failing = [f"{disagreements} disagree"] if disagreements else []
+    failing += [f"{unexpected} not as the world expects"] if unexpected else []
     refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
     yield "<header>"
     yield f"<h1>{escape(visible(run.world.name))}</h1>"
@@ -64,8 +67,7 @@ def _header(run: Run) -> Iterator[str]:
             yield f"<div><dt>{term}</dt><dd>{escape(visible(text))}</dd></div>"
         yield "</dl>"
     yield '<ul class="facts" aria-label="The run">'
-    verdict = "all agree" if not disagreements else f"{disagreements} disagree"
-    yield f'<li class="{"bad" if disagreements else "good"}"><b>{verdict}</b></li>'
+    yield f'<li class="{"bad" if failing else "good"}"><b>{", ".join(failing) or "all agree"}</b></li>'
     yield f"<li><b>{len(run.verdicts)}</b> attempts</li>"
     yield f"<li><b>{refused}</b> refused</li>"
     for label, value in (("engine", run.facts.engine), ("kernel", run.facts.kernel)):
@@ -134,7 +136,9 @@ def _button(row: str, column: str, indices: Sequence[int], verdicts: Sequence[Ve
     kind = "disagree" if not agree else "refused" if refused else "allowed"
     mark = {"disagree": "\u2260", "refused": "\u2715", "allowed": "\u2713"}[kind]
     text = ", ".join(outcomes)
-    label = f"{row}, {column}: {text}, {'agree' if agree else 'disagree'}"
+    unexpected = all(verdicts[index].agree or verdicts[index].unexpected for index in indices)
+    told = "agree" if agree else "not as the world expects" if unexpected else "disagree"
+    label = f"{row}, {column}: {text}, {told}"
     return (
         f'<button type="button" class="{kind}" data-verdicts="{",".join(map(str, indices))}" '
         f'aria-haspopup="dialog" tabindex="{0 if reachable else -1}" aria-label="{escape(label)}">'
@@ -187,6 +191,7 @@ def _verdict(verdict: Verdict, trail: tuple[Step, ...], number: int) -> dict[str
         "has": decision.has.strip("-"),
         "changes": [{"text": visible(change.text), "widens": change.widens} for change in decision.changes],
         "expect": attempt.expect,
+        "unexpected": verdict.unexpected,
         "differences": [visible(difference) for difference in verdict.differences],
         "credentials": None
         if seen is None

@@ -102,6 +102,7 @@ def _distinct_refusals(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
             decision.applied,
             verdict.observation.outcome,
             verdict.agree,
+            verdict.unexpected,
         )
         groups.setdefault(alike, []).append(verdict)
     return sorted(groups.values(), key=lambda alike: alike[0].agree)
@@ -132,7 +133,9 @@ def _cell(verdicts: Sequence[Verdict], indices: Sequence[int]) -> Text:
         outcome = verdict.observation.outcome
         if parts:
             parts.append(" ")
-        if not verdict.agree:
+        if verdict.unexpected:
+            parts.append((f"unexpected: {outcome}", "bold yellow reverse"))
+        elif not verdict.agree:
             parts.append((f"!= {outcome}", "bold yellow reverse"))
         else:
             parts.append((outcome, "green" if outcome == "ok" else "red"))
@@ -140,15 +143,24 @@ def _cell(verdicts: Sequence[Verdict], indices: Sequence[int]) -> Text:
 
 
 def _summary(run: Run) -> Text:
-    disagreements = sum(not verdict.agree for verdict in run.verdicts)
     refused = sum(verdict.observation.outcome != "ok" for verdict in run.verdicts)
     sysctls = "".join(f", {name}={value}" for name, value in deciding_sysctls(run.facts))
     attempts = f"{len(run.verdicts)} attempt" + ("s" if len(run.verdicts) != 1 else "")
     head = f"{attempts}, {refused} refused, "
-    verdict = ("all agree", "bold green") if not disagreements else (f"{disagreements} DISAGREE", "bold red")
+    verdict = ("all agree", "bold green") if run.agree else (", ".join(_what_fails(run)), "bold red")
     return Text.assemble(
         head, verdict, (f"  engine {run.facts.engine}, {run.facts.system} {run.facts.kernel}{sysctls}", "dim")
     )
+
+
+def _what_fails(run: Run) -> Iterable[str]:
+    """How many attempts the oracle and the kernel part on, and how many did not end as the world says."""
+    unexpected = sum(verdict.unexpected for verdict in run.verdicts)
+    disagreements = sum(not verdict.agree for verdict in run.verdicts) - unexpected
+    if disagreements:
+        yield f"{disagreements} DISAGREE"
+    if unexpected:
+        yield f"{unexpected} not as the world expects"
 
 
 def text_of_run(run: Run, width: int = 110) -> str:

@@ -76,7 +76,9 @@ def judge_run(world: World, facts: Facts, observations: list[Observation], repro
             continue
         verdict = judge(replace(attempt, expect=None, at=None), decision, observation)
         broken = _broken_claim(attempt.expect, attempt.at, claim, about)
-        verdicts.append(replace(verdict, attempt=attempt, differences=(*verdict.differences, *broken)))
+        unexpected = bool(broken) and verdict.agree
+        differences = (*verdict.differences, *broken)
+        verdicts.append(replace(verdict, attempt=attempt, differences=differences, unexpected=unexpected))
         notices.append(
             f"{attempt.user} {attempt.operation} {attempt.path}: the world is about {about} ({claim.outcome}); here it "
             f"is {here} ({decision.outcome}), so the kernel was not asked about the world's claim"

@@ -45,8 +45,8 @@ def refused(user: str = "nginx", path: str = "/run/app/app.sock", observed: str 
     return judge(attempt, decision, Observation(observed, "/home/ali" if observed != "ok" else None))
 
 
-def admitted(user: str = "ali", path: str = "/run/app/app.sock") -> Verdict:
-    """Somebody who gets in, and is seen."""
+def admitted(user: str = "ali", path: str = "/run/app/app.sock", expect: str | None = None) -> Verdict:
+    """Somebody who gets in, and is seen; `expect` is what the world says of it."""
     seen = Credentials(7, 1000, 1000, (1000,))
     decision = Decision(
         "ok",
@@ -57,7 +57,7 @@ def admitted(user: str = "ali", path: str = "/run/app/app.sock") -> Verdict:
         "rw",
         f"{user} may connect /home/ali/app/app.sock: uid 1000 is the owner.",
     )
-    return judge(Attempt(user, "connect", path), decision, Observation("ok", None, seen, seen))
+    return judge(Attempt(user, "connect", path, expect=expect), decision, Observation("ok", None, seen, seen))
 
 
 def run_of(*verdicts: Verdict, world: World = WORLD, story: Story | None = None) -> Run:

@@ -160,9 +160,10 @@ def test_only_the_disagreements_are_shown_where_they_are_asked_for(page: Chrome)
     assert all(cell.is_displayed() for cell in cells(page))
 
 
-def test_a_disagreement_says_who_says_what(page: Chrome) -> None:
+def test_a_claim_that_is_not_met_says_what_it_is_and_what_oracle_and_kernel_say(page: Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, "button.disagree").click()
-    assert "the world expects EACCES" in text(page, ".difference")
+    assert text(page, ".tag.disagree") == "not as the world expects"
+    assert "it says EACCES, and oracle and kernel say ok" in text(page, ".difference")
 
 
 def test_a_hostile_name_is_text_in_the_cell_and_in_the_dialog(browser: Chrome, tmp_path: Path) -> None:

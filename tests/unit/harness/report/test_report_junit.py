@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.report.junit import junit
-from tests.helpers.runs import refused, run_of
+from tests.helpers.runs import admitted, refused, run_of
 
 if TYPE_CHECKING:
     from harness.trials.run import Run
@@ -38,6 +38,13 @@ def test_a_disagreement_is_a_failure_with_its_explanation(disagreeing: Run) -> N
     assert failure.text is not None
     assert "drwxr-x---+ ali  ali" in failure.text
     assert "again  harness run home.toml --engine namespace" in failure.text
+
+
+def test_an_expectation_that_is_not_met_is_a_failure_of_its_own_kind(disagreeing: Run) -> None:
+    (failure,) = ElementTree.fromstring(junit(run_of(admitted(expect="EACCES")))).iter("failure")
+    assert failure.get("type") == "expectation"
+    (failure,) = ElementTree.fromstring(junit(disagreeing)).iter("failure")
+    assert failure.get("type") == "disagreement"
 
 
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=20))

@@ -72,6 +72,13 @@ def test_each_cell_is_a_button_that_says_who_what_and_how_it_ended(disagreeing: 
     assert [cell["tabindex"] for cell in cells] == ["0", "-1"]
 
 
+def test_a_page_tells_what_is_not_as_the_world_expects_from_disagreements() -> None:
+    page = html_page(run_of(admitted(expect="EACCES")))
+    (cell,) = (button for button in Elements(page).named("button") if "data-verdicts" in button)
+    assert cell["aria-label"] == "connect /run/app/app.sock, ali: ok, not as the world expects"
+    assert "<b>1 not as the world expects</b>" in page
+
+
 def test_the_longer_side_of_the_matrix_goes_down() -> None:
     page = html_page(run_of(*(admitted(path=f"/run/{number}") for number in range(3))))
     heads = [one for one in Elements(page).named("th") if one["scope"] == "col"]

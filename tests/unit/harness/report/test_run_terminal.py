@@ -83,6 +83,17 @@ def test_a_run_that_disagrees_says_so_in_the_matrix_and_at_the_end(disagreeing: 
     assert "1 DISAGREE" in told.splitlines()[-1]
 
 
+def test_a_run_that_is_not_as_the_world_expects_is_no_disagreement_of_oracle_and_kernel() -> None:
+    told = text_of_run(run_of(admitted(expect="EACCES"), refused()))
+    assert "ali    unexpected: ok" in told
+    assert "  expect ali connect /run/app/app.sock: not as the world expects: it says EACCES, and oracle and" in told
+    assert "1 refused, 1 not as the world expects  engine" in told.splitlines()[-1]
+    assert "BUT" not in told
+    assert "DISAGREE" not in told
+    both = text_of_run(run_of(admitted(expect="EACCES"), refused(observed="ok")))
+    assert "1 DISAGREE, 1 not as the world expects" in both.splitlines()[-1]
+
+
 def test_those_who_are_refused_alike_are_explained_once() -> None:
     told = text_of_run(run_of(admitted(), refused("nginx"), refused("www-data")))
     assert told.count("<- EACCES") == 1

@@ -72,7 +72,27 @@ def test_a_kernel_that_lets_a_stranger_in_is_seen() -> None:
 def test_a_wrong_claim_is_seen_though_oracle_and_kernel_agree() -> None:
     world = loads(WORLD.replace('"EACCES"', '"ok"').replace('at = "/run/s"', ""))
     run = run_world(world, kernel(Observation("EACCES", "/run/s")), "again")
-    assert len(run.verdicts[0].differences) == 2
+    assert run.verdicts[0].differences == (
+        "ali connect /run/s: not as the world expects: it says ok, and oracle and kernel say EACCES",
+    )
+    assert run.verdicts[0].unexpected
+    assert not run.agree
+
+
+def test_a_refusal_elsewhere_than_claimed_is_no_disagreement_of_oracle_and_kernel() -> None:
+    run = run_world(
+        loads(WORLD.replace('at = "/run/s"', 'at = "/run"')), kernel(Observation("EACCES", "/run/s")), "again"
+    )
+    assert run.verdicts[0].unexpected
+    assert (
+        run.verdicts[0]
+        .differences[0]
+        .endswith("not as the world expects: it says that /run refuses, and oracle and kernel say that /run/s does")
+    )
+
+
+def test_where_oracle_and_kernel_part_the_claim_is_not_all_that_is_not_met() -> None:
+    assert not run_world(loads(WORLD), kernel(Observation("ok")), "again").verdicts[0].unexpected
 
 
 def test_a_claim_about_another_setting_is_held_against_the_oracle_alone_and_that_is_said() -> None:
@@ -92,6 +112,7 @@ def test_a_wrong_claim_about_another_setting_is_seen_all_the_same() -> None:
     liar = replace(world, attempts=(replace(world.attempts[0], expect="ok", at=None), *world.attempts[1:]))
     run = judge_run(liar, UNPROTECTED, [Observation("ok")] * 4, "again")
     assert not run.agree
+    assert run.verdicts[0].unexpected
     elsewhere = replace(world, attempts=(replace(world.attempts[0], at="/tmp"), *world.attempts[1:]))
     run = judge_run(elsewhere, UNPROTECTED, [Observation("ok")] * 4, "again")
     assert run.verdicts[0].differences == (
