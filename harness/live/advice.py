@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import re
@@ -13,6 +14,8 @@ from harness.live.lasting import lasting
 from harness.live.listener import holders
 from harness.live.outside import outside_path
 from harness.live.process import in_login, unit_of
+from harness.live.unit_directories import lasting_modes, set_again
+from harness.live.unit_files import UnitError, read_unit
 from harness.oracle import Change, decide, linux, quoted, with_words
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from harness.live.components import Component
     from harness.live.listener import Holder
     from harness.live.scene import Scene
+    from harness.live.unit_files import UnitFiles
     from harness.oracle import Decision
     from harness.world import World
 
@@ -101,9 +105,41 @@ def advise(actor: Actor, scene: Scene, decision: Decision, renewed: Sequence[str
     changes = tuple(
         change for change in changes if not (_asks_for_unknown_lists(change, scene) or _joins_nothing(change, actor))
     )
+    stopped = None if actor.stopped_unit is None else actor.stopped_unit.files
+    if stopped is not None:
+        changes = _without_what_a_start_undoes(stopped, changes, decision)
     spoken = tuple(_spoken(change, actor, scene) for change in changes)
     spoken = tuple({change.text: change for change in spoken}.values())
     return Advice(spoken, tuple(_notes(actor, scene, changes, held)), held)
+
+
+def _without_what_a_start_undoes(files: UnitFiles, changes: Sequence[Change], decision: Decision) -> tuple[Change, ...]:
+    """The changes but for those of directories that the service gets when it is started: their modes are its own."""
+    own = {one.path: one for one in set_again(files)}
+    kept = [change for change in changes if not any(_touches(change, path) for path in own)]
+    one = own.get(decision.at)
+    if one is not None and decision.needs:
+        shift = {"owner": 6, "group": 3}.get(decision.applied or "", 0)
+        mode = one.mode | sum({"r": 4, "w": 2, "x": 1}[letter] for letter in decision.needs) << shift
+        text = f"systemctl edit {quoted(files.name)}  # {one.option}Mode={mode:04o} in [Service]; and restart it"
+        kept.insert(0, Change("elsewhere", None, text, 0))
+    return tuple(kept)
+
+
+def _touches(change: Change, path: str) -> bool:
+    """Whether one of a change's commands is about a path itself."""
+    return any(part.endswith(f" {quoted(path)}") for part in parted(change.text)[0].split(" && "))
+
+
+def _services(actor: Actor, held: Sequence[Holder]) -> Iterator[UnitFiles]:
+    """The service that asks, and those that have the socket."""
+    if actor.root != "/":
+        return
+    if actor.unit is not None and actor.unit.files is not None:
+        yield actor.unit.files
+    for name in {unit for one in held if (unit := unit_of(one.pid)) is not None}:
+        with contextlib.suppress(UnitError):
+            yield read_unit(name)
 
 
 def _own_checks(actor: Actor, held: Sequence[Holder]) -> Iterator[str]:
@@ -253,7 +289,15 @@ def _is_a_servers_own(directory: Component) -> bool:
 
 
 def _notes(actor: Actor, scene: Scene, changes: Sequence[Change], held: Sequence[Holder]) -> Iterator[str]:
+    services = tuple(_services(actor, held))
     for path, one in scene.components.items():
+        if any(_touches(change, path) for change in changes if _OF_A_FILE & set(change.what.split(" and "))):
+            for name, own in lasting_modes(services, path):
+                yield (
+                    f"a change of {path} is lost when {name} is started again ({own.option}=); what lasts: "
+                    f"{own.option}Mode= by systemctl edit {quoted(name)}"
+                )
+                break
         touched = [change for change in changes if f" {quoted(path)}" in change.text]
         kinds = {kind for change in touched for kind in change.what.split(" and ")}
         if one.kind == "socket" and kinds & _OF_A_FILE:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from harness.inside.capabilities import CAPABILITIES
 from harness.live.obstacle import Obstacle
+from harness.live.unit_directories import SHOWN as DIRECTORIES
+from harness.live.unit_directories import set_again
 from harness.oracle import Change
 
 if TYPE_CHECKING:
@@ -29,14 +31,9 @@ SHOWN: Final = (
     *("RootDirectory", "RootImage", "ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateNetwork"),
     *("ReadOnlyPaths", "InaccessiblePaths", "TemporaryFileSystem", "BindPaths", "RestrictAddressFamilies"),
     *("SystemCallFilter", "CapabilityBoundingSet", "NoNewPrivileges", "AppArmorProfile", "SELinuxContext"),
+    *DIRECTORIES,
 )
 """The options of a sandbox that are named where a unit has them."""
-_DIRECTORIES: Final = {
-    "RuntimeDirectory": "/run",
-    "StateDirectory": "/var/lib",
-    "CacheDirectory": "/var/cache",
-    "LogsDirectory": "/var/log",
-}
 _MAKING: Final = frozenset({"bind", "create", "mkdir"})
 _MOVING: Final = frozenset({"unlink", "rename"})
 _USES: Final[Mapping[Operation, str]] = {
@@ -107,9 +104,7 @@ def rules(files: UnitFiles) -> Iterator[Rule]:
     for option, kind in options:
         for word in files.words(option):
             yield _listed(option, kind, word.lstrip("-+"))
-    for option, above in _DIRECTORIES.items():
-        for word in files.words(option):
-            yield Rule(posixpath.join(above, word.partition(":")[0]), "writable", f"{option}=")
+    yield from (Rule(one.path, "writable", f"{one.option}=") for one in set_again(files))
 
 
 def _listed(option: str, kind: Kind, word: str) -> Rule:

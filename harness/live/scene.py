@@ -16,6 +16,7 @@ from harness.live.obstacle import Obstacle
 from harness.live.pid_namespace import thread_group
 from harness.live.sockets import FoundSocket, SocketsUnknownError, abstract, behind, socket_file
 from harness.live.sysctls import read_sysctls
+from harness.live.unit_directories import as_started
 from harness.oracle import Change
 from harness.world import OPERATIONS, Attempt, Node, World, complete
 
@@ -45,7 +46,8 @@ class Wanted:
 class Scene:
     """A world with one attempt. `hidden` is the first component that we may not look at.
 
-    `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known.
+    `root` is the root directory, which no world can make. `doubts` are sentences on what could not be known, or
+    will be so only when a service is started.
     `unmapped` are the paths over which the actor's capabilities don't count. `unknown` is a sentence where the kernel
     did not say who holds the socket; the world has a listener there then, so that everything else can be judged.
     `way` are the paths in the order in which a lookup passes them, `obstacles` what may refuse beside permission bits,
@@ -78,9 +80,9 @@ class Scene:
 
 def scene(actor: Actor, wanted: Wanted) -> Scene:
     """Look at everything that decides what an actor wants. Raises OSError where the root directory is closed."""
-    components, hidden, missing, ends = _seen(actor, wanted)
-    root = components.pop("/", None)
     doubts: list[str] = []
+    components, hidden, missing, ends = _seen(actor, wanted, doubts)
+    root = components.pop("/", None)
     known = _known_mounts(actor, components.values(), doubts)
     above = {path: known.get(one.mount) for path, one in components.items() if one.mount is not None}
     on = {path: mount for path, mount in above.items() if mount is not None}
@@ -151,7 +153,7 @@ def scene(actor: Actor, wanted: Wanted) -> Scene:
 
 
 def _seen(
-    actor: Actor, wanted: Wanted
+    actor: Actor, wanted: Wanted, doubts: list[str]
 ) -> tuple[dict[str, Component], Hidden | None, list[str], tuple[str | None, ...]]:
     """The components of the path, and of rename's second, in the order of a lookup; at which nothing is; the ends."""
     components: dict[str, Component] = {}
@@ -160,12 +162,11 @@ def _seen(
     hidden: Hidden | None = None
     paths = [wanted.path] if wanted.to is None else [wanted.path, wanted.to]
     for path in paths if not wanted.path.startswith("@") else []:
-        sight = look(
-            posixpath.join(wanted.cwd or "/", path),
-            root=actor.root,
-            follow=OPERATIONS[wanted.operation].follows,
-            pid=actor.pid,
+        whole, follow = posixpath.join(wanted.cwd or "/", path), OPERATIONS[wanted.operation].follows
+        sight, told = as_started(
+            actor, whole, look(whole, root=actor.root, follow=follow, pid=actor.pid), follow=follow
         )
+        doubts += told
         for component in sight.components:
             components.setdefault(component.path, component)
         hidden = hidden or sight.hidden

@@ -126,8 +126,8 @@ def trying(stage: Stage, user: str, mounts: str) -> Iterator[Callable[[str], str
         asked.close()
 
 
-def write_unit(stage: Stage, text: str) -> None:
-    stage.run(f"mkdir -p /etc/systemd/system; printf '[Service]\\n%s\\n' '{text}' > /etc/systemd/system/app-x.service")
+def write_unit(stage: Stage, text: str, name: str = "app-x.service") -> None:
+    stage.run(f"mkdir -p /etc/systemd/system; printf '[Service]\\n%s\\n' '{text}' > /etc/systemd/system/{name}")
 
 
 @pytest.mark.parametrize("name", SANDBOXES)
@@ -167,8 +167,9 @@ def test_each_operation_is_refused_as_the_kernel_refuses_it(stage: Stage, name: 
     assert found == due
 
 
-def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
-    """As its control group tells, where systemd does not run or does not know it."""
+@contextlib.contextmanager
+def running_service(stage: Stage) -> Iterator[tuple[str, str]]:
+    """A process of ali's in a control group that is named as a service: that name, and its pid."""
     groups = [line for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines() if " - cgroup" in line]
     folder = Path(next((line.split()[4] for line in reversed(groups)), "/nowhere"))
     name = Path(tempfile.mktemp(prefix="harness-", suffix=".service", dir=folder))
@@ -177,18 +178,24 @@ def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
     except OSError as error:
         pytest.skip(f"no control group can be made here: {error.strerror}")
     try:
-        stage.run("serve -- /run/s mode=0660 group=docker")
         told = stage.run(f"waiting setpriv --reuid ali --regid ali --groups 999; echo $WAITING > {name}/cgroup.procs")
         pid = told.strip().removeprefix("PID=")
-        done = stage.explain("/run/s", "--unit", name.name)
-        assert f"  unit   {name.name} runs: this is its main process, {pid} (sleep)" in done.stdout, done.stderr
-        assert done.stdout.startswith("ali [uid 1000, gid 1000, groups docker(999)] connect /run/s: ok\n")
+        yield name.name, pid
         stage.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep .02; done")
     finally:
         name.rmdir()
-    gone = stage.explain("/run/s", "--unit", name.name)
+
+
+def test_a_service_that_runs_is_its_oldest_process(stage: Stage) -> None:
+    """As its control group tells, where systemd does not run or does not know it."""
+    stage.run("serve -- /run/s mode=0660 group=docker")
+    with running_service(stage) as (name, pid):
+        done = stage.explain("/run/s", "--unit", name)
+        assert f"  unit   {name} runs: this is its main process, {pid} (sleep)" in done.stdout, done.stderr
+        assert done.stdout.startswith("ali [uid 1000, gid 1000, groups docker(999)] connect /run/s: ok\n")
+    gone = stage.explain("/run/s", "--unit", name)
     assert (gone.returncode, gone.stdout) == (2, "")
-    assert f"systemd's search path has no unit named {name.name}" in gone.stderr
+    assert f"systemd's search path has no unit named {name}" in gone.stderr
 
 
 @pytest.mark.parametrize(
@@ -218,3 +225,70 @@ def test_a_filter_that_is_to_go_is_no_part_of_the_command_that_is_printed_with_i
         assert attempt("connect /srv/closed/s") == "EACCES"
         stage.run(commands[0])
         assert attempt("connect /srv/closed/s") == "ok"
+
+
+STARTED = {
+    "made": ("", "RuntimeDirectory=app", "mkdir /run/app; chown ali:ali /run/app", "bind /run/app/s"),
+    "closed to itself": (
+        "",
+        "RuntimeDirectory=app\nRuntimeDirectoryMode=0500",
+        "mkdir -m 500 /run/app; chown ali:ali /run/app",
+        "bind /run/app/s",
+    ),
+    "below a parent": (
+        "ln -sfn /run /srv/run",
+        "RuntimeDirectory=app/inner",
+        "mkdir -p /run/app/inner; chown ali:ali /run/app/inner",
+        "bind /srv/run/app/inner/s",
+    ),
+    "in the parent": (
+        "",
+        "RuntimeDirectory=app/inner",
+        "mkdir -p /run/app/inner; chown ali:ali /run/app/inner",
+        "bind /run/app/s",
+    ),
+    "with nothing in it": (
+        "",
+        "RuntimeDirectory=app",
+        "mkdir /run/app; chown ali:ali /run/app",
+        "bind /run/app/no/s",
+    ),
+    "of another owner before": (
+        "mkdir -m 700 /run/app",
+        "RuntimeDirectory=app",
+        "chmod 755 /run/app; chown -R ali:ali /run/app",
+        "bind /run/app/s",
+    ),
+}
+"""What is there, a service's options, what systemd makes of them when it is started, and what is tried then."""
+
+
+@pytest.mark.parametrize("name", STARTED)
+def test_a_service_that_does_not_run_is_judged_with_the_directories_that_it_gets(stage: Stage, name: str) -> None:
+    before, options, systemd, words = STARTED[name]
+    stage.run(before or "true")
+    write_unit(stage, f"User=ali\n{options}")
+    operation, path = words.split()
+    said = stage.explain(path, "--unit", "app-x", "--operation", operation).stdout
+    assert f"{options.splitlines()[0]}" in next(line for line in said.splitlines() if line.startswith("  unit "))
+    stage.run(systemd)
+    with trying(stage, "ali", "true") as attempt:
+        assert re.split(" at |$", said.splitlines()[0].rpartition(": ")[2])[0] == attempt(words), said
+    if name == "closed to itself":
+        fix = "systemctl edit app-x.service  # RuntimeDirectoryMode=0700 in [Service]; and restart it"
+        assert re.findall(r"^  (?:fix|or )    (.*)$", said, re.MULTILINE) == [fix]
+    if name == "made":
+        told = "systemd makes /run/app when app-x.service is started (RuntimeDirectory=): 0755, ali:ali; it is judged"
+        assert told in said
+
+
+def test_a_change_of_a_directory_that_a_service_is_given_at_its_start_is_called_one_that_is_lost(stage: Stage) -> None:
+    stage.run("mkdir /run/app; chown bob /run/app")
+    with running_service(stage) as (name, _):
+        write_unit(stage, "User=ali\nRuntimeDirectory=app\nRuntimeDirectoryMode=0711", name)
+        said = stage.explain("/run/app/s", "--unit", name, "--operation", "bind")
+    assert "  fix    setfacl -m u:ali:wx /run/app" in said.stdout, said.stdout + said.stderr
+    assert (
+        f"a change of /run/app is lost when {name} is started again (RuntimeDirectory=); what lasts: "
+        f"RuntimeDirectoryMode= by systemctl edit {name}"
+    ) in said.stdout
