@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from harness.cli.exit_status import AGREE, DISAGREE, USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
         return following.run(options)
     if len(options.words) != 1:
         print(
-            "harness: explain takes one PATH, or -- and a COMMAND, or --pid PID to follow that process", file=sys.stderr
+            "harness: explain takes one PATH, or -- and a COMMAND, or --pid PID to follow that process"
+            f"{_meant(options.words)}",
+            file=sys.stderr,
         )
         return USAGE
     options.path = options.words[0]
@@ -74,3 +78,19 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(coloured(lines) if wants_colour(sys.stdout) else plain(lines))
     allowed = judgement.allowed if trial is None else trial.outcome == "ok"
     return AGREE if allowed else DISAGREE
+
+
+def _meant(words: Sequence[str]) -> str:
+    """What somebody may have meant by several words: a path and a user, or a command."""
+    if not words:
+        return ""
+    from harness.live.accounts import SystemAccounts
+    from harness.report.text import visible
+
+    path, *more = words
+    if path.startswith(("/", "@", ".")) and len(more) == 1 and SystemAccounts().user(more[0]) is not None:
+        written = shlex.join(["harness", "explain", path, "--user", *more])
+    else:
+        written = shlex.join(["harness", "explain", "--", *words])
+
+    return f": did you mean `{visible(written)}`?"

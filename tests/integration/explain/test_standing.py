@@ -335,6 +335,19 @@ def test_one_capability_is_sight_enough_and_decides_nothing(stage: Stage) -> Non
     assert first_line(stage, *bob, *seeing, *ask) == "EACCES at /home/ali/in/s"
 
 
+def test_words_without_their_option_or_dashes_are_told_where_these_belong(stage: Stage) -> None:
+    for words, meant in (
+        (("/run/docker.sock", "www-data"), "harness explain /run/docker.sock --user www-data"),
+        (("docker", "ps"), "harness explain -- docker ps"),
+        (("/usr/bin/docker", "ps"), "harness explain -- /usr/bin/docker ps"),
+    ):
+        said = stage.explain(*words)
+        assert said.returncode == 2
+        assert said.stderr.endswith(f": did you mean `{meant}`?\n")
+        assert len(said.stderr.splitlines()) == 1
+    assert "did you mean" not in stage.explain().stderr
+
+
 def test_who_follows_a_command_of_their_own_is_told_what_they_may_do_about_an_older_session(stage: Stage) -> None:
     """runuser is root's; sg is for whoever is in the group by the user database, without logging in again."""
     stage.run("usermod -aG docker bob; serve -- /run/docker.sock mode=0660 group=docker")
