@@ -68,6 +68,7 @@ class Described:
 
 def load(file: Path) -> Described:
     """Read a subject file. Raises DescriptionError."""
+    text = ""
     try:
         text = text_of(file)
         table = parsed(text)

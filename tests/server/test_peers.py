@@ -129,14 +129,16 @@ def test_the_end_of_a_connection_is_no_reset_to_one_who_had_said_all_before_it_w
 def test_one_who_had_said_all_before_it_was_accepted_is_answered_once_and_goes_on(
     server: ObservatoryServer, before: int
 ) -> None:
-    for number in range(before + 1):
+    def come(number: int) -> socket.socket:
         with stopped(server):
             sock = server.connect()
             sock.sendall(post(b'{"n":%d}' % number))
         assert read_answer(sock) == (200, b"")
-        if number < before:
-            sock.close()
-    with sock:
+        return sock
+
+    for number in range(before):
+        come(number).close()
+    with come(before) as sock:
         sock.sendall(post(b'{"n":%d}' % (before + 1)) + post(b'{"n":%d}' % (before + 2)))
         sock.shutdown(socket.SHUT_WR)
         assert read_to_end(sock).count(b"HTTP/1.1 200 ") == 2
