@@ -118,10 +118,11 @@ class Client:
         """Events from their lines. Raises ObservatoryError."""
         import msgspec  # noqa: PLC0415 - `whoami` starts without it
 
-        decode = msgspec.json.Decoder(dict[str, Any]).decode
+        from observatory.reading import read_event  # noqa: PLC0415 - likewise
+
         for line in lines:
             try:
-                event = decode(line)
+                event = read_event(line)
             except (msgspec.DecodeError, RecursionError):
                 raise ObservatoryError(f"what listens at {self.path} does not answer like an observatory") from None
             yield event

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from observatory.errors import ExitStatus, ObservatoryError
+from observatory.reading import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,8 +122,8 @@ def _number(parameters: Parameters, name: str) -> int | None:
 
 def _id(line: bytes) -> int:
     try:
-        number = json.loads(line)["_id"]
-    except (ValueError, TypeError, KeyError):
+        number = read_event(line).get("_id")
+    except (msgspec.DecodeError, RecursionError):
         number = None
     if type(number) is not int:
         raise ObservatoryError("what answers does not answer like an observatory: an event has no id")

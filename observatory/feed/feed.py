@@ -16,6 +16,7 @@ import msgspec
 from observatory.feed.cards import Cards
 from observatory.feed.row import Row, row
 from observatory.feed.source import SourceError
+from observatory.reading import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,6 @@ SLACK: Final = 8_192
 """So many more may gather before the oldest are dropped together."""
 PATIENCE: Final = (0.1, 5.0)
 """Seconds from the end of a source to the first try to get it back, and between later ones at most."""
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ class Feed:
 
     def _read(self, place: int, line: bytes) -> tuple[Row, dict[str, Any]]:
         try:
-            event = _decode(line)
+            event = read_event(line)
         except msgspec.DecodeError as error:
             raise SourceError(f"{self.source.name} sends something that is not an event: {error}") from error
         return row(place, event), event

@@ -10,6 +10,7 @@ import msgspec
 
 from observatory.feed.row import row
 from observatory.feed.source import place_of
+from observatory.reading import read_event, reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -60,7 +61,7 @@ def filtering(wanted: Filter) -> Callable[[bytes], bool]:
     has = matcher(wanted.words)
     rest = dataclasses.replace(wanted, words="")
     named = rest.matcher()
-    decode = msgspec.json.Decoder(_Named).decode
+    decode = reader(_Named)
 
     def matches(line: bytes) -> bool:
         if not has(line):
@@ -98,4 +99,4 @@ def newest(
 
 def _plain(line: bytes) -> bytes:
     """The same event with no more escapes than JSON must have: senders may escape what they like."""
-    return _encode(msgspec.json.decode(line)) if b"\\u" in line else line
+    return _encode(read_event(line)) if b"\\u" in line else line

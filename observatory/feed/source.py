@@ -8,6 +8,7 @@ import msgspec
 
 from observatory.errors import ObservatoryError
 from observatory.feed.row import NAME
+from observatory.reading import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ class _Session(msgspec.Struct):
 
 def is_of_session(host: str | None, uid: int | None, session: str) -> Callable[[bytes], bool]:
     """Whether an event's line is of a session of a host's user."""
-    decode = msgspec.json.Decoder(_Session).decode
+    decode = reader(_Session)
 
     def is_of_it(line: bytes) -> bool:
         said = decode(line)

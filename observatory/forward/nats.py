@@ -35,6 +35,7 @@ from observatory.forward.nats_connection import CONNECT_PATIENCE, NatsConnection
 from observatory.forward.nats_stream import Held, note, noted, refusal
 from observatory.forward.nats_subject import address, text
 from observatory.forward.troubles import Troubles
+from observatory.reading import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -289,7 +290,7 @@ async def _until_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Even
 
 def _cut(line: bytes) -> bytes:
     """An event that is too long: the server's own fields, its names, and how long it was."""
-    event = msgspec.json.decode(line, type=dict[str, Any])
+    event = read_event(line)
     kept = {key: value for key, value in event.items() if key.startswith("_") and key not in {"_raw", "_value"}}
     for key in ("session_id", "tool_name", "tool_use_id", "cwd", "hook_event_name"):
         if isinstance(value := event.get(key), str) and len(value) <= HEADROOM:

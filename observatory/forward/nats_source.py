@@ -24,6 +24,7 @@ from observatory.events import Event
 from observatory.feed.source import SourceError, is_of_session
 from observatory.forward.nats_connection import CONNECT_PATIENCE, connect, drop
 from observatory.forward.nats_subject import ROOT, STREAM, host_of, is_event
+from observatory.reading import read_event
 from observatory.store.query import Query, first
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class NatsSource:
     @staticmethod
     def read(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         """Events from their lines, which `named` has written."""
-        return map(msgspec.json.Decoder(dict[str, Any]).decode, lines)
+        return map(read_event, lines)
 
     def _read(self, after: int | None, limit: int, through: int | None) -> Iterator[tuple[int, bytes]]:
         """Read in a thread of its own, whose loop NATS needs, and hand over in order."""
@@ -206,7 +207,7 @@ class NatsSource:
 def named(host: str, line: bytes) -> bytes:
     """An event with the host that NATS authenticated, beside what that host says of who sent it."""
     try:
-        event = msgspec.json.decode(line, type=dict[str, Any])
+        event = read_event(line)
     except (msgspec.DecodeError, RecursionError):
         event = {"_raw": line.decode(errors="backslashreplace")}
     head = {key: event.pop(key) for key in ("_id", "_ts", "_event") if key in event}
@@ -221,11 +222,18 @@ def _filter(query: Query) -> Callable[[bytes], bool]:
     matches = query.predicate()
 
     def look(line: bytes) -> bool:
-        said = msgspec.json.decode(line, type=dict[str, Any])
-        uid, session, tool = map(said.get, ("_peer_uid", "session_id", "tool_name"))
-        return matches(Event(0, _microseconds(said.get("_ts")), said.get("_event", ""), uid, session, tool, line))
+        said = read_event(line)
+        uid = said.get("_peer_uid")
+        name, session, tool = (_text(said.get(field)) for field in ("_event", "session_id", "tool_name"))
+        time, uid = _microseconds(said.get("_ts")), uid if type(uid) is int else None
+        return matches(Event(0, time, name or "", uid, session, tool, line))
 
     return look
+
+
+def _text(value: object) -> str | None:
+    """What is no text can't be asked for."""
+    return value if type(value) is str else None
 
 
 def _microseconds(text: object) -> int:

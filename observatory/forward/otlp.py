@@ -12,14 +12,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from observatory.errors import ObservatoryError
 from observatory.forward.backoff import Backoff
 from observatory.forward.otlp_exporter import Answer, Exporter, Outcome
 from observatory.forward.otlp_record import record, resource_of
 from observatory.forward.threads import in_thread
 from observatory.forward.troubles import Troubles
+from observatory.reading import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,10 +109,7 @@ class OtlpForwarder:
 
     async def _send(self, batch: list[Entry], stopping: asyncio.Event) -> Outcome | None:
         """What one request came to; `None` if it's told to stop meanwhile."""
-        records = [
-            record(msgspec.json.decode(entry.line, type=dict[str, Any]), self._host, entry.database, self._resource)
-            for entry in batch
-        ]
+        records = [record(read_event(entry.line), self._host, entry.database, self._resource) for entry in batch]
         request = in_thread(lambda: self._exporter.send(records))
         stop = asyncio.ensure_future(stopping.wait())
         try:

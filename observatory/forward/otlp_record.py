@@ -12,11 +12,15 @@ import sys
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+DEEPEST: Final = 24
+"""Arrays and objects within each other in a record's body: each takes three of the 100 messages within each other that
+Protocol Buffers read."""
 _SCOPE: Final = InstrumentationScope("claude-observatory")
 _FAILURES: Final = frozenset({"PostToolUseFailure", "StopFailure", "SessionDead"})
 
@@ -76,12 +80,14 @@ def _rest(event: dict[str, Any]) -> Any:
     return event.get("_raw", event.get("_value"))
 
 
-def _plain(value: Any) -> Any:
-    """A value that a log record can hold: its integers have 64 bits."""
+def _plain(value: Any, depth: int = 1) -> Any:
+    """A value that a log record can hold: its integers have 64 bits, and what is deeper than `DEEPEST` is JSON."""
+    if isinstance(value, (dict, list)) and depth > DEEPEST:
+        return msgspec.json.encode(value).decode()
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
         return str(value)
     return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from observatory.feed.row import LONGEST
+from observatory.reading import reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ class _Call(msgspec.Struct):
 
 def durations(lines: Iterable[bytes]) -> list[Durations]:
     """Of each tool whose duration the events say, the slowest first."""
-    decode = msgspec.json.Decoder(_Call).decode
+    decode = reader(_Call)
     found: dict[str, list[float]] = {}
     for line in lines:
         call = decode(line)

@@ -11,6 +11,7 @@ import msgspec
 
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.events import LONGEST_NAME
+from observatory.reading import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +48,7 @@ def rows(lines: Iterable[bytes], columns: Sequence[str] = COLUMNS) -> Iterator[t
     whole = columns[-1:] == ("line",)
     named = columns[:-1] if whole else columns
     fields = [(name, Any, msgspec.field(name=_FIELDS[name], default=None)) for name in named]
-    decode = msgspec.json.Decoder(msgspec.defstruct("Event", fields)).decode
+    decode = reader(msgspec.defstruct("Event", fields))
     reads = [_READ[name] for name in named]
     values = attrgetter(*named) if len(named) > 1 else None
     for line in lines:
@@ -85,7 +86,7 @@ def _of_line(column: str) -> Callable[[bytes], Any]:
     class Event(msgspec.Struct):
         value: Any = msgspec.field(name=_FIELDS[column], default=None)
 
-    decode, read = msgspec.json.Decoder(Event).decode, _READ[column]
+    decode, read = reader(Event), _READ[column]
     return lambda line: read(decode(line).value)
 
 

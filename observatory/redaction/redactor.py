@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from observatory.reading import reader
 from observatory.redaction.keywords import BLOCK, Keywords
 from observatory.redaction.rules import ESCAPES, FORMS, NAME
 
@@ -25,7 +26,7 @@ SHORTEST: Final = 4
 _MARK: Final = re.compile(r"\[redacted: [\w.-]+, \d+ characters\]")
 
 _NO_LETTERS: Final = bytes(sign for sign in range(256) if not chr(sign).isascii() or not chr(sign).isalnum())
-_decode = msgspec.json.Decoder().decode
+_decode = reader(object)
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from observatory.feed.source import SourceError
 from observatory.feed.times import shown
 from observatory.identity.names import group_name, user_name
+from observatory.reading import read_event
 from observatory.text import printable
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Details(ModalScreen[None]):
         """Read the event where it is kept whole."""
         try:
             lines = list(self.source.between(self.row.place - 1, self.row.place))
-            event = json.loads(lines[0][1]) if lines else None
+            event = read_event(lines[0][1]) if lines else None
             trouble = "That event is not kept any more."
         except SourceError as error:
             event, trouble = None, str(error)

@@ -22,6 +22,7 @@ from observatory.feed.feed import KEPT
 from observatory.feed.search import steps
 from observatory.feed.source import SourceError
 from observatory.identity.names import group_name, user_name
+from observatory.reading import read_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -181,7 +182,7 @@ class _Looks:
 
         def look() -> list[tuple[int, dict[str, Any]]]:
             latest = self._feed.source.of_session(host, owner, session, TALK)
-            return [(place, msgspec.json.decode(line, type=dict[str, Any])) for place, line in latest]
+            return [(place, read_event(line)) for place, line in latest]
 
         try:
             events = await run_in_threadpool(look)
