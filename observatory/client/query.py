@@ -51,9 +51,13 @@ def instant(text: str, now: datetime) -> datetime:
         return _local(datetime(day.year, day.month, day.day), now)
     try:
         found = datetime.fromisoformat(text.strip().upper())
+        found = found if found.tzinfo is not None else _local(found, now)
+        found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is in no year from 1 to 9999 in UTC: say a time such as {TIMES}") from None
     except ValueError:
         raise ValueError(f"{text!r} is not a time such as {TIMES}") from None
-    return found if found.tzinfo is not None else _local(found, now)
+    return found
 
 
 def _local(time: datetime, now: datetime) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,6 @@ from observatory.client.query import KNOWN, instant, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from datetime import datetime
 
     from observatory.feed.row import Row
 
@@ -19,6 +19,7 @@ NAMES: Final = ("event", "tool", "session", "user", "host")
 """What can be asked for by name, as in `tool=Bash`."""
 NEVER: Final = {"since": 1 << 62, "until": 0}
 """Times that can be asked for, and what stands for one that nobody can have meant: no row is of it."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def read_filter(text: str, now: datetime) -> Filter:
                 trouble = trouble or unknown(name, value)
         else:
             try:
-                times[name] = int(instant(value, now).timestamp() * 1000)
+                times[name] = (instant(value, now) - _EPOCH) // timedelta(milliseconds=1)
             except ValueError as error:
                 times[name], trouble = NEVER[name], trouble or str(error)
     fields = tuple((name, tuple(values)) for name, values in wanted.items())

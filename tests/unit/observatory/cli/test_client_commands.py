@@ -133,6 +133,11 @@ def test_a_short_id_that_is_printed_is_taken(commands: Commands) -> None:
         (["--tool", "bash"], "no tool 'bash' is known, and none was recorded; did you mean Bash?"),
         (["--tool", "qqqq"], "no tool 'qqqq' is known, and none was recorded\n"),
         (["--since", "soon"], "--since: 'soon' is not a time such as 1h, today, yesterday, 2026-01-31"),
+        (
+            ["--since", "0001-01-01T00:00+14:00"],
+            "--since: '0001-01-01T00:00+14:00' is in no year from 1 to 9999 in UTC",
+        ),
+        (["--until", "9999-12-31T23:59:59-23:59"], "--until: '9999-12-31T23:59:59-23:59' is in no year from 1 to"),
         (["--until", "1h", "--follow"], "--follow has no end"),
     ],
 )
@@ -345,6 +350,7 @@ def test_events_take_what_is_written_into_a_find_field(commands: Commands) -> No
     said = commands.run("events", "tool=bsh", status=2)
     assert said == "observatory events: no tool 'bsh' is known, and none was recorded; did you mean Bash?\n"
     assert "'soon' is not a time such as 1h, today" in commands.run("events", "since=soon", status=2)
+    assert "no event" in commands.run("events", "since=9999-12-31T23:59:59.999999Z", status=1)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,12 @@ def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
         instant(text, NOW)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00+14:00"])
+def test_a_time_that_utc_has_not_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is in no year from 1 to 9999 in UTC: say a time such as 1h"):
+        instant(text, NOW)
+
+
 def test_a_local_day_begins_by_the_offset_of_that_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
     time.tzset()
