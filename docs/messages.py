@@ -36,7 +36,7 @@ SOURCES = {
             (
                 *("cli", "client", "feed", "forward", "hooks", "identity", "listening", "notify", "questions", "store"),
                 *("redaction", "sessions", "transcripts", "address.py", "audience.py", "errors.py", "events.py"),
-                *("ownership.py", "shortening.py", "text.py", "__init__.py", "__main__.py"),
+                *("ownership.py", "reading.py", "shortening.py", "text.py", "__init__.py", "__main__.py"),
             ),
         ),
         Source(

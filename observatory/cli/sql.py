@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
 from observatory.cli.events import add_query_options, parameters
 from observatory.cli.origin import origin_of
-from observatory.errors import ExitStatus
+from observatory.errors import ExitStatus, ObservatoryError
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +57,19 @@ def run(options: argparse.Namespace) -> int:
 def _print_json(headings: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
     import json
 
+    for heading in headings:
+        if headings.count(heading) > 1:
+            raise ObservatoryError(
+                f"two columns of the answer are named {heading!r}, of which an object can have one: give them names "
+                "of their own by AS",
+                ExitStatus.USAGE,
+            )
     for row in rows:
-        values = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in row]
-        print(json.dumps(dict(zip(headings, values, strict=True))))
+        print(json.dumps(dict(zip(headings, map(_in_json, row), strict=True)), allow_nan=False))
+
+
+def _in_json(value: object) -> object:
+    """A value of SQLite's. JSON has no number for infinity, so that is null."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,6 +1,6 @@
 """Rows for people: columns on a terminal, by rich where it is installed, and plain text elsewhere.
 
-What is shown was said by others, so that each cell is made `printable`.
+What is shown was said by others, so that each cell and each heading is made `printable`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     Of more than `FIRST` rows the first are shown at once, and say how wide the columns are.
     """
+    headings = list(map(printable, headings))
     found = ([printable(cell) for cell in row] for row in rows)
     first = list(islice(found, FIRST))
     if len(first) < FIRST and sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
@@ -63,8 +64,8 @@ def _print_rich(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for number, heading in enumerate(headings):
         last = number == len(headings) - 1
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=None if last else 24)
-    for row in rows:
         # As Text, since rich takes square brackets in a str for markup.
+        table.add_column(Text(heading), no_wrap=True, overflow="ellipsis", max_width=None if last else 24)
+    for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from observatory.questions.tables import OF_LINES
+from observatory.questions.tables import OF_LINES, shown_to
 from observatory.store.query import Query, every
 from observatory.store.schema import STAMP
 
@@ -71,7 +71,7 @@ def opened(server: Client, parameters: Parameters, columns: Sequence[str]) -> sq
 def _show(connection: sqlite3.Connection, columns: Sequence[str], where: str) -> None:
     """Make the view, of what is there now."""
     for name, read in OF_LINES.items():
-        connection.create_function(f"observatory_{name}", 1, read, deterministic=True)
+        connection.create_function(f"observatory_{name}", 1, shown_to(connection, read), deterministic=True)
     connection.execute("BEGIN")
     last, indexed = (connection.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()[0] for table in _TABLES)  # noqa: S608
     some = ",".join(("id", "time", "name", "uid", "session", "tool"))

@@ -23,6 +23,8 @@ _CREATE: Final = (
     "CREATE TABLE events (" + ", ".join(f"{name} {'INTEGER' if name in NUMBERS else 'TEXT'}" for name in COLUMNS) + ")"
 )
 _LARGEST: Final = 1 << 63
+_STEPS: Final = 10_000
+"""Instructions of SQLite's after which Python gets its turn, in which it heeds an interrupt."""
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
@@ -94,6 +96,18 @@ OF_LINES: Final = {column: _of_line(column) for column in ("agent", "duration_ms
 """How those columns are read that are in no index of a database."""
 
 
+def shown_to(connection: sqlite3.Connection, read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """The same as a function of SQLite's, which drops an interrupt that comes in it: here it ends the question."""
+
+    def call(line: bytes) -> Any:
+        try:
+            return read(line)
+        except KeyboardInterrupt:
+            connection.interrupt()
+
+    return call
+
+
 def loaded(lines: Iterable[bytes], sql: str) -> sqlite3.Connection:
     """A database in memory, with as much of these events in its table `events` as a question in SQL asks for.
 
@@ -140,6 +154,7 @@ def asked(connection: sqlite3.Connection, sql: str) -> tuple[tuple[str, ...], It
     headings, and its rows. Raises ObservatoryError.
     """
     connection.set_authorizer(lambda action, *_: _allow(action))
+    connection.set_progress_handler(lambda: None, _STEPS)
     with _clear():
         cursor = connection.execute(sql)
     if cursor.description is None:
@@ -153,7 +168,8 @@ def _allow(action: int) -> int:
 
 def _rest(cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
     with _clear():
-        yield from cursor
+        for row in cursor:  # noqa: UP028 - that would close the cursor, perhaps of a connection that is closed by then
+            yield row
 
 
 @contextlib.contextmanager
@@ -161,6 +177,8 @@ def _clear() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning, UnicodeEncodeError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from None  # SQLite has ended for one, and sqlite3 has dropped it
         what = "only reading is allowed" if "not authorized" in str(error) or "prohibited" in str(error) else str(error)
         columns = ", ".join(COLUMNS)
         raise ObservatoryError(f"SQL: {what}; the table is events ({columns})", ExitStatus.USAGE) from None

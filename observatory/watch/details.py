@@ -42,7 +42,7 @@ class Details(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The parts of the screen."""
         with VerticalScroll(id="details") as scroll:
-            scroll.border_title = printable(self.row.event) or "(no name)"
+            scroll.border_title = Text(printable(self.row.event) or "(no name)")  # in a str, brackets are markup
             scroll.border_subtitle = "Esc closes"
             with Vertical(id="proved") as proved:
                 proved.border_title = "\u2713 Verified by the kernel"

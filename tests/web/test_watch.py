@@ -19,6 +19,7 @@ from observatory.watch import app as app_module
 from observatory.watch.app import WatchApp
 from observatory.watch.details import Details
 from observatory.watch.event_list import EventList, _when
+from tests.helpers.numbers import BEYOND
 from tests.helpers.observatory_command import started
 from tests.helpers.time_zone import time_zone
 from tests.web import story
@@ -107,6 +108,26 @@ def test_a_filter_a_pause_and_an_opened_event(server: ObservatoryServer) -> None
         assert len(lines(app)) == 2
         await pilot.press("p")
         assert "Stop" in lines(app)[0]
+
+    watching(server, look)
+
+
+def test_an_event_is_opened_whatever_its_name_is(server: ObservatoryServer) -> None:
+    server.hooks().say("[/x][bold]b", n=1)
+    for number in BEYOND:
+        assert server.send(b'{"n":%b}' % number.encode()) == 200
+
+    async def look(app: WatchApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(app.window) == 1 + len(BEYOND))
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Details))
+        title = app.screen.query_one("#details").border_title
+        assert title is not None
+        assert title.replace("\\", "") == "[/x][bold]b"
+        await pilot.press("escape", "home", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Details))
+        claimed = app.screen.query_one("#claimed-text", Static)
+        await until(pilot, lambda: f'"{BEYOND[-1]}"' in str(claimed.render()))
 
     watching(server, look)
 

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -400,6 +401,32 @@ def test_nothing_that_others_said_can_take_over_a_terminal(commands: Commands) -
             assert piece.startswith("[")
             assert piece[1 : piece.index("m")].replace(";", "").isdigit()
         assert not {"\u009b", "\u202e", "\x7f", "\x07"} & set(said)
+
+
+def test_headings_are_shown_as_they_are_and_never_take_over_a_terminal(shared: Commands) -> None:
+    asked = "SELECT '[/x]', 1 AS \"\x1b]0;x\x07\", count(*) FILTER (WHERE tool LIKE '[bash]%') FROM events"
+    for said in (on_terminal(shared, "sql", asked), shared.run("sql", asked)):
+        assert "'[/x]'" in said
+        assert "LIKE '[bash]%'" in said
+        assert "\\x1b]0;x\\x07" in said
+        assert "\x1b]" not in said
+        assert "\x07" not in said
+
+
+def test_an_interrupt_ends_a_question_that_would_take_for_ever(shared: Commands) -> None:
+    count = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    # A row is printed once the next is there, and more is printed than is kept back: then the endless one is begun.
+    row = "SELECT printf('%.*c', 20000, 'x') AS x"
+    asked = f"{row} UNION ALL {row} UNION ALL SELECT * FROM ({count})"
+    with shared.start("sql", "--json", asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == "{"
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.communicate(timeout=PATIENCE)[1] == ""
+        finally:
+            process.kill()
+    assert process.returncode == 130
 
 
 def test_json_means_the_same_on_a_terminal_and_is_as_it_came_elsewhere(commands: Commands) -> None:

@@ -123,6 +123,18 @@ def test_sql_and_export_see_the_same(server: ObservatoryServer, tmp_path: Path) 
     assert refused.startswith("observatory sql: SQL: only reading is allowed; the table is events (id, time, ")
 
 
+def test_an_answer_is_json_or_refused(server: ObservatoryServer) -> None:
+    assert told(server, "sql", "SELECT 9e999 AS x, -9e999 AS y, x'61ff' AS z") == [
+        {"x": None, "y": None, "z": "a\ufffd"}
+    ]
+    refused = run(server, "sql", "--json", "SELECT a.id, b.id FROM events a, events b", status=2)
+    assert refused == (
+        "observatory sql: two columns of the answer are named 'id', of which an object can have one: give them names "
+        "of their own by AS\n"
+    )
+    assert told(server, "sql", "SELECT a.id, b.id AS other FROM events a, events b LIMIT 1") == [{"id": 1, "other": 1}]
+
+
 def test_parquet_has_the_columns_of_sql(server: ObservatoryServer, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
     file = tmp_path / "events.parquet"

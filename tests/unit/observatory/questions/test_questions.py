@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from observatory.errors import ExitStatus, ObservatoryError
 from observatory.questions.changes import TOOLS, change
 from observatory.questions.durations import Durations, bar, durations
-from observatory.questions.tables import COLUMNS, asked, loaded, rows
+from observatory.questions.tables import COLUMNS, asked, loaded, rows, shown_to
 
 
 def edited(tool: str, given: Any, done: Any = None) -> dict[str, Any]:
@@ -155,6 +155,16 @@ def test_only_what_a_question_is_about_is_kept_of_events() -> None:
         connection.close()
     assert told(LINES, "SELECT count(*) AS n FROM events") == (("n",), [(3,)])
     assert "events" in told(LINES, "EXPLAIN QUERY PLAN SELECT uid FROM events")[1][0][3]
+
+
+def test_an_interrupt_ends_a_question_also_while_an_event_is_read_for_it() -> None:
+    def read(line: bytes) -> object:
+        raise KeyboardInterrupt
+
+    with contextlib.closing(loaded([], "SELECT 1")) as connection:
+        connection.create_function("read", 1, shown_to(connection, read))
+        with pytest.raises(KeyboardInterrupt):
+            list(asked(connection, "SELECT read(x'00')")[1])
 
 
 def test_what_is_no_question_is_refused_before_any_event_is_read() -> None:
