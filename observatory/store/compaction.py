@@ -8,7 +8,8 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from observatory.errors import ExitStatus, ObservatoryError
-from observatory.store.opening import opened_alone
+from observatory.store.opening import look, opened_alone
+from observatory.store.schema import Holds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ def compact(path: Path) -> tuple[int, int]:
     """
     if not path.exists():
         raise ObservatoryError(f"there is no database {path}: say which by --database", ExitStatus.FAILED)
+    if look(str(path)) is Holds.NOTHING:
+        raise ObservatoryError(f"there is nothing in {path} to compact: say which database by --database")
     before = _size(path)
     # Where SQLite writes the new one: not in memory, nor where there may be less room.
     os.environ["SQLITE_TMPDIR"] = str(path.parent)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 import sys
 from enum import Enum
 from pathlib import Path
@@ -66,9 +67,12 @@ def opened_alone(path: str) -> Iterator[sqlite3.Connection]:
 def _open(path: str, sync: Sync) -> tuple[list[int], sqlite3.Connection]:
     """The descriptors that are locked, of which the last is the database's own, and a connection."""
     shared = files.directory_warning(path) is not None
+    if not os.path.lexists(path + files.LOCK):
+        look(path)  # before anything is made beside what may be another program's
     locks = [_lock(path)]
     try:
         files.check_names(path)
+        look(path)  # and before its mode is changed, now that no server writes it
         _make_if_new(path)
         locks.append(_lock_itself(path))
         if shared:
@@ -94,7 +98,38 @@ def _unlock(locks: list[int]) -> None:
         os.close(lock)
 
 
+def look(path: str) -> schema.Holds:
+    """What is in the file at `path`, of which nothing is changed. Raises ObservatoryError for another program's.
+
+    Of one that can't be looked at, whoever opens it says why.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return schema.Holds.NOTHING
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        return schema.Holds.OWN
+    if not found.st_size:
+        return schema.Holds.NOTHING
+    # Immutable: without locks, and without a file beside it.
+    address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+            return _no_foreign(schema.holds(connection), path)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise ObservatoryError(f"cannot use the database {path}: {error}") from None
+        return schema.Holds.OWN
+
+
+def _no_foreign(holds: schema.Holds, path: str) -> schema.Holds:
+    if holds is schema.Holds.FOREIGN:
+        raise ObservatoryError(f"the database {path} is another program's, and stays as it is: use another --database")
+    return holds
+
+
 def _prepare(connection: sqlite3.Connection, path: str, sync: Sync) -> None:
+    _no_foreign(schema.holds(connection), path)  # once more: all of it may have been in a write-ahead log
     connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new database: an old one keeps what it has
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # the same
     connection.execute(f"PRAGMA cache_size = -{CACHE}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -47,10 +48,30 @@ STAMP: Final = "strftime('%Y-%m-%dT%H:%M:%S',time/1000000,'unixepoch')||'.'||sub
 """The time of an event as its line has it, in SQL."""
 
 
+_COLUMNS: Final = frozenset({"id", "time", "name", "uid", "session", "tool", "line"})
+
+
+class Holds(Enum):
+    """What there is in a database's file."""
+
+    NOTHING = "nothing"
+    OWN = "events"
+    FOREIGN = "another program's tables"
+
+
 def version(connection: sqlite3.Connection) -> int:
     """The version of a database; 0 for a new one."""
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return found
+
+
+def holds(connection: sqlite3.Connection) -> Holds:
+    """Whose a database is, by its version and the table that every version has."""
+    (found,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not found and not version(connection):
+        return Holds.NOTHING
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(event)")}
+    return Holds.OWN if version(connection) and columns >= _COLUMNS else Holds.FOREIGN
 
 
 def migrate(connection: sqlite3.Connection) -> None:
