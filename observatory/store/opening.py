@@ -71,8 +71,8 @@ def _open(path: str, sync: Sync) -> tuple[list[int], sqlite3.Connection]:
         look(path)  # before anything is made beside what may be another program's
     locks = [_lock(path)]
     try:
-        files.check_names(path)
         look(path)  # and before its mode is changed, now that no server writes it
+        files.check_names(path)
         _make_if_new(path)
         locks.append(_lock_itself(path))
         if shared:
