@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import select
 import signal
@@ -105,6 +106,7 @@ class _Printing:
         self._lacks_room = False
 
     def print(self, reading: int) -> None:
+        gc.freeze()  # what the server had is not for a copy to clear up: that may wait for a thread which it has not
         signal.set_wakeup_fd(-1)
         for number in _ENDS_A_SERVER:
             signal.signal(number, signal.SIG_IGN)  # it ends when the server closes the pipe

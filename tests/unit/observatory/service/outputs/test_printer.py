@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -40,12 +41,18 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(writing)
 
 
+def read(descriptor: int) -> bytes:
+    """What has come, once something has."""
+    assert select.select([descriptor], [], [], PATIENCE)[0], "nothing has come"
+    return os.read(descriptor, 100)
+
+
 def test_each_line_is_written_as_it_is_rendered_and_half_a_line_is_not() -> None:
     with pipe() as (reading, writing):
         printer = Printer(writing, loud, tuple, print)
         os.write(printer.descriptor, b"one\ntwo\nhal")
         assert printer.close(10)
-        assert os.read(reading, 100) == b"ONE!\nTWO!\n"
+        assert read(reading) == b"ONE!\nTWO!\n"
 
 
 def test_it_ends_in_time_though_nobody_reads() -> None:
@@ -68,7 +75,7 @@ def test_what_ends_the_server_does_not_end_it_from_its_first_moment_on() -> None
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(printer._pid, number)
         os.write(printer.descriptor, b"two\n")
-        assert os.read(reading, 100) == b"TWO!\n"
+        assert read(reading) == b"TWO!\n"
         assert printer.close(10)
 
 
@@ -77,7 +84,7 @@ def test_it_holds_nothing_that_the_server_has_open() -> None:
     with pipe() as (reading, writing), pipe() as (other, kept):
         printer = Printer(writing, loud, tuple, print)
         os.write(printer.descriptor, b"one\n")
-        assert os.read(reading, 100) == b"ONE!\n"
+        assert read(reading) == b"ONE!\n"
         open_there = set(os.listdir(f"/proc/{printer._pid}/fd"))
         assert {str(other), str(kept)} & open_there == set()
         assert printer.close(10)
