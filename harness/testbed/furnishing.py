@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from harness.engines.protocol import PlaceError
+from harness.inside.agent.scratch import KEPT
 from harness.subjects.subject import fill, fill_text
 from harness.world import ROOT
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 WRITE = 'umask 022 && mkdir -p "$(dirname "$0")" && cat > "$0"'
 COPY = 'umask 022 && mkdir -p "$(dirname "$1")" && cp -a "$0" "$1" && chown -R "$2:$3" "$1"'
 
-
-KEPT = "/var/lib/harness-state"
-"""What a setup made, for each user; each world of the place gets a copy."""
 KEEP = 'rm -rf "$1.new" && mkdir -p "$(dirname "$1")" && cp -a "$0" "$1.new" && mv "$1.new" "$1"'
 SETTING_UP = 120.0
 """Seconds for a setup."""

@@ -12,6 +12,8 @@ SCRATCH = ("/home", "/mnt", "/run", "/srv", "/tmp", "/var/tmp")
 """Directories that have nothing in them where no world is."""
 OF_THE_IMAGE = ("/etc", "/opt", "/root", "/var", "/var/lib", "/var/log")
 """Directories that a container has from its image, with what is in them."""
+KEPT = "/var/lib/harness-state"
+"""What a server's setup has made, of which each world of a place gets a copy: the harness's own, and no world's."""
 NOTHING_THERE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP])
 
 

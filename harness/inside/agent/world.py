@@ -15,7 +15,7 @@ from harness.inside.agent.flags import InodeFlags
 from harness.inside.agent.fuse import FuseMounts
 from harness.inside.agent.networks import Networks
 from harness.inside.agent.outside import Outside
-from harness.inside.agent.scratch import NOTHING_THERE, OF_THE_IMAGE, SCRATCH, remove
+from harness.inside.agent.scratch import KEPT, NOTHING_THERE, OF_THE_IMAGE, SCRATCH, remove
 from harness.inside.agent.sockets import hold
 from harness.inside.agent.standing import below, by_the_ids_of, in_network
 from harness.inside.libc import MS_BIND, mount, unmount
@@ -110,6 +110,7 @@ class Builder:
             os.path.join(path, name)
             for path, original in self._original.items()
             for name in _entries(path) - original  # of a directory that was new itself, nothing is left by then
+            if os.path.join(path, name) != KEPT
         ]
         brought = tuple(f"{at}/" for at in mounts.mounted().values()) if new else ()
         for path in new:
