@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from harness.world.position import KeyPath
 
-LARGEST: Final = 8 * 2**20
-"""Bytes of a file: a world of ten thousand attempts has a fifth of that."""
+LARGEST: Final = 64 * 2**20
+"""Bytes of a file: a world of ten thousand attempts, some of them on paths as long as can be, has a fifth of that."""
 DEEPEST: Final = 16
 """Parts of a dotted key, for each of which tomllib goes through those before it."""
 _NUMBERS: Final = range(-(2**63), 2**63)  # those that TOML promises

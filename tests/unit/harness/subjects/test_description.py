@@ -163,7 +163,7 @@ def test_a_file_beyond_any_use_is_one_sentence(tmp_path: Path) -> None:
         f"patience = {'9' * 5000}": r"subject\.toml:1: patience: a number has at most 64 bits",
         f"doors = {'[' * 20_000}{']' * 20_000}": r"subject\.toml: arrays or tables are nested too deep to be read",
         f"{'a.' * 20_000}b = 1": r"subject\.toml:1: a key has more than 16 parts",
-        "# " + "x" * 2**23: r"subject\.toml: the file has more than 8 MiB",
+        "# " + "x" * 2**26: r"subject\.toml: the file has more than 64 MiB",
     }.items():
         file.write_text(text, encoding="utf-8")
         with pytest.raises(DescriptionError, match=said):

@@ -297,11 +297,11 @@ def test_dots_in_texts_and_comments_are_no_parts_of_a_key() -> None:
     assert world.about == f'{dots}\n"{dots}"\n'
 
 
-def test_a_file_of_more_than_eight_mebibytes_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_of_more_than_sixty_four_mebibytes_is_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "w.toml"
     with file.open("wb") as opened:
         opened.truncate(2**30)
-    with pytest.raises(WorldError, match=r"w\.toml: the file has more than 8 MiB: make it shorter"):
+    with pytest.raises(WorldError, match=r"w\.toml: the file has more than 64 MiB: make it shorter"):
         load(file)
 
 
