@@ -41,7 +41,7 @@ def attack(testbed: Testbed) -> Finding:
         above = made[0].path.rpartition("/")[0] or "/"
         there = testbed.look(above)[above]
         if there is not None and not there["mode"] & ANYBODY:
-            return not_applicable(f"only its owner may make names in {above}, so nobody else can take one there first")
+            return not_applicable(f"a stranger may make no names in {above}, so none can be taken there first")
     before = monotonic()
     found = _meet(testbed, silent=False)
     took = monotonic() - before
